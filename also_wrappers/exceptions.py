@@ -1,0 +1,58 @@
+"""The one tree of exceptions: every error of this package is an ``AlsoError``.
+
+Each carries one sentence on what was wrong and what to do about it; the command
+line prints it and exits with code 2.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AdvisorError",
+    "AlsoError",
+    "ConfigurationError",
+    "ExpressionError",
+    "FeatureError",
+    "ModelUnavailableError",
+]
+
+
+class AlsoError(Exception):
+    """Base class of all errors that this package raises on purpose."""
+
+
+class ConfigurationError(AlsoError, ValueError):
+    """What the user declared cannot work; raised before any training."""
+
+
+class FeatureError(ConfigurationError):
+    """A feature does not fit the environment that it is read from."""
+
+
+class ExpressionError(AlsoError, ValueError):
+    """A text that is not a valid expression of the term language.
+
+    Attributes:
+        reason: What is wrong and what is allowed instead.
+        text: The expression.
+        position: Index of the character in ``text`` where the problem begins.
+    """
+
+    def __init__(self, reason: str, text: str, position: int) -> None:
+        self.reason = reason
+        self.text = text
+        self.position = position
+        start = max(0, position - 30)
+        excerpt = text[start : position + 30].replace("\n", " ")
+        super().__init__(
+            f"{reason} (at character {position}: "
+            f"{'...' if start else ''}{excerpt!r}"
+            f"{'...' if position + 30 < len(text) else ''})"
+        )
+
+
+class AdvisorError(AlsoError):
+    """An advisor gave no usable answer; the round goes on without it."""
+
+
+class ModelUnavailableError(AdvisorError, ConfigurationError):
+    """A language model was named and cannot be reached."""

@@ -1,0 +1,19 @@
+"""What is injected: signals, the term language, features and the shaper."""
+
+from also_wrappers.signal.features import Feature, FeatureGroup, FeatureMap, View
+from also_wrappers.signal.language import GRAMMAR, parse
+from also_wrappers.signal.model import Signal, Term
+from also_wrappers.signal.shaper import Shaper, compile_signal
+
+__all__ = [
+    "GRAMMAR",
+    "Feature",
+    "FeatureGroup",
+    "FeatureMap",
+    "Shaper",
+    "Signal",
+    "Term",
+    "View",
+    "compile_signal",
+    "parse",
+]

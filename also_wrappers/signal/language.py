@@ -1,0 +1,380 @@
+"""The term language: text -> tree of nodes, checked against an allow-list.
+
+An expression is built from feature names, numbers and the operators and functions
+in ``GRAMMAR``. The text of an expression may come from a language model that others
+can steer, so it is read by the parser below and by nothing else: the tree that comes
+out holds operator names of our own table, feature indices and floats, no text.
+
+Every function is total: where an argument is invalid (a division by zero, the root
+of a negative number) or is itself ``nan``, the value is ``nan``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from also_wrappers.exceptions import ExpressionError
+
+__all__ = ["FUNCTIONS", "GRAMMAR", "REDUCTIONS", "Node", "parse"]
+
+MAX_LENGTH = 600
+MAX_DEPTH = 40
+MAX_NODES = 200
+MAX_CONSTANT = 1e6
+MAX_EXPONENT = 8.0
+
+#: Functions of one agent's values, with the number of arguments they take.
+FUNCTIONS: dict[str, tuple[int, int]] = {
+    "abs": (1, 1),
+    "min": (2, 8),
+    "max": (2, 8),
+    "clip": (3, 3),
+    "where": (3, 3),
+    "exp": (1, 1),
+    "log1p": (1, 1),
+    "sqrt": (1, 1),
+    "tanh": (1, 1),
+    "sign": (1, 1),
+    "hypot": (2, 2),
+}
+
+#: Functions over the alive agents of the team, or over an agent's alive mates.
+REDUCTIONS = (
+    "team_mean",
+    "team_min",
+    "team_max",
+    "team_sum",
+    "team_std",
+    "others_mean",
+    "others_min",
+    "others_max",
+)
+
+GRAMMAR = """\
+numbers and feature names; + - * / and x ** n with a constant n up to 8;
+comparisons < <= > >= == != (1.0 if true, else 0.0); and, or, not;
+where(condition, a, b), abs(x), min(a, b, ...), max(a, b, ...), clip(x, low, high),
+exp(x), log1p(x), sqrt(x), tanh(x), sign(x), hypot(x, y);
+over the team's agents: team_mean(x) team_min(x) team_max(x) team_sum(x) team_std(x);
+over the other agents: others_mean(x) others_min(x) others_max(x);
+in a bonus only: delta(x), the change of x over the step."""
+
+_KEYWORDS = ("and", "or", "not")
+_TOKEN = re.compile(
+    r"(?P<space>[ \t\r\n]+)"
+    r"|(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<operator>\*\*|<=|>=|==|!=|[-+*/<>(),])"
+)
+#: Binding power of infix operators; a higher one binds tighter.
+_POWER = {"or": 1, "and": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
+_POWER |= {"+": 5, "-": 5, "*": 6, "/": 6, "**": 8}
+_NOT, _SIGN, _COMPARISON = 3, 7, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of an expression's tree.
+
+    Attributes:
+        op: ``const``, ``feature``, ``neg``, ``delta``, an operator, a function's or
+            a reduction's name.
+        args: The operands.
+        value: The number of a ``const`` node.
+        index: The column of a ``feature`` node in a feature row.
+        position: Where in the text the node began; not part of its identity.
+    """
+
+    op: str
+    args: tuple[Node, ...] = ()
+    value: float = 0.0
+    index: int = -1
+    position: int = field(default=0, compare=False)
+
+
+def parse(
+    text: str,
+    features: Sequence[str],
+    *,
+    allow_delta: bool = False,
+    forbidden: Collection[str] = (),
+) -> Node:
+    """Reads an expression and checks it.
+
+    Args:
+        text: The expression.
+        features: Names that may be used; a name's place is its column.
+        allow_delta: Whether ``delta(x)`` may be used (bonuses only).
+        forbidden: Names among ``features`` that may not be used here, such as those
+            read from the action when the expression is a potential.
+
+    Returns:
+        The root of the tree.
+
+    Raises:
+        ExpressionError: With the place, the reason and what is allowed.
+
+    Example:
+        >>> parse("1 - distance", ["distance"]).op
+        '-'
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(
+            f"the expression has {len(text)} characters, at most {MAX_LENGTH} are "
+            "allowed; use fewer operations or split it into several terms",
+            text,
+            MAX_LENGTH,
+        )
+    return _Parser(text, features, allow_delta, forbidden).parse()
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    position: int
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            character = text[position]
+            hint = {
+                "=": "; comparisons are written == <= >=, and nothing is assigned",
+                "^": "; powers are written **",
+                "&": "; write 'and'",
+                "|": "; write 'or'",
+                ".": "; there are no attributes",
+                "[": "; there are no subscripts, use the names of features",
+            }.get(character, "")
+            raise ExpressionError(
+                f"the character {character!a} is not part of the language{hint}",
+                text,
+                position,
+            )
+        kind = match.lastgroup or ""
+        if kind == "name" and match.group() in _KEYWORDS:
+            kind = "operator"
+        if kind != "space":
+            tokens.append(_Token(kind, match.group(), position))
+        position = match.end()
+    tokens.append(_Token("end", "", len(text)))
+    return tokens
+
+
+class _Parser:
+    """Precedence climbing (Pratt 1973) over a token list, with limits."""
+
+    def __init__(
+        self,
+        text: str,
+        features: Sequence[str],
+        allow_delta: bool,
+        forbidden: Collection[str],
+    ) -> None:
+        self._text = text
+        self._columns = {name: column for column, name in enumerate(features)}
+        self._allow_delta = allow_delta
+        self._forbidden = forbidden
+        self._tokens = _tokens(text)
+        self._next = 0
+        self._depth = 0
+        self._nodes = 0
+        self._inside: list[str] = []
+
+    def parse(self) -> Node:
+        node = self._expression(0)
+        token = self._peek()
+        if token.kind != "end":
+            raise self._error(f"{token.text!r} was not expected here", token)
+        return node
+
+    def _expression(self, minimum: int) -> Node:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._error(
+                f"the expression is nested more than {MAX_DEPTH} deep", self._peek()
+            )
+        left = self._operand()
+        while True:
+            token = self._peek()
+            power = _POWER.get(token.text, 0) if token.kind == "operator" else 0
+            if power <= minimum:
+                break
+            self._advance()
+            if token.text == "**":
+                left = self._node(
+                    "**", (left, self._exponent()), token.position, count=2
+                )
+                if self._peek().text == "**":
+                    raise self._error(
+                        "powers cannot be chained; write (x ** 2) ** 3", self._peek()
+                    )
+                continue
+            right = self._expression(power)
+            left = self._node(token.text, (left, right), token.position)
+            following = self._peek()
+            if power == _COMPARISON and _POWER.get(following.text) == _COMPARISON:
+                raise self._error(
+                    "comparisons cannot be chained; write 'a < b and b < c'", following
+                )
+        self._depth -= 1
+        return left
+
+    def _operand(self) -> Node:
+        token = self._advance()
+        if token.kind == "number":
+            return self._constant(token)
+        if token.kind == "name":
+            if self._peek().text == "(":
+                return self._call(token)
+            return self._feature(token)
+        if token.text == "(":
+            node = self._expression(0)
+            self._expect(")")
+            return node
+        if token.text == "-":
+            return self._node("neg", (self._expression(_SIGN),), token.position)
+        if token.text == "+":
+            return self._expression(_SIGN)
+        if token.text == "not":
+            return self._node("not", (self._expression(_NOT),), token.position)
+        found = repr(token.text) if token.text else "the end"
+        raise self._error(
+            f"a number, a feature, a function or '(' was expected, not {found}", token
+        )
+
+    def _constant(self, token: _Token, exponent: bool = False) -> Node:
+        value = float(token.text)
+        limit = MAX_EXPONENT if exponent else MAX_CONSTANT
+        if not math.isfinite(value) or value > limit:
+            raise self._error(
+                f"{'an exponent' if exponent else 'a number'} may be at most "
+                f"{limit:g} in size",
+                token,
+            )
+        return self._node("const", (), token.position, value=value)
+
+    def _exponent(self) -> Node:
+        negative = self._peek().text == "-"
+        if negative:
+            self._advance()
+        token = self._advance()
+        if token.kind != "number":
+            raise self._error(
+                f"an exponent must be a number of at most {MAX_EXPONENT:g} in size, "
+                "as in x ** 2",
+                token,
+            )
+        node = self._constant(token, exponent=True)
+        if not negative:
+            return node
+        return Node("const", value=-node.value, position=token.position)
+
+    def _feature(self, token: _Token) -> Node:
+        column = self._columns.get(token.text)
+        if column is None:
+            raise self._unknown(token, called=False)
+        if token.text in self._forbidden:
+            raise self._error(
+                f"{token.text!r} is read from the action; potential and progress "
+                "terms may use features of the state only (a bonus may use it)",
+                token,
+            )
+        return self._node("feature", (), token.position, index=column)
+
+    def _call(self, token: _Token) -> Node:
+        name = token.text
+        if name == "delta":
+            if not self._allow_delta:
+                raise self._error(
+                    "delta(x) is allowed in bonus terms only; potential and progress "
+                    "terms already pay the change of their expression",
+                    token,
+                )
+            if "delta" in self._inside:
+                raise self._error("delta(x) cannot stand inside delta(x)", token)
+            low = high = 1
+        elif name in REDUCTIONS:
+            low = high = 1
+        elif name in FUNCTIONS:
+            low, high = FUNCTIONS[name]
+        else:
+            raise self._unknown(token, called=True)
+        self._expect("(")
+        self._inside.append(name)
+        args: list[Node] = []
+        while self._peek().text != ")":
+            args.append(self._expression(0))
+            if self._peek().text != ",":
+                break
+            self._advance()
+        self._expect(")")
+        self._inside.pop()
+        if not low <= len(args) <= high:
+            wanted = str(low) if low == high else f"{low} to {high}"
+            raise self._error(
+                f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, "
+                f"not {len(args)}",
+                token,
+            )
+        return self._node(name, tuple(args), token.position)
+
+    def _node(
+        self,
+        op: str,
+        args: tuple[Node, ...],
+        position: int,
+        *,
+        value: float = 0.0,
+        index: int = -1,
+        count: int = 1,
+    ) -> Node:
+        self._nodes += count
+        if self._nodes > MAX_NODES:
+            raise ExpressionError(
+                f"the expression has more than {MAX_NODES} operations", self._text, 0
+            )
+        return Node(op, args, value, index, position)
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _advance(self) -> _Token:
+        token = self._tokens[self._next]
+        if token.kind != "end":
+            self._next += 1
+        return token
+
+    def _expect(self, text: str) -> None:
+        token = self._advance()
+        if token.text != text:
+            found = repr(token.text) if token.text else "the end"
+            raise self._error(f"{text!r} was expected, not {found}", token)
+
+    def _error(self, reason: str, token: _Token) -> ExpressionError:
+        return ExpressionError(reason, self._text, token.position)
+
+    def _unknown(self, token: _Token, *, called: bool) -> ExpressionError:
+        functions = [*FUNCTIONS, *REDUCTIONS, "delta"]
+        allowed = functions if called else list(self._columns)
+        what = "function" if called else "feature"
+        name = token.text[:40]
+        if not called and name in functions:
+            return self._error(f"the function {name} needs its arguments", token)
+        if called and name in self._columns:
+            return self._error(f"{name!r} is a feature and cannot be called", token)
+        near = difflib.get_close_matches(name, allowed, n=3, cutoff=0.5)
+        hint = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else f"allowed are: {', '.join(allowed)}"
+        )
+        return self._error(f"there is no {what} {name!r}; {hint}", token)

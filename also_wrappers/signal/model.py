@@ -1,0 +1,97 @@
+"""What a learning signal is: terms, and a set of them. Data, never code."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["MAX_TERMS", "Kind", "Signal", "Term"]
+
+Kind = Literal["potential", "progress", "bonus"]
+
+#: A signal is read by people and by small models: more terms help neither.
+MAX_TERMS = 8
+
+
+class Term(BaseModel):
+    """One shaping expression over features, with a kind and a weight.
+
+    With Phi the value of the expression, what is added to the base reward at a
+    step is ``weight`` times
+
+    * ``potential``: ``gamma * Phi(s') - Phi(s)``, which keeps the optimal policy
+      (Ng et al. 1999; for teams Devlin & Kudenko 2011),
+    * ``progress``: ``Phi(s') - Phi(s)``, which does not, but often learns faster,
+    * ``bonus``: the value itself, on the transition.
+
+    Attributes:
+        name: A short identifier, unique in the signal.
+        kind: See above.
+        expression: A text in the term language.
+        weight: Factor of what is added; finite, at most 100 in size.
+        agents: Names of the agents that are paid; ``None`` means all.
+        bound: Phi, or the bonus, is clipped to ``[-bound, bound]``. Clipping Phi
+            and not the difference keeps the sum over an episode telescoping.
+        rationale: Why, in words; never interpreted.
+
+    Example:
+        >>> Term(name="near", kind="progress", expression="-distance", weight=0.5).kind
+        'progress'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    kind: Kind
+    expression: Annotated[str, Field(min_length=1, max_length=600)]
+    weight: Annotated[float, Field(ge=-100.0, le=100.0)]
+    agents: tuple[str, ...] | None = None
+    bound: Annotated[float, Field(gt=0.0, le=1e6)] = 10.0
+    rationale: Annotated[str, Field(max_length=1000)] = ""
+
+
+class Signal(BaseModel):
+    """A set of terms: what is added to the base reward.
+
+    The empty signal changes nothing, bit for bit.
+
+    Example:
+        >>> Signal().id
+        'none'
+        >>> near = Term(name="near", kind="bonus", expression="1 - d", weight=0.1)
+        >>> Signal(terms=(near,)).describe()
+        '0.1 * bonus[1 - d]'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    terms: Annotated[tuple[Term, ...], Field(max_length=MAX_TERMS)] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Signal:
+        names = [term.name for term in self.terms]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"term names must be unique; repeated: {repeated}")
+        return self
+
+    @cached_property
+    def id(self) -> str:
+        """A short stable name made from what the signal does (not from its prose)."""
+        if not self.terms:
+            return "none"
+        what = [term.model_dump_json(exclude={"rationale"}) for term in self.terms]
+        return hashlib.sha256("\n".join(what).encode()).hexdigest()[:10]
+
+    def describe(self) -> str:
+        """The signal in one line."""
+        if not self.terms:
+            return "nothing (the base reward alone)"
+        return " + ".join(
+            f"{term.weight:g} * {term.kind}[{term.expression}]"
+            + (f" for {', '.join(term.agents)}" if term.agents else "")
+            for term in self.terms
+        )

@@ -1,0 +1,240 @@
+"""The Shaper: feature rows and base rewards in, what the signal adds out.
+
+One shaper belongs to one environment copy. It knows agents by their place in the
+team and no environment API.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from also_wrappers.exceptions import ConfigurationError, ExpressionError
+from also_wrappers.signal.compiler import (
+    Evaluate,
+    Rows,
+    Step,
+    StepTerm,
+    compile_nodes,
+    compile_step,
+)
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.language import Node, parse
+from also_wrappers.signal.model import Signal, Term
+
+__all__ = ["CompiledSignal", "Shaper", "compile_signal", "parse_term"]
+
+#: After so many values that are not finite, a term is switched off in a copy.
+MOST_INVALID = 100
+
+
+def parse_term(term: Term, features: FeatureMap, agents: Sequence[str]) -> Node:
+    """Parses a term's expression against a vocabulary and a team.
+
+    Raises:
+        ExpressionError: The expression is not valid for this kind of term.
+        ConfigurationError: The term pays an agent that is not in the team.
+    """
+    for agent in term.agents or ():
+        if agent not in agents:
+            raise ConfigurationError(
+                f"the term {term.name!r} pays {agent!r}, which is not an agent; "
+                f"agents are {', '.join(agents)}"
+            )
+    bonus = term.kind == "bonus"
+    try:
+        return parse(
+            term.expression,
+            features.names,
+            allow_delta=bonus,
+            forbidden=() if bonus else features.action_names,
+        )
+    except ExpressionError as error:
+        raise ExpressionError(
+            f"term {term.name!r}: {error.reason}", error.text, error.position
+        ) from None
+
+
+@dataclass(frozen=True)
+class CompiledSignal:
+    """A signal that was checked against a vocabulary and compiled.
+
+    Attributes:
+        signal: The signal.
+        weights: Weight of each term.
+        state_terms: Indices of the potential and progress terms.
+        potentials: Computes Phi of every state term.
+        step: Computes what all terms pay at a step.
+    """
+
+    signal: Signal
+    weights: tuple[float, ...]
+    state_terms: tuple[int, ...]
+    potentials: Evaluate
+    step: Step
+
+
+def compile_signal(
+    signal: Signal, features: FeatureMap, agents: Sequence[str]
+) -> CompiledSignal:
+    """Checks and compiles a signal for a vocabulary and a team.
+
+    Raises:
+        ExpressionError: A term's expression is not valid.
+        ConfigurationError: A term pays an unknown agent.
+    """
+    nodes = [parse_term(term, features, agents) for term in signal.terms]
+    state_terms = tuple(k for k, t in enumerate(signal.terms) if t.kind != "bonus")
+    steps = [
+        StepTerm(
+            term.kind,
+            term.bound,
+            None
+            if term.agents is None
+            else frozenset(agents.index(agent) for agent in term.agents),
+        )
+        for term in signal.terms
+    ]
+    return CompiledSignal(
+        signal,
+        tuple(term.weight for term in signal.terms),
+        state_terms,
+        compile_nodes([nodes[k] for k in state_terms]),
+        compile_step(nodes, steps),
+    )
+
+
+class Shaper:
+    """Adds a signal to the rewards of one environment copy.
+
+    Args:
+        team: The number of agents.
+        gamma: The learner's discount factor.
+        bootstraps_truncation: Whether the learner bootstraps the value of a state at
+            which an episode was truncated. Where it does not, a truncation ends the
+            potential as a termination does.
+
+    Attributes:
+        compiled: The signal in force, or ``None`` before the first reset.
+        totals: What each term has paid in this episode, summed over agents.
+        invalid: How many values of each term were not finite.
+    """
+
+    def __init__(
+        self, team: int, gamma: float, bootstraps_truncation: bool = True
+    ) -> None:
+        self.gamma = gamma
+        self.bootstraps_truncation = bootstraps_truncation
+        self.compiled: CompiledSignal | None = None
+        self.totals: list[float] = []
+        self.invalid: list[int] = []
+        self._team = team
+        self._weights: list[float] = []
+        self._keep: list[float] = []
+        self._before: Rows = []
+        self._present: Sequence[int] = ()
+        self._phi: list[list[float | None]] = []
+
+    def reset(
+        self,
+        compiled: CompiledSignal,
+        rows: Rows,
+        alive: Sequence[int],
+        strength: float = 1.0,
+    ) -> None:
+        """Starts an episode.
+
+        Args:
+            compiled: The signal of this episode. It is fixed until the next reset,
+                so that no episode mixes two signals.
+            rows: First features, ``[agent][feature]``; not changed by the caller
+                afterwards.
+            alive: Places of the agents that are alive.
+            strength: Factor of everything that is added in this episode.
+        """
+        count = len(compiled.signal.terms)
+        if compiled is not self.compiled:
+            self.invalid = [0] * count
+        self.compiled = compiled
+        self.totals = [0.0] * count
+        self._weights = [
+            weight * strength if self.invalid[k] < MOST_INVALID else 0.0
+            for k, weight in enumerate(compiled.weights)
+        ]
+        self._keep = [self.gamma] * self._team
+        self._before = rows
+        self._present = alive
+        self._phi = [[None] * self._team for _ in range(count)]
+        if not compiled.state_terms:
+            return
+        found = compiled.potentials(rows, rows, alive)
+        for k, values in zip(compiled.state_terms, found, strict=True):
+            bound = compiled.signal.terms[k].bound
+            for i in alive:
+                value = values[i]
+                inside = -bound <= value <= bound
+                self._phi[k][i] = value if inside else self._bounded(k, value)
+
+    def step(
+        self,
+        rows: Rows,
+        alive: Sequence[int],
+        terminated: Sequence[int] = (),
+        truncated: Sequence[int] = (),
+    ) -> list[float]:
+        """Computes what the signal adds at one step.
+
+        Args:
+            rows: Features of the state that the step arrived at; not changed by the
+                caller afterwards.
+            alive: Places of the agents that took part in the step, those that end
+                with it included.
+            terminated: Those of them whose episode terminated with the step.
+            truncated: Those of them whose episode was truncated.
+
+        Returns:
+            One number per agent; 0.0 for agents that took no part.
+        """
+        compiled = self.compiled
+        if compiled is None or not self.totals:
+            return [0.0] * self._team
+        keep = self._keep
+        if terminated or (truncated and not self.bootstraps_truncation):
+            keep = list(keep)
+            for i in terminated:
+                keep[i] = 0.0
+            for i in () if self.bootstraps_truncation else truncated:
+                keep[i] = 0.0
+        if alive != self._present:
+            self._leave(alive)
+        added = compiled.step(
+            rows,
+            self._before,
+            alive,
+            self._phi,
+            self._weights,
+            keep,
+            self.totals,
+            self._bounded,
+        )
+        self._before = rows
+        return added
+
+    def _leave(self, alive: Sequence[int]) -> None:
+        """Forgets the potentials of agents that are gone; they end with the agent."""
+        for i in range(self._team):
+            if i not in alive:
+                for phi in self._phi:
+                    phi[i] = None
+        self._present = alive
+
+    def _bounded(self, k: int, value: float) -> float:
+        """Clips; a value that is not finite counts as 0, and too many end the term."""
+        if math.isfinite(value):
+            bound = self.compiled.signal.terms[k].bound if self.compiled else 0.0
+            return bound if value > 0.0 else -bound
+        self.invalid[k] += 1
+        if self.invalid[k] >= MOST_INVALID:
+            self._weights[k] = 0.0
+        return 0.0

@@ -1,0 +1,102 @@
+"""Features are read where they are declared to be, or refused clearly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cloudpickle
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from also_wrappers.exceptions import FeatureError
+from also_wrappers.signal import Feature, FeatureGroup, FeatureMap, View
+
+VIEW = View(
+    {"goal": np.array([1.0, 2.0]), "nested": {"x": (3.0, 4.0)}},
+    np.array([0.5, -0.5]),
+    {"health": 7},
+    np.array([8.0, 9.0]),
+)
+
+
+def test_paths() -> None:
+    features = FeatureMap(
+        Feature("goal", "obs.goal[0:2]"),
+        Feature("deep", "obs['nested'].x[1]"),
+        Feature("health", "info.health"),
+        Feature("state", "state[-1]"),
+        Feature("push", "action[1]"),
+        Feature("norm", lambda view: float(np.linalg.norm(view.observation["goal"]))),
+    )
+    assert features.names == (
+        "goal_0",
+        "goal_1",
+        "deep",
+        "health",
+        "state",
+        "push",
+        "norm",
+    )
+    assert features.row(VIEW) == pytest.approx([1, 2, 4, 7, 9, -0.5, 5**0.5])
+    assert features.action_names == {"push"}
+    assert features.needs_state
+    again = cloudpickle.loads(cloudpickle.dumps(features))
+    assert again.row(VIEW) == features.row(VIEW)
+
+
+def test_a_group_reads_several_at_once() -> None:
+    group = FeatureGroup(
+        lambda view: [1.0, 2.0], (Feature("a", ""), Feature("b", "", "the second"))
+    )
+    features = FeatureMap(group, Feature("c", "obs[0]"))
+    assert features.row(View([3.0], None, {}, None)) == [1.0, 2.0, 3.0]
+    assert features.describe()[1] == "b: the second"
+    bad = FeatureMap(FeatureGroup(lambda view: [1.0], group.features))
+    with pytest.raises(FeatureError, match="declares 2 features and its function"):
+        bad.check(VIEW, "agent")
+
+
+@pytest.mark.parametrize(
+    ("feature", "message"),
+    [
+        (Feature("x", "observation[0]x"), "not understood"),
+        (Feature("x", "env.secret"), "must begin with one of obs"),
+        (Feature("x y", "obs[0]"), "cannot be a feature's name"),
+        (Feature("and", "obs[0]"), "cannot be a feature's name"),
+        (Feature("x", "obs[2:2]"), "empty"),
+    ],
+)
+def test_bad_declarations(feature: Feature, message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        FeatureMap(feature)
+
+
+def test_names_are_unique() -> None:
+    with pytest.raises(FeatureError, match="two features named 'x'"):
+        FeatureMap(Feature("x", "obs[0]"), Feature("x", "obs[1]"))
+
+
+def test_a_feature_that_does_not_fit_is_named() -> None:
+    features = FeatureMap(Feature("far", "obs[14]"))
+    with pytest.raises(FeatureError, match=r"'far' \(obs\[14\]\).*shape \(4,\)"):
+        features.check(View(np.zeros(4), None, {}, None), "agent_0")
+
+
+def test_from_spaces() -> None:
+    class Env:
+        observation_space = spaces.Dict(
+            {"pos": spaces.Box(-1, 1, (2,)), "door": spaces.Discrete(3)}
+        )
+
+    features = FeatureMap.from_spaces(Env())
+    assert features.names == ("obs_door", "obs_pos_0", "obs_pos_1")
+    seen = {"pos": np.array([0.5, -0.5]), "door": 2}
+    assert features.row(View(seen, None, {}, None)) == [2.0, 0.5, -0.5]
+    cart = FeatureMap.from_spaces(gym.make("CartPole-v1"))
+    assert cart.names == ("obs_0", "obs_1", "obs_2", "obs_3")
+    picture = gym.Env[Any, Any]()
+    picture.observation_space = spaces.Box(0, 1, (84, 84))
+    with pytest.raises(FeatureError, match="declare a FeatureMap"):
+        FeatureMap.from_spaces(picture)

@@ -1,0 +1,84 @@
+"""The numpy form of a whole signal pays what the form for one environment pays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from also_wrappers.exceptions import ExpressionError
+from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
+from also_wrappers.signal.language import Node
+from also_wrappers.signal.model import Kind
+from also_wrappers.signal.shaper import compile_signal
+from also_wrappers.signal.vector import VectorShaper
+from tests.signal.test_language import NAMES, nodes, row
+
+FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
+KINDS: list[Kind] = ["potential", "progress", "bonus"]
+
+
+def text(node: Node) -> str:
+    """A tree, written out with all its brackets."""
+    if node.op == "const":
+        size = f"{abs(node.value):.6f}"
+        return size if node.value >= 0.0 else f"(0 - {size})"
+    if node.op == "feature":
+        return NAMES[node.index]
+    args = [text(arg) for arg in node.args]
+    if node.op == "neg":
+        return f"(-{args[0]})"
+    if node.op == "not":
+        return f"(not {args[0]})"
+    if node.op == "**":
+        return f"({args[0]} ** {node.args[1].value:g})"
+    if (len(args) == 2 and not node.op.isalpha()) or node.op in ("and", "or"):
+        return f"({args[0]} {node.op} {args[1]})"
+    return f"{node.op}({', '.join(args)})"
+
+
+@given(
+    st.lists(nodes(delta=False), min_size=1, max_size=3),
+    st.lists(st.sampled_from(KINDS), min_size=3, max_size=3),
+    st.lists(st.lists(row, min_size=4, max_size=4), min_size=2, max_size=4),
+    st.booleans(),
+)
+def test_it_equals_one_environment_at_a_time(
+    trees: list[Node],
+    kinds: list[Kind],
+    frames: list[list[list[float]]],
+    bootstraps: bool,
+) -> None:
+    try:
+        signal = Signal(
+            terms=tuple(
+                Term(name=f"t{k}", kind=kinds[k], expression=text(tree), weight=0.5)
+                for k, tree in enumerate(trees)
+            )
+        )
+        many = VectorShaper(signal, FEATURES, 0.9, bootstraps)
+    except (ExpressionError, ValueError):
+        assume(False)
+    compiled = compile_signal(signal, FEATURES, ["agent"])
+    singles = [Shaper(1, 0.9, bootstraps) for _ in range(4)]
+    first = np.array(frames[0]).T
+    many.reset(first)
+    for k, single in enumerate(singles):
+        single.reset(compiled, [frames[0][k]], (0,))
+    terminated = np.array([False, True, False, True])
+    truncated = np.array([False, False, True, True])
+    for frame in frames[1:]:
+        added = many.step(np.array(frame).T, terminated, truncated)
+        for k, single in enumerate(singles):
+            expected = single.step(
+                [frame[k]],
+                (0,),
+                [0] if terminated[k] else (),
+                [0] if truncated[k] else (),
+            )
+            assert added[k] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
+        which = np.array([True, False, False, True])
+        many.reset(np.array(frame).T, which)
+        for k in np.flatnonzero(which).tolist():
+            singles[k].reset(compiled, [frame[k]], (0,))
