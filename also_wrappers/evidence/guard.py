@@ -1,0 +1,53 @@
+"""The guard: notices when a swapped-in signal is paid at the cost of the task."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+from also_wrappers.evidence.stage import Window
+
+__all__ = ["Guard"]
+
+#: Windows at either end that are compared.
+_WINDOWS = 4
+#: Standard errors, and share of the base return, by which it has to fall.
+_CLEAR = 3.0
+_SHARE = 0.1
+
+
+class Guard:
+    """Watches the mainline since a swap.
+
+    Example:
+        >>> guard = Guard()
+        >>> for k in range(8):
+        ...     guard.add(Window(k, 50, 1.0 - 0.1 * k, 0.1, 1.0), shaped=1.0 + k)
+        >>> round(guard.fall(), 2)
+        0.4
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Window, float]] = []
+
+    def add(self, window: Window, shaped: float) -> None:
+        """Takes a window of the mainline and its mean shaped return."""
+        self._seen.append((window, shaped))
+
+    def fall(self) -> float | None:
+        """By how much the base return fell while the shaped one rose, if it did.
+
+        The first windows since the swap are compared with the last; ``None`` while
+        they are too few, or the fall is not clear.
+        """
+        if len(self._seen) < 2 * _WINDOWS:
+            return None
+        early, late = self._seen[:_WINDOWS], self._seen[-_WINDOWS:]
+        level = fmean(window.mean for window, _ in early)
+        fall = level - fmean(window.mean for window, _ in late)
+        rise = fmean(paid for _, paid in late) - fmean(paid for _, paid in early)
+        errors = [window.std / math.sqrt(window.episodes) for window, _ in early + late]
+        error = math.hypot(*errors) / _WINDOWS
+        if rise <= 0.0 or fall <= max(_CLEAR * error, _SHARE * abs(level)):
+            return None
+        return fall

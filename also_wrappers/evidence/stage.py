@@ -1,0 +1,99 @@
+"""The learning stage, from the base-return history and its uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Stage", "Window", "detect_stage"]
+
+Stage = Literal[
+    "no_signal", "discovery", "improvement", "plateau", "regression", "solved"
+]
+
+#: Below this share of rewarded episodes the base reward teaches nothing yet.
+_NO_SIGNAL = 0.02
+_DISCOVERY = 0.2
+_SOLVED = 0.95
+#: Standard errors between two halves of the recent history that count as a change.
+_CLEAR = 2.0
+_RECENT = 8
+
+
+@dataclass(frozen=True)
+class Window:
+    """Base returns of the episodes that ended between two looks.
+
+    Attributes:
+        steps: Trainer steps of the mainline at the end of the window.
+        episodes: Number of episodes.
+        mean: Mean base return.
+        std: Standard deviation between episodes.
+        rewarded: Share of episodes with any base reward.
+        success: Share of successful episodes, or ``None`` if undeclared.
+    """
+
+    steps: int
+    episodes: int
+    mean: float
+    std: float
+    rewarded: float
+    success: float | None = None
+
+
+def detect_stage(history: Sequence[Window]) -> Stage:
+    """Names the learning stage.
+
+    The last eight windows are split in two halves; a change between them counts when
+    it is larger than two standard errors. Windows in a row are not independent and
+    the same policy's returns drift, so this is a description, not a test.
+
+    Args:
+        history: Windows in order; empty ones are ignored.
+
+    Example:
+        >>> flat = [Window(k, 50, 0.0, 0.0, 0.0) for k in range(4)]
+        >>> detect_stage(flat)
+        'no_signal'
+    """
+    recent = [window for window in history if window.episodes][-_RECENT:]
+    if not recent:
+        return "no_signal"
+    late = recent[len(recent) // 2 :]
+    if all(window.success is not None for window in late):
+        success = _weighted(late, [window.success or 0.0 for window in late])
+        if success >= _SOLVED:
+            return "solved"
+    rewarded = _weighted(late, [window.rewarded for window in late])
+    if rewarded < _NO_SIGNAL:
+        return "no_signal"
+    if len(recent) >= 2:
+        early = recent[: len(recent) // 2]
+        change = _mean(late) - _mean(early)
+        error = math.hypot(_standard_error(early), _standard_error(late))
+        if abs(change) > _CLEAR * error and abs(change) > 1e-9:
+            if change < 0.0:
+                return "regression"
+            return "improvement" if rewarded >= _DISCOVERY else "discovery"
+    return "plateau" if rewarded >= _DISCOVERY else "discovery"
+
+
+def _weighted(windows: Sequence[Window], values: Sequence[float]) -> float:
+    episodes = sum(window.episodes for window in windows)
+    return (
+        sum(w.episodes * value for w, value in zip(windows, values, strict=True))
+        / episodes
+    )
+
+
+def _mean(windows: Sequence[Window]) -> float:
+    return _weighted(windows, [window.mean for window in windows])
+
+
+def _standard_error(windows: Sequence[Window]) -> float:
+    episodes = sum(window.episodes for window in windows)
+    mean = _mean(windows)
+    second = _weighted(windows, [w.std**2 + (w.mean - mean) ** 2 for w in windows])
+    return math.sqrt(second / episodes)

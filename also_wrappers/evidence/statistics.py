@@ -1,0 +1,176 @@
+"""Mergeable accumulators: one flat array of numbers, with a named layout.
+
+Every statistic is a sum, a minimum or a maximum over episodes, so that arrays from
+different environment copies and processes merge by element, in any order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["AGGREGATES", "MAX_EVENTS", "Layout", "merge"]
+
+Array = npt.NDArray[np.float64]
+
+#: Named expressions that can be recorded at a time, the user's and the advisor's.
+MAX_EVENTS = 8
+MAX_RECORDED_TERMS = 8
+#: How a feature of several agents becomes one number of the team.
+AGGREGATES = ("mean", "min", "max")
+
+#: Single numbers, summed over episodes (or over steps, where the name says so).
+SCALARS = (
+    "episodes",
+    "steps",
+    "terminated",
+    "rewarded",
+    "successes",
+    "return",
+    "return_squared",
+    "shaped",
+    "shaped_squared",
+    "return_times_shaped",
+    "length",
+    "first_reward",
+    "reward_steps",
+    "same_action_steps",
+    "together_steps",
+    "term_episodes",
+)
+
+
+_SCALAR_PLACES = {name: place for place, name in enumerate(SCALARS)}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What an accumulator array holds, and where.
+
+    Attributes:
+        agents: Names of the agents, in the order of the team.
+        features: Names of the features, in the order of the columns.
+        actions: Number of discrete actions; 0 where actions are not discrete.
+    """
+
+    agents: tuple[str, ...]
+    features: tuple[str, ...]
+    actions: int
+
+    @cached_property
+    def blocks(self) -> dict[str, tuple[slice, tuple[int, ...], str]]:
+        """Name -> place, shape, and how it merges (``sum``, ``min`` or ``max``)."""
+        a, f, n = len(self.agents), len(self.features), max(self.actions, 1)
+        g, e, t = len(AGGREGATES), MAX_EVENTS, MAX_RECORDED_TERMS
+        shapes: dict[str, tuple[tuple[int, ...], str]] = {
+            "scalars": ((len(SCALARS),), "sum"),
+            "return_min": ((1,), "min"),
+            "return_max": ((1,), "max"),
+            "agent_return": ((a,), "sum"),
+            "agent_steps": ((a,), "sum"),
+            "idle_steps": ((a,), "sum"),
+            "switch_steps": ((a,), "sum"),
+            "back_steps": ((a,), "sum"),
+            "action_counts": ((a, n), "sum"),
+            "feature": ((a, f), "sum"),
+            "feature_squared": ((a, f), "sum"),
+            "feature_min": ((f,), "min"),
+            "feature_max": ((f,), "max"),
+            "feature_start": ((f,), "sum"),
+            "feature_end": ((f,), "sum"),
+            "feature_spread": ((f,), "sum"),
+            "episode_mean": ((f,), "sum"),
+            "episode_mean_squared": ((f,), "sum"),
+            "episode_mean_times_return": ((f,), "sum"),
+            "rewarded_mean": ((f,), "sum"),
+            "rewarded_mean_squared": ((f,), "sum"),
+            "team": ((g, f), "sum"),
+            "team_squared": ((g, f), "sum"),
+            "team_at_reward": ((g, f), "sum"),
+            "team_at_reward_squared": ((g, f), "sum"),
+            "jump": ((f,), "sum"),
+            "jump_squared": ((f,), "sum"),
+            "jump_at_reward": ((f,), "sum"),
+            "event_episodes": ((e,), "sum"),
+            "event_rewarded": ((e,), "sum"),
+            "event_first": ((e,), "sum"),
+            "event_steps": ((e,), "sum"),
+            "term": ((t,), "sum"),
+            "term_size": ((t,), "sum"),
+            "term_squared": ((t,), "sum"),
+            "term_times_return": ((t,), "sum"),
+            "term_invalid": ((t,), "max"),
+        }
+        blocks = {}
+        offset = 0
+        for name, (shape, how) in shapes.items():
+            end = offset + math.prod(shape)
+            blocks[name] = (slice(offset, end), shape, how)
+            offset = end
+        return blocks
+
+    @cached_property
+    def size(self) -> int:
+        """Length of the array."""
+        return max(int(place.stop) for place, _, _ in self.blocks.values())
+
+    def empty(self) -> Array:
+        """The accumulators of no episode at all."""
+        values = np.zeros(self.size)
+        for name, (_, _, how) in self.blocks.items():
+            if how != "sum":
+                fill = np.inf if how == "min" else -np.inf
+                self.view(values, name)[...] = fill
+        self.view(values, "term_invalid")[...] = 0.0
+        return values
+
+    def view(self, values: Array, name: str) -> Array:
+        """One block of ``values``, as a view in its own shape."""
+        place, shape, _ = self.blocks[name]
+        return values[place].reshape(shape)
+
+    def scalar(self, values: Array, name: str) -> float:
+        """One of ``SCALARS``."""
+        return float(values[_SCALAR_PLACES[name]])
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout as plain data."""
+        return {
+            "agents": list(self.agents),
+            "features": list(self.features),
+            "actions": self.actions,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Layout:
+        """The inverse of ``to_json``."""
+        return cls(tuple(data["agents"]), tuple(data["features"]), int(data["actions"]))
+
+
+def merge(layout: Layout, parts: Sequence[Array]) -> Array:
+    """Merges accumulators into those of all their episodes together.
+
+    The parts are put in an order of their own first, so that the result does not
+    depend on which process claimed which slot.
+    """
+    merged = layout.empty()
+    if not parts:
+        return merged
+    stacked = np.array(sorted(map(tuple, parts)))
+    for name, (place, shape, how) in layout.blocks.items():
+        rows = stacked[:, place]
+        reduce: np.ufunc = {"sum": np.add, "min": np.minimum, "max": np.maximum}[how]
+        layout.view(merged, name)[...] = reduce.reduce(rows, axis=0).reshape(shape)
+    return merged
+
+
+def add_scalars(values: Array, amounts: Iterable[tuple[str, float]]) -> None:
+    """Adds to some of ``SCALARS``, in place."""
+    for name, amount in amounts:
+        values[_SCALAR_PLACES[name]] += amount

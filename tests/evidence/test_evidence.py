@@ -1,0 +1,154 @@
+"""Evidence: what is recorded is what happened, and it merges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from also_wrappers.evidence import (
+    Layout,
+    Recorder,
+    Window,
+    detect_stage,
+    merge,
+    summarise,
+)
+from also_wrappers.evidence.recorder import LONGEST_WINDOW
+from also_wrappers.signal import Signal, parse
+
+LAYOUT = Layout(("a", "b"), ("x", "y"), 3)
+EVENT = parse("team_max(x) > 0.9", ["x", "y"])
+SUCCESS = parse("base_return >= 1", ["x", "y", "base_return", "episode_length"])
+
+Story = list[tuple[list[list[float]], list[int], list[float]]]
+
+
+def record(stories: Sequence[Story]) -> npt.NDArray[np.float64]:
+    """Plays stories (rows, actions, rewards per step) into accumulators."""
+    recorder = Recorder(LAYOUT, [0, 1])
+    values = LAYOUT.empty()
+    for story in stories:
+        recorder.begin([[0.0, 0.0], [0.0, 0.0]], [0, 1])
+        for rows, actions, rewards in story:
+            recorder.step(rows, actions, rewards, [0.0, 0.0], [0, 1])
+        episode = recorder.finish(True, [EVENT], SUCCESS)
+        recorder.accumulate(values, episode, [], [])
+    return values
+
+
+number = st.floats(-2, 2)
+step = st.tuples(
+    st.lists(st.lists(number, min_size=2, max_size=2), min_size=2, max_size=2),
+    st.lists(st.integers(0, 2), min_size=2, max_size=2),
+    st.lists(st.sampled_from([0.0, 0.0, 1.0]), min_size=2, max_size=2),
+)
+story = st.lists(step, min_size=1, max_size=6)
+
+
+@settings(max_examples=40)
+@given(st.lists(story, min_size=1, max_size=6), st.integers(0, 6))
+def test_merging_equals_seeing_all_in_one_place(stories: list[Story], cut: int) -> None:
+    parts = [record(stories[:cut]), record(stories[cut:])]
+    together = record(stories)
+    np.testing.assert_allclose(merge(LAYOUT, parts), together, atol=1e-9)
+    np.testing.assert_array_equal(
+        merge(LAYOUT, parts), merge(LAYOUT, list(reversed(parts)))
+    )
+
+
+def walk(goal: bool) -> Story:
+    """x of agent a rises to 1, then the team is paid; or nothing moves."""
+    if not goal:
+        return [([[0.0, 0.5], [0.0, 0.5]], [0, 0], [0.0, 0.0])] * 4
+    rises = [([[x, 0.5], [0.2, 0.5]], [1, 2], [0.0, 0.0]) for x in (0.3, 0.6, 0.95)]
+    return [*rises, ([[0.0, 0.5], [0.2, 0.5]], [1, 2], [1.0, 1.0])]
+
+
+def test_known_numbers() -> None:
+    values = record([walk(True)] * 5 + [walk(False)] * 15)
+    evidence = summarise(LAYOUT, values, Signal(), {"near": "..."}, has_success=True)
+    got = evidence.values
+    assert not evidence.insufficient
+    assert got["team.episodes"] == 20
+    assert got["team.base_return.mean"] == pytest.approx(0.25)
+    assert got["team.reward_rate"] == 0.25
+    assert got["team.success_rate"] == 0.25
+    assert got["team.first_reward"] == 4
+    assert got["team.same_action_share"] == 0.75
+    assert got["event.near.rate"] == 0.25
+    assert got["event.near.first"] == 3
+    assert got["event.near.reward_rate"] == 1.0
+    assert got["a.idle_share"] == pytest.approx(0.75 * 3 / 4)
+    assert got["a.action_entropy"] > 0.0
+    assert got["feature.x.max"] == 0.95
+    # Before a reward the largest x of the team stands out; afterwards it falls.
+    assert got["feature.x.reward_max"] > 2.0
+    assert got["feature.x.reward_jump"] < -0.4
+    assert got["feature.x.better_worse"] > 0.0 or "feature.x.better_worse" not in got
+    assert "feature.y.reward_jump" in got
+
+
+def test_missing_is_said_and_not_zero() -> None:
+    evidence = summarise(LAYOUT, record([walk(False)] * 20), Signal())
+    assert "team.first_reward" not in evidence.values
+    assert evidence.unavailable["team.first_reward"] == "no reward was seen"
+    assert evidence.unavailable["team.success_rate"] == "the task declares no success"
+
+
+def test_too_few_episodes_are_insufficient() -> None:
+    evidence = summarise(LAYOUT, record([walk(True)] * 3), Signal())
+    assert "3 episodes" in evidence.insufficient[0]
+    assert evidence.text().startswith("insufficient evidence")
+    nothing = summarise(LAYOUT, LAYOUT.empty(), Signal())
+    assert nothing.values == {"team.episodes": 0.0}
+
+
+def test_the_text_keeps_its_budget_and_says_what_it_left_out() -> None:
+    evidence = summarise(LAYOUT, record([walk(True)] * 20), Signal())
+    whole, short = evidence.text(), evidence.text(budget=120)
+    assert len(short) / 3 < 160 < len(whole)
+    assert "further keys left out" in short
+    assert short.startswith("team.")
+
+
+def test_an_endless_episode_is_recorded_in_windows_of_fixed_memory() -> None:
+    recorder = Recorder(LAYOUT, [0, 1])
+    recorder.begin([[0.0, 0.0]] * 2, [0, 1])
+    steps = 0
+    while not recorder.full:
+        recorder.step([[0.0, 0.0]] * 2, [0, 0], [0.0, 0.0], [0.0, 0.0], [0, 1])
+        steps += 1
+    assert steps == LONGEST_WINDOW
+    assert recorder.finish(False, [], None).length == LONGEST_WINDOW
+
+
+def windows(means: Sequence[float], std: float = 0.1) -> list[Window]:
+    return [
+        Window(k, 50, mean, std, rewarded=min(1.0, 2.0 * mean))
+        for k, mean in enumerate(means)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("means", "stage"),
+    [
+        ([], "no_signal"),
+        ([0.0] * 8, "no_signal"),
+        ([0.02, 0.02, 0.03, 0.02], "discovery"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "improvement"),
+        ([0.5] * 8, "plateau"),
+        ([0.8, 0.8, 0.8, 0.5, 0.4, 0.3], "regression"),
+    ],
+)
+def test_stages(means: list[float], stage: str) -> None:
+    assert detect_stage(windows(means)) == stage
+
+
+def test_solved_needs_declared_success() -> None:
+    solved = [Window(k, 50, 1.0, 0.0, 1.0, success=0.98) for k in range(4)]
+    assert detect_stage(solved) == "solved"
