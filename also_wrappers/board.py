@@ -1,0 +1,192 @@
+"""The board: where the active signal is posted and where copies leave evidence.
+
+A board is a directory, so it reaches every environment copy in any process under any
+vectoriser, also where attribute calls do not:
+
+* ``signal.json`` holds what is posted, replaced atomically. It alone decides.
+* ``words`` is a small mapped file, never replaced, with the version of the posting
+  and the number of the evidence window. A copy reads it for the price of a memory
+  read to learn whether there is something to read.
+* ``slots/`` holds one mapped file per copy, made at the copy's first reset and named
+  by process and copy. The copy leaves its acknowledgement and its evidence there,
+  behind a sequence number; whoever collects never waits for it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from also_wrappers.evidence.statistics import Layout, merge
+from also_wrappers.files import write_atomic
+from also_wrappers.signal.model import Signal
+from also_wrappers.slots import RING_COLUMNS, EpisodeRows, Slot, SlotReader
+
+__all__ = ["Board", "Collected", "Posting"]
+
+Array = npt.NDArray[np.float64]
+
+_VERSION, _WINDOW = 0, 1
+_WORDS = 8
+
+
+class Posting(BaseModel):
+    """What is posted on a board.
+
+    Attributes:
+        version: Counts postings.
+        signal: The active signal.
+        strength: Factor of all that the signal adds.
+        gamma: The learner's discount factor; until a trainer has posted it, no
+            signal is in force.
+        bootstraps_truncation: Whether the learner bootstraps truncated episodes.
+        probes: Expressions to record as events besides the task's, by name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = 0
+    signal: Signal = Signal()
+    strength: float = 1.0
+    gamma: float | None = None
+    bootstraps_truncation: bool = True
+    probes: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What all copies left in one window.
+
+    Attributes:
+        layout: Layout of ``values``.
+        values: Merged accumulators.
+        episodes: Whole episodes, in an order that does not depend on processes.
+        copies: How many copies had something to tell.
+    """
+
+    layout: Layout
+    values: Array
+    episodes: list[EpisodeRows]
+    copies: int
+
+
+class Board:
+    """The reader's and the poster's end of a board directory.
+
+    Args:
+        path: The directory; made by ``Board.create``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._open(Path(path))
+
+    @classmethod
+    def create(cls, path: Path, posting: Posting | None = None) -> Board:
+        """Makes a board, or makes one anew: what slots held is dropped."""
+        path = Path(path)
+        shutil.rmtree(path / "slots", ignore_errors=True)
+        (path / "slots").mkdir(parents=True)
+        if not (path / "words").exists():
+            write_atomic(path / "words", bytes(8 * _WORDS))
+        board = cls(path)
+        board.post(posting or Posting())
+        return board
+
+    @property
+    def version(self) -> int:
+        """Version of the posting, as a hint that it changed."""
+        return self._words[_VERSION]
+
+    @property
+    def window(self) -> int:
+        """Number of the evidence window."""
+        return self._words[_WINDOW]
+
+    def post(self, posting: Posting) -> None:
+        """Posts; each environment copy takes it at its next reset."""
+        data = posting.model_dump_json(indent=2)
+        write_atomic(self.path / "signal.json", data.encode())
+        self._words[_VERSION] = posting.version
+
+    def read(self) -> Posting:
+        """What is posted now."""
+        return Posting.model_validate_json((self.path / "signal.json").read_bytes())
+
+    def claim(self, layout: Layout) -> Slot:
+        """Makes the slot of one environment copy of this process."""
+        return Slot(self.path / "slots", layout)
+
+    def begin_window(self) -> None:
+        """Starts a new evidence window; copies empty their accumulators by it."""
+        self._words[_WINDOW] += 1
+
+    def collect(self) -> Collected | None:
+        """Reads what copies recorded in this window; ``None`` if nothing yet."""
+        parts: list[Array] = []
+        episodes: list[EpisodeRows] = []
+        layout: Layout | None = None
+        for reader in self._slots():
+            found = reader.read(self.window)
+            if found is None:
+                continue
+            layout = reader.layout
+            parts.append(found[0])
+            episodes += found[1]
+        if layout is None:
+            return None
+        episodes.sort(key=lambda e: (e.base_return, len(e.rows), e.rows.tobytes()))
+        return Collected(layout, merge(layout, parts), episodes, len(parts))
+
+    def new_episodes(self) -> Array:
+        """Numbers of the episodes that ended since the last call.
+
+        Returns:
+            Shape ``(episodes, 7)``: the copy's step at its end, base return, shaped
+            return, length, success, terminated, rewarded; in an order that does not
+            depend on processes.
+        """
+        found = []
+        for reader in self._slots():
+            cursor = self._cursors.get(reader.name, 0)
+            total, rows = reader.recent(cursor)
+            self._cursors[reader.name] = total
+            found.append(rows)
+        if not found:
+            return np.zeros((0, RING_COLUMNS))
+        rows = np.concatenate(found)
+        return rows[np.lexsort(rows.T[::-1])]
+
+    def acknowledged(self) -> dict[str, int]:
+        """The version that each copy took last, by slot."""
+        return {reader.name: reader.acknowledged for reader in self._slots()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._open(state["path"])
+
+    def _open(self, path: Path) -> None:
+        """Maps the words; a board that was pickled is opened anew."""
+        self.path = path
+        self._words = _map_words(path / "words")
+        self._cursors: dict[str, int] = {}
+        self._readers: dict[str, SlotReader] = {}
+
+    def _slots(self) -> list[SlotReader]:
+        for meta in (self.path / "slots").glob("*.json"):
+            if meta.stem not in self._readers:
+                self._readers[meta.stem] = SlotReader(meta)
+        return [self._readers[name] for name in sorted(self._readers)]
+
+
+def _map_words(path: Path) -> memoryview:
+    with path.open("r+b") as file:
+        return memoryview(mmap.mmap(file.fileno(), 8 * _WORDS)).cast("Q")

@@ -1,0 +1,247 @@
+"""Slots of a board: where one environment copy leaves what it recorded.
+
+A slot is a mapped file. Its writer brackets every change by a sequence number that is
+odd meanwhile, so a reader in another process never needs to wait, nor to lock.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import mmap
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from also_wrappers.evidence.recorder import Episode
+from also_wrappers.evidence.statistics import Layout
+from also_wrappers.files import write_json
+
+__all__ = ["RING_COLUMNS", "EpisodeRows", "Slot", "SlotReader"]
+
+Array = npt.NDArray[np.float64]
+T = TypeVar("T")
+
+# Header of a slot, in 64-bit words.
+_SEQUENCE, _SLOT_WINDOW, _ACKNOWLEDGED, _STEPS, _EPISODES, _KEPT = range(6)
+_HEADER = 8
+#: Episodes whose numbers a slot remembers until somebody reads them.
+RING = 1024
+#: Columns: end step, base return, shaped return, length, success, terminated, reward.
+RING_COLUMNS = 7
+#: Whole episodes whose feature rows a slot keeps, and how many steps of each.
+RESERVOIR = 4
+RESERVOIR_STEPS = 200
+
+_copies = itertools.count()
+
+
+@dataclass(frozen=True)
+class EpisodeRows:
+    """One whole episode, kept for checks of candidates; it never enters a prompt.
+
+    Attributes:
+        rows: Features, shape ``(steps + 1, agents, features)``.
+        rewards: Base rewards, shape ``(steps, agents)``.
+        alive: Who took part, shape ``(steps + 1, agents)``.
+        base_return: Of the whole episode.
+        terminated: Whether it ended by termination.
+        complete: Whether all its steps are there.
+    """
+
+    rows: Array
+    rewards: Array
+    alive: npt.NDArray[np.bool_]
+    base_return: float
+    terminated: bool
+    complete: bool
+
+
+class Slot:
+    """The writer's end: where one environment copy leaves what it recorded."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self._layout = layout
+        path = folder / f"{os.getpid()}-{next(_copies)}.map"
+        path.write_bytes(b"")
+        os.truncate(path, _Parts.size(layout))
+        self._parts = _Parts(path, layout, writable=True)
+        self._parts.values[...] = layout.empty()
+        write_json(path.with_suffix(".json"), layout.to_json())
+
+    def acknowledge(self, version: int) -> None:
+        """Says that the posting of this version is in force in this copy."""
+        self._parts.header[_ACKNOWLEDGED] = version
+
+    def leave(self, episode: Episode, window: int) -> _Entry:
+        """Opens the slot to leave an episode; use as a context manager.
+
+        The context gives the accumulators to add to, empty if the window is new.
+        """
+        return _Entry(self._parts, self._layout, window, episode)
+
+
+class _Entry:
+    def __init__(
+        self, parts: _Parts, layout: Layout, window: int, episode: Episode
+    ) -> None:
+        self._parts = parts
+        self._layout = layout
+        self._window = window
+        self._episode = episode
+
+    def __enter__(self) -> Array:
+        header = self._parts.header
+        header[_SEQUENCE] += 1  # odd: being written
+        if header[_SLOT_WINDOW] != self._window:
+            header[_SLOT_WINDOW] = self._window
+            header[_KEPT] = 0
+            self._parts.about[...] = 0.0
+            self._parts.values[...] = self._layout.empty()
+        return self._parts.values
+
+    def __exit__(self, *_: object) -> None:
+        parts, episode = self._parts, self._episode
+        header = parts.header
+        header[_STEPS] += episode.length
+        parts.ring[header[_EPISODES] % RING] = (
+            header[_STEPS],
+            episode.base_return,
+            episode.shaped_return,
+            episode.length,
+            episode.success,
+            episode.terminated,
+            bool((episode.rewards > 0.0).any()),
+        )
+        header[_EPISODES] += 1
+        self._keep(episode)
+        header[_SEQUENCE] += 1
+
+    def _keep(self, episode: Episode) -> None:
+        """Keeps the best episode of the window first, then the latest ones."""
+        parts = self._parts
+        kept = int(parts.header[_KEPT])
+        if kept == 0 or episode.base_return > parts.about[0, 1]:
+            place = 0
+        else:
+            place = 1 + (kept - 1) % (RESERVOIR - 1)
+        parts.header[_KEPT] = kept + 1
+        t = min(episode.length, RESERVOIR_STEPS)
+        parts.about[place] = (
+            episode.length,
+            episode.base_return,
+            episode.terminated,
+            1.0,
+        )
+        parts.rows[place, : t + 1] = episode.rows[: t + 1]
+        parts.rewards[place, :t] = episode.rewards[:t]
+        parts.alive[place, : t + 1] = episode.alive[: t + 1]
+
+
+class _Parts:
+    """The arrays that one slot's file is made of."""
+
+    def __init__(self, path: Path, layout: Layout, writable: bool) -> None:
+        with path.open("r+b" if writable else "rb") as file:
+            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+            memory = mmap.mmap(file.fileno(), 0, access=access)
+        arrays = []
+        offset = 0
+        for dtype, shape in self._shapes(layout):
+            count = int(np.prod(shape))
+            array = np.frombuffer(memory, dtype, count, offset).reshape(shape)
+            arrays.append(array)
+            offset += -(-array.nbytes // 8) * 8
+        self.header: npt.NDArray[np.int64] = arrays[0]
+        self.values, self.ring, self.about, self.rows, self.rewards = arrays[1:6]
+        self.alive: npt.NDArray[np.bool_] = arrays[6]
+
+    @staticmethod
+    def _shapes(layout: Layout) -> list[tuple[Any, tuple[int, ...]]]:
+        agents, features = len(layout.agents), len(layout.features)
+        return [
+            (np.int64, (_HEADER,)),
+            (np.float64, (layout.size,)),
+            (np.float64, (RING, RING_COLUMNS)),
+            (np.float64, (RESERVOIR, 4)),
+            (np.float64, (RESERVOIR, RESERVOIR_STEPS + 1, agents, features)),
+            (np.float64, (RESERVOIR, RESERVOIR_STEPS, agents)),
+            (np.bool_, (RESERVOIR, RESERVOIR_STEPS + 1, agents)),
+        ]
+
+    @classmethod
+    def size(cls, layout: Layout) -> int:
+        return sum(
+            -(-int(np.prod(shape)) * np.dtype(dtype).itemsize // 8) * 8
+            for dtype, shape in cls._shapes(layout)
+        )
+
+
+class SlotReader:
+    """The reader's end of a slot, through its description file."""
+
+    def __init__(self, meta: Path) -> None:
+        self.name = meta.stem
+        self.layout = Layout.from_json(json.loads(meta.read_bytes()))
+        self._parts = _Parts(meta.with_suffix(".map"), self.layout, writable=False)
+
+    @property
+    def acknowledged(self) -> int:
+        """The version of the posting that the copy took last."""
+        return int(self._parts.header[_ACKNOWLEDGED])
+
+    def read(self, window: int) -> tuple[Array, list[EpisodeRows]] | None:
+        """Accumulators and whole episodes of a window; ``None`` without any."""
+
+        def copy() -> tuple[Array, list[EpisodeRows]] | None:
+            parts = self._parts
+            if parts.header[_SLOT_WINDOW] != window or not parts.header[_KEPT]:
+                return None
+            count = min(int(parts.header[_KEPT]), RESERVOIR)
+            kept = [self._episode(place) for place in range(count)]
+            return parts.values.copy(), [e for e in kept if e is not None]
+
+        return self._consistent(copy, None)
+
+    def recent(self, since: int) -> tuple[int, Array]:
+        """How many episodes there were, and the numbers of those since ``since``."""
+
+        def copy() -> tuple[int, Array]:
+            total = int(self._parts.header[_EPISODES])
+            first = max(since, total - RING)
+            return total, self._parts.ring[np.arange(first, total) % RING].copy()
+
+        return self._consistent(copy, (since, np.zeros((0, RING_COLUMNS))))
+
+    def _episode(self, place: int) -> EpisodeRows | None:
+        parts = self._parts
+        length, base_return, terminated, used = parts.about[place]
+        if not used:
+            return None
+        t = min(int(length), RESERVOIR_STEPS)
+        return EpisodeRows(
+            parts.rows[place, : t + 1].copy(),
+            parts.rewards[place, :t].copy(),
+            parts.alive[place, : t + 1].copy(),
+            float(base_return),
+            bool(terminated),
+            t == int(length),
+        )
+
+    def _consistent(self, copy: Callable[[], T], nothing: T) -> T:
+        """Copies until no write happened meanwhile. A writer that died half-way
+        through a write leaves an odd number: there is nothing to trust then."""
+        for attempt in range(50):
+            before = int(self._parts.header[_SEQUENCE])
+            if before % 2 == 0:
+                found = copy()
+                if int(self._parts.header[_SEQUENCE]) == before:
+                    return found
+            time.sleep(0.0002 * attempt)
+        return nothing
