@@ -1,0 +1,1 @@
+"""Ready vocabularies for well-known environments."""

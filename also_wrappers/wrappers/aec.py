@@ -1,0 +1,143 @@
+"""``ShapeRewardAEC``: the wrapper for PettingZoo turn-based (AEC) environments."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from pettingzoo import AECEnv
+from pettingzoo.utils import BaseWrapper
+
+from also_wrappers.board import Board
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.model import Signal
+from also_wrappers.wrappers.attachment import Attachment, Options, action_spaces_of
+
+__all__ = ["ShapeRewardAEC"]
+
+
+class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
+    """Adds a signal to the rewards of a PettingZoo AEC environment.
+
+    A step of the signal is one cycle: when every agent that is still there has acted,
+    all are paid for the change since the cycle before, and evidence is recorded. On an
+    environment that was converted from a parallel one, every agent is paid what
+    ``ShapeRewardParallel`` pays it.
+
+    Args:
+        env: The environment.
+        features: The vocabulary that the signal speaks.
+        signal: A signal that stays as it is. Give this or ``board``.
+        board: Where the active signal is posted and evidence is left.
+        **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
+            ``also_wrappers.wrappers.attachment.Options``.
+    """
+
+    def __init__(
+        self,
+        env: AECEnv[str, Any, Any],
+        features: FeatureMap,
+        signal: Signal | None = None,
+        board: Board | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(env)
+        self._paid_now = False
+        self.attachment = Attachment(
+            features,
+            env.possible_agents,
+            action_spaces_of(env, env.possible_agents),
+            signal,
+            board,
+            **options,
+        )
+        self._clear()
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """Resets; a newly posted signal is in force from here on."""
+        self.env.reset(seed=seed, options=options)
+        self._clear()
+        agents = list(self.env.agents)
+        self.attachment.reset(self._observations(), self.env.infos, self._state())
+        self.rewards = dict(self.env.rewards)
+        self._cumulative_rewards = dict(self.env._cumulative_rewards)
+        self.infos = {agent: dict(self.env.infos[agent]) for agent in agents}
+
+    def step(self, action: Any) -> None:
+        """Steps the selected agent; whoever is next is paid for its last step."""
+        env = self.env
+        agent = env.agent_selection
+        dead = env.terminations[agent] or env.truncations[agent]
+        if not dead:
+            self._actions[agent] = action
+        self._added.pop(agent, None)
+        env.step(action)
+        for other, reward in env.rewards.items():
+            self._base[other] = self._base.get(other, 0.0) + float(reward)
+        if not dead and env.agents and self._cycle_is_over():
+            self._pay()
+        self.rewards = dict(env.rewards)
+        self._cumulative_rewards = {
+            other: reward + self._added[other] if other in self._added else reward
+            for other, reward in env._cumulative_rewards.items()
+        }
+        if self._paid_now:
+            for other, paid in self._added.items():
+                if other in self.rewards:
+                    self.rewards[other] += paid
+            self._paid_now = False
+        self.infos = {
+            other: {**info, **self._told.get(other, {})}
+            for other, info in env.infos.items()
+        }
+
+    def _clear(self) -> None:
+        self._actions: dict[str, Any] = {}
+        self._base: dict[str, float] = {}
+        self._added: dict[str, float] = {}
+        self._told: dict[str, dict[str, Any]] = {}
+        self._paid_now = False
+
+    def _cycle_is_over(self) -> bool:
+        """Whether every agent that is still there has acted since the last payment."""
+        env = self.env
+        return all(
+            agent in self._actions or env.terminations[agent] or env.truncations[agent]
+            for agent in env.agents
+        )
+
+    def _pay(self) -> None:
+        env = self.env
+        acted = [agent for agent in env.agents if agent in self._actions]
+        over = all(env.terminations[a] or env.truncations[a] for a in env.agents)
+        base = {agent: self._base.get(agent, 0.0) for agent in acted}
+        added = self.attachment.step(
+            self._actions,
+            {agent: env.observe(agent) for agent in acted},
+            base,
+            {agent: env.terminations[agent] for agent in acted},
+            {agent: env.truncations[agent] for agent in acted},
+            env.infos,
+            self._state(),
+            ended=True,
+            over=over,
+        )
+        places = self.attachment.places
+        paid = {agent: added[places[agent]] if added else 0.0 for agent in acted}
+        self._told = {
+            agent: {"shaping": self.attachment.info(base[agent], paid[agent], over)}
+            for agent in acted
+        }
+        if added is not None:
+            for agent in acted:
+                self._added[agent] = self._added.get(agent, 0.0) + paid[agent]
+            self._paid_now = True
+        self._actions = {}
+        self._base = {}
+
+    def _observations(self) -> dict[str, Any]:
+        return {agent: self.env.observe(agent) for agent in self.env.agents}
+
+    def _state(self) -> Any:
+        return self.env.state() if self.attachment.needs_state else None

@@ -1,0 +1,110 @@
+"""``ShapeRewardParallel``: the wrapper for PettingZoo parallel environments."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from pettingzoo import ParallelEnv
+from pettingzoo.utils import BaseParallelWrapper
+
+from also_wrappers.board import Board
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.model import Signal
+from also_wrappers.wrappers.attachment import Attachment, Options, action_spaces_of
+
+__all__ = ["ShapeRewardParallel"]
+
+
+class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
+    """Adds a signal to the rewards of a PettingZoo parallel environment.
+
+    Observations, spaces, masks and rendering stay as they are. ``infos[agent]`` gains
+    ``"shaping": {"base", "total", "signal"}`` and, at the end of an episode,
+    ``"terms"``: what each term paid, summed over agents.
+
+    Args:
+        env: The environment.
+        features: The vocabulary that the signal speaks.
+        signal: A signal that stays as it is. Give this or ``board``.
+        board: Where the active signal is posted and evidence is left.
+        **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
+            ``also_wrappers.wrappers.attachment.Options``.
+
+    Raises:
+        ConfigurationError: Neither or both of ``signal`` and ``board`` were given.
+        ExpressionError: An expression is not valid.
+    """
+
+    def __init__(
+        self,
+        env: ParallelEnv[str, Any, Any],
+        features: FeatureMap,
+        signal: Signal | None = None,
+        board: Board | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(env)
+        self.attachment = Attachment(
+            features,
+            env.possible_agents,
+            action_spaces_of(env, env.possible_agents),
+            signal,
+            board,
+            **options,
+        )
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Resets; a newly posted signal is in force from here on."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        self.attachment.reset(observations, infos, self._state())
+        return observations, infos
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[
+        dict[str, Any],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Steps and adds to the rewards."""
+        observations, rewards, terminations, truncations, infos = self.env.step(actions)
+        if not rewards:
+            return observations, rewards, terminations, truncations, infos
+        ended = True in terminations.values() or True in truncations.values()
+        over = ended and (
+            not self.env.agents
+            or all(terminations[agent] or truncations[agent] for agent in rewards)
+        )
+        attachment = self.attachment
+        added = attachment.step(
+            actions,
+            observations,
+            rewards,
+            terminations,
+            truncations,
+            infos,
+            self.env.state() if attachment.needs_state else None,
+            ended=ended,
+            over=over,
+        )
+        told = {}
+        shaped = {}
+        places = attachment.places
+        for agent, reward in rewards.items():
+            base = float(reward)
+            paid = added[places[agent]] if added else 0.0
+            shaped[agent] = base + paid
+            told[agent] = {**infos[agent], "shaping": attachment.info(base, paid, over)}
+        if added is not None:
+            rewards = shaped
+        return observations, rewards, terminations, truncations, told
+
+    def _state(self) -> Any:
+        return self.env.state() if self.attachment.needs_state else None
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}<{self.env!s}>"
