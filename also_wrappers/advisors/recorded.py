@@ -1,0 +1,81 @@
+"""``RecordedAdvisor``: the proposals of a ledger, or of a list, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from also_wrappers.advisors.base import (
+    ArmOutcome,
+    Diagnosis,
+    Exchange,
+    Proposal,
+    Situation,
+)
+from also_wrappers.exceptions import AdvisorError
+from also_wrappers.ledger import read_ledger
+
+__all__ = ["RecordedAdvisor"]
+
+
+class RecordedAdvisor:
+    """Answers from a recording, so that a run can be repeated without a model.
+
+    Args:
+        rounds: The proposals of each round, in order.
+        refinements: The replacements of each round, in order.
+    """
+
+    name = "recorded"
+
+    def __init__(
+        self,
+        rounds: Sequence[Sequence[Proposal]],
+        refinements: Sequence[Sequence[Proposal]] = (),
+    ) -> None:
+        self.exchanges: list[Exchange] = []
+        self._rounds = list(rounds)
+        self._refinements = list(refinements)
+
+    @classmethod
+    def from_ledger(cls, path: Path) -> RecordedAdvisor:
+        """Takes the proposals of every finished round of a ledger."""
+        rounds: dict[int, list[Proposal]] = {}
+        refinements: dict[int, list[Proposal]] = {}
+        for line in read_ledger(path):
+            if line["event"] == "round_started":
+                rounds[line["round"]] = []
+                refinements[line["round"]] = []
+            elif line["event"] == "proposal":
+                kept = refinements if line["refined"] else rounds
+                kept[line["round"]].append(Proposal.model_validate(line["proposal"]))
+        return cls(list(rounds.values()), list(refinements.values()))
+
+    def prepare(self) -> None:
+        """Nothing to check."""
+
+    def diagnose(self, situation: Situation) -> Diagnosis:
+        """A recording does not look."""
+        return Diagnosis(advice="as recorded")
+
+    def propose(
+        self, situation: Situation, diagnosis: Diagnosis, k: int
+    ) -> list[Proposal]:
+        """The next round's proposals."""
+        round_number = len(situation.history)
+        if round_number >= len(self._rounds):
+            raise AdvisorError(f"the recording has {len(self._rounds)} rounds")
+        return list(self._rounds[round_number])[:k]
+
+    def refine(
+        self,
+        situation: Situation,
+        diagnosis: Diagnosis,
+        results: Sequence[ArmOutcome],
+        k: int,
+    ) -> list[Proposal]:
+        """The same round's replacements."""
+        round_number = len(situation.history)
+        if round_number >= len(self._refinements):
+            return []
+        return list(self._refinements[round_number])[:k]
