@@ -1,0 +1,1 @@
+"""Whether a candidate is used: checks, branches and the gate."""

@@ -1,0 +1,167 @@
+"""Arms, branches and what they measure."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from also_wrappers.board import Board, Posting
+from also_wrappers.run import Shape, Task
+from also_wrappers.signal.model import Signal
+from also_wrappers.trainers.base import Fork
+from also_wrappers.validation.gate import Request, Trial
+
+__all__ = ["Arm", "BranchOrder", "BranchResult", "run_branch"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One signal under test. Arm 0 is control."""
+
+    index: int
+    name: str
+    signal: Signal
+    intent: str = ""
+
+
+@dataclass(frozen=True)
+class BranchOrder:
+    """All that a worker needs to train one branch.
+
+    Attributes:
+        request: What the gate asked for.
+        fork: The trainer's fork.
+        task: The task.
+        posting: What the branch's environments read.
+        snapshot: Where it begins.
+        seed: Of environments and sampling; the same for all arms.
+        steps: Trainer steps.
+    """
+
+    request: Request
+    fork: Fork
+    task: Task
+    posting: Posting
+    snapshot: bytes
+    seed: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class BranchResult:
+    """What a branch measured and left.
+
+    Attributes:
+        request: What the gate asked for.
+        seed: Its seed.
+        steps: Trainer steps that were trained.
+        score: Mean base return of the training episodes in its last half.
+        variance: Squared standard error of the score between episodes.
+        largest: Size of the largest base return of any of its episodes.
+        episodes: Number of those episodes.
+        shaped: Their mean shaped return.
+        seconds: Wall-clock time.
+        error: Why it failed; empty if it did not.
+        snapshot: State of training at its end; empty if it failed.
+    """
+
+    request: Request
+    seed: int
+    steps: int = 0
+    score: float = 0.0
+    variance: float = 0.0
+    largest: float = 0.0
+    episodes: int = 0
+    shaped: float = 0.0
+    seconds: float = 0.0
+    error: str = ""
+    snapshot: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ran to its end with a finite score."""
+        return not self.error
+
+    def trial(self, largest: float) -> Trial:
+        """What the gate gets to see.
+
+        Args:
+            largest: Size of the largest base return that any branch of the round has
+                seen. One such episode more or less is the least that a score can be
+                uncertain by, also in a branch in which all episodes were alike.
+        """
+        floor = (largest / self.episodes) ** 2 if self.episodes else 0.0
+        return Trial(self.request, self.score, max(self.variance, floor), self.ok)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data, without the snapshot."""
+        return {
+            "arm": self.request.arm,
+            "stage": self.request.stage,
+            "index": self.request.index,
+            "stretch": self.request.stretch,
+            "seed": self.seed,
+            "steps": self.steps,
+            "score": self.score,
+            "standard_error": math.sqrt(self.variance),
+            "episodes": self.episodes,
+            "shaped": self.shaped,
+            "seconds": round(self.seconds, 2),
+            "error": self.error,
+        }
+
+
+def run_branch(order: BranchOrder) -> BranchResult:
+    """Trains one branch with a board of its own and scores it.
+
+    The score is the mean base return per episode over the training episodes of the
+    stochastic policy that end in the last half of the branch: free, and as telling
+    as a separate evaluation.
+    """
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="also-branch-") as folder:
+        board = Board.create(Path(folder) / "board", order.posting)
+        shape: Callable[[Any], Any] = Shape(order.task, board)
+        outcome = order.fork(order.snapshot, shape, order.seed, order.steps)
+        episodes = board.new_episodes()
+    late = episodes[episodes[:, 0] > outcome.copy_steps / 2.0]
+    seconds = time.perf_counter() - began
+    if not len(late):
+        return BranchResult(
+            order.request,
+            order.seed,
+            outcome.steps,
+            seconds=seconds,
+            error="no episode ended in the last half of the branch; use a longer "
+            "horizon",
+        )
+    returns = late[:, 1]
+    score = float(returns.mean())
+    if not math.isfinite(score):
+        return BranchResult(
+            order.request,
+            order.seed,
+            outcome.steps,
+            seconds=seconds,
+            error="a base return is not finite",
+        )
+    variance = float(returns.var(ddof=1)) / len(late) if len(late) > 1 else 0.0
+    return BranchResult(
+        order.request,
+        order.seed,
+        outcome.steps,
+        score,
+        variance,
+        float(np.abs(episodes[:, 1]).max()),
+        len(late),
+        float(late[:, 2].mean()),
+        seconds,
+        snapshot=outcome.snapshot,
+    )
