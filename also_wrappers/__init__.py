@@ -1,0 +1,88 @@
+"""Wrappers that adapt the learning signal while training runs.
+
+Importing this package imports neither torch nor stable_baselines3 nor ollama; what
+needs them is loaded when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
+from also_wrappers.exceptions import (
+    AdvisorError,
+    AlsoError,
+    ConfigurationError,
+    ExpressionError,
+    FeatureError,
+    ModelUnavailableError,
+)
+from also_wrappers.run import Run, Task
+from also_wrappers.signal import Feature, FeatureGroup, FeatureMap, Signal, Term, View
+from also_wrappers.wrappers import (
+    ShapeReward,
+    ShapeRewardAEC,
+    ShapeRewardParallel,
+    ShapeRewardVector,
+    TupleParallelEnv,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    from also_wrappers.adaptation import Adaptation
+    from also_wrappers.advisors.llm import LLMAdvisor
+    from also_wrappers.advisors.models.ollama import Ollama
+    from also_wrappers.callback import AdaptationCallback
+    from also_wrappers.trainers.vec_env import PettingZooVecEnv
+    from also_wrappers.validation.gate import Gate
+
+__version__ = "0.1.0"
+
+_LATER = {
+    "Adaptation": "also_wrappers.adaptation",
+    "AdaptationCallback": "also_wrappers.callback",
+    "Gate": "also_wrappers.validation.gate",
+    "LLMAdvisor": "also_wrappers.advisors.llm",
+    "Ollama": "also_wrappers.advisors.models.ollama",
+    "PettingZooVecEnv": "also_wrappers.trainers.vec_env",
+}
+
+__all__ = [
+    "Adaptation",
+    "AdaptationCallback",
+    "AdvisorError",
+    "AlsoError",
+    "BlindAdvisor",
+    "ConfigurationError",
+    "ExpressionError",
+    "Feature",
+    "FeatureError",
+    "FeatureGroup",
+    "FeatureMap",
+    "Gate",
+    "LLMAdvisor",
+    "ModelUnavailableError",
+    "Ollama",
+    "PettingZooVecEnv",
+    "RecordedAdvisor",
+    "RuleAdvisor",
+    "Run",
+    "ShapeReward",
+    "ShapeRewardAEC",
+    "ShapeRewardParallel",
+    "ShapeRewardVector",
+    "Signal",
+    "Task",
+    "Term",
+    "TupleParallelEnv",
+    "View",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what needs a trainer or a model server when it is first asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -1,0 +1,396 @@
+"""The loop: record, and at a pause play a round and swap in what was confirmed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from also_wrappers.advisors.base import Advisor, RoundOutcome, Situation
+from also_wrappers.advisors.rules import RuleAdvisor
+from also_wrappers.board import Collected, Posting
+from also_wrappers.evidence.guard import Guard
+from also_wrappers.evidence.stage import Window, detect_stage
+from also_wrappers.evidence.summary import Evidence, summarise
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import write_json
+from also_wrappers.rounds import Plan, Round, RoundResult
+from also_wrappers.run import Run
+from also_wrappers.trainers.base import Trainer
+from also_wrappers.validation.executors import Executor, ProcessExecutor
+from also_wrappers.validation.gate import Gate
+
+__all__ = ["Adaptation"]
+
+#: Episodes in the last half of a branch that make its score worth something.
+_SCORED_EPISODES = 300
+_HORIZON_SHARE = 0.2
+#: Episodes of a line of the mainline's record.
+_RECORD_EPISODES = 50
+
+
+class Adaptation:
+    """Adapts the learning signal of one run, whatever trains it.
+
+    Call ``step`` wherever the trainer is at rest; most calls only read the board.
+
+    Args:
+        run: The run.
+        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        every: Trainer steps between rounds.
+        first: Trainer steps before the first round; ``every`` if not given. An
+            untrained policy responds to a signal, a stuck one hardly does.
+        candidates: Candidates of a round.
+        refinements: Replacements after the first results of a round.
+        horizon: Trainer steps of a branch; by default the larger of a fifth of the
+            planned training and what gives 300 scored episodes.
+        budget: Trainer steps that branches may spend, as a multiple of the planned
+            training.
+        gate: What decides.
+        executor: Where branches run; worker processes if not given.
+        seed: Of the branches.
+
+    Raises:
+        ConfigurationError: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        advisor: Advisor | None = None,
+        *,
+        every: int,
+        first: int | None = None,
+        candidates: int = 3,
+        refinements: int = 2,
+        horizon: int | None = None,
+        budget: float = 1.0,
+        gate: Gate | None = None,
+        executor: Executor | None = None,
+        seed: int = 0,
+    ) -> None:
+        for name, value in (
+            ("every", every),
+            ("first", first or every),
+            ("candidates", candidates),
+            ("horizon", horizon or 1),
+        ):
+            if value < 1:
+                raise ConfigurationError(f"{name} must be at least 1, not {value}")
+        if budget < 0.0 or refinements < 0:
+            raise ConfigurationError("budget and refinements must not be negative")
+        self.run = run
+        self.advisor: Advisor = advisor or RuleAdvisor()
+        self.gate = gate or Gate()
+        self.rounds = 0
+        self.history: list[RoundOutcome] = []
+        self.windows: list[Window] = []
+        self._every = every
+        self._candidates = candidates
+        self._refinements = refinements
+        self._horizon = horizon
+        self._budget = budget
+        self._executor: Executor = executor or ProcessExecutor()
+        self._seed = seed
+        self._next_pause = first or every
+        self._started = False
+        self._pending: list[Any] = []
+        self._guard: Guard | None = None
+
+    def step(self, trainer: Trainer) -> None:
+        """Records what was seen since the last call, and plays a round if one is due.
+
+        Args:
+            trainer: At rest: no update running, no rollout half collected.
+
+        Raises:
+            ConfigurationError: At the first call, if something cannot work.
+        """
+        if not self._started:
+            self._start(trainer)
+        self.run.accounting.mainline = trainer.steps
+        self._record(trainer, at_least=_RECORD_EPISODES)
+        fall = self._guard.fall() if self._guard else None
+        if fall is not None:
+            self._roll_back(trainer, fall)
+        if trainer.steps >= self._next_pause:
+            self._round(trainer)
+
+    def finish(self, trainer: Trainer) -> None:
+        """Ends the record; call it when training is over."""
+        self.run.accounting.mainline = trainer.steps
+        self._record(trainer, at_least=1)
+        self.run.ledger.write(
+            "run_finished",
+            rounds=self.rounds,
+            signal=self.run.board.read().signal.model_dump(mode="json"),
+        )
+
+    def _start(self, trainer: Trainer) -> None:
+        self._started = True
+        self.advisor.prepare()
+        accounting = self.run.accounting
+        accounting.agents_per_env = trainer.agents_per_env
+        if self._horizon is not None and self._horizon < trainer.rollout:
+            raise ConfigurationError(
+                f"a horizon of {self._horizon} steps is shorter than one rollout of "
+                f"{trainer.rollout}; use a multiple of it"
+            )
+        try:
+            cloudpickle.dumps(trainer.fork())
+        except Exception as error:
+            raise ConfigurationError(
+                f"make_venv cannot be sent to a worker process ({error}); let it "
+                "make everything it needs itself, from plain values"
+            ) from error
+        if self.run.resumed:
+            self._resume(trainer)
+        self._post(
+            trainer,
+            signal=self.run.board.read().signal,
+            probes=self.run.board.read().probes,
+        )
+        if self.run.load_checkpoint() is not None:
+            return
+        accounting.mainline = trainer.steps
+        self._save("start", trainer)
+        self.run.ledger.write(
+            "run_started",
+            task=self.run.task.description,
+            features=list(self.run.task.features.names),
+            advisor=self.advisor.name,
+            total=trainer.total,
+            every=self._every,
+            budget=self._budget,
+            seed=self._seed,
+        )
+
+    def _resume(self, trainer: Trainer) -> None:
+        """Goes on from the last checkpoint; what was trained after it is lost and
+        stays counted, as steps that were spent and discarded."""
+        accounting = self.run.accounting
+        events = self.run.events()
+        for event in events:
+            if event["event"] == "decision":
+                outcome = RoundOutcome.model_validate(event["outcome"])
+                self.history = [h for h in self.history if h.round != outcome.round]
+                self.history.append(outcome)
+        checkpoint = self.run.load_checkpoint()
+        spent = events[-1]["trainer_steps"] if events else accounting.trainer_steps()
+        accounting.branches = spent["branches"]
+        accounting.evaluation = spent["evaluation"]
+        if checkpoint is not None:
+            trainer.adopt(checkpoint.snapshot)
+            state = checkpoint.state
+            accounting.mainline = state["mainline"]
+            accounting.branches += max(spent["mainline"] - state["mainline"], 0)
+            self._next_pause = state["next_pause"]
+            self.rounds = state["rounds"]
+            self.history = [h for h in self.history if h.round <= self.rounds]
+        self.windows = [
+            Window(**event["window"])
+            for event in events
+            if event["event"] == "record"
+            and event["window"]["steps"] <= accounting.mainline
+        ]
+        self.run.ledger.write("run_resumed", rounds=self.rounds, total=trainer.total)
+
+    def _record(self, trainer: Trainer, at_least: int) -> None:
+        """Writes a line for every so many episodes of the mainline."""
+        self._pending.extend(self.run.board.new_episodes())
+        if len(self._pending) < at_least:
+            return
+        rows = np.array(self._pending)
+        self._pending = []
+        declared = self.run.task.success is not None
+        window = Window(
+            steps=trainer.steps,
+            episodes=len(rows),
+            mean=float(rows[:, 1].mean()),
+            std=float(rows[:, 1].std()),
+            rewarded=float(rows[:, 6].mean()),
+            success=float(rows[:, 4].mean()) if declared else None,
+        )
+        self.windows.append(window)
+        shaped = float(rows[:, 2].mean())
+        if self._guard is not None:
+            self._guard.add(window, shaped)
+        self.run.ledger.write(
+            "record",
+            window=vars(window),
+            shaped=shaped,
+            length=float(rows[:, 3].mean()),
+        )
+
+    def _round(self, trainer: Trainer) -> None:
+        posting = self.run.board.read()
+        collected = self.run.board.collect()
+        self.rounds += 1
+        self.run.ledger.write(
+            "round_started", round=self.rounds, signal=posting.signal.id
+        )
+        self._save("pause", trainer, rounds=self.rounds - 1)
+        self._next_pause = trainer.steps + self._every
+        if collected is None:
+            self._skip("no episode has ended yet")
+            return
+        situation = self._situation(trainer, posting, collected)
+        plan = self._plan(trainer, situation.evidence)
+        if isinstance(plan, str):
+            self._skip(plan)
+            return
+        played = Round(
+            self.rounds,
+            self.run,
+            trainer,
+            self.advisor,
+            self.gate,
+            self._executor,
+            plan,
+            situation,
+            collected.episodes,
+            posting,
+        )
+        try:
+            result = played.play()
+        except Exception as error:  # a round that breaks must not end the run
+            self._skip(f"the round failed: {type(error).__name__}: {error}")
+            return
+        self._swap(trainer, result)
+
+    def _situation(
+        self, trainer: Trainer, posting: Posting, collected: Collected
+    ) -> Situation:
+        task = self.run.task
+        evidence = summarise(
+            collected.layout,
+            collected.values,
+            posting.signal,
+            {**task.events, **posting.probes},
+            has_success=task.success is not None,
+        )
+        stage = detect_stage(self.windows)
+        self.run.ledger.write(
+            "evidence",
+            round=self.rounds,
+            stage=stage,
+            values=evidence.values,
+            unavailable=evidence.unavailable,
+            insufficient=list(evidence.insufficient),
+        )
+        write_json(
+            self.run.round_dir(self.rounds) / "evidence.json",
+            evidence.model_dump(mode="json"),
+        )
+        return Situation(
+            task.description,
+            task.features,
+            collected.layout.agents,
+            posting.signal,
+            evidence,
+            stage,
+            trainer.steps / max(trainer.total, 1),
+            tuple(self.history),
+        )
+
+    def _plan(self, trainer: Trainer, evidence: Evidence) -> Plan | str:
+        """How much this round may try, or why it is not worth playing."""
+        length = evidence.values.get("team.episode_length", 1.0)
+        enough = 2.0 * _SCORED_EPISODES * length * trainer.agents_per_env
+        wanted = self._horizon or max(_HORIZON_SHARE * trainer.total, enough)
+        horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
+        # One rollout is always collected after a pause.
+        longest = trainer.total - trainer.steps - trainer.rollout
+        if horizon > longest:
+            return "too little of the planned training is left for a branch"
+        budget = int(self._budget * trainer.total) - self.run.accounting.branches
+        candidates = min(self._candidates, budget // horizon - 1)
+        if candidates < 1:
+            return (
+                f"{max(budget, 0)} steps of the branch budget are left, a round needs "
+                f"{2 * horizon} at least"
+            )
+        return Plan(candidates, self._refinements, horizon, budget, longest, self._seed)
+
+    def _skip(self, reason: str) -> None:
+        self.run.ledger.write("round_finished", round=self.rounds, skipped=reason)
+        self.run.board.begin_window()
+
+    def _swap(self, trainer: Trainer, result: RoundResult) -> None:
+        """Makes the branch that was fixed beforehand the mainline."""
+        self.history.append(result.outcome)
+        accounting = self.run.accounting
+        if result.decision.winner is not None:
+            self.run.copy_checkpoint("pause", "before_swap")
+        if result.snapshot:
+            trainer.adopt(result.snapshot)
+            accounting.branches -= result.adopted
+            accounting.mainline = trainer.steps
+        posting = self.run.board.read()
+        signal = posting.signal
+        winner = result.decision.winner
+        if winner is not None:
+            signal = result.arms[winner].signal
+        self._post(
+            trainer, signal=signal, probes=self.run.task.valid_probes(result.probes)
+        )
+        self._next_pause = trainer.steps + self._every
+        if winner is not None:
+            self._guard = Guard()
+            self.run.ledger.write(
+                "swap",
+                round=self.rounds,
+                old=posting.signal.id,
+                new=signal.id,
+                signal=signal.model_dump(mode="json"),
+                describe=signal.describe(),
+            )
+            self.run.write_schedule()
+        self.run.ledger.write(
+            "round_finished", round=self.rounds, adopted_steps=result.adopted
+        )
+        self.run.board.begin_window()
+        self._save("round", trainer)
+
+    def _roll_back(self, trainer: Trainer, fall: float) -> None:
+        """Undoes a swap that was hacked: signal and weights."""
+        checkpoint = self.run.load_checkpoint("before_swap")
+        assert checkpoint is not None  # a swap is guarded only after it was saved
+        lost = trainer.steps - checkpoint.state["mainline"]
+        trainer.adopt(checkpoint.snapshot)
+        self._guard = None
+        accounting = self.run.accounting
+        accounting.branches += lost
+        accounting.mainline = trainer.steps
+        self._post(trainer, signal=checkpoint.posting.signal, probes={})
+        self._next_pause = trainer.steps + self._every
+        self.run.ledger.write(
+            "rollback", lost_steps=lost, fall=fall, signal=checkpoint.posting.signal.id
+        )
+        self.run.board.begin_window()
+        self._save("round", trainer)
+
+    def _post(self, trainer: Trainer, **update: Any) -> None:
+        posting = self.run.board.read()
+        self.run.board.post(
+            posting.model_copy(
+                update={
+                    "version": posting.version + 1,
+                    "gamma": trainer.gamma,
+                    "bootstraps_truncation": trainer.bootstraps_truncation,
+                    **update,
+                }
+            )
+        )
+
+    def _save(self, name: str, trainer: Trainer, rounds: int | None = None) -> None:
+        self.run.save_checkpoint(
+            name,
+            trainer.snapshot(),
+            {
+                "next_pause": self._next_pause,
+                "rounds": self.rounds if rounds is None else rounds,
+            },
+        )

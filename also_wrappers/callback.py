@@ -1,0 +1,87 @@
+"""``AdaptationCallback``: the loop at Stable-Baselines3's pause point."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from rich.console import Console
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from also_wrappers.adaptation import Adaptation
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.figures import TensorBoardFigures
+from also_wrappers.progress import ProgressLines
+from also_wrappers.run import Run
+from also_wrappers.trainers.sb3 import MakeVecEnv, SB3Trainer, check_model
+
+__all__ = ["AdaptationCallback"]
+
+
+class AdaptationCallback(BaseCallback):
+    """Adapts the learning signal while an SB3 model learns.
+
+    Pauses are at rollout starts, the one point where everything is at rest: the
+    update is done, the buffer is empty, the last observation is current.
+
+    Args:
+        run: The run.
+        make_venv: Makes the training environments, with the given shape around each:
+            the mainline, every branch and every evaluation need the same environment
+            with another wrapper, so a factory must use the shape it is handed.
+        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        every: Trainer steps between rounds.
+        verbose: 1 prints a line per stage, 0 prints nothing.
+        **options: Further arguments of ``Adaptation``.
+
+    Raises:
+        ConfigurationError: When training starts, if the model cannot be forked.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        make_venv: MakeVecEnv,
+        advisor: Advisor | None = None,
+        *,
+        every: int,
+        verbose: int = 1,
+        **options: Any,
+    ) -> None:
+        super().__init__(verbose)
+        self.adaptation = Adaptation(run, advisor, every=every, **options)
+        self._make_venv = make_venv
+        self._trainer: SB3Trainer | None = None
+        self._listening = False
+
+    def _on_training_start(self) -> None:
+        check_model(self.model)
+        total = int(self.locals["total_timesteps"])
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        self._trainer = SB3Trainer(self.model, self._make_venv, total)
+        run = self.adaptation.run
+        if not run.board.acknowledged():  # SB3 has reset the environments by now
+            raise ConfigurationError(
+                "no environment of the model reads the run's board: make the model's "
+                "environments with make_venv(run.shape)"
+            )
+        if self._listening:
+            return
+        self._listening = True
+        if importlib.util.find_spec("tensorboard") is not None:
+            run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
+        if self.verbose:
+            run.ledger.listeners.append(ProgressLines(Console(), total))
+
+    def _on_rollout_start(self) -> None:
+        assert self._trainer is not None
+        self.adaptation.step(self._trainer)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        assert self._trainer is not None
+        self.adaptation.finish(self._trainer)

@@ -1,0 +1,70 @@
+"""TensorBoard figures, drawn from the ledger's events as they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["TensorBoardFigures"]
+
+
+class TensorBoardFigures:
+    """A ledger listener that writes TensorBoard scalars and texts.
+
+    Scalars, over trainer steps of the mainline: ``also/base_return``,
+    ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_total``,
+    ``also/env_steps_branches``, ``also/arm/<name>``, ``also/decision/effect``,
+    ``also/decision/z``, ``also/decision/swapped``, ``also/term/<name>``. Texts:
+    ``also/diagnosis``, ``also/signal``, ``also/decision``.
+
+    Args:
+        folder: Where the event files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Draws one event of the ledger."""
+        step = event["trainer_steps"]["mainline"]
+        kind = event["event"]
+        if kind == "record":
+            self._scalar("base_return", event["window"]["mean"], step)
+            self._scalar("shaped_return", event["shaped"], step)
+            self._scalar("episode_length", event["length"], step)
+            self._scalar("env_steps_total", event["env_steps"]["total"], step)
+            self._scalar("env_steps_branches", event["env_steps"]["branches"], step)
+        elif kind == "evidence":
+            for key, value in event["values"].items():
+                if key.startswith("term.") and key.endswith(".paid"):
+                    self._scalar(f"term/{key.split('.')[1]}", value, step)
+        elif kind == "diagnosis":
+            self._text("diagnosis", _findings(event["diagnosis"]), step)
+        elif kind == "branch" and not event["error"]:
+            self._scalar(f"arm/{event['name']}", event["score"], step)
+        elif kind == "decision":
+            self._scalar("decision/swapped", float(event["winner"] is not None), step)
+            for name in ("effect", "z"):
+                if event[name] is not None:
+                    self._scalar(f"decision/{name}", event[name], step)
+            self._text("decision", event["reason"], step)
+        elif kind == "swap":
+            self._text("signal", event["describe"], step)
+        if kind in ("round_finished", "run_finished"):
+            self._writer.flush()
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        self._writer.add_scalar(f"also/{name}", value, step)
+
+    def _text(self, name: str, text: str, step: int) -> None:
+        self._writer.add_text(f"also/{name}", f"```\n{text}\n```", step)
+
+
+def _findings(diagnosis: dict[str, Any]) -> str:
+    lines = [
+        f"{finding['failure']} ({finding['severity']}): {finding['argument']}"
+        for finding in diagnosis["findings"]
+    ]
+    return "\n".join([*lines, diagnosis["advice"]])

@@ -1,0 +1,335 @@
+"""What the wrappers cost, as ratios to a peer that is measured in the same process.
+
+    python tests/benchmarks/run.py [--json FILE] [--quick]
+
+Ours and the peer take turns in short stretches, so that whatever else the machine does
+hits both; a ratio is that of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import supersuit
+from gymnasium.vector import AutoresetMode, VectorEnv
+from mpe2 import simple_spread_v3
+from rich.console import Console
+from rich.table import Table
+
+from also_wrappers.board import Board, Posting
+from also_wrappers.catalog import lbforaging
+from also_wrappers.run import Shape, Task
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
+from also_wrappers.wrappers import ShapeReward, ShapeRewardParallel, ShapeRewardVector
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
+from tests.benchmarks.stub import (
+    AGENTS,
+    FEATURES,
+    GAMMA,
+    SIGNAL,
+    TERMS,
+    ByHand,
+    Stub,
+)
+
+Action = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    case: str
+    ratio: float
+    ours_us: float
+    peer_us: float
+
+
+def measure(
+    ours: Action, peer: Action, stretches: int, calls: int
+) -> tuple[float, float]:
+    """Median microseconds of a call of each, taken in turns."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for stretch in range(stretches + 5):
+        for which, call in enumerate((ours, peer)):
+            began = time.perf_counter()
+            for _ in range(calls):
+                call()
+            if stretch >= 5:  # the first ones warm up
+                taken[which].append((time.perf_counter() - began) / calls * 1e6)
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def row(
+    name: str, case: str, ours: Action, peer: Action, stretches: int, calls: int
+) -> Row:
+    us, them = measure(ours, peer, stretches, calls)
+    return Row(name, case, us / them, us, them)
+
+
+def stepper(env: Any) -> Action:
+    """Steps an environment with prepared actions, resetting where it ends."""
+    parallel = hasattr(env, "possible_agents")
+    random = np.random.default_rng(0)
+    env.reset(seed=0)
+    if parallel:
+        agents = env.possible_agents
+        script: list[Any] = [
+            {a: int(random.integers(env.action_space(a).n)) for a in agents}
+            for _ in range(256)
+        ]
+    else:
+        script = [int(random.integers(env.action_space.n)) for _ in range(256)]
+    turn = 0
+
+    def step() -> None:
+        nonlocal turn
+        turn = (turn + 1) % 256
+        _, _, ended, cut, _ = env.step(script[turn])
+        if not env.agents if parallel else ended or cut:
+            env.reset()
+
+    return step
+
+
+def by_hand(scale: int) -> list[Row]:
+    """(a) A static signal against the wrapper that a person would write for it."""
+    actions = dict.fromkeys(AGENTS, 1)
+    rows = []
+    for count in (1, 3, 6):
+        ours = ShapeRewardParallel(
+            Stub(), FEATURES, Signal(terms=TERMS[:count]), gamma=GAMMA
+        )
+        peer = ByHand(Stub(), count)
+        ours.reset()
+        peer.reset()
+        for _ in range(20):
+            one, other = ours.step(actions)[1], peer.step(actions)[1]
+            assert all(abs(one[a] - other[a]) < 1e-6 for a in AGENTS), (one, other)
+        rows.append(
+            row(
+                "a: by hand",
+                f"{count} term(s) over 6 features",
+                partial(ours.step, actions),
+                partial(peer.step, actions),
+                20 * scale,
+                100,
+            )
+        )
+    return rows
+
+
+def spread() -> Any:
+    return simple_spread_v3.parallel_env(N=2, max_cycles=25)
+
+
+def environments(scale: int, folder: Path) -> list[Row]:
+    """(b) A live signal with recording against the bare environment."""
+    spread_features = FeatureMap(Feature("v", "obs[0:2]"), Feature("l", "obs[4:8]"))
+    cases: list[tuple[str, Callable[[], Any], FeatureMap]] = [
+        ("mpe2 spread", spread, spread_features),
+        (
+            "CartPole",
+            lambda: gym.make("CartPole-v1"),
+            FeatureMap(Feature("x", "obs[0:4]")),
+        ),
+    ]
+    for players in (2, 3):
+        env_id = f"Foraging-8x8-{players}p-2f-coop-v3"
+        features = lbforaging.features(lbforaging.parallel_env(env_id))
+        cases.append(
+            (
+                f"lbforaging {players}p",
+                partial(lbforaging.parallel_env, env_id),
+                features,
+            )
+        )
+    rows = []
+    for case, make_env, features in cases:
+        first, second = features.names[:2]
+        terms = (
+            Term(name="a", kind="potential", expression=f"-{first}", weight=0.5),
+            Term(
+                name="b", kind="progress", expression=f"{first} * {second}", weight=0.2
+            ),
+            Term(name="c", kind="bonus", expression=f"{second} < 0.3", weight=0.01),
+        )
+        posting = Posting(version=1, signal=Signal(terms=terms), gamma=GAMMA)
+        board = Board.create(folder / case.replace(" ", "_"), posting)
+        ours = Shape(Task("benchmark", features), board)(make_env())
+        rows.append(
+            row(
+                "b: bare environment",
+                case,
+                stepper(ours),
+                stepper(make_env()),
+                20 * scale,
+                100,
+            )
+        )
+    return rows
+
+
+class StubVector(VectorEnv[Any, Any, Any]):
+    """A vector environment that returns prepared arrays."""
+
+    def __init__(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+        self.single_observation_space = gym.spaces.Box(0, 1, (6,), np.float32)
+        self.single_action_space = gym.spaces.Discrete(5)
+        self.observation_space = gym.vector.utils.batch_space(
+            self.single_observation_space, num_envs
+        )
+        self.action_space = gym.vector.utils.batch_space(
+            self.single_action_space, num_envs
+        )
+        self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+        random = np.random.default_rng(0)
+        self._frames = random.random((16, num_envs, 6)).astype(np.float32)
+        self._rewards = np.zeros(num_envs)
+        self._false = np.zeros(num_envs, dtype=bool)
+        self._t = 0
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        return self._frames[0], {}
+
+    def step(self, actions: Any) -> Any:
+        self._t = (self._t + 1) % 16
+        return self._frames[self._t], self._rewards, self._false, self._false, {}
+
+
+def numpy_by_hand(env: StubVector) -> Action:
+    """The same three terms (for one agent), as a person would write them in numpy."""
+    seen, _ = env.reset()
+    before = seen
+
+    def phi(seen: Any) -> tuple[Any, Any]:
+        return -seen[:, 0] - 0.5 * seen[:, 1], seen[:, 2] * seen[:, 3]
+
+    then = phi(before)
+
+    def step() -> Any:
+        nonlocal then
+        seen, rewards, ended, _, infos = env.step(None)
+        a, b = phi(seen)
+        added = 0.5 * (np.where(ended, 0.0, GAMMA * a) - then[0]) + 0.2 * (b - then[1])
+        added = added + 0.01 * np.where(seen[:, 4] < 0.3, seen[:, 5], 0.0)
+        then = a, b
+        return rewards + added, {**infos, "shaping": {"base": rewards, "added": added}}
+
+    return step
+
+
+def vectors(scale: int) -> list[Row]:
+    """(c) ``ShapeRewardVector`` against numpy written by hand."""
+    rows = []
+    for count in (1, 16, 256, 4096):
+        ours = ShapeRewardVector(StubVector(count), FEATURES, SIGNAL, gamma=GAMMA)
+        ours.reset()
+        actions = np.zeros(count, dtype=int)
+        rows.append(
+            row(
+                "c: numpy by hand",
+                f"{count} sub-environments",
+                partial(ours.step, actions),
+                numpy_by_hand(StubVector(count)),
+                4 * scale,
+                max(1, 512 // count),
+            )
+        )
+    return rows
+
+
+def others(scale: int) -> list[Row]:
+    """(d) What SuperSuit's and Gymnasium's reward wrappers take for one plain term."""
+    features = FeatureMap(Feature("x", "obs[0]"), Feature("y", "obs[1]"))
+    constant = Signal(
+        terms=(Term(name="c", kind="bonus", expression="0 * x + 1", weight=0.1),)
+    )
+
+    def shift(reward: Any) -> float:
+        return float(reward) + 0.1
+
+    single = gym.make("CartPole-v1")
+    return [
+        row(
+            "d: others' wrappers",
+            "SuperSuit, spread",
+            stepper(ShapeRewardParallel(spread(), features, constant)),
+            stepper(supersuit.reward_lambda_v0(spread(), shift)),
+            20 * scale,
+            100,
+        ),
+        row(
+            "d: others' wrappers",
+            "Gymnasium, CartPole",
+            stepper(ShapeReward(single, features, constant)),
+            stepper(gym.wrappers.TransformReward(gym.make("CartPole-v1"), shift)),
+            20 * scale,
+            100,
+        ),
+    ]
+
+
+def compiling(scale: int) -> list[Row]:
+    """(e) Compiling a signal, against parsing JSON of the same signal."""
+    text = SIGNAL.model_dump_json()
+    return [
+        row(
+            "e: compiling",
+            "against reading JSON",
+            lambda: compile_signal(SIGNAL, FEATURES, AGENTS),
+            lambda: Signal.model_validate_json(text),
+            10 * scale,
+            5,
+        )
+    ]
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the time")
+    arguments = parser.parse_args()
+    scale = 1 if arguments.quick else 10
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            *by_hand(scale),
+            *environments(scale, Path(folder)),
+            *vectors(scale),
+            *others(scale),
+            *compiling(scale),
+        ]
+    table = Table()
+    for name in ("benchmark", "case", "ratio", "ours, us", "peer, us"):
+        table.add_column(name, no_wrap=True)
+    for line in rows:
+        table.add_row(
+            line.name,
+            line.case,
+            f"{line.ratio:.2f}",
+            f"{line.ours_us:.2f}",
+            f"{line.peer_us:.2f}",
+        )
+    Console().print(table)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(line) for line in rows], indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The README says what is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SHELL, PYTHON = (
+    re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    for language in ("sh", "python")
+)
+
+
+def test_ci_runs_the_test_command() -> None:
+    (command,) = [block.strip() for block in SHELL if "pytest" in block]
+    assert "\n" not in command
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_python_blocks_are_valid() -> None:
+    assert len(PYTHON) >= 3
+    for block in PYTHON:
+        compile(block, "README.md", "exec")
+
+
+@pytest.mark.slow
+def test_the_example_runs_as_a_script_without_a_guard(tmp_path: Path) -> None:
+    """Worker processes must not run the user's script again."""
+    setting = "from also_wrappers.testing import Corridor as make_env\n"
+    script = tmp_path / "train.py"
+    script.write_text(f"{setting}\n{PYTHON[0]}\nprint('trained', model.num_timesteps)")
+    result = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("trained") == 1
+    assert "pause  round 1" in result.stdout
+    ledger = (tmp_path / "runs" / "corridor" / "ledger.jsonl").read_text()
+    assert '"event": "decision"' in ledger
+    assert '"error": ""' in ledger
+
+
+@pytest.mark.slow
+def test_the_longer_example_runs(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "simple_spread.py"), "--smoke"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "the active signal:" in result.stdout

@@ -1,0 +1,165 @@
+"""A round against branches whose outcome is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.advisors.base import Proposal
+from also_wrappers.board import Posting
+from also_wrappers.rounds import Plan, Round, RoundResult
+from also_wrappers.run import Run, Task
+from also_wrappers.signal import Signal, Term
+from also_wrappers.testing import corridor_features
+from also_wrappers.validation.branch import BranchOrder, BranchResult
+from also_wrappers.validation.gate import Gate, Request
+from tests.advisors.situations import situation
+
+HORIZON = 100
+
+
+class StubTrainer:
+    """At rest, for ever."""
+
+    steps, total, rollout, gamma = 0, 10_000, 10, 0.99
+    bootstraps_truncation, agents_per_env = True, 1
+
+    def snapshot(self) -> bytes:
+        return b"start"
+
+    def adopt(self, snapshot: bytes) -> None:
+        raise AssertionError("a round must not change the trainer")
+
+    def fork(self) -> Any:
+        return None
+
+
+class Made:
+    """Branches that score what a function says."""
+
+    def __init__(self, score: Callable[[BranchOrder], float]) -> None:
+        self.orders: list[BranchOrder] = []
+        self._score = score
+
+    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
+        for order in orders:
+            self.orders.append(order)
+            request = order.request
+            left = f"{request.arm}-{request.stage}-{request.index}-{request.stretch}"
+            yield BranchResult(
+                request,
+                order.seed,
+                order.steps,
+                self._score(order),
+                1e-4,
+                1.0,
+                300,
+                snapshot=left.encode(),
+            )
+
+
+def proposal(weight: float) -> Proposal:
+    term = Term(name="t", kind="progress", expression="place", weight=weight)
+    return Proposal(signal=Signal(terms=(term,)))
+
+
+def play(tmp_path: Path, made: Made, **plan: int) -> RoundResult:
+    run = Run(Task("x", corridor_features()), tmp_path / "run")
+    numbers = {
+        "candidates": 2,
+        "refinements": 1,
+        "horizon": HORIZON,
+        "budget": 100_000,
+        "longest": 5000,
+        "seed": 0,
+    }
+    return Round(
+        1,
+        run,
+        StubTrainer(),
+        RecordedAdvisor([[proposal(1.0), proposal(2.0)]], [[proposal(4.0)]]),
+        Gate(),
+        made,
+        Plan(**(numbers | plan)),
+        situation(),
+        [],
+        Posting(gamma=0.99),
+    ).play()
+
+
+def test_seeds_are_common_to_arms_and_fresh_in_every_stage(tmp_path: Path) -> None:
+    made = Made(lambda order: 1.0 + order.request.arm + order.seed % 7 / 10)
+    result = play(tmp_path, made)
+    assert result.decision.winner == 3
+    assert result.snapshot == b"3-confirm-1-1"
+    by_place: dict[Any, set[int]] = {}
+    for order in made.orders:
+        place = (order.request.stage, order.request.index)
+        by_place.setdefault(place, set()).add(order.seed)
+    assert all(len(seeds) == 1 for seeds in by_place.values())
+    assert len(set.union(*by_place.values())) == len(by_place)
+    assert {order.snapshot for order in made.orders} == {b"start"}
+
+
+def test_no_change_adopts_controls_screening_branch(tmp_path: Path) -> None:
+    made = Made(lambda order: 1.0 - 0.5 * (order.request.arm > 0))
+    result = play(tmp_path, made)
+    assert result.decision.winner is None
+    assert result.snapshot == b"0-screen-0-1"
+    assert result.adopted == HORIZON
+
+
+def test_where_no_reward_is_seen_branches_are_extended_once(tmp_path: Path) -> None:
+    made = Made(lambda order: 0.0)
+    result = play(tmp_path, made)
+    assert result.decision.reason.startswith("no arm saw any base reward")
+    longer = [order for order in made.orders if order.request.stretch == 2]
+    # Each goes on from where its shorter branch ended, for one more horizon.
+    assert [order.snapshot for order in longer] == [
+        f"{arm}-screen-0-1".encode() for arm in range(3)
+    ]
+    assert {order.steps for order in longer} == {HORIZON}
+    assert result.snapshot == b"0-screen-0-2"
+    assert result.adopted == 2 * HORIZON
+
+
+def test_replacements_join_extended_branches_at_their_length(tmp_path: Path) -> None:
+    def score(order: BranchOrder) -> float:
+        reached = order.request.stretch == 2
+        return (0.1 + order.request.arm) * reached
+
+    made = Made(score)
+    result = play(tmp_path, made)
+    assert result.decision.winner == 3
+    (joined,) = (
+        order
+        for order in made.orders
+        if order.request.arm == 3 and order.request.index == 0
+    )
+    assert (joined.steps, joined.snapshot) == (2 * HORIZON, b"start")
+    confirming = [o for o in made.orders if o.request.stage == "confirm"]
+    assert {order.steps for order in confirming} == {2 * HORIZON}
+    assert result.adopted == 2 * HORIZON
+
+
+def test_the_budget_ends_a_round(tmp_path: Path) -> None:
+    made = Made(lambda order: 1.0 + order.request.arm)
+    result = play(tmp_path, made, budget=5 * HORIZON)
+    assert result.decision.reason == "the branch budget is spent"
+    assert len(made.orders) <= 5
+    made = Made(lambda order: 0.0)
+    result = play(tmp_path / "other", made, longest=HORIZON)
+    assert "too little of the planned training" in result.decision.reason
+
+
+def test_a_branch_without_a_reward_is_as_uncertain_as_one_episode_of_the_round() -> (
+    None
+):
+    silent = BranchResult(Request(0, "screen", 0), seed=1, episodes=200)
+    assert silent.trial(largest=0.5).variance == (0.5 / 200) ** 2
+    spread = BranchResult(Request(0, "screen", 0), seed=1, variance=1e-2, episodes=200)
+    assert spread.trial(largest=0.5).variance == 1e-2
+    failed = BranchResult(Request(0, "screen", 0), seed=1, error="died")
+    assert not failed.trial(largest=0.5).ok
