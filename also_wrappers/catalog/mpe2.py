@@ -1,49 +1,127 @@
 """Multi-particle environments (``mpe2``): vocabularies.
 
-They name what can be measured and hold no shaping formula.
+They name what can be measured and hold no shaping formula. Distances and speeds are in
+the units of the plane, whose field of view is [-1, 1] in both directions.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import Feature, FeatureGroup, FeatureMap, View
 
-__all__ = ["spread_features"]
+__all__ = [
+    "reference_features",
+    "speaker_listener_features",
+    "spread_features",
+    "tag_features",
+]
+
+_LANDMARKS = 3
 
 
 def spread_features(env: Any) -> FeatureMap:
     """The vocabulary of ``simple_spread`` with full observability.
 
     Per landmark the own distance to it, the distance to the nearest other agent, and
-    the own speed, in the units of the plane.
+    the own speed.
 
     Args:
-        env: A ``simple_spread`` parallel environment.
+        env: A ``simple_spread`` parallel or AEC environment.
 
     Raises:
         ConfigurationError: The observations have another layout.
     """
     agents = len(env.possible_agents)
-    space = env.observation_space(env.possible_agents[0])
     # Velocity, place, landmarks, other agents, what the others say (2 each).
-    expected = 4 + 2 * agents + 4 * (agents - 1)
-    if space.shape != (expected,):
-        raise ConfigurationError(
-            f"simple_spread with {agents} agents and full observability has "
-            f"observations of {expected} numbers, not {space}"
-        )
+    size = 4 + 2 * agents + 4 * (agents - 1)
+    _expect(env, "simple_spread with full observability", [size] * agents)
+    named = _distances(agents, "own distance to landmark {}")
+    named.append(
+        Feature("mate_distance", "", "distance to the nearest other agent", 0.0)
+    )
+    named.append(Feature("speed", "", "own speed", 0.0))
+    return FeatureMap(FeatureGroup(_Spread(agents), tuple(named)))
+
+
+def reference_features(env: Any) -> FeatureMap:
+    """The vocabulary of ``simple_reference``.
+
+    Each agent knows where its mate should go, and has to tell it.
+
+    Args:
+        env: A ``simple_reference`` parallel or AEC environment.
+
+    Raises:
+        ConfigurationError: The observations have another layout.
+    """
+    _expect(env, "simple_reference", [21, 21])
     named = [
-        Feature(f"landmark{k}_distance", "", f"own distance to landmark {k}", 0.0)
-        for k in range(agents)
-    ]
-    named += [
-        Feature("mate_distance", "", "distance to the nearest other agent", 0.0),
+        Feature("goal_distance", "", "own distance to the landmark to go to", 0.0),
+        Feature("mate_goal_distance", "", "the mate's distance to its landmark", 0.0),
+        Feature("mate_goal", "", "which landmark the mate should go to", 0, 2),
+        Feature("heard", "", "the mate's last message, 0 to 9", 0, 9),
+        *_distances(_LANDMARKS, "own distance to landmark {}"),
+        Feature("mate_distance", "", "distance to the mate", 0.0),
         Feature("speed", "", "own speed", 0.0),
     ]
-    return FeatureMap(FeatureGroup(_Spread(agents), tuple(named)))
+    group = FeatureGroup(_Reference(env), tuple(named), needs_state=True)
+    return FeatureMap(group)
+
+
+def speaker_listener_features(env: Any) -> FeatureMap:
+    """The vocabulary of ``simple_speaker_listener``; the same for both agents.
+
+    Args:
+        env: A ``simple_speaker_listener`` parallel or AEC environment.
+
+    Raises:
+        ConfigurationError: The observations have another layout.
+    """
+    _expect(env, "simple_speaker_listener", [3, 11])
+    named = [
+        Feature("goal_distance", "", "the listener's distance to its landmark", 0.0),
+        Feature("goal", "", "which landmark the listener should go to", 0, 2),
+        Feature("heard", "", "what the speaker said last, 0 to 2", 0, 2),
+        *_distances(_LANDMARKS, "the listener's distance to landmark {}"),
+        Feature("speed", "", "the listener's speed", 0.0),
+    ]
+    group = FeatureGroup(_speaker_listener, tuple(named), needs_state=True)
+    return FeatureMap(group)
+
+
+def tag_features(env: Any) -> FeatureMap:
+    """The vocabulary of ``simple_tag`` with full observability, for both sides.
+
+    Args:
+        env: A ``simple_tag`` parallel or AEC environment.
+
+    Raises:
+        ConfigurationError: The observations have another layout.
+    """
+    agents = list(env.possible_agents)
+    chasers = sum(str(agent).startswith("adversary") for agent in agents)
+    prey = len(agents) - chasers
+    size = env.observation_space(agents[0]).shape[0]
+    # Velocity, place, obstacles, other agents, velocities of the other prey.
+    obstacles = (size - 4 - 2 * (len(agents) - 1) - 2 * prey) // 2
+    sizes = [size] * chasers + [size - 2] * prey
+    _expect(env, "simple_tag with full observability", sizes)
+    named = [
+        Feature("chaser", "", "1 for a chaser, 0 for prey", 0, 1),
+        Feature("opponent_distance", "", "distance to the nearest opponent", 0.0),
+        Feature(
+            "mate_distance", "", "distance to the nearest of the own side, else 0", 0.0
+        ),
+        Feature("obstacle_distance", "", "distance to the nearest obstacle", 0.0),
+        Feature("edge", "", "the larger of the own coordinates in size", 0.0),
+        Feature("speed", "", "own speed", 0.0),
+    ]
+    measure = _Tag({a: i for i, a in enumerate(agents)}, chasers, obstacles)
+    return FeatureMap(FeatureGroup(measure, tuple(named)))
 
 
 class _Spread:
@@ -53,8 +131,94 @@ class _Spread:
 
     def __call__(self, view: View) -> list[float]:
         seen = view.observation.tolist()
-        distances = [math.hypot(seen[at], seen[at + 1]) for at in self._landmarks]
-        mates = [math.hypot(seen[at], seen[at + 1]) for at in self._mates]
-        distances.append(min(mates, default=0.0))
+        distances = _lengths(seen, self._landmarks)
+        distances.append(min(_lengths(seen, self._mates), default=0.0))
         distances.append(math.hypot(seen[0], seen[1]))
         return distances
+
+
+class _Reference:
+    """Velocity 2, landmarks 6, the mate's goal as a colour 3, message 10; twice."""
+
+    def __init__(self, env: Any) -> None:
+        self._first = env.possible_agents[0]
+
+    def __call__(self, view: View) -> list[float]:
+        both = view.state.tolist()
+        own, mate = both[:21], both[21:]
+        if view.agent != self._first:
+            own, mate = mate, own
+        mate_goal, own_goal = _largest(own[8:11]), _largest(mate[8:11])
+        near = _lengths(own, range(2, 8, 2))
+        mates = _lengths(mate, range(2, 8, 2))
+        apart = math.hypot(own[2] - mate[2], own[3] - mate[3])
+        return [
+            near[own_goal],
+            mates[mate_goal],
+            float(mate_goal),
+            float(_largest(own[11:])),
+            *near,
+            apart,
+            math.hypot(own[0], own[1]),
+        ]
+
+
+def _speaker_listener(view: View) -> list[float]:
+    """The goal as a colour 3; then velocity 2, landmarks 6, message 3."""
+    both = view.state.tolist()
+    goal = _largest(both[:3])
+    near = _lengths(both, range(5, 11, 2))
+    speed = math.hypot(both[3], both[4])
+    return [near[goal], float(goal), float(_largest(both[11:])), *near, speed]
+
+
+class _Tag:
+    def __init__(self, places: dict[Any, int], chasers: int, obstacles: int) -> None:
+        self._places = places
+        self._chasers = chasers
+        self._first = 4 + 2 * obstacles
+        self._obstacles = range(4, self._first, 2)
+
+    def __call__(self, view: View) -> list[float]:
+        seen = view.observation.tolist()
+        place, chasers = self._places[view.agent], self._chasers
+        chaser = place < chasers
+        # The others are listed in the order of the team, without the agent itself.
+        border = self._first + 2 * (chasers - 1 if chaser else chasers)
+        end = self._first + 2 * (len(self._places) - 1)
+        sides = (range(self._first, border, 2), range(border, end, 2))
+        mates, opponents = sides if chaser else sides[::-1]
+        return [
+            float(chaser),
+            min(_lengths(seen, opponents), default=0.0),
+            min(_lengths(seen, mates), default=0.0),
+            min(_lengths(seen, self._obstacles), default=0.0),
+            max(abs(seen[2]), abs(seen[3])),
+            math.hypot(seen[0], seen[1]),
+        ]
+
+
+def _expect(env: Any, name: str, sizes: Sequence[int]) -> None:
+    shapes = [env.observation_space(agent).shape for agent in env.possible_agents]
+    if shapes != [(size,) for size in sizes]:
+        raise ConfigurationError(
+            f"the observations of {name} are vectors of "
+            f"{', '.join(map(str, sizes))} numbers; here they are {shapes}"
+        )
+
+
+def _distances(count: int, description: str) -> list[Feature]:
+    return [
+        Feature(f"landmark{k}_distance", "", description.format(k), 0.0)
+        for k in range(count)
+    ]
+
+
+def _lengths(numbers: Sequence[float], at: range) -> list[float]:
+    """Lengths of the 2-d vectors that begin at these places."""
+    return [math.hypot(numbers[k], numbers[k + 1]) for k in at]
+
+
+def _largest(numbers: Sequence[float]) -> int:
+    """The place of the largest; the first where nothing was said yet."""
+    return max(range(len(numbers)), key=numbers.__getitem__)

@@ -10,19 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 
 from also_wrappers.exceptions import FeatureError
+from also_wrappers.signal.paths import PathReader, expand_slice
+from also_wrappers.signal.spaces import Leaf, leaves
 
 __all__ = ["Feature", "FeatureGroup", "FeatureMap", "View"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_ROOTS = ("obs", "info", "state", "action")
-_STEP = re.compile(
-    r"\.(?P<key>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|\[(?P<start>-?[0-9]+)(?P<slice>:(?P<stop>[0-9]+))?\]"
-    r"|\[(?P<quote>['\"])(?P<quoted>[^'\"\]]+)(?P=quote)\]"
-)
 _RESERVED = ("and", "or", "not", "base_return", "episode_length")
 _MOST_FROM_SPACES = 64
 #: Arrays with more elements than this are not read as a whole.
@@ -36,13 +31,19 @@ class View(NamedTuple):
         observation: The agent's observation.
         action: The action that led here; ``None`` right after a reset.
         info: The agent's info mapping.
-        state: ``env.state()``, or ``None`` where nothing reads it.
+        state: ``env.state()``, or ``None`` where nothing declares that it reads it.
+        agent: The agent, as the environment calls it.
+
+    Example:
+        >>> View([0.5], None, {"health": 3}).info["health"]
+        3
     """
 
     observation: Any
-    action: Any
-    info: Mapping[str, Any]
-    state: Any
+    action: Any = None
+    info: Mapping[str, Any] = {}
+    state: Any = None
+    agent: Any = "agent"
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,19 @@ class Feature:
     Attributes:
         name: An identifier; the name that expressions use.
         source: A path such as ``obs[3]``, ``obs.goal[0]``, ``info.health``,
-            ``state[4]`` or ``action``; a path with a slice such as ``obs[0:2]`` makes
-            one feature per element, named ``name_0``, ``name_1``, ... Or a function
-            of a ``View`` that returns a number.
+            ``state[4]``, ``action`` or ``action[1]``; a path with a slice such as
+            ``obs[0:2]`` makes one feature per element, named ``name_0``, ``name_1``,
+            ... Or a function of a ``View`` that returns a number.
         description: One line for the advisor and the report.
         low: The smallest possible value, if known.
         high: The largest possible value, if known.
+
+    Example:
+        >>> speed = Feature(
+        ...     "speed", lambda view: abs(view.observation[1]), "own speed", low=0.0
+        ... )
+        >>> FeatureMap(Feature("x", "obs[0]"), speed).row(View([0.5, -2.0]))
+        [0.5, 2.0]
     """
 
     name: str
@@ -74,10 +82,20 @@ class FeatureGroup:
     Attributes:
         function: Of a ``View``; returns one number per feature.
         features: The features; their ``source`` says in words where they come from.
+        needs_state: Whether the function reads ``view.state``.
+
+    Example:
+        >>> polar = FeatureGroup(
+        ...     lambda view: (abs(view.observation), float(view.observation < 0)),
+        ...     (Feature("size", ""), Feature("below", "", "1 if below 0")),
+        ... )
+        >>> FeatureMap(polar).row(View(-3.0))
+        [3.0, 1.0]
     """
 
     function: Callable[[View], Sequence[float]]
     features: tuple[Feature, ...]
+    needs_state: bool = False
 
 
 class FeatureMap:
@@ -104,105 +122,171 @@ class FeatureMap:
         self.action_names: frozenset[str] = frozenset()
         self.needs_state = False
         self._readers: list[tuple[int, Callable[[View], Any]]] = []
-        self._columns: Callable[[Any], Sequence[float]] | None = None
-        self._indices: slice | npt.NDArray[np.int64] | None = None
         for entry in entries:
             if isinstance(entry, FeatureGroup):
                 self._add(entry.features, entry.function, grouped=True)
+                self.needs_state = self.needs_state or entry.needs_state
             elif callable(entry.source):
                 self._add((entry,), entry.source)
             else:
-                for feature in _expand(entry):
-                    self._add_path(feature)
+                self._add_paths(entry, expand_slice(entry.source))
         if not self.features:
             raise FeatureError("a feature map needs at least one feature")
         self.names = tuple(feature.name for feature in self.features)
-        self._columns = self._plain_columns()
+        self._plain: list[int] = self._plain_columns()
+        # Turning a small array into a list at once is cheaper than reading its
+        # elements one by one.
+        small = len(self._plain) >= 2 and max(map(abs, self._plain)) < _SMALL_ARRAY
+        self._pick: Callable[[Any], Any] | None = (
+            operator.itemgetter(*self._plain) if small else None
+        )
+        self._rest: list[tuple[int, Callable[[View], Any]]] = self._readers[
+            len(self._plain) :
+        ]
 
     @classmethod
     def from_spaces(cls, env: Any) -> FeatureMap:
-        """Names what the observation space offers when nothing else is declared.
+        """Names what the spaces offer when nothing else is declared.
+
+        Every number of the observation becomes a feature (``obs_0``, ``obs_goal_1``),
+        and so does every number of the action where all agents' actions are alike.
 
         Args:
-            env: A Gymnasium environment, or a PettingZoo one whose agents all have
-                observations of the same structure.
+            env: A Gymnasium environment or vector environment, or a PettingZoo one
+                whose agents all have observations of the same structure.
 
         Raises:
-            FeatureError: The space has no numbers, or more than 64 of them.
+            FeatureError: The agents' observations differ, or there are no numbers, or
+                more than 64 of them.
+
+        Example:
+            >>> import gymnasium as gym
+            >>> FeatureMap.from_spaces(gym.make("CartPole-v1")).names
+            ('obs_0', 'obs_1', 'obs_2', 'obs_3', 'action')
         """
         if hasattr(env, "possible_agents"):
-            space = env.observation_space(env.possible_agents[0])
+            agents = list(env.possible_agents)
+            seen = [env.observation_space(agent) for agent in agents]
+            done = [env.action_space(agent) for agent in agents]
         else:
-            space = getattr(env, "single_observation_space", env.observation_space)
-        entries = list(_leaves(space, "obs", "obs"))
-        if not entries or len(entries) > _MOST_FROM_SPACES:
+            agents = ["agent"]
+            seen = [getattr(env, "single_observation_space", env.observation_space)]
+            done = [getattr(env, "single_action_space", env.action_space)]
+        offered = [list(leaves(space, "obs", "obs")) for space in seen]
+        for agent, space, offer in zip(agents, seen, offered, strict=True):
+            if [leaf[0] for leaf in offer] != [leaf[0] for leaf in offered[0]]:
+                raise FeatureError(
+                    f"{agents[0]!r} observes {seen[0]} and {agent!r} observes {space}: "
+                    "nothing can be named for both automatically; declare features as "
+                    "functions of a View, whose agent says who it is"
+                )
+        acted = [list(leaves(space, "action", "action")) for space in done]
+        same = all(actions == acted[0] for actions in acted)
+        found: list[Leaf] = [*offered[0], *(acted[0] if same else [])]
+        if not offered[0] or len(found) > _MOST_FROM_SPACES:
             raise FeatureError(
-                f"the observation space {space} offers {len(entries)} numbers; "
-                f"between 1 and {_MOST_FROM_SPACES} can be named automatically, so "
-                "declare a FeatureMap with the ones that matter"
+                f"the observation space {seen[0]} offers {len(offered[0])} numbers; "
+                f"between 1 and {_MOST_FROM_SPACES}, the action's included, can be "
+                "named automatically, so declare a FeatureMap with the ones that matter"
             )
-        return cls(*entries)
+        return cls(
+            *[Feature(name, path, "", low, high) for path, name, low, high in found]
+        )
 
     def row(self, view: View) -> Sequence[float]:
         """Reads the features of one agent at one step; length ``len(names)``."""
         row: list[float] = []
-        for count, read in self._readers:
+        return self._append(row, self._readers, view)
+
+    def read(
+        self,
+        observation: Any,
+        action: Any,
+        info: Mapping[str, Any],
+        state: Any,
+        agent: Any,
+    ) -> Sequence[float]:
+        """The same as ``row``, with what can be read at once read at once."""
+        if (
+            self._pick is not None
+            and type(observation) is np.ndarray
+            and observation.dtype.kind == "f"
+        ):
+            found: tuple[float, ...] = self._pick(observation.tolist())
+            if not self._rest:
+                return found
+            view = View(observation, action, info, state, agent)
+            return self._append(list(found), self._rest, view)
+        return self.row(View(observation, action, info, state, agent))
+
+    def columns(
+        self,
+        observations: Any,
+        actions: Any,
+        views: Callable[[], Sequence[View]],
+        count: int,
+    ) -> npt.NDArray[np.float64]:
+        """Reads the features of many environments; shape ``(features, environments)``.
+
+        Args:
+            observations: Batched observations, arrays with the environments as first
+                axis; ``None`` where they are no such arrays.
+            actions: Batched actions, likewise; ``None`` right after a reset.
+            views: Makes one ``View`` per environment; called only for features that
+                are neither in the observation nor in the action.
+            count: The number of environments.
+        """
+        plain = self._plain
+        readers = self._readers
+        out = np.empty((len(self.features), count))
+        at = 0
+        if plain and getattr(observations, "ndim", 0) == 2:
+            at = len(plain)
+            in_a_row = plain == list(range(plain[0], plain[0] + at))
+            of = slice(plain[0], plain[0] + at) if in_a_row else plain
+            out[:at] = observations.T[of]
+            readers = self._rest
+        slow: list[tuple[int, int, Callable[[View], Any]]] = []
+        for size, read in readers:
+            batch = None
+            if isinstance(read, PathReader):
+                batch = {"obs": observations, "action": actions}.get(read.root)
+                if read.root == "action" and actions is None:
+                    batch = np.zeros(count)
+                    out[at] = batch
+                elif batch is not None:
+                    out[at] = read.batch(batch)
+            if batch is None:
+                slow.append((at, size, read))
+            at += max(size, 1)
+        if slow:
+            for k, view in enumerate(views()):
+                for at, size, read in slow:
+                    out[at : at + max(size, 1), k] = read(view)
+        return out
+
+    def _plain_columns(self) -> list[int]:
+        """The elements of a flat observation that the first features are."""
+        columns: list[int] = []
+        for _, read in self._readers:
+            if not isinstance(read, PathReader) or read.column is None:
+                break
+            columns.append(read.column)
+        return columns
+
+    @staticmethod
+    def _append(
+        row: list[float],
+        readers: Sequence[tuple[int, Callable[[View], Any]]],
+        view: View,
+    ) -> list[float]:
+        for count, read in readers:
             value = read(view)
             if count:
                 row.extend(value)
             else:
                 row.append(float(value))
         return row
-
-    def read(
-        self, observation: Any, action: Any, info: Mapping[str, Any], state: Any
-    ) -> Sequence[float]:
-        """The same as ``row``, without a ``View`` where none is needed."""
-        columns = self._columns
-        if (
-            columns is not None
-            and type(observation) is np.ndarray
-            and observation.dtype.kind == "f"
-        ):
-            return columns(observation.tolist())
-        return self.row(View(observation, action, info, state))
-
-    def columns(
-        self,
-        observations: Any,
-        views: Callable[[], Sequence[View]],
-    ) -> npt.NDArray[np.float64]:
-        """Reads the features of many environments; shape ``(features, environments)``.
-
-        Args:
-            observations: Batched observations.
-            views: Makes one ``View`` per environment; called only where the features
-                are not all elements of one array.
-        """
-        if (
-            self._indices is not None
-            and type(observations) is np.ndarray
-            and observations.ndim == 2
-        ):
-            return np.array(observations.T[self._indices], dtype=np.float64, order="C")
-        return np.array([self.row(view) for view in views()], dtype=np.float64).T
-
-    def _plain_columns(self) -> Callable[[Any], Sequence[float]] | None:
-        """A quick way to read all features, if all are elements of one array.
-
-        Turning a small array into a list at once is cheaper than reading its elements
-        one by one.
-        """
-        paths = [read for count, read in self._readers if isinstance(read, _PathReader)]
-        columns = [path.column for path in paths]
-        if len(paths) < 2 or len(paths) != len(self._readers) or None in columns:
-            return None
-        first, last = columns[0] or 0, columns[-1] or 0
-        in_a_row = columns == list(range(first, last + 1))
-        self._indices = slice(first, last + 1) if in_a_row else np.array(columns)
-        if max(abs(column or 0) for column in columns) >= _SMALL_ARRAY:
-            return None
-        return operator.itemgetter(*columns)
 
     def check(self, view: View, agent: str) -> None:
         """Reads every feature once and says clearly what does not fit.
@@ -246,12 +330,14 @@ class FeatureMap:
     def __len__(self) -> int:
         return len(self.features)
 
-    def _add_path(self, feature: Feature) -> None:
-        root, steps = _parse_path(str(feature.source))
-        self._add((feature,), _PathReader(root, steps))
-        if root == "action":
-            self.action_names |= {feature.name}
-        self.needs_state = self.needs_state or root == "state"
+    def _add_paths(self, feature: Feature, paths: Sequence[str]) -> None:
+        for k, path in enumerate(paths):
+            name = f"{feature.name}_{k}" if path != feature.source else feature.name
+            reader = PathReader(path)
+            self._add((replace(feature, name=name, source=path),), reader)
+            if reader.root == "action":
+                self.action_names |= {name}
+            self.needs_state = self.needs_state or reader.root == "state"
 
     def _add(
         self,
@@ -271,96 +357,6 @@ class FeatureMap:
             taken.add(feature.name)
         self.features += features
         self._readers.append((len(features) if grouped else 0, read))
-
-
-class _PathReader:
-    """Reads one number along a path. A class so that a feature map can be pickled."""
-
-    def __init__(self, root: str, steps: tuple[str | int, ...]) -> None:
-        self._field = {"obs": 0, "action": 1, "info": 2, "state": 3}[root]
-        self._steps = steps
-        plain = root == "obs" and len(steps) == 1 and isinstance(steps[0], int)
-        self.column = int(steps[0]) if plain else None
-
-    def __call__(self, view: View) -> float:
-        value: Any = view[self._field]
-        if value is None and self._field == 1:
-            return 0.0  # no action led to the first state
-        for step in self._steps:
-            value = value[step]
-        return float(value)
-
-
-def _parse_path(path: str) -> tuple[str, tuple[str | int, ...]]:
-    root = next((root for root in _ROOTS if path.startswith(root)), None)
-    if root is None:
-        raise FeatureError(
-            f"the path {path!r} must begin with one of {', '.join(_ROOTS)}, "
-            "as in obs[3] or info.health"
-        )
-    steps: list[str | int] = []
-    position = len(root)
-    while position < len(path):
-        match = _STEP.match(path, position)
-        if match is None or match["slice"]:
-            raise FeatureError(
-                f"the path {path!r} is not understood from character {position}; "
-                "write obs[3], obs.key[0] or obs['key'][0]"
-            )
-        key = match["key"] or match["quoted"]
-        steps.append(key if key is not None else int(match["start"]))
-        position = match.end()
-    return root, tuple(steps)
-
-
-def _expand(feature: Feature) -> list[Feature]:
-    match = re.fullmatch(
-        r"(?P<head>.*)\[(?P<a>[0-9]+):(?P<b>[0-9]+)\]", str(feature.source)
-    )
-    if match is None:
-        return [feature]
-    columns = range(int(match["a"]), int(match["b"]))
-    if not columns:
-        raise FeatureError(f"the slice in {feature.source!r} is empty")
-    return [
-        replace(
-            feature, name=f"{feature.name}_{k}", source=f"{match['head']}[{column}]"
-        )
-        for k, column in enumerate(columns)
-    ]
-
-
-def _leaves(space: spaces.Space[Any], path: str, name: str) -> list[Feature]:
-    if isinstance(space, spaces.Dict):
-        found = []
-        for key, inner in space.spaces.items():
-            plain = re.sub(r"[^A-Za-z0-9_]", "_", str(key))
-            found += _leaves(inner, f"{path}['{key}']", f"{name}_{plain}")
-        return found
-    if isinstance(space, spaces.Tuple):
-        found = []
-        for k, inner in enumerate(space.spaces):
-            found += _leaves(inner, f"{path}[{k}]", f"{name}_{k}")
-        return found
-    if isinstance(space, spaces.Discrete):
-        low = float(space.start)
-        return [Feature(name, path, "", low, low + float(space.n) - 1.0)]
-    if isinstance(space, spaces.Box):
-        lows, highs = space.low.astype(float), space.high.astype(float)
-        found = []
-        for index in np.ndindex(space.shape):
-            bounded = np.isfinite(lows[index]) and np.isfinite(highs[index])
-            found.append(
-                Feature(
-                    "_".join([name, *map(str, index)]),
-                    path + "".join(f"[{i}]" for i in index),
-                    "",
-                    float(lows[index]) if bounded else None,
-                    float(highs[index]) if bounded else None,
-                )
-            )
-        return found
-    return []
 
 
 def _where(feature: Feature) -> str:

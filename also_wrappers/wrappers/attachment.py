@@ -273,7 +273,7 @@ class Attachment:
         agents = self.agents
         if len(observations) == len(agents):
             self._rows = [
-                read(observations[a], actions.get(a), infos.get(a, _NO_INFO), state)
+                read(observations[a], actions.get(a), infos.get(a, _NO_INFO), state, a)
                 for a in agents
             ]
             return self._everyone
@@ -282,7 +282,7 @@ class Attachment:
         for i, a in enumerate(agents):
             if a in observations:
                 info = infos.get(a, _NO_INFO)
-                rows[i] = read(observations[a], actions.get(a), info, state)
+                rows[i] = read(observations[a], actions.get(a), info, state, a)
                 alive.append(i)
         self._rows = rows
         return tuple(alive)
@@ -296,7 +296,8 @@ class Attachment:
     ) -> None:
         for agent, seen in observations.items():
             info = infos.get(agent, _NO_INFO)
-            self.features.check(View(seen, actions.get(agent), info, state), agent)
+            view = View(seen, actions.get(agent), info, state, agent)
+            self.features.check(view, agent)
         self._checked = True
 
     def _record(

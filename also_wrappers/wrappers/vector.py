@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from also_wrappers.board import Board
 from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.model import Signal
+from also_wrappers.signal.spaces import is_batched_arrays
 from also_wrappers.signal.vector import VectorShaper
 from also_wrappers.wrappers.attachment import Attachment, Options
 from also_wrappers.wrappers.single import AGENT
@@ -48,6 +49,10 @@ class ShapeRewardVector(VectorWrapper):
     ) -> None:
         super().__init__(env)
         self._features = features
+        self._arrays = (
+            is_batched_arrays(env.single_observation_space),
+            is_batched_arrays(env.single_action_space),
+        )
         self._shaper: VectorShaper | None = None
         self.attachments: list[Attachment] = []
         if signal is not None and board is None:
@@ -192,7 +197,12 @@ class ShapeRewardVector(VectorWrapper):
                 for k in range(self.num_envs)
             ]
 
-        return self._features.columns(observations, views)
+        return self._features.columns(
+            observations if self._arrays[0] else None,
+            actions if self._arrays[1] or actions is None else None,
+            views,
+            self.num_envs,
+        )
 
     def _begin(self, k: int, observations: Any, infos: dict[str, Any]) -> None:
         observation = _take(self.single_observation_space, observations, k)

@@ -9,6 +9,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.vector.utils import concatenate, create_empty_array
+from mpe2 import simple_reference_v3, simple_speaker_listener_v4
 
 from also_wrappers.exceptions import FeatureError
 from also_wrappers.signal import Feature, FeatureGroup, FeatureMap, View
@@ -51,7 +53,7 @@ def test_a_group_reads_several_at_once() -> None:
         lambda view: [1.0, 2.0], (Feature("a", ""), Feature("b", "", "the second"))
     )
     features = FeatureMap(group, Feature("c", "obs[0]"))
-    assert features.row(View([3.0], None, {}, None)) == [1.0, 2.0, 3.0]
+    assert features.row(View([3.0])) == [1.0, 2.0, 3.0]
     assert features.describe()[1] == "b: the second"
     bad = FeatureMap(FeatureGroup(lambda view: [1.0], group.features))
     with pytest.raises(FeatureError, match="declares 2 features and its function"):
@@ -81,22 +83,86 @@ def test_names_are_unique() -> None:
 def test_a_feature_that_does_not_fit_is_named() -> None:
     features = FeatureMap(Feature("far", "obs[14]"))
     with pytest.raises(FeatureError, match=r"'far' \(obs\[14\]\).*shape \(4,\)"):
-        features.check(View(np.zeros(4), None, {}, None), "agent_0")
+        features.check(View(np.zeros(4)), "agent_0")
 
 
 def test_from_spaces() -> None:
     class Env:
         observation_space = spaces.Dict(
-            {"pos": spaces.Box(-1, 1, (2,)), "door": spaces.Discrete(3)}
+            {
+                "pos": spaces.Box(-1, 1, (2,)),
+                "door": spaces.Discrete(3),
+                "keys": spaces.Tuple(
+                    [spaces.MultiBinary(1), spaces.MultiDiscrete([4])]
+                ),
+                "action_mask": spaces.MultiBinary(5),
+            }
         )
+        action_space = spaces.Box(-2, 2, (2,))
 
     features = FeatureMap.from_spaces(Env())
-    assert features.names == ("obs_door", "obs_pos_0", "obs_pos_1")
-    seen = {"pos": np.array([0.5, -0.5]), "door": 2}
-    assert features.row(View(seen, None, {}, None)) == [2.0, 0.5, -0.5]
-    cart = FeatureMap.from_spaces(gym.make("CartPole-v1"))
-    assert cart.names == ("obs_0", "obs_1", "obs_2", "obs_3")
+    assert features.names == (
+        "obs_door",
+        "obs_keys_0_0",
+        "obs_keys_1_0",
+        "obs_pos_0",
+        "obs_pos_1",
+        "action_0",
+        "action_1",
+    )
+    assert features.action_names == {"action_0", "action_1"}
+    assert "obs_keys_1_0 in [0, 3]: obs['keys'][1][0]" in features.describe()
+    seen = {"pos": np.array([0.5, -0.5]), "door": 2, "keys": ([1], [3])}
+    assert features.row(View(seen)) == [2.0, 1.0, 3.0, 0.5, -0.5, 0.0, 0.0]
+    acted = View(seen, np.array([1.5, -1.5]))
+    assert features.row(acted)[-2:] == [1.5, -1.5]
     picture = gym.Env[Any, Any]()
     picture.observation_space = spaces.Box(0, 1, (84, 84))
+    picture.action_space = spaces.Discrete(2)
     with pytest.raises(FeatureError, match="declare a FeatureMap"):
         FeatureMap.from_spaces(picture)
+
+
+def test_from_spaces_says_where_agents_differ() -> None:
+    env = simple_speaker_listener_v4.parallel_env()
+    with pytest.raises(FeatureError, match=r"'speaker_0' observes .* 'listener_0'"):
+        FeatureMap.from_spaces(env)
+    alike = simple_reference_v3.parallel_env()
+    assert len(FeatureMap.from_spaces(alike)) == 22
+
+
+SPACES = {
+    "flat": spaces.Box(-1, 1, (4,)),
+    "nested": spaces.Dict(
+        a=spaces.Box(-1, 1, (2, 2)),
+        b=spaces.Tuple([spaces.Discrete(3), spaces.MultiDiscrete([4, 5])]),
+    ),
+}
+
+
+def empty(space: Any) -> Any:
+    return create_empty_array(space, 3)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("action", [spaces.Discrete(4), spaces.Box(-1, 1, (2,))])
+def test_a_batch_reads_as_one_after_the_other(space: Any, action: Any) -> None:
+    class Env:
+        observation_space = space
+        action_space = action
+
+    declared = FeatureMap.from_spaces(Env()).features
+    features = FeatureMap(
+        *declared, Feature("sum", lambda view: float(np.sum(view.action) + view.state))
+    )
+    spread = [space.sample() for _ in range(3)], [action.sample() for _ in range(3)]
+    batch, acted = (
+        concatenate(part, spread[k], empty(part))
+        for k, part in enumerate((space, action))
+    )
+    views = [View(spread[0][k], spread[1][k], {}, 1.0) for k in range(3)]
+    rows = features.columns(batch, acted, lambda: views, 3)
+    for k, view in enumerate(views):
+        expected = features.row(view)
+        assert rows[:, k].tolist() == expected
+        assert list(features.read(*view)) == expected
