@@ -18,6 +18,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.rounds import Plan, Round, RoundResult
 from also_wrappers.run import Run
+from also_wrappers.signal.model import Fade
 from also_wrappers.trainers.base import Trainer
 from also_wrappers.validation.executors import Executor, ProcessExecutor
 from also_wrappers.validation.gate import Gate
@@ -48,6 +49,9 @@ class Adaptation:
             planned training and what gives 300 scored episodes.
         budget: Trainer steps that branches may spend, as a multiple of the planned
             training.
+        fade_out: Share of the planned training at whose end the signal's strength goes
+            to zero, so that the policy ends on the base reward alone. No round is
+            played from there on.
         gate: What decides.
         executor: Where branches run; worker processes if not given.
         seed: Of the branches.
@@ -67,6 +71,7 @@ class Adaptation:
         refinements: int = 2,
         horizon: int | None = None,
         budget: float = 1.0,
+        fade_out: float = 0.1,
         gate: Gate | None = None,
         executor: Executor | None = None,
         seed: int = 0,
@@ -81,6 +86,10 @@ class Adaptation:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
         if budget < 0.0 or refinements < 0:
             raise ConfigurationError("budget and refinements must not be negative")
+        if not 0.0 <= fade_out < 1.0:
+            raise ConfigurationError(
+                f"fade_out is a share of the training from 0 up to 1, not {fade_out}"
+            )
         self.run = run
         self.advisor: Advisor = advisor or RuleAdvisor()
         self.gate = gate or Gate()
@@ -92,6 +101,7 @@ class Adaptation:
         self._refinements = refinements
         self._horizon = horizon
         self._budget = budget
+        self._fade_out = fade_out
         self._executor: Executor = executor or ProcessExecutor()
         self._seed = seed
         self._next_pause = first or every
@@ -117,6 +127,7 @@ class Adaptation:
             self._roll_back(trainer, fall)
         if trainer.steps >= self._next_pause:
             self._round(trainer)
+        self._fade(trainer)
 
     def finish(self, trainer: Trainer) -> None:
         """Ends the record; call it when training is over."""
@@ -221,8 +232,21 @@ class Adaptation:
             "record",
             window=vars(window),
             shaped=shaped,
+            strength=self.run.board.read().strength,
             length=float(rows[:, 3].mean()),
         )
+
+    def _fade(self, trainer: Trainer) -> None:
+        """Posts the strength, in steps of a hundredth."""
+        begin = self._fade_begin(trainer)
+        fade = Fade(begin=begin, end=max(trainer.total, begin + 1))
+        strength = math.floor(100.0 * fade.strength(trainer.steps)) / 100.0
+        posted = self.run.board.read()
+        if posted.signal.terms and strength != posted.strength:
+            self._post(trainer, strength=strength)
+
+    def _fade_begin(self, trainer: Trainer) -> int:
+        return int((1.0 - self._fade_out) * trainer.total)
 
     def _round(self, trainer: Trainer) -> None:
         posting = self.run.board.read()
@@ -302,7 +326,7 @@ class Adaptation:
         wanted = self._horizon or max(_HORIZON_SHARE * trainer.total, enough)
         horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
         # One rollout is always collected after a pause.
-        longest = trainer.total - trainer.steps - trainer.rollout
+        longest = self._fade_begin(trainer) - trainer.steps - trainer.rollout
         if horizon > longest:
             return "too little of the planned training is left for a branch"
         budget = int(self._budget * trainer.total) - self.run.accounting.branches

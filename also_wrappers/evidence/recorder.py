@@ -67,6 +67,11 @@ class Recorder:
         self._views: dict[str, Array] = {}
 
     @property
+    def steps(self) -> int:
+        """Steps since the episode, or the window, began."""
+        return self._t
+
+    @property
     def full(self) -> bool:
         """Whether a window has to be finished before the next step."""
         return self._t >= LONGEST_WINDOW

@@ -2,11 +2,12 @@
 
 from also_wrappers.signal.features import Feature, FeatureGroup, FeatureMap, View
 from also_wrappers.signal.language import GRAMMAR, parse
-from also_wrappers.signal.model import Signal, Term
+from also_wrappers.signal.model import Fade, Signal, Term
 from also_wrappers.signal.shaper import Shaper, compile_signal
 
 __all__ = [
     "GRAMMAR",
+    "Fade",
     "Feature",
     "FeatureGroup",
     "FeatureMap",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["MAX_TERMS", "Kind", "Signal", "Term"]
+__all__ = ["MAX_TERMS", "Fade", "Kind", "Signal", "Term"]
 
 Kind = Literal["potential", "progress", "bonus"]
 
@@ -95,3 +95,37 @@ class Signal(BaseModel):
             + (f" for {', '.join(term.agents)}" if term.agents else "")
             for term in self.terms
         )
+
+
+class Fade(BaseModel):
+    """How the strength of a signal goes to zero: linearly, from one step to another.
+
+    An environment's episode has one strength throughout, fixed when it is reset, so
+    that potentials stay exact (and the optimal policy stays the optimal one:
+    Devlin & Kudenko 2012).
+
+    Attributes:
+        begin: Steps after which the strength begins to fall from 1.
+        end: Steps after which it is 0.
+
+    Example:
+        >>> fade = Fade(begin=1000, end=2000)
+        >>> [fade.strength(steps) for steps in (0, 1000, 1250, 3000)]
+        [1.0, 1.0, 0.75, 0.0]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    begin: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Fade:
+        if self.begin >= self.end:
+            raise ValueError(f"begin ({self.begin}) must be before end ({self.end})")
+        return self
+
+    def strength(self, steps: int) -> float:
+        """The strength after so many steps."""
+        share = (self.end - steps) / (self.end - self.begin)
+        return min(max(share, 0.0), 1.0)

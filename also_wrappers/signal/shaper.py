@@ -146,28 +146,46 @@ class Shaper:
         """Starts an episode.
 
         Args:
-            compiled: The signal of this episode. It is fixed until the next reset,
-                so that no episode mixes two signals.
+            compiled: The signal of this episode. It stays until the next reset, so
+                that no episode mixes two signals, unless there is a ``swap``.
             rows: First features, ``[agent][feature]``; not changed by the caller
                 afterwards.
             alive: Places of the agents that are alive.
             strength: Factor of everything that is added in this episode.
         """
+        self.totals = [0.0] * len(compiled.signal.terms)
+        self._before = rows
+        self._present = alive
+        self._begin(compiled, strength)
+
+    def swap(self, compiled: CompiledSignal, strength: float = 1.0) -> None:
+        """Puts another signal in force in the middle of an episode.
+
+        Potentials begin anew from the state that is current: what the old signal paid
+        telescopes up to there, and what the new one pays from there on.
+
+        Args:
+            compiled: The signal from the next step on.
+            strength: Factor of everything that it adds.
+        """
+        self.totals = [0.0] * len(compiled.signal.terms)
+        self._begin(compiled, strength)
+
+    def _begin(self, compiled: CompiledSignal, strength: float) -> None:
+        """Fixes the signal and takes the potentials of the current state."""
         count = len(compiled.signal.terms)
         if compiled is not self.compiled:
             self.invalid = [0] * count
         self.compiled = compiled
-        self.totals = [0.0] * count
         self._weights = [
             weight * strength if self.invalid[k] < MOST_INVALID else 0.0
             for k, weight in enumerate(compiled.weights)
         ]
         self._keep = [self.gamma] * self._team
-        self._before = rows
-        self._present = alive
         self._phi = [[None] * self._team for _ in range(count)]
         if not compiled.state_terms:
             return
+        rows, alive = self._before, self._present
         found = compiled.potentials(rows, rows, alive)
         for k, values in zip(compiled.state_terms, found, strict=True):
             bound = compiled.signal.terms[k].bound
@@ -198,6 +216,7 @@ class Shaper:
         """
         compiled = self.compiled
         if compiled is None or not self.totals:
+            self._before, self._present = rows, alive
             return [0.0] * self._team
         keep = self._keep
         if terminated or (truncated and not self.bootstraps_truncation):
@@ -219,15 +238,20 @@ class Shaper:
             self._bounded,
         )
         self._before = rows
+        if terminated or truncated:
+            self._forget((*terminated, *truncated))
         return added
 
     def _leave(self, alive: Sequence[int]) -> None:
-        """Forgets the potentials of agents that are gone; they end with the agent."""
-        for i in range(self._team):
-            if i not in alive:
-                for phi in self._phi:
-                    phi[i] = None
+        """Notes who is there; the potentials of the others end."""
+        self._forget([i for i in range(self._team) if i not in alive])
         self._present = alive
+
+    def _forget(self, gone: Sequence[int]) -> None:
+        """Ends potentials: an agent that comes back begins anew."""
+        for phi in self._phi:
+            for i in gone:
+                phi[i] = None
 
     def _bounded(self, k: int, value: float) -> float:
         """Clips; a value that is not finite counts as 0, and too many end the term."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 from gymnasium import spaces
@@ -19,7 +19,7 @@ from also_wrappers.evidence.statistics import MAX_EVENTS, Layout
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.language import Node, parse
-from also_wrappers.signal.model import Signal
+from also_wrappers.signal.model import Fade, Signal
 from also_wrappers.signal.shaper import CompiledSignal, Shaper, compile_signal
 from also_wrappers.slots import Slot
 
@@ -40,12 +40,19 @@ class Options(TypedDict, total=False):
         events: Expressions to record, by name (with a board).
         success: Expression over the features, ``base_return`` and ``episode_length``
             that holds at the end of a success (with a board).
+        fade: Takes the strength of a static signal to zero, in steps of this
+            environment copy; with a board, the loop posts the strength.
+        swap_at: When a signal that was posted meanwhile is taken: ``"reset"``, so
+            that no episode mixes two signals, or ``"step"``, for environments that do
+            not end; potentials then begin anew from the current state.
     """
 
     gamma: float
     bootstraps_truncation: bool
     events: Mapping[str, str] | None
     success: str | None
+    fade: Fade | None
+    swap_at: Literal["reset", "step"]
 
 
 class Attachment:
@@ -78,9 +85,17 @@ class Attachment:
                 "give either signal= (it then stays as it is) or board= (the active "
                 "signal is then read from there), not both and not neither"
             )
+        if board is not None and options.get("fade") is not None:
+            raise ConfigurationError(
+                "fade= is for a signal that stays; with a board, the loop posts the "
+                "strength: give Adaptation or AdaptationCallback fade_out="
+            )
         gamma = options.get("gamma", 0.99)
         bootstraps_truncation = options.get("bootstraps_truncation", True)
         success = options.get("success")
+        self._fade = options.get("fade")
+        self._steps = 0
+        self._swaps_at_step = options.get("swap_at", "reset") == "step"
         self.features = features
         self.agents = tuple(agents)
         self._names = plain_names(agents)
@@ -123,6 +138,7 @@ class Attachment:
         )
         self._rows: list[Sequence[float]] = [[0.0] * len(features) for _ in self.agents]
         self._everyone: Sequence[int] = tuple(range(len(self.agents)))
+        self._present: Sequence[int] = self._everyone
         self._checked = False
         if board is not None:
             self._take(board.read())
@@ -154,7 +170,9 @@ class Attachment:
             elif board.version != self._posting.version:
                 self._take(board.read())
             self._slot.acknowledge(self._posting.version)
-        self._shaper.reset(self._compiled, self._rows, alive, self._posting.strength)
+        fade = self._fade
+        strength = fade.strength(self._steps) if fade else self._posting.strength
+        self._shaper.reset(self._compiled, self._rows, alive, strength)
         self.signal_id = self._compiled.signal.id
         if self._recorder is not None:
             self._recorder.begin(self._rows, alive)
@@ -189,7 +207,10 @@ class Attachment:
             What to add to the agents' rewards, in the order of ``agents``, or ``None``
             where the signal is empty and the rewards must stay as they are.
         """
+        if self._swaps_at_step:
+            self._swap()
         alive = self._read(observations, actions, infos, state)
+        self._steps += 1
         terminated = truncated = _NOBODY
         if ended:
             places = self.places
@@ -203,6 +224,19 @@ class Attachment:
                 if not over:
                     self._recorder.begin(self._rows, alive)
         return added if self._shaper.totals else None
+
+    def _swap(self) -> None:
+        """Takes a new posting in the middle of an episode, which is cut in two."""
+        board, recorder = self._board, self._recorder
+        if board is None or board.version == self._posting.version:
+            return
+        if recorder is not None:
+            if recorder.steps:
+                self._leave(False)
+            recorder.begin(self._rows, self._present)
+        self._take(board.read())
+        self._shaper.swap(self._compiled, self._posting.strength)
+        self.signal_id = self._compiled.signal.id
 
     def info(self, base: float, added: float, over: bool) -> dict[str, Any]:
         """What goes under ``info["shaping"]``; small, as SB3 copies it every step.
@@ -276,6 +310,7 @@ class Attachment:
                 read(observations[a], actions.get(a), infos.get(a, _NO_INFO), state, a)
                 for a in agents
             ]
+            self._present = self._everyone
             return self._everyone
         rows = list(self._rows)
         alive = []
@@ -285,7 +320,8 @@ class Attachment:
                 rows[i] = read(observations[a], actions.get(a), info, state, a)
                 alive.append(i)
         self._rows = rows
-        return tuple(alive)
+        self._present = tuple(alive)
+        return self._present
 
     def _check(
         self,
