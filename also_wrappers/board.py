@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import mmap
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from also_wrappers.evidence.accumulate import parse_events
 from also_wrappers.evidence.statistics import Layout, merge
 from also_wrappers.files import write_atomic
 from also_wrappers.signal.model import Signal
@@ -119,30 +121,41 @@ class Board:
         """What is posted now."""
         return Posting.model_validate_json((self.path / "signal.json").read_bytes())
 
-    def claim(self, layout: Layout) -> Slot:
-        """Makes the slot of one environment copy of this process."""
-        return Slot(self.path / "slots", layout)
+    def claim(self, layout: Layout, copies: int = 1) -> Slot:
+        """Makes the slot of an environment copy of this process, or of a vector."""
+        return Slot(self.path / "slots", layout, copies)
 
     def begin_window(self) -> None:
         """Starts a new evidence window; copies empty their accumulators by it."""
         self._words[_WINDOW] += 1
 
-    def collect(self) -> Collected | None:
-        """Reads what copies recorded in this window; ``None`` if nothing yet."""
+    def collect(self, events: Mapping[str, str] | None = None) -> Collected | None:
+        """Reads what copies recorded in this window; ``None`` if nothing yet.
+
+        Args:
+            events: The task's named expressions; the posting's probes come after them.
+
+        Raises:
+            ConfigurationError: An event is not a valid expression.
+        """
+        named = {**(events or {}), **self.read().probes}
+        copies = 0
         parts: list[Array] = []
         episodes: list[EpisodeRows] = []
         layout: Layout | None = None
         for reader in self._slots():
-            found = reader.read(self.window)
+            nodes = parse_events(named, reader.layout.features)
+            found = reader.read(self.window, nodes)
             if found is None:
                 continue
             layout = reader.layout
+            copies += reader.copies
             parts.append(found[0])
             episodes += found[1]
         if layout is None:
             return None
         episodes.sort(key=lambda e: (e.base_return, len(e.rows), e.rows.tobytes()))
-        return Collected(layout, merge(layout, parts), episodes, len(parts))
+        return Collected(layout, merge(layout, parts), episodes, copies)
 
     def new_episodes(self) -> Array:
         """Numbers of the episodes that ended since the last call.

@@ -40,6 +40,9 @@ SCALARS = (
     "length",
     "first_reward",
     "reward_steps",
+    "time",
+    "time_squared",
+    "return_times_time",
     "same_action_steps",
     "together_steps",
     "term_episodes",
@@ -56,17 +59,42 @@ class Layout:
     Attributes:
         agents: Names of the agents, in the order of the team.
         features: Names of the features, in the order of the columns.
-        actions: Number of discrete actions; 0 where actions are not discrete.
+        actions: Per agent, per component of its action, the number of choices; 0 for
+            a continuous component.
+        state: Columns of the features that do not come from the action.
+
+    Example:
+        >>> layout = Layout(("a", "b"), ("x",), ((5,), (0, 0)), (0,))
+        >>> layout.components, layout.choices
+        (2, 5)
     """
 
     agents: tuple[str, ...]
     features: tuple[str, ...]
-    actions: int
+    actions: tuple[tuple[int, ...], ...]
+    state: tuple[int, ...]
+
+    @property
+    def components(self) -> int:
+        """Components of the largest action."""
+        return max(1, *map(len, self.actions))
+
+    @property
+    def choices(self) -> int:
+        """Choices of the component that has the most; 0 if all are continuous."""
+        return max((size for sizes in self.actions for size in sizes), default=0)
+
+    @property
+    def alike(self) -> bool:
+        """Whether all agents choose from the same discrete actions."""
+        same = all(sizes == self.actions[0] for sizes in self.actions)
+        return same and bool(self.actions[0]) and 0 not in self.actions[0]
 
     @cached_property
     def blocks(self) -> dict[str, tuple[slice, tuple[int, ...], str]]:
         """Name -> place, shape, and how it merges (``sum``, ``min`` or ``max``)."""
-        a, f, n = len(self.agents), len(self.features), max(self.actions, 1)
+        a, f = len(self.agents), len(self.features)
+        d, n = self.components, self.choices
         g, e, t = len(AGGREGATES), MAX_EVENTS, MAX_RECORDED_TERMS
         shapes: dict[str, tuple[tuple[int, ...], str]] = {
             "scalars": ((len(SCALARS),), "sum"),
@@ -77,7 +105,11 @@ class Layout:
             "idle_steps": ((a,), "sum"),
             "switch_steps": ((a,), "sum"),
             "back_steps": ((a,), "sum"),
-            "action_counts": ((a, n), "sum"),
+            "pair_steps": ((a,), "sum"),
+            "action_counts": ((a, d, n), "sum"),
+            "action": ((a, d), "sum"),
+            "action_squared": ((a, d), "sum"),
+            "action_change": ((a, d), "sum"),
             "feature": ((a, f), "sum"),
             "feature_squared": ((a, f), "sum"),
             "feature_min": ((f,), "min"),
@@ -88,6 +120,11 @@ class Layout:
             "episode_mean": ((f,), "sum"),
             "episode_mean_squared": ((f,), "sum"),
             "episode_mean_times_return": ((f,), "sum"),
+            "episode_mean_times_time": ((f,), "sum"),
+            "episode_change_squared": ((f,), "sum"),
+            "episode_change_times_return": ((f,), "sum"),
+            "episode_high": ((f,), "sum"),
+            "episode_low": ((f,), "sum"),
             "rewarded_mean": ((f,), "sum"),
             "rewarded_mean_squared": ((f,), "sum"),
             "team": ((g, f), "sum"),
@@ -144,13 +181,19 @@ class Layout:
         return {
             "agents": list(self.agents),
             "features": list(self.features),
-            "actions": self.actions,
+            "actions": [list(sizes) for sizes in self.actions],
+            "state": list(self.state),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Layout:
         """The inverse of ``to_json``."""
-        return cls(tuple(data["agents"]), tuple(data["features"]), int(data["actions"]))
+        return cls(
+            tuple(data["agents"]),
+            tuple(data["features"]),
+            tuple(tuple(sizes) for sizes in data["actions"]),
+            tuple(data["state"]),
+        )
 
 
 def merge(layout: Layout, parts: Sequence[Array]) -> Array:

@@ -224,7 +224,6 @@ class _Summary:
     def _agents(self) -> None:
         returns, steps = self._block("agent_return"), self._block("agent_steps")
         episodes = self._scalar("episodes")
-        counts = self._block("action_counts")
         for i, agent in enumerate(self._layout.agents):
             taken = max(float(steps[i]), 1.0)
             self._put(f"{agent}.base_return", float(returns[i]) / episodes)
@@ -234,16 +233,36 @@ class _Summary:
             self._put(
                 f"{agent}.back_share", float(self._block("back_steps")[i]) / taken
             )
-            if self._layout.actions > 1:
-                switches = float(self._block("switch_steps")[i])
-                self._put(f"{agent}.switch_rate", switches / taken)
-                share = counts[i] / max(float(counts[i].sum()), 1.0)
+            self._action_keys(agent, i)
+
+    def _action_keys(self, agent: str, i: int) -> None:
+        sizes = self._layout.actions[i]
+        if not sizes:
+            self._missing[f"{agent}.action_entropy"] = "actions are not numbers"
+            return
+        taken = max(float(self._block("agent_steps")[i]), 1.0)
+        pairs = max(float(self._block("pair_steps")[i]), 1.0)
+        if any(sizes):
+            switches = float(self._block("switch_steps")[i])
+            self._put(f"{agent}.switch_rate", switches / pairs)
+        for d, size in enumerate(sizes):
+            key = f"{agent}.action" if len(sizes) == 1 else f"{agent}.action_{d}"
+            if size > 1:
+                counts = self._block("action_counts")[i, d, :size]
+                share = counts / max(float(counts.sum()), 1.0)
                 positive = share[share > 0.0]
                 entropy = -float((positive * np.log(positive)).sum())
-                entropy /= math.log(self._layout.actions)
-                self._put(f"{agent}.action_entropy", entropy)
-            else:
-                self._missing[f"{agent}.action_entropy"] = "actions are not discrete"
+                self._put(f"{key}_entropy", entropy / math.log(size))
+            elif size == 0:
+                mean, std = _moments(
+                    taken,
+                    float(self._block("action")[i, d]),
+                    float(self._block("action_squared")[i, d]),
+                )
+                self._put(f"{key}_mean", mean)
+                self._put(f"{key}_std", std)
+                change = float(self._block("action_change")[i, d])
+                self._put(f"{key}_change", change / pairs)
 
     def _features(self, n: float) -> None:
         total = float(self._block("agent_steps").sum())

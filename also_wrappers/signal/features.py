@@ -104,6 +104,13 @@ class FeatureMap:
     Args:
         *entries: Features and feature groups, in the order of the columns.
 
+    Attributes:
+        features: The features, in the order of the columns.
+        names: Their names.
+        action_names: Those that are read from the action.
+        needs_state: Whether something reads ``env.state()``.
+        reads_actions: Whether something reads the action, or may do so.
+
     Raises:
         FeatureError: A name that is taken, reserved or not an identifier; a path that
             cannot be read.
@@ -121,6 +128,7 @@ class FeatureMap:
         self.names: tuple[str, ...] = ()
         self.action_names: frozenset[str] = frozenset()
         self.needs_state = False
+        self.reads_actions = False
         self._readers: list[tuple[int, Callable[[View], Any]]] = []
         for entry in entries:
             if isinstance(entry, FeatureGroup):
@@ -356,6 +364,8 @@ class FeatureMap:
                 raise FeatureError(f"there are two features named {feature.name!r}")
             taken.add(feature.name)
         self.features += features
+        of_other = isinstance(read, PathReader) and read.root != "action"
+        self.reads_actions = self.reads_actions or not of_other
         self._readers.append((len(features) if grouped else 0, read))
 
 

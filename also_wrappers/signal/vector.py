@@ -59,9 +59,11 @@ class VectorShaper:
         features: The vocabulary.
         gamma: The learner's discount factor.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
+        track: Whether to keep ``totals``.
 
     Attributes:
         invalid: How many values were not finite, shape ``(terms, environments)``.
+        totals: What each term has paid in each episode that runs, likewise.
 
     Raises:
         ExpressionError: A term's expression is not valid.
@@ -85,8 +87,11 @@ class VectorShaper:
         features: FeatureMap,
         gamma: float,
         bootstraps_truncation: bool = True,
+        track: bool = False,
     ) -> None:
         self.signal = signal
+        self._made_for = (signal, gamma, bootstraps_truncation)
+        self._track = track
         terms = signal.terms
         self._bootstraps = bootstraps_truncation
         nodes = [_alone(binary(parse_term(term, features, [_AGENT]))) for term in terms]
@@ -106,7 +111,9 @@ class VectorShaper:
         self._kept = np.array(
             [term.weight * gamma * (term.kind == "potential") for term in terms]
         )
+        self._has_state = np.array([term.kind != "bonus" for term in terms], dtype=bool)
         self.invalid = np.zeros((len(terms), 0), dtype=np.int64)
+        self.totals: Array = np.zeros((len(terms), 0))
         self._off: Mask | None = None
         self._strength: Array | None = None
         self._before: Array = np.zeros((0, 0))
@@ -114,8 +121,15 @@ class VectorShaper:
         self._last: Array = np.zeros((0, 0))
         self._owed: Array = np.zeros(0)
 
+    def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
+        """Whether it is what another shaper with these arguments would be."""
+        return self._made_for == (signal, gamma, bootstraps_truncation)
+
     def reset(
-        self, columns: Array, which: Mask | None = None, strength: float = 1.0
+        self,
+        columns: Array,
+        which: Mask | None = None,
+        strength: float | Array = 1.0,
     ) -> None:
         """Starts episodes.
 
@@ -123,7 +137,8 @@ class VectorShaper:
             columns: First features, shape ``(features, environments)``; not changed
                 by the caller afterwards.
             which: The environments whose episodes start; all if not given.
-            strength: Factor of what is added in these episodes.
+            strength: Factor of what is added in these episodes, of each if it is an
+                array.
         """
         count = columns.shape[1]
         whole = which is None or self._before.shape != columns.shape
@@ -132,15 +147,20 @@ class VectorShaper:
             self._before, self._strength = columns, None
             self.invalid = np.zeros((len(self._bounds), count), dtype=np.int64)
             self._last = np.zeros(self.invalid.shape)
+            self.totals = np.zeros(self.invalid.shape)
             self._owed = np.zeros(count)
-        if strength != 1.0 or self._strength is not None:
+        if self._strength is not None or np.any(strength != 1.0):
             if self._strength is None:
                 self._strength = np.ones(count)
-            self._strength[which] = strength
+            self._strength = np.where(which, strength, self._strength)
         self._before = np.where(which, columns, self._before)
+        known = self.invalid.copy()
         values = self._values(columns, columns)
+        counted = self._has_state[:, None] & which
+        self._count(np.where(counted, self.invalid, known))
         self._fine = self._fine and whole
         self._last = np.where(which, values, self._last)
+        self.totals[:, which] = 0.0
         self._owed = np.where(which, (self._worth @ values)[1], self._owed)
 
     def step(self, columns: Array, terminated: Mask, truncated: Mask) -> Array:
@@ -160,8 +180,30 @@ class VectorShaper:
             added[ended] -= self._kept @ values[:, ended]
         if self._strength is not None:
             added *= self._strength
+        if self._track:
+            self._sum(values, ended)
         self._owed, self._last, self._before = leaves, values, columns
         return added
+
+    def forgive(self, which: Mask) -> None:
+        """Forgets which values were not finite, in environments that come new."""
+        if self.invalid.any():
+            self._count(np.where(which, 0, self.invalid))
+
+    def _count(self, invalid: npt.NDArray[np.int64]) -> None:
+        self.invalid = invalid
+        off = invalid >= MOST_INVALID
+        self._off = off if off.any() else None
+
+    def _sum(self, values: Array, ended: Mask) -> None:
+        """Adds to what each term has paid."""
+        arrived, leaves = self._worth
+        paid = arrived[:, None] * values - leaves[:, None] * self._last
+        if ended.any():
+            paid[:, ended] -= self._kept[:, None] * values[:, ended]
+        if self._strength is not None:
+            paid *= self._strength
+        self.totals += paid
 
     def _values(self, columns: Array, before: Array) -> Array:
         """The bounded values, shape ``(terms, environments)``; a new array."""

@@ -10,7 +10,8 @@ from pettingzoo.utils import BaseWrapper
 from also_wrappers.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.attachment import Attachment, Options, action_spaces_of
+from also_wrappers.wrappers.attachment import Attachment, action_spaces_of
+from also_wrappers.wrappers.link import Options
 
 __all__ = ["ShapeRewardAEC"]
 
@@ -29,7 +30,7 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
         **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
-            ``also_wrappers.wrappers.attachment.Options``.
+            ``also_wrappers.wrappers.Options``.
     """
 
     def __init__(

@@ -10,7 +10,8 @@ from pettingzoo.utils import BaseParallelWrapper
 from also_wrappers.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.attachment import Attachment, Options, action_spaces_of
+from also_wrappers.wrappers.attachment import Attachment, action_spaces_of
+from also_wrappers.wrappers.link import Options
 
 __all__ = ["ShapeRewardParallel"]
 
@@ -28,7 +29,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
         **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
-            ``also_wrappers.wrappers.attachment.Options``.
+            ``also_wrappers.wrappers.Options``.
 
     Raises:
         ConfigurationError: Neither or both of ``signal`` and ``board`` were given.

@@ -10,7 +10,8 @@ from gymnasium.utils import RecordConstructorArgs
 from also_wrappers.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.attachment import Attachment, Options, as_float
+from also_wrappers.wrappers.attachment import Attachment, as_float
+from also_wrappers.wrappers.link import Options
 
 __all__ = ["ShapeReward"]
 
@@ -29,7 +30,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
         **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
-            ``also_wrappers.wrappers.attachment.Options``.
+            ``also_wrappers.wrappers.Options``.
 
     Example:
         >>> from also_wrappers.signal import Feature, FeatureMap, Term

@@ -95,7 +95,7 @@ def test_it_telescopes(
     present: tuple[int, ...] = (0, 1, 2)
 
     def phi(state: list[tuple[float, float]], alive: tuple[int, ...], i: int) -> float:
-        return weight * strength * PHI[expression](state, alive, i)
+        return float(weight * strength * PHI[expression](state, alive, i))
 
     def open_all(time: int) -> None:
         for i in present:

@@ -78,7 +78,7 @@ def test_it_equals_one_environment_at_a_time(
                 [0] if truncated[k] else (),
             )
             assert added[k] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
-        which = np.array([True, False, False, True])
+        which = np.array([False, True, True, True])
         many.reset(np.array(frame).T, which)
         for k in np.flatnonzero(which).tolist():
             singles[k].reset(compiled, [frame[k]], (0,))

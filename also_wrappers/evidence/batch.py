@@ -1,0 +1,113 @@
+"""Records many single-agent environments that step together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from also_wrappers.evidence.recorder import LONGEST_WINDOW, Episode, Success
+from also_wrappers.evidence.statistics import Layout
+
+__all__ = ["BatchRecorder"]
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+class BatchRecorder:
+    """The ``Recorder`` of many environments with one agent each.
+
+    Args:
+        layout: Names and sizes, of one environment.
+        success: Whether an episode that ended was a success.
+        count: The number of environments.
+
+    Attributes:
+        steps: Steps of each environment since its episode, or window, began.
+    """
+
+    def __init__(self, layout: Layout, success: Success | None, count: int) -> None:
+        self._layout = layout
+        self._success = success
+        self._count = count
+        self.steps = np.zeros(count, dtype=np.int64)
+        self._places = np.arange(count)
+        self._allocate(64)
+
+    @property
+    def full(self) -> Mask:
+        """Where a window has to be finished before the next step."""
+        full: Mask = self.steps >= LONGEST_WINDOW
+        return full
+
+    def begin(self, columns: Array, which: Mask) -> None:
+        """Starts episodes at a state."""
+        self.steps[which] = 0
+        self._rows[which, 0] = columns.T[which]
+
+    def begin_one(self, columns: Array, k: int) -> None:
+        """Starts an episode, or a further window of one."""
+        self.steps[k] = 0
+        self._rows[k, 0] = columns[:, k]
+
+    def step(
+        self,
+        columns: Array,
+        actions: Array,
+        base: npt.NDArray[np.floating],
+        added: Array | None,
+        skipped: Mask | None,
+    ) -> None:
+        """Writes one step of all environments down, but for those that are skipped."""
+        places, steps = self._places, self.steps
+        if int(steps.max()) + 1 >= self._rows.shape[1]:
+            self._grow()
+        self._rows[places, steps + 1] = columns.T
+        self._actions[places, steps] = actions
+        self._base[places, steps] = base
+        self._added[places, steps] = 0.0 if added is None else added
+        self.steps += 1 if skipped is None else ~skipped
+
+    def finish(
+        self,
+        k: int,
+        terminated: bool,
+        paid: Sequence[float] | None,
+        invalid: Sequence[float],
+    ) -> Episode:
+        """Ends the episode of one environment; see ``Recorder.finish``."""
+        t = int(self.steps[k])
+        rows = self._rows[k, : t + 1, None]
+        alive = np.ones((t + 1, 1), dtype=bool)
+        base = self._base[k, :t]
+        base_return = float(base.sum())
+        success = self._success
+        return Episode(
+            base_return,
+            base_return + float(self._added[k, :t].sum()),
+            t,
+            success is not None and success(rows[-1], alive[-1], base_return, t),
+            terminated,
+            rows,
+            base[:, None],
+            self._actions[k, :t, None],
+            alive,
+            paid,
+            invalid,
+        )
+
+    def _allocate(self, steps: int) -> None:
+        n, layout = self._count, self._layout
+        self._rows = np.zeros((n, steps + 1, len(layout.features)))
+        self._actions = np.zeros((n, steps, layout.components))
+        self._base = np.zeros((n, steps))
+        self._added = np.zeros((n, steps))
+
+    def _grow(self) -> None:
+        names = ("_rows", "_actions", "_base", "_added")
+        kept = {name: getattr(self, name) for name in names}
+        self._allocate(min(2 * kept["_base"].shape[1], LONGEST_WINDOW))
+        for name, old in kept.items():
+            getattr(self, name)[:, : old.shape[1]] = old

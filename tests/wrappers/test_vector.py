@@ -1,0 +1,217 @@
+"""``ShapeRewardVector`` against single wrappers, one per sub-environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+
+from also_wrappers.board import Board, Posting
+from also_wrappers.evidence import summarise
+from also_wrappers.signal import Fade, Feature, FeatureMap, Signal, Term
+from also_wrappers.wrappers import ShapeReward, ShapeRewardVector
+
+FEATURES = FeatureMap(
+    Feature("x", "obs[0]"), Feature("angle", "obs[2]"), Feature("push", "action")
+)
+EVENTS = {"tilted": "abs(angle) > 0.15"}
+SUCCESS = "episode_length > 15"
+COPIES = 3
+
+
+def term(name: str, kind: Any, expression: str) -> Term:
+    return Term(name=name, kind=kind, expression=expression, weight=0.5)
+
+
+FIRST = Signal(
+    terms=(
+        term("upright", "potential", "-abs(angle)"),
+        term("middle", "progress", "-x ** 2"),
+        term("calm", "bonus", "where(push > 0.5, 0.1, delta(angle))"),
+    )
+)
+SECOND = Signal(terms=(term("other", "progress", "angle + 1 / (x + 1)"),))
+
+
+def cart() -> gym.Env[Any, Any]:
+    return gym.make("CartPole-v1", max_episode_steps=25)
+
+
+def posting(signal: Signal, version: int, strength: float = 1.0) -> Posting:
+    return Posting(version=version, signal=signal, gamma=0.9, strength=strength)
+
+
+POSTS = {20: posting(SECOND, 2), 40: posting(SECOND, 3, 0.5), 60: posting(FIRST, 4)}
+
+
+def script() -> Any:
+    return np.random.default_rng(0).integers(2, size=(90, COPIES))
+
+
+def play_vector(
+    env: Any, board: Board | None, mode: AutoresetMode
+) -> list[list[float]]:
+    """The rewards of every sub-environment, without those of steps that only reset."""
+    env.reset(seed=0)
+    got: list[list[float]] = [[] for _ in range(COPIES)]
+    filler = np.zeros(COPIES, dtype=bool)
+    for t, actions in enumerate(script()):
+        if board is not None and t in POSTS:
+            board.post(POSTS[t])
+        _, rewards, ended, cut, _ = env.step(actions)
+        for k in np.flatnonzero(~filler).tolist():
+            got[k].append(float(rewards[k]))
+        over = ended | cut
+        filler = over & (mode == AutoresetMode.NEXT_STEP)
+        if mode == AutoresetMode.DISABLED and over.any():
+            env.reset(options={"reset_mask": over})
+    return got
+
+
+def play_single(
+    env: Any, k: int, board: Board | None, mode: AutoresetMode
+) -> list[float]:
+    env.reset(seed=k)
+    got = []
+    over = False
+    for t, actions in enumerate(script()):
+        if board is not None and t in POSTS:
+            board.post(POSTS[t])
+        if over:
+            env.reset()
+            if mode == AutoresetMode.NEXT_STEP:
+                over = False
+                continue
+        _, reward, ended, cut, _ = env.step(int(actions[k]))
+        over = ended or cut
+        got.append(float(reward))
+        if over and mode != AutoresetMode.NEXT_STEP:
+            env.reset()
+            over = False
+    return got
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+@pytest.mark.parametrize("live", [False, True])
+def test_it_equals_stacked_singles(
+    mode: AutoresetMode, live: bool, tmp_path: Path
+) -> None:
+    def arguments(name: str) -> dict[str, Any]:
+        if not live:
+            return {"signal": FIRST, "gamma": 0.9, "fade": Fade(begin=10, end=80)}
+        board = Board.create(tmp_path / name, posting(FIRST, 1))
+        return {"board": board, "events": EVENTS, "success": SUCCESS}
+
+    together = arguments("together")
+    board = together.get("board")
+    vector = SyncVectorEnv([cart] * COPIES, autoreset_mode=mode)
+    got = play_vector(ShapeRewardVector(vector, FEATURES, **together), board, mode)
+    apart = arguments("apart")
+    for k in range(COPIES):
+        alone = apart.get("board")
+        if alone is not None:
+            alone.post(posting(FIRST, 1))
+        env = ShapeReward(cart(), FEATURES, **apart)
+        assert got[k] == pytest.approx(play_single(env, k, alone, mode), abs=1e-12)
+    if board is None:
+        return
+    one, other = board.collect(EVENTS), apart["board"].collect(EVENTS)
+    assert one.copies == other.copies == COPIES
+    stories = [
+        summarise(c.layout, c.values, FIRST, EVENTS, has_success=True).values
+        for c in (one, other)
+    ]
+    assert stories[0] == pytest.approx(stories[1], abs=1e-9)
+    assert stories[0]["event.tilted.rate"] > 0.0
+    assert 0.0 < stories[0]["team.success_rate"] < 1.0
+    assert len(one.episodes) == 4
+
+
+def test_the_empty_signal_changes_nothing(tmp_path: Path) -> None:
+    board = Board.create(tmp_path / "board", posting(Signal(), 1))
+    bare = SyncVectorEnv([cart] * COPIES)
+    wrapped = [
+        ShapeRewardVector(SyncVectorEnv([cart] * COPIES), FEATURES, **arguments)
+        for arguments in ({"signal": Signal()}, {"board": board})
+    ]
+    for env in (bare, *wrapped):
+        env.reset(seed=0)
+    for actions in script():
+        expected = bare.step(actions)
+        for env in wrapped:
+            for ours, theirs in zip(env.step(actions)[:4], expected[:4], strict=True):
+                assert ours.dtype == theirs.dtype
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_swap_in_the_middle_begins_potentials_anew(tmp_path: Path) -> None:
+    board = Board.create(tmp_path / "board", posting(FIRST, 1))
+    vector = ShapeRewardVector(
+        SyncVectorEnv([cart] * COPIES), FEATURES, board=board, swap_at="step"
+    )
+    single_board = Board.create(tmp_path / "single", posting(FIRST, 1))
+    single = ShapeReward(cart(), FEATURES, board=single_board, swap_at="step")
+    vector.reset(seed=0)
+    single.reset(seed=0)
+    for t in range(8):
+        if t == 4:
+            board.post(posting(SECOND, 2))
+            single_board.post(posting(SECOND, 2))
+        together = vector.step(np.array([0, 1, 0]))
+        alone = single.step(0)
+        assert together[1][0] == pytest.approx(alone[1])
+    assert alone[4]["shaping"]["signal"] == SECOND.id
+    assert vector.attachment.signal_of(0) == SECOND
+
+
+def test_invalid_values_are_counted_per_environment(tmp_path: Path) -> None:
+    features = FeatureMap(Feature("x", lambda view: view.observation[0] * np.nan))
+    board = Board.create(tmp_path / "board", posting(Signal(), 1))
+    env = ShapeRewardVector(SyncVectorEnv([cart] * 2), features, board=board)
+    env.reset(seed=0)
+    bad = Signal(terms=(term("bad", "bonus", "x"), term("good", "bonus", "1 + 0 * 1")))
+    board.post(posting(bad, 2))
+    env.reset(seed=0)
+    paid = [env.step(np.array([0, 1]))[1] for _ in range(5)]
+    np.testing.assert_allclose(paid, 1.5)
+    shaper = env.attachment._shapers[0][0]
+    assert shaper.invalid.tolist() == [[5, 5], [0, 0]]
+
+
+def test_a_copy_goes_on_by_itself(tmp_path: Path) -> None:
+    board = Board.create(tmp_path / "board", posting(FIRST, 1))
+    env = ShapeRewardVector(SyncVectorEnv([cart] * 2), FEATURES, board=board)
+    env.reset(seed=0)
+    attachment = cloudpickle.loads(cloudpickle.dumps(env.attachment))
+    columns = np.zeros((3, 2))
+    attachment.reset(columns)
+    nobody = np.zeros(2, dtype=bool)
+    added = attachment.step(np.zeros(2), columns, np.zeros(2), nobody, nobody)
+    np.testing.assert_array_equal(added, [0.0, 0.0])
+    assert len(board.acknowledged()) == 2
+
+
+def test_other_processes_and_spaces() -> None:
+    class Boxed(gym.ObservationWrapper[Any, Any, Any]):
+        def __init__(self, env: Any) -> None:
+            super().__init__(env)
+            self.observation_space = gym.spaces.Dict({"cart": env.observation_space})
+
+        def observation(self, observation: Any) -> Any:
+            return {"cart": observation}
+
+    features = FeatureMap(Feature("angle", "obs.cart[2]"))
+    signal = Signal(terms=(term("t", "progress", "angle"),))
+    env = ShapeRewardVector(
+        AsyncVectorEnv([lambda: Boxed(cart())] * 2), features, signal
+    )
+    first, _ = env.reset(seed=0)
+    then, rewards, *_ = env.step(np.array([0, 1]))
+    gained = 0.5 * (then["cart"][:, 2] - first["cart"][:, 2].astype(float))
+    np.testing.assert_allclose(rewards, 1.0 + gained, atol=1e-7)
+    env.close()
