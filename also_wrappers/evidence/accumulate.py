@@ -29,7 +29,6 @@ Places = npt.NDArray[np.int64]
 
 #: ``np.sum`` without its wrapper.
 _total = np.add.reduce
-_per_episode = np.add.reduceat
 
 
 def parse_events(named: Mapping[str, str], features: Sequence[str]) -> list[Node]:
@@ -76,7 +75,11 @@ def accumulate(
 
 @dataclass(frozen=True)
 class _Steps:
-    """A block with what several statistics need of it."""
+    """A block with what several statistics need of it.
+
+    Steps are the last axis, so that every operation runs along memory. Step ``i`` leads
+    from row ``i`` to row ``i + 1``; it is ``valid`` where both belong to one episode.
+    """
 
     layout: Layout
     block: Block
@@ -103,11 +106,13 @@ class _Steps:
 
     @cached_property
     def rows(self) -> Array:
-        return self.block.rows[: self.end]
+        """Features, shape ``(agents, features, rows)``."""
+        return self.block.rows[: self.end].transpose(1, 2, 0).copy()
 
     @cached_property
     def alive(self) -> Mask:
-        return self.block.alive[: self.end]
+        """Who took part, shape ``(agents, rows)``."""
+        return self.block.alive[: self.end].T.copy()
 
     @cached_property
     def first(self) -> Places:
@@ -119,58 +124,50 @@ class _Steps:
         return self.block.starts[1 : self.count + 1] - 1
 
     @cached_property
-    def begin(self) -> Places:
-        """First step of every episode, among all steps."""
-        return self.first - np.arange(self.count)
-
-    @cached_property
-    def arrive(self) -> Mask:
-        """Rows at which a step arrives."""
-        mask = np.ones(self.end, dtype=bool)
-        mask[self.first] = False
-        return mask
-
-    @cached_property
-    def leave(self) -> Mask:
-        """Rows from which a step leaves."""
-        mask = np.ones(self.end, dtype=bool)
-        mask[self.last] = False
+    def valid(self) -> Mask:
+        mask = np.ones(self.end - 1, dtype=bool)
+        mask[self.first[1:] - 1] = False
         return mask
 
     @cached_property
     def acted(self) -> Mask:
-        """Who took part in each step, shape ``(steps, agents)``."""
-        return self.alive[self.arrive]
+        """Who took part in each valid step, shape ``(agents, rows - 1)``."""
+        return self.alive[:, 1:] & self.valid
 
     @cached_property
-    def second(self) -> Places:
-        """Steps that have one before them in the same episode."""
-        mask = np.ones(len(self.acted), dtype=bool)
-        mask[self.begin] = False
-        return np.flatnonzero(mask)
+    def again(self) -> Mask:
+        """Whose step follows one of the same episode, shape ``(agents, rows - 2)``."""
+        return self.acted[:, 1:] & self.acted[:, :-1]
+
+    @cached_property
+    def base(self) -> Array:
+        """Base rewards of the steps, shape ``(agents, rows - 1)``."""
+        return self.block.base[1 : self.end].T * self.valid
 
     @cached_property
     def at_reward(self) -> Mask:
         """Steps at which the team was paid something."""
-        rewarded: Mask = _total(self.base, axis=1) > 0.0
+        rewarded: Mask = _total(self.base) > 0.0
         return rewarded
 
     @cached_property
-    def base(self) -> Array:
-        return self.block.base[: self.end][self.arrive]
+    def weights(self) -> Array:
+        """What to multiply by for sums over all steps, and over the paid ones."""
+        return np.stack((self.valid, self.at_reward), axis=1).astype(float)
 
     @cached_property
-    def reward_steps(self) -> Array:
-        """Paid steps of every episode."""
-        steps: Array = _per_episode(self.at_reward.astype(float), self.begin)
-        return steps
+    def rewarded(self) -> Mask:
+        """Episodes in which the team was paid something."""
+        paid = np.zeros(self.count, dtype=bool)
+        paid[self.firsts(self.at_reward)[0]] = True
+        return paid
 
     def firsts(self, held: Mask) -> tuple[Places, Array]:
         """Episodes in which something held, and the step at which it did first."""
         at = np.flatnonzero(held)
-        episode = np.searchsorted(self.begin, at, side="right") - 1
+        episode = np.searchsorted(self.first, at, side="right") - 1
         which, index = np.unique(episode, return_index=True)
-        return which, (at[index] - self.begin[which] + 1).astype(float)
+        return which, (at[index] - self.first[which] + 1).astype(float)
 
 
 def _episodes(s: _Steps, views: dict[str, Array], values: Array) -> None:
@@ -205,41 +202,37 @@ def _episodes(s: _Steps, views: dict[str, Array], values: Array) -> None:
 
 def _agents(s: _Steps, views: dict[str, Array]) -> None:
     """Returns, and whether an agent's own state moves, stays or goes back."""
-    views["agent_return"][...] += _total(s.base)
-    views["agent_steps"][...] += _total(s.acted)
-    pairs = s.acted[s.second] & s.acted[s.second - 1]
-    views["pair_steps"][...] += _total(pairs)
-    state = s.rows[:, :, list(s.layout.state)]
-    reached, left = state[s.arrive], state[s.leave]
-    still = (reached == left).all(axis=2)
-    views["idle_steps"][...] += _total(still & s.acted)
-    back = (reached[s.second] == left[s.second - 1]).all(axis=2) & ~still[s.second]
-    views["back_steps"][...] += _total(back & s.acted[s.second])
+    views["agent_return"][...] += _total(s.base, axis=1)
+    views["agent_steps"][...] += _total(s.acted, axis=1)
+    views["pair_steps"][...] += _total(s.again, axis=1)
+    own = list(s.layout.state)
+    state = s.rows if len(own) == s.rows.shape[1] else s.rows[:, own]
+    still = (state[:, :, 1:] == state[:, :, :-1]).all(axis=1)
+    views["idle_steps"][...] += _total(still & s.acted, axis=1)
+    back = (state[:, :, 2:] == state[:, :, :-2]).all(axis=1) & ~still[:, 1:]
+    follows = s.acted[:, 1:] & s.valid[:-1]
+    views["back_steps"][...] += _total(back & follows, axis=1)
 
 
 def _actions(s: _Steps, views: dict[str, Array], values: Array) -> None:
-    actions = s.block.actions[: s.end][s.arrive]
-    acted = s.acted
-    switched = np.zeros(acted.shape, dtype=bool)
-    change = np.zeros(actions.shape)
-    change[s.second] = np.abs(actions[s.second] - actions[s.second - 1])
-    both = np.zeros(acted.shape, dtype=bool)
-    both[s.second] = acted[s.second] & acted[s.second - 1]
+    actions = s.block.actions[1 : s.end].transpose(1, 2, 0).copy()
+    change = np.abs(actions[:, :, 1:] - actions[:, :, :-1])
+    views["action_change"][...] += _total(change * s.again[:, None], axis=2)
+    taken = actions * s.acted[:, None]
+    views["action"][...] += _total(taken, axis=2)
+    views["action_squared"][...] += _total(taken * taken, axis=2)
+    switched = np.zeros(s.again.shape, dtype=bool)
     for i, sizes in enumerate(s.layout.actions):
-        mine = actions[acted[:, i], i]
         for d, size in enumerate(sizes):
             if size:
-                chosen = mine[:, d].astype(np.int64)
+                chosen = actions[i, d][s.acted[i]].astype(np.int64)
                 counts = np.bincount(chosen, minlength=size)[:size]
                 views["action_counts"][i, d, :size] += counts
-                switched[:, i] |= change[:, i, d] > 0.0
-        views["action"][i] += _total(mine)
-        views["action_squared"][i] += _total(mine * mine)
-        views["action_change"][i] += _total(change[both[:, i], i])
-    views["switch_steps"][...] += _total(switched & both)
+                switched[i] |= change[i, d] > 0.0
+    views["switch_steps"][...] += _total(switched & s.again, axis=1)
     if s.layout.alike:
-        together = acted.all(axis=1)
-        same = (actions == actions[:, :1]).all(axis=(1, 2)) & together
+        together = s.acted.all(axis=0)
+        same = (actions == actions[:1]).all(axis=(0, 1)) & together
         amounts = ("same_action_steps", same), ("together_steps", together)
         add_scalars(values, [(name, float(mask.sum())) for name, mask in amounts])
 
@@ -247,66 +240,72 @@ def _actions(s: _Steps, views: dict[str, Array], values: Array) -> None:
 def _features(s: _Steps, views: dict[str, Array]) -> None:
     rows, alive = s.rows, s.alive
     every = bool(alive.all())
-    present = alive[:, :, None]
+    present = alive[:, None]
     known = rows if every else np.where(present, rows, 0.0)
-    reached = known[s.arrive]
-    views["feature"][...] += _total(reached)
-    views["feature_squared"][...] += _total(reached * reached)
+    all_steps = s.weights[:, 0]
+    reached = known[:, :, 1:]
+    views["feature"][...] += reached @ all_steps
+    views["feature_squared"][...] += (reached * reached) @ all_steps
 
-    count = np.maximum(_total(alive, axis=1), 1)[:, None]
-    mean = _total(known, axis=1) / count
-    least = rows.min(axis=1) if every else np.where(present, rows, np.inf).min(axis=1)
-    most = rows.max(axis=1) if every else np.where(present, rows, -np.inf).max(axis=1)
+    count = np.maximum(_total(alive), 1)
+    mean = _total(known) / count
+    least = (rows if every else np.where(present, rows, np.inf)).min(axis=0)
+    most = (rows if every else np.where(present, rows, -np.inf)).max(axis=0)
     lowest, highest = views["feature_min"], views["feature_max"]
-    np.minimum(lowest, least.min(axis=0), out=lowest)
-    np.maximum(highest, most.max(axis=0), out=highest)
-    apart = rows - mean[:, None, :]
+    np.minimum(lowest, least.min(axis=1), out=lowest)
+    np.maximum(highest, most.max(axis=1), out=highest)
+    apart = rows - mean
     squares = apart * apart if every else np.where(present, apart * apart, 0.0)
-    spread = np.sqrt(_total(squares, axis=1) / count)
-    views["feature_spread"][...] += _total(spread[s.arrive])
+    spread = np.sqrt(_total(squares) / count)
+    views["feature_spread"][...] += spread[:, 1:] @ all_steps
     _episode_features(s, views, mean)
 
     # The state that a step was taken from: what the reward was paid for.
-    jump = mean[s.arrive] - mean[s.leave]
-    views["jump"][...] += _total(jump)
-    views["jump_squared"][...] += _total(jump * jump)
-    team = np.stack([aggregate[s.leave] for aggregate in (mean, least, most)])
-    views["team"][...] += _total(team, axis=1)
-    views["team_squared"][...] += _total(team * team, axis=1)
-    views["jump_at_reward"][...] += _total(jump[s.at_reward])
-    paid = team[:, s.at_reward]
-    views["team_at_reward"][...] += _total(paid, axis=1)
-    views["team_at_reward_squared"][...] += _total(paid * paid, axis=1)
+    jump = mean[:, 1:] - mean[:, :-1]
+    jumps, paid_jumps = (jump @ s.weights).T
+    views["jump"][...] += jumps
+    views["jump_at_reward"][...] += paid_jumps
+    views["jump_squared"][...] += (jump * jump) @ all_steps
+    team = np.stack((mean, least, most))[:, :, :-1]
+    usual = team @ s.weights
+    squares = (team * team) @ s.weights
+    views["team"][...] += usual[:, :, 0]
+    views["team_squared"][...] += squares[:, :, 0]
+    views["team_at_reward"][...] += usual[:, :, 1]
+    views["team_at_reward_squared"][...] += squares[:, :, 1]
 
 
 def _episode_features(s: _Steps, views: dict[str, Array], mean: Array) -> None:
     """What the team's means did in each episode, and how that goes with its return."""
-    reached = mean[s.arrive]
-    begin, end = mean[s.first], mean[s.last]
-    views["feature_start"][...] += _total(begin)
-    views["feature_end"][...] += _total(end)
-    views["episode_high"][...] += _total(np.maximum.reduceat(mean, s.first))
-    views["episode_low"][...] += _total(np.minimum.reduceat(mean, s.first))
-    average = _per_episode(reached, s.begin) / s.numbers[:, columns.LENGTH, None]
+    begin, end = mean[:, s.first], mean[:, s.last]
+    views["feature_start"][...] += _total(begin, axis=1)
+    views["feature_end"][...] += _total(end, axis=1)
+    highs = np.maximum.reduceat(mean, s.first, axis=1)
+    lows = np.minimum.reduceat(mean, s.first, axis=1)
+    views["episode_high"][...] += _total(highs, axis=1)
+    views["episode_low"][...] += _total(lows, axis=1)
+    sums = np.add.reduceat(mean, s.first, axis=1) - begin
+    average = sums / s.numbers[:, columns.LENGTH]
     change = end - begin
-    views["episode_mean"][...] += _total(average)
-    views["episode_mean_squared"][...] += _total(average * average)
-    views["episode_mean_times_return"][...] += s.returns @ average
-    views["episode_mean_times_time"][...] += s.time @ average
-    views["episode_change_squared"][...] += _total(change * change)
-    views["episode_change_times_return"][...] += s.returns @ change
-    good = average[s.reward_steps > 0.0]
-    views["rewarded_mean"][...] += _total(good)
-    views["rewarded_mean_squared"][...] += _total(good * good)
+    views["episode_mean"][...] += _total(average, axis=1)
+    views["episode_mean_squared"][...] += _total(average * average, axis=1)
+    views["episode_mean_times_return"][...] += average @ s.returns
+    views["episode_mean_times_time"][...] += average @ s.time
+    views["episode_change_squared"][...] += _total(change * change, axis=1)
+    views["episode_change_times_return"][...] += change @ s.returns
+    good = average[:, s.rewarded]
+    views["rewarded_mean"][...] += _total(good, axis=1)
+    views["rewarded_mean_squared"][...] += _total(good * good, axis=1)
 
 
 def _events(s: _Steps, views: dict[str, Array], events: Sequence[Node]) -> None:
+    rows, alive = s.block.rows[: s.end], s.block.alive[: s.end]
     for k, node in enumerate(events):
-        held = evaluate_batch(node, s.rows[s.arrive], s.rows[s.leave], s.acted)
-        true = held.max(axis=1) > 0.0
+        held = evaluate_batch(node, rows[1:], rows[:-1], alive[1:])
+        true = (held.max(axis=1) > 0.0) & s.valid
         which, first = s.firsts(true)
         views["event_episodes"][k] += float(len(which))
-        views["event_rewarded"][k] += float((s.reward_steps[which] > 0.0).sum())
+        views["event_rewarded"][k] += float(s.rewarded[which].sum())
         views["event_first"][k] += float(first.sum())
         views["event_steps"][k] += float(true.sum())
 

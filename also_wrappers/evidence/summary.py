@@ -383,9 +383,14 @@ class _Summary:
 
 
 def _moments(n: float, total: float, squares: float) -> tuple[float, float]:
-    """Mean and (population) standard deviation from sums."""
-    mean = total / max(n, 1.0)
-    return mean, math.sqrt(max(squares / max(n, 1.0) - mean * mean, 0.0))
+    """Mean and (population) standard deviation from sums.
+
+    What is left of a variance below the rounding of its sums is none.
+    """
+    n = max(n, 1.0)
+    mean = total / n
+    variance = squares / n - mean * mean
+    return mean, math.sqrt(variance) if variance > 1e-12 * squares / n else 0.0
 
 
 def explain(keys: Sequence[str]) -> dict[str, str]:
