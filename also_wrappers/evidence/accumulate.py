@@ -65,12 +65,13 @@ def accumulate(
         return
     steps = _Steps(layout, block)
     views = {name: layout.view(values, name) for name in layout.blocks}
-    _episodes(steps, views, values)
-    _agents(steps, views)
-    _actions(steps, views, values)
-    _features(steps, views)
-    _events(steps, views, events)
-    _terms(steps, views, values)
+    with np.errstate(all="ignore"):  # a feature may be nan; its numbers then are
+        _episodes(steps, views, values)
+        _agents(steps, views)
+        _actions(steps, views, values)
+        _features(steps, views)
+        _events(steps, views, events)
+        _terms(steps, views, values)
 
 
 @dataclass(frozen=True)

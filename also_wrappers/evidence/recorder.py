@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -66,14 +67,25 @@ class Recorder:
     Args:
         layout: Names and sizes.
         success: Whether an episode that ended was a success; see ``compile_success``.
+
+    Attributes:
+        steps: Steps since the episode, or the window, began.
     """
 
     def __init__(self, layout: Layout, success: Success | None = None) -> None:
-        self._layout = layout
-        self._success = success
-        self._agents = len(layout.agents)
-        self._allocate(128)
         self.steps = 0
+        self._success = success
+        agents = self._agents = len(layout.agents)
+        # One line per state holds everything: a single assignment writes a step.
+        self._shapes = (
+            (agents, len(layout.features)),
+            (agents, layout.components),
+            (agents,),
+            (agents,),
+            (agents,),
+        )
+        self._everyone = [1.0] * agents
+        self._allocate(128)
 
     @property
     def full(self) -> bool:
@@ -83,32 +95,40 @@ class Recorder:
     def begin(self, rows: Sequence[Sequence[float]], alive: Sequence[int]) -> None:
         """Starts an episode, or a further window of one, at a state."""
         self.steps = 0
+        self._lines[0] = 0.0
         self._rows[0] = rows
-        self._alive[0] = False
-        self._alive[0, list(alive)] = True
+        self._alive[0, list(alive)] = 1.0
 
     def step(
         self,
         rows: Sequence[Sequence[float]],
-        actions: Any,
+        actions: Sequence[float],
         base: Sequence[float],
         added: Sequence[float],
         alive: Sequence[int],
     ) -> None:
-        """Writes one step down. All arguments but ``alive`` have one item per agent."""
-        t = self.steps
-        if t + 1 >= len(self._rows):
+        """Writes one step down.
+
+        Args:
+            rows: Features of every agent.
+            actions: Components of all agents' actions, one after the other.
+            base: Base reward of every agent.
+            added: What the signal added to it.
+            alive: Places of the agents that took part.
+        """
+        t = self.steps = self.steps + 1
+        if t >= len(self._lines):
             self._grow()
-        self._rows[t + 1] = rows
-        self._actions[t] = actions
-        self._base[t] = base
-        self._added[t] = added
-        if len(alive) == self._agents:
-            self._alive[t + 1] = True
-        else:
-            self._alive[t + 1] = False
-            self._alive[t + 1, list(alive)] = True
-        self.steps = t + 1
+        present = self._everyone
+        if len(alive) < self._agents:
+            present = [float(i in alive) for i in range(self._agents)]
+        self._lines[t] = [
+            *chain.from_iterable(rows),
+            *actions,
+            *base,
+            *added,
+            *present,
+        ]
 
     def finish(
         self,
@@ -124,42 +144,42 @@ class Recorder:
             invalid: How many values of each term were not finite so far.
         """
         t = self.steps
-        rows, alive = self._rows[: t + 1], self._alive[: t + 1]
         agents = self._agents
-        base_return = float(_total(self._base[:t], axis=None)) / agents
-        shaped = base_return + float(_total(self._added[:t], axis=None)) / agents
+        rows, alive = self._rows[: t + 1], self._alive[: t + 1] > 0.0
+        rewards = self._base[1 : t + 1]
+        base_return = float(_total(rewards, axis=None)) / agents
+        added = float(_total(self._added[1 : t + 1], axis=None)) / agents
         success = self._success
         succeeded = success is not None and success(rows[-1], alive[-1], base_return, t)
         return Episode(
             base_return,
-            shaped,
+            base_return + added,
             t,
             succeeded,
             terminated,
             rows,
-            self._base[:t],
-            self._actions[:t],
+            rewards,
+            self._actions[1 : t + 1],
             alive,
             None if paid is None else [amount / agents for amount in paid],
             invalid,
         )
 
     def _allocate(self, steps: int) -> None:
-        agents, features = self._agents, len(self._layout.features)
-        self._rows = np.zeros((steps + 1, agents, features))
-        self._alive = np.zeros((steps + 1, agents), dtype=bool)
-        self._actions = np.zeros((steps, agents, self._layout.components))
-        self._base = np.zeros((steps, agents))
-        self._added = np.zeros((steps, agents))
+        sizes = [math.prod(shape) for shape in self._shapes]
+        self._lines = np.zeros((steps + 1, sum(sizes)))
+        views = []
+        at = 0
+        for shape, size in zip(self._shapes, sizes, strict=True):
+            part = self._lines[:, at : at + size]
+            views.append(part.reshape(steps + 1, *shape))
+            at += size
+        self._rows, self._actions, self._base, self._added, self._alive = views
 
     def _grow(self) -> None:
-        kept: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("_rows", "_alive", "_actions", "_base", "_added")
-        }
-        self._allocate(min(2 * len(self._base), LONGEST_WINDOW))
-        for name, old in kept.items():
-            getattr(self, name)[: len(old)] = old
+        kept = self._lines
+        self._allocate(min(2 * (len(kept) - 1), LONGEST_WINDOW))
+        self._lines[: len(kept)] = kept
 
 
 def compile_success(node: Node) -> Success:

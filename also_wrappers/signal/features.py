@@ -18,6 +18,7 @@ from also_wrappers.signal.spaces import Leaf, leaves
 __all__ = ["Feature", "FeatureGroup", "FeatureMap", "View"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
+_NO_INFO: Mapping[str, Any] = {}
 _RESERVED = ("and", "or", "not", "base_return", "episode_length")
 _MOST_FROM_SPACES = 64
 #: Arrays with more elements than this are not read as a whole.
@@ -206,26 +207,42 @@ class FeatureMap:
         row: list[float] = []
         return self._append(row, self._readers, view)
 
-    def read(
+    def rows(
         self,
-        observation: Any,
-        action: Any,
-        info: Mapping[str, Any],
+        agents: Sequence[Any],
+        observations: Mapping[Any, Any],
+        actions: Mapping[Any, Any],
+        infos: Mapping[Any, Mapping[str, Any]],
         state: Any,
-        agent: Any,
-    ) -> Sequence[float]:
-        """The same as ``row``, with what can be read at once read at once."""
-        if (
-            self._pick is not None
-            and type(observation) is np.ndarray
-            and observation.dtype.kind == "f"
-        ):
-            found: tuple[float, ...] = self._pick(observation.tolist())
-            if not self._rest:
-                return found
-            view = View(observation, action, info, state, agent)
-            return self._append(list(found), self._rest, view)
-        return self.row(View(observation, action, info, state, agent))
+    ) -> list[Sequence[float]]:
+        """Reads the features of several agents, what can be read at once at once.
+
+        Args:
+            agents: Whose.
+            observations: What they observe.
+            actions: What they did; agents that did nothing may be left out.
+            infos: Their infos; agents without may be left out.
+            state: ``env.state()``, or ``None`` where nothing reads it.
+        """
+        pick, rest = self._pick, self._rest
+        rows: list[Sequence[float]] = []
+        for agent in agents:
+            seen = observations[agent]
+            plain = (
+                pick is not None and type(seen) is np.ndarray and seen.dtype.kind == "f"
+            )
+            if plain and pick is not None:
+                found = pick(seen.tolist())
+                if not rest:
+                    rows.append(found)
+                    continue
+            info = infos.get(agent, _NO_INFO)
+            view = View(seen, actions.get(agent), info, state, agent)
+            if plain:
+                rows.append(self._append(list(found), rest, view))
+            else:
+                rows.append(self._append([], self._readers, view))
+        return rows
 
     def columns(
         self,

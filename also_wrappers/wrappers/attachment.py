@@ -58,7 +58,10 @@ class Attachment:
         sizes = self._link.layout.actions
         # A team that makes one choice each is recorded without detours.
         self._starts = (
-            [int(getattr(space, "start", 0)) for space in action_spaces]
+            [
+                (agent, int(getattr(space, "start", 0)))
+                for agent, space in zip(self.agents, action_spaces, strict=True)
+            ]
             if all(isinstance(space, spaces.Discrete) for space in action_spaces)
             and all(len(size) == 1 for size in sizes)
             else None
@@ -221,21 +224,18 @@ class Attachment:
         """Reads a new list of rows; returns the places of those who are there."""
         if not self._checked:
             self._check(observations, actions, infos, state)
-        read = self.features.read
         agents = self.agents
         if len(observations) == len(agents):
-            self._rows = [
-                read(observations[a], actions.get(a), infos.get(a, _NO_INFO), state, a)
-                for a in agents
-            ]
+            self._rows = self.features.rows(agents, observations, actions, infos, state)
             self._present = self._everyone
             return self._everyone
         rows = list(self._rows)
         alive = []
         for i, a in enumerate(agents):
             if a in observations:
-                info = infos.get(a, _NO_INFO)
-                rows[i] = read(observations[a], actions.get(a), info, state, a)
+                (rows[i],) = self.features.rows(
+                    [a], observations, actions, infos, state
+                )
                 alive.append(i)
         self._rows = rows
         self._present = tuple(alive)
@@ -254,23 +254,17 @@ class Attachment:
             self.features.check(view, agent)
         self._checked = True
 
-    def _taken(self, actions: Mapping[str, Any]) -> Any:
-        """What the agents did, shape ``(agents, components)``."""
+    def _taken(self, actions: Mapping[str, Any]) -> list[float]:
+        """The components of what all agents did, one after the other."""
         if self._starts is not None:
             if len(actions) == len(self.agents):
-                return [
-                    (actions[agent] - start,)
-                    for agent, start in zip(self.agents, self._starts, strict=True)
-                ]
-            return [
-                (actions.get(agent, start) - start,)
-                for agent, start in zip(self.agents, self._starts, strict=True)
-            ]
+                return [actions[agent] - start for agent, start in self._starts]
+            return [actions.get(agent, start) - start for agent, start in self._starts]
         components = self._link.layout.components
-        return [
-            flat_action(space, actions.get(agent), components)
-            for agent, space in zip(self.agents, self._spaces, strict=True)
-        ]
+        taken: list[float] = []
+        for agent, space in zip(self.agents, self._spaces, strict=True):
+            taken.extend(flat_action(space, actions.get(agent), components))
+        return taken
 
     def _leave(self, terminated: bool) -> None:
         assert self._recorder is not None

@@ -40,8 +40,7 @@ def record(
     for time, story in enumerate(stories, start=first + 1):
         recorder.begin([[0.0, 0.0], [0.0, 0.0]], [0, 1])
         for rows, actions, rewards in story:
-            chosen = [[action] for action in actions]
-            recorder.step(rows, chosen, rewards, [0.0, 0.0], [0, 1])
+            recorder.step(rows, actions, rewards, [0.0, 0.0], [0, 1])
         block.append(recorder.finish(True, []), time)
         if time % together == 0:
             accumulate(LAYOUT, values, block, [EVENT])
@@ -131,7 +130,7 @@ def test_an_endless_episode_is_recorded_in_windows_of_fixed_memory() -> None:
     recorder.begin([[0.0, 0.0]] * 2, [0, 1])
     steps = 0
     while not recorder.full:
-        recorder.step([[0.0, 0.0]] * 2, [[0], [0]], [0.0, 0.0], [0.0, 0.0], [0, 1])
+        recorder.step([[0.0, 0.0]] * 2, [0, 0], [0.0, 0.0], [0.0, 0.0], [0, 1])
         steps += 1
     assert steps == LONGEST_WINDOW
     assert recorder.finish(False).length == LONGEST_WINDOW

@@ -165,4 +165,5 @@ def test_a_batch_reads_as_one_after_the_other(space: Any, action: Any) -> None:
     for k, view in enumerate(views):
         expected = features.row(view)
         assert rows[:, k].tolist() == expected
-        assert list(features.read(*view)) == expected
+        one = {"a": view.observation}, {"a": view.action}, {"a": view.info}
+        assert list(features.rows(["a"], *one, view.state)[0]) == expected
