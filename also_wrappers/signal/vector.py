@@ -1,54 +1,30 @@
 """A signal over many single-agent environments at once, in numpy.
 
-The code of a step is generated as for one environment. Where no value can be other
-than finite, an operator needs no guard, so there are two forms of the code: the quick
-one is used while all features are finite and of a reasonable size.
+Everything is arithmetic on arrays of shape ``(terms, environments)``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.batch import GUARDED
 from also_wrappers.signal.compiler import binary
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.language import REDUCTIONS, Node
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.shaper import MOST_INVALID, parse_term
+from also_wrappers.signal.vector_compiler import LARGEST, compile_vector
 
 __all__ = ["VectorShaper"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: ``(columns, columns before the step, out)``: a column is a feature of all
-#: environments; the value of term k is left in ``out[k]``.
-_Values = Callable[[Array, Array, Array], None]
-
 _AGENT = "agent"
-#: So many products of features stay finite while each feature is below this.
-_LARGEST, _MOST_PRODUCTS = 1e6, 20
+#: BLAS uses threads for longer sums, which others may need.
 _MOST_DOT = 8192
-
-_TRUTH = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
-_PLAIN: dict[str, str] = {
-    "neg": "negative({0}{out})",
-    "+": "add({0}, {1}{out})",
-    "-": "subtract({0}, {1}{out})",
-    "*": "multiply({0}, {1}{out})",
-    "abs": "absolute({0}{out})",
-    "min": "minimum({0}, {1}{out})",
-    "max": "maximum({0}, {1}{out})",
-    "tanh": "tanh({0}{out})",
-    "sign": "sign({0}{out})",
-    "hypot": "hypot({0}, {1}{out})",
-}
-_NUMPY = tuple(code.partition("(")[0] for code in _PLAIN.values())
 
 
 class VectorShaper:
@@ -95,8 +71,7 @@ class VectorShaper:
         terms = signal.terms
         self._bootstraps = bootstraps_truncation
         nodes = [_alone(binary(parse_term(term, features, [_AGENT]))) for term in terms]
-        self._quick = _Generator(quick=True).function(nodes)
-        self._guarded = _Generator(quick=False).function(nodes)
+        self._code = compile_vector(nodes)
         self._bounds = [term.bound for term in terms]
         self._least_bound = min(self._bounds, default=0.0)
         kept = {"potential": gamma, "progress": 1.0, "bonus": 1.0}
@@ -176,7 +151,7 @@ class VectorShaper:
         arrived, leaves = self._worth @ values
         added: Array = arrived - self._owed
         ended = terminated if self._bootstraps else terminated | truncated
-        if ended.any():
+        if np.count_nonzero(ended):
             added[ended] -= self._kept @ values[:, ended]
         if self._strength is not None:
             added *= self._strength
@@ -199,7 +174,7 @@ class VectorShaper:
         """Adds to what each term has paid."""
         arrived, leaves = self._worth
         paid = arrived[:, None] * values - leaves[:, None] * self._last
-        if ended.any():
+        if np.count_nonzero(ended):
             paid[:, ended] -= self._kept[:, None] * values[:, ended]
         if self._strength is not None:
             paid *= self._strength
@@ -208,15 +183,19 @@ class VectorShaper:
     def _values(self, columns: Array, before: Array) -> Array:
         """The bounded values, shape ``(terms, environments)``; a new array."""
         out = np.empty((len(self._bounds), columns.shape[1]))
-        with np.errstate(all="ignore"):
-            fine = _small(columns)
-            if fine and (self._fine or before is columns):
-                self._quick(columns, before, out)
-            else:
-                self._guarded(columns, before, out)
-            self._fine = fine
-            if not _within(out, self._least_bound):
-                self._bound(out)
+        fine = _small(columns)
+        quick = fine and (self._fine or before is columns)
+        if quick and self._code.calm:
+            self._code.quick(columns, before, out)
+            within = _within(out, self._least_bound)
+        else:
+            with np.errstate(all="ignore"):
+                code = self._code.quick if quick else self._code.guarded
+                code(columns, before, out)
+                within = _within(out, self._least_bound)
+        self._fine = fine
+        if not within:
+            self._bound(out)
         if self._off is not None:
             out[self._off] = 0.0
         return out
@@ -237,19 +216,24 @@ class VectorShaper:
 
 
 def _small(values: Array) -> bool:
-    """Whether no value is large, or nan.
-
-    The sum of squares is the cheapest bound, but BLAS uses threads for a long one.
-    """
+    """Whether no value is large, or nan; the sum of squares is the cheapest bound."""
     flat = values.ravel()
     if flat.size > _MOST_DOT:
-        return _within(flat, _LARGEST)
-    return bool(flat.dot(flat) <= _LARGEST**2)
+        return _between(flat, LARGEST)
+    return bool(np.vdot(flat, flat) <= LARGEST**2)
 
 
 def _within(values: Array, bound: float) -> bool:
     """Whether all values are in ``[-bound, bound]``; nan is not."""
     flat = values.ravel()
+    if flat.size <= _MOST_DOT:  # the sum of fourth powers is close, and cheap
+        squares = flat * flat
+        if np.vdot(squares, squares) <= bound**4:
+            return True
+    return _between(flat, bound)
+
+
+def _between(flat: Array, bound: float) -> bool:
     if not flat.size:
         return True
     return bool(np.maximum.reduce(flat) <= bound and np.minimum.reduce(flat) >= -bound)
@@ -265,134 +249,3 @@ def _alone(node: Node) -> Node:
     if node.op in REDUCTIONS:
         return Node("const", value=math.nan)
     return Node(node.op, args, node.value, node.index)
-
-
-class _Generator:
-    """Writes straight-line numpy code, every distinct subtree once.
-
-    Args:
-        quick: Whether all features are known to be finite and below a limit. Then only
-            what can still leave the finite numbers is guarded.
-    """
-
-    def __init__(self, quick: bool) -> None:
-        self._quick = quick
-        self._finite = False
-        self._lines: list[str] = []
-        self._scope: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
-        self._scope["where"] = np.where
-        self._memo: dict[tuple[Node, str], str] = {}
-        self._count = 0
-
-    def function(self, nodes: Sequence[Node]) -> _Values:
-        """A function that computes all roots."""
-        products = sum(_products(node) for node in nodes)
-        self._finite = self._quick and products <= _MOST_PRODUCTS
-        for k, node in enumerate(nodes):
-            self._root(node, k)
-        body = [f"    {line}" for line in self._lines]
-        source = "\n".join(["def generated(r, b, out):", *body, "    return None"])
-        exec(compile(source, "<signal>", "exec"), self._scope)
-        generated: _Values = self._scope["generated"]
-        return generated
-
-    def _sure(self, node: Node) -> bool:
-        """Whether its value is finite, whatever the features are."""
-        if node.op == "const":
-            return math.isfinite(node.value)
-        if node.op == "feature":
-            return self._finite
-        if node.op == "/":
-            divisor = node.args[1]
-            known = divisor.op == "const" and abs(divisor.value) > 1.0 / _LARGEST
-            return known and self._sure(node.args[0])
-        if node.op == "**":
-            return _whole_power(node) and self._sure(node.args[0])
-        if node.op in ("exp", "sqrt", "log1p"):
-            return False
-        return all(self._sure(arg) for arg in node.args)
-
-    def _root(self, node: Node, k: int) -> None:
-        target = f"out[{k}]"
-        if node.op in _PLAIN and (self._sure(node) or _lets_through(node)):
-            args = [self._emit(arg, "r") for arg in node.args]
-            code = _PLAIN[node.op].format(*args, out=f", out={target}")
-            if (node, "r") not in self._memo:
-                self._lines.append(code)
-                self._memo[node, "r"] = target
-                return
-        self._lines.append(f"{target} = {self._emit(node, 'r')}")
-
-    def _emit(self, node: Node, when: str) -> str:
-        """Writes the code of a subtree; returns the name that holds its value."""
-        if (node, when) in self._memo:
-            return self._memo[node, when]
-        if node.op == "const":
-            # A Python float would raise where numpy gives nan, as in 1 / 0.
-            name = self._new()
-            self._scope[name] = np.float64(node.value)
-            self._memo[node, when] = name
-            return name
-        if node.op == "feature":
-            code = f"{when}[{node.index}]"
-        elif node.op == "delta":
-            after = self._emit(node.args[0], "r")
-            code = f"{after} - {self._emit(node.args[0], 'b')}"
-        elif node.op in _PLAIN and (self._sure(node) or _lets_through(node)):
-            args = [self._emit(arg, when) for arg in node.args]
-            code = _PLAIN[node.op].format(*args, out="")
-        elif self._sure(node) and node.op == "where":
-            condition = self._truth(node.args[0], when)
-            args = [self._emit(arg, when) for arg in node.args[1:]]
-            code = f"where({condition}, {args[0]}, {args[1]})"
-        elif self._sure(node) and node.op == "/":
-            code = (
-                f"{self._emit(node.args[0], when)} / {self._emit(node.args[1], when)}"
-            )
-        elif self._sure(node) and node.op == "**":
-            code = f"{self._emit(node.args[0], when)} ** {int(node.args[1].value)}"
-        elif self._sure(node):
-            code = f"{self._truth(node, when)} + 0.0"
-        else:
-            args = [self._emit(arg, when) for arg in node.args]
-            function = self._new()
-            self._scope[function] = GUARDED[node.op]
-            code = f"{function}({', '.join(args)})"
-        name = self._new()
-        self._lines.append(f"{name} = {code}")
-        self._memo[node, when] = name
-        return name
-
-    def _truth(self, node: Node, when: str) -> str:
-        """Code of a condition as booleans; its arguments are known to be finite."""
-        if node.op in _TRUTH:
-            one, other = (self._emit(arg, when) for arg in node.args)
-            return f"({one} {_TRUTH[node.op]} {other})"
-        if node.op in ("and", "or"):
-            one, other = (self._truth(arg, when) for arg in node.args)
-            return f"({one} {'&' if node.op == 'and' else '|'} {other})"
-        if node.op == "not":
-            return f"(~{self._truth(node.args[0], when)})"
-        return f"({self._emit(node, when)} != 0.0)"
-
-    def _new(self) -> str:
-        self._count += 1
-        return f"t{self._count}"
-
-
-def _lets_through(node: Node) -> bool:
-    """Whether numpy's own operator gives nan wherever ours does."""
-    return node.op != "hypot"
-
-
-def _whole_power(node: Node) -> bool:
-    exponent = node.args[1].value
-    return exponent.is_integer() and 0.0 <= exponent <= 4.0
-
-
-def _products(node: Node) -> float:
-    """How many factors a value has at most, to keep it finite."""
-    inside = sum(_products(arg) for arg in node.args)
-    if node.op == "**":
-        return inside * max(abs(node.args[1].value), 1.0)
-    return inside + (node.op in ("feature", "/"))

@@ -1,12 +1,21 @@
-"""Doubles and tiny environments, for this package's tests and for those of its users.
+"""Contracts, doubles and tiny environments, for our tests and for those of users.
 
+* ``check_wrapped`` and the checks that it runs: what a wrapped environment must pass.
 * ``Corridor``: a small cooperative environment with a sparse reward.
 * ``ScriptedModel``: a chat model that answers from a list.
 * ``OllamaServer``: a real HTTP server that speaks Ollama's API, and misbehaves.
-* ``check_identity``, ``check_deterministic``: what a wrapped environment must pass.
 """
 
-from also_wrappers.testing.contracts import check_deterministic, check_identity
+from also_wrappers.testing.contracts import (
+    check_api,
+    check_copies,
+    check_deterministic,
+    check_identity,
+    check_same_rewards,
+    check_swap,
+    check_vector,
+    check_wrapped,
+)
 from also_wrappers.testing.environments import Corridor, corridor_features
 from also_wrappers.testing.models import ScriptedModel
 from also_wrappers.testing.ollama_server import OllamaServer
@@ -15,7 +24,13 @@ __all__ = [
     "Corridor",
     "OllamaServer",
     "ScriptedModel",
+    "check_api",
+    "check_copies",
     "check_deterministic",
     "check_identity",
+    "check_same_rewards",
+    "check_swap",
+    "check_vector",
+    "check_wrapped",
     "corridor_features",
 ]

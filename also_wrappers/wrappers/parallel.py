@@ -45,6 +45,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(env)
+        self._living = _behind_black_death(env)
         self.attachment = Attachment(
             features,
             env.possible_agents,
@@ -72,21 +73,30 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         dict[str, dict[str, Any]],
     ]:
         """Steps and adds to the rewards."""
+        living = self._living
+        before = None if living is None else list(living.agents)
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         if not rewards:
             return observations, rewards, terminations, truncations, infos
-        ended = True in terminations.values() or True in truncations.values()
+        seen, ends, cuts = observations, terminations, truncations
+        if living is not None and before is not None:
+            if not before:  # black_death's last step, after all have died
+                return observations, rewards, terminations, truncations, infos
+            seen = {agent: observations[agent] for agent in before}
+            ends = {agent: agent not in living.agents for agent in before}
+            cuts = {}
+        ended = True in ends.values() or True in cuts.values()
         over = ended and (
-            not self.env.agents
-            or all(terminations[agent] or truncations[agent] for agent in rewards)
+            not (living or self.env).agents
+            or all(ends[agent] or cuts.get(agent) for agent in seen)
         )
         attachment = self.attachment
         added = attachment.step(
             actions,
-            observations,
+            seen,
             rewards,
-            terminations,
-            truncations,
+            ends,
+            cuts,
             infos,
             self.env.state() if attachment.needs_state else None,
             ended=ended,
@@ -109,3 +119,16 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
 
     def __str__(self) -> str:
         return f"{type(self).__name__}<{self.env!s}>"
+
+
+def _behind_black_death(env: Any) -> Any:
+    """The environment behind SuperSuit's ``black_death``, if that is further inside.
+
+    It shows dead agents as alive, with observations of zeros that must not be paid for,
+    and hides how they ended: they are taken as terminated.
+    """
+    while isinstance(env, BaseParallelWrapper):
+        if type(env).__name__ == "black_death_par":
+            return env.env
+        env = env.env
+    return None

@@ -92,7 +92,7 @@ class ShapeRewardVector(VectorWrapper):
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         columns = self._columns(observations, actions, infos)
         over = terminations | truncations
-        anybody = bool(over.any())
+        anybody = np.count_nonzero(over) > 0  # quicker than any()
         reached = columns
         if anybody and self._mode == AutoresetMode.SAME_STEP:
             reached = self._final(columns, over, actions, infos)

@@ -2,62 +2,98 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
-from mpe2 import simple_spread_v3
+from mpe2 import simple_speaker_listener_v4, simple_spread_v3, simple_tag_v3
 from pettingzoo.utils import BaseParallelWrapper
 
-from also_wrappers.catalog import lbforaging
+from also_wrappers.catalog import lbforaging, mpe2, rware
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import (
     Corridor,
+    check_api,
+    check_copies,
     check_deterministic,
     check_identity,
+    check_same_rewards,
+    check_swap,
+    check_vector,
+    check_wrapped,
     corridor_features,
 )
 from also_wrappers.wrappers import wrap
+from tests.contracts.environments import Keyed
 
 FORAGING = "Foraging-8x8-2p-2f-coop-v3"
 CASES: dict[str, tuple[Any, FeatureMap]] = {
-    "corridor": (lambda: Corridor(mortal=True), corridor_features()),
+    "corridor": (partial(Corridor, mortal=True), corridor_features()),
     "foraging": (
-        lambda: lbforaging.parallel_env(FORAGING),
+        partial(lbforaging.parallel_env, FORAGING),
         lbforaging.features(lbforaging.parallel_env(FORAGING)),
     ),
+    "warehouse": (
+        partial(rware.parallel_env, "rware-tiny-2ag-v2"),
+        rware.features(rware.parallel_env("rware-tiny-2ag-v2")),
+    ),
     "cartpole": (
-        lambda: gym.make("CartPole-v1"),
-        FeatureMap(Feature("angle", "obs[2]"), Feature("push", "action")),
+        partial(gym.make, "CartPole-v1", max_episode_steps=30),
+        FeatureMap.from_spaces(gym.make("CartPole-v1")),
     ),
     "pendulum": (
-        lambda: gym.make("Pendulum-v1"),
+        partial(gym.make, "Pendulum-v1", max_episode_steps=30),
         FeatureMap(Feature("cosine", "obs[0]"), Feature("torque", "action[0]")),
     ),
+    "keyed": (Keyed, FeatureMap.from_spaces(Keyed())),
     "spread": (
-        lambda: simple_spread_v3.parallel_env(N=2, max_cycles=25),
+        partial(simple_spread_v3.parallel_env, N=2, max_cycles=25),
         FeatureMap(Feature("velocity", "obs[0:2]")),
+    ),
+    "speaker_listener": (
+        partial(simple_speaker_listener_v4.parallel_env, max_cycles=25),
+        mpe2.speaker_listener_features(simple_speaker_listener_v4.parallel_env()),
+    ),
+    "tag": (
+        partial(simple_tag_v3.parallel_env, max_cycles=25),
+        mpe2.tag_features(simple_tag_v3.parallel_env()),
     ),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_empty_signal_changes_nothing(name: str) -> None:
-    make_env, features = CASES[name]
-    check_identity(make_env, lambda env: wrap(env, features, signal=Signal()))
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_shaped_environments_are_deterministic(name: str) -> None:
-    make_env, features = CASES[name]
-    term = Term(
-        name="t", kind="progress", expression=f"{features.names[0]} ** 2", weight=1.0
+def some_signal(features: FeatureMap) -> Signal:
+    """Terms of every kind; a bonus that reads the action where there is one."""
+    state = [name for name in features.names if name not in features.action_names]
+    one, other = state[0], state[-1]
+    acted = sorted(features.action_names)[0] if features.action_names else one
+    return Signal(
+        terms=(
+            Term(name="p", kind="potential", expression=f"{one} ** 2", weight=0.5),
+            Term(
+                name="q",
+                kind="progress",
+                expression=f"team_mean({other}) - {one}",
+                weight=0.3,
+            ),
+            Term(
+                name="b",
+                kind="bonus",
+                expression=f"where({acted} > 0, 0.1, delta({one}))",
+                weight=1.0,
+            ),
+        )
     )
-    signal = Signal(terms=(term,))
-    check_deterministic(lambda: wrap(make_env(), features, signal=signal))
 
 
-class Leaks(BaseParallelWrapper):
+@pytest.mark.parametrize("name", CASES)
+def test_everything_holds(name: str) -> None:
+    make_env, features = CASES[name]
+    check_wrapped(make_env, features, some_signal(features))
+
+
+class Leaks(BaseParallelWrapper[str, Any, Any]):
     """A wrapper that breaks the contract."""
 
     def step(self, actions: Any) -> Any:
@@ -65,15 +101,101 @@ class Leaks(BaseParallelWrapper):
         return observations, {a: r + 1e-12 for a, r in rewards.items()}, *rest
 
 
-class Forgets(BaseParallelWrapper):
+class Forgets(BaseParallelWrapper[str, Any, Any]):
     """A wrapper that keeps the seed to itself."""
 
     def reset(self, seed: Any = None, options: Any = None) -> Any:
         return self.env.reset(options=options)
 
 
-def test_a_wrapper_that_breaks_the_contract_is_found() -> None:
+class Counts(BaseParallelWrapper[str, Any, Any]):
+    """A wrapper whose copies do not start as it does."""
+
+    def __init__(self, env: Any) -> None:
+        super().__init__(env)
+        self.copied = 0
+
+    def __reduce__(self) -> Any:
+        return _counted, (self.env,)
+
+    def step(self, actions: Any) -> Any:
+        observations, rewards, *rest = self.env.step(actions)
+        return observations, {a: r + self.copied for a, r in rewards.items()}, *rest
+
+
+def _counted(env: Any) -> Counts:
+    copy = Counts(env)
+    copy.copied = 1
+    return copy
+
+
+class Lazy(gym.Wrapper[Any, Any, Any, Any]):
+    """Pays one more from the second step of an episode on."""
+
+    def reset(self, **arguments: Any) -> Any:
+        self.steps = 0
+        return self.env.reset(**arguments)
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        observation, reward, *rest = self.env.step(action)
+        return observation, float(reward) + (self.steps > 1), *rest
+
+
+def test_what_breaks_the_contract_is_found() -> None:
     with pytest.raises(AssertionError, match="seed 0, step 1"):
         check_identity(Corridor, Leaks)
     with pytest.raises(AssertionError, match="two rollouts with one seed differ"):
         check_deterministic(lambda: Forgets(Corridor(length=40)))
+    with pytest.raises(AssertionError, match="a copy by pickle differs"):
+        check_copies(lambda: Counts(Corridor()))
+    with pytest.raises(AssertionError, match="step 1, sub-environment 0"):
+        check_vector(
+            lambda: gym.make("CartPole-v1"),
+            lambda env: Lazy(env) if isinstance(env, gym.Env) else env,
+        )
+    with pytest.raises(AssertionError, match="AEC against parallel"):
+        check_same_rewards(
+            Corridor, lambda env: env if hasattr(env, "last") else Leaks2(env)
+        )
+    with pytest.raises(AssertionError, match="same space object"):
+        check_api(Spaceless)
+    features = corridor_features()
+    with pytest.raises(AssertionError, match="empty signal changed something"):
+        check_swap(lambda: Flickers(Corridor()), features, some_signal(features))
+
+
+class Leaks2(Leaks):
+    def step(self, actions: Any) -> Any:
+        observations, rewards, *rest = self.env.step(actions)
+        return observations, {a: r + 0.5 for a, r in rewards.items()}, *rest
+
+
+class Spaceless(Corridor):
+    def action_space(self, agent: str) -> Any:
+        return gym.spaces.Discrete(3)
+
+
+class Flickers(BaseParallelWrapper[str, Any, Any]):
+    """Pays by chance."""
+
+    def step(self, actions: Any) -> Any:
+        observations, rewards, *rest = self.env.step(actions)
+        luck = float(np.random.default_rng().random())
+        return observations, dict.fromkeys(rewards, luck), *rest
+
+
+def test_wrapping_twice_adds_twice() -> None:
+    features = corridor_features()
+    signal = some_signal(features)
+    bare, once, twice = (
+        Corridor(),
+        wrap(Corridor(), features, signal=signal),
+        wrap(wrap(Corridor(), features, signal=signal), features, signal=signal),
+    )
+    paid = []
+    for env in (bare, once, twice):
+        env.reset(seed=0)
+        paid.append(env.step({"agent_0": 2, "agent_1": 1})[1]["agent_0"])
+    assert paid[1] != paid[0]
+    assert paid[2] - paid[1] == pytest.approx(paid[1] - paid[0])

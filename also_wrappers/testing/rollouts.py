@@ -1,0 +1,123 @@
+"""Playing environments with actions that only the seed decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from pettingzoo import ParallelEnv
+
+__all__ = ["equal", "one_agent", "play_turns", "rollout"]
+
+
+def rollout(env: Any, seed: int, steps: int) -> list[Any]:
+    """Plays an environment with actions that only the seed decides.
+
+    Returns:
+        Observations after every reset, and (observation, reward, termination,
+        truncation) of every step.
+    """
+    parallel = hasattr(env, "possible_agents")
+    agents = list(env.possible_agents) if parallel else []
+    spaces = [env.action_space(a) for a in agents] if parallel else [env.action_space]
+    for k, space in enumerate(spaces):
+        space.seed(seed + k)
+    found, _ = env.reset(seed=seed)
+    out: list[Any] = [found]
+    for _ in range(steps):
+        chosen = [space.sample() for space in spaces]
+        if parallel:
+            action: Any = {
+                a: chosen[k] for k, a in enumerate(agents) if a in env.agents
+            }
+        else:
+            action = chosen[0]
+        found, reward, ended, cut, _ = env.step(action)
+        out.append((found, reward, ended, cut))
+        if not env.agents if parallel else ended or cut:
+            found, _ = env.reset()
+            out.append(found)
+    return out
+
+
+def play_turns(env: Any, seed: int, steps: int) -> dict[Any, list[float]]:
+    """Plays an AEC environment as ``rollout`` plays a parallel one.
+
+    Returns:
+        What each agent was paid for each of its steps.
+    """
+    agents = list(env.possible_agents)
+    for k, agent in enumerate(agents):
+        env.action_space(agent).seed(seed + k)
+    paid: dict[Any, list[float]] = {agent: [] for agent in agents}
+    env.reset(seed=seed)
+    chosen: dict[Any, Any] = {}
+    acted: set[Any] = set(agents)  # as if a cycle had just ended
+    owed: set[Any] = set()
+    cycles = 0
+    while True:
+        if not env.agents:
+            env.reset()
+            acted, owed = set(agents), set()
+        agent = env.agent_selection
+        _, reward, ended, cut, _ = env.last()
+        if agent in owed:
+            paid[agent].append(float(reward))
+            owed.discard(agent)
+        if ended or cut:
+            env.step(None)
+            continue
+        if agent in acted:
+            if cycles == steps:
+                return paid
+            cycles += 1
+            acted = set()
+            chosen = {other: env.action_space(other).sample() for other in agents}
+        env.step(chosen[agent])
+        acted.add(agent)
+        owed.add(agent)
+
+
+def one_agent(make_env: Callable[[], gym.Env[Any, Any]]) -> Callable[[], Any]:
+    """Makes a Gymnasium environment as a parallel environment of one agent."""
+    return lambda: _OneAgent(make_env())
+
+
+class _OneAgent(ParallelEnv[str, Any, Any]):
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        self._env = env
+        self.possible_agents = ["agent"]
+        self.agents: list[str] = []
+        self.metadata = {"name": "one_agent", "is_parallelizable": True}
+        self.render_mode = None
+
+    def observation_space(self, agent: str) -> Any:
+        return self._env.observation_space
+
+    def action_space(self, agent: str) -> Any:
+        return self._env.action_space
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        observation, info = self._env.reset(seed=seed, options=options)
+        self.agents = ["agent"]
+        return {"agent": observation}, {"agent": info}
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        parts = self._env.step(actions["agent"])
+        if parts[2] or parts[3]:
+            self.agents = []
+        return tuple({"agent": part} for part in parts)
+
+    def state(self) -> Any:
+        return self._env.get_wrapper_attr("state")()
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Whether two nested structures are equal, bit for bit."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
+    return bool(np.array_equal(np.asarray(a), np.asarray(b)))
