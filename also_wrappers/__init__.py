@@ -19,7 +19,15 @@ from also_wrappers.exceptions import (
     ModelUnavailableError,
 )
 from also_wrappers.run import Run, Task
-from also_wrappers.signal import Feature, FeatureGroup, FeatureMap, Signal, Term, View
+from also_wrappers.signal import (
+    Fade,
+    Feature,
+    FeatureGroup,
+    FeatureMap,
+    Signal,
+    Term,
+    View,
+)
 from also_wrappers.wrappers import (
     ShapeReward,
     ShapeRewardAEC,
@@ -56,6 +64,7 @@ __all__ = [
     "BlindAdvisor",
     "ConfigurationError",
     "ExpressionError",
+    "Fade",
     "Feature",
     "FeatureError",
     "FeatureGroup",

@@ -58,6 +58,17 @@ class Adaptation:
 
     Raises:
         ConfigurationError: A number is out of range.
+
+    Example:
+        >>> import tempfile
+        >>> from also_wrappers import Run, Task
+        >>> from also_wrappers.testing import corridor_features
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run(Task("Walk.", corridor_features()), f"{folder}/run")
+        ...     adaptation = Adaptation(run, every=10_000, budget=2.0)
+        ...     run.close()
+        >>> adaptation.advisor.name  # then: adaptation.step(trainer), wherever it rests
+        'rules'
     """
 
     def __init__(

@@ -38,6 +38,23 @@ class AdaptationCallback(BaseCallback):
 
     Raises:
         ConfigurationError: When training starts, if the model cannot be forked.
+
+    Example:
+        >>> import tempfile
+        >>> from stable_baselines3 import PPO
+        >>> from also_wrappers import PettingZooVecEnv, Run, Task
+        >>> from also_wrappers.testing import Corridor, corridor_features
+        >>> def make_venv(shape):
+        ...     return PettingZooVecEnv(lambda: shape(Corridor()), num_envs=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run(Task("Walk.", corridor_features()), f"{folder}/run")
+        ...     venv = make_venv(run.shape)
+        ...     model = PPO("MlpPolicy", venv, n_steps=32, batch_size=32)
+        ...     callback = AdaptationCallback(run, make_venv, every=10_000, verbose=0)
+        ...     _ = model.learn(256, callback)
+        ...     run.close()
+        >>> model.num_timesteps
+        256
     """
 
     def __init__(

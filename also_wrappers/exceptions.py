@@ -17,15 +17,38 @@ __all__ = [
 
 
 class AlsoError(Exception):
-    """Base class of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose.
+
+    Example:
+        >>> issubclass(ConfigurationError, AlsoError)
+        True
+    """
 
 
 class ConfigurationError(AlsoError, ValueError):
-    """What the user declared cannot work; raised before any training."""
+    """What the user declared cannot work; raised before any training.
+
+    Example:
+        >>> from also_wrappers import Fade, FeatureMap, Signal, wrap
+        >>> try:
+        ...     wrap(object(), FeatureMap(), signal=Signal())
+        ... except ConfigurationError as error:
+        ...     print(error)
+        a feature map needs at least one feature
+    """
 
 
 class FeatureError(ConfigurationError):
-    """A feature does not fit the environment that it is read from."""
+    """A feature does not fit the environment that it is read from.
+
+    Example:
+        >>> from also_wrappers import Feature, FeatureMap
+        >>> try:
+        ...     FeatureMap(Feature("and", "obs[0]"))
+        ... except FeatureError as error:
+        ...     print(str(error)[:35])
+        'and' cannot be a feature's name; u
+    """
 
 
 class ExpressionError(AlsoError, ValueError):
@@ -35,6 +58,14 @@ class ExpressionError(AlsoError, ValueError):
         reason: What is wrong and what is allowed instead.
         text: The expression.
         position: Index of the character in ``text`` where the problem begins.
+
+    Example:
+        >>> from also_wrappers.signal import parse
+        >>> try:
+        ...     parse("distence * 2", ["distance"])
+        ... except ExpressionError as error:
+        ...     print(error.position, error.reason)
+        0 there is no feature 'distence'; did you mean distance?
     """
 
     def __init__(self, reason: str, text: str, position: int) -> None:
@@ -51,8 +82,18 @@ class ExpressionError(AlsoError, ValueError):
 
 
 class AdvisorError(AlsoError):
-    """An advisor gave no usable answer; the round goes on without it."""
+    """An advisor gave no usable answer; the round goes on without it.
+
+    Example:
+        >>> issubclass(AdvisorError, AlsoError)
+        True
+    """
 
 
 class ModelUnavailableError(AdvisorError, ConfigurationError):
-    """A language model was named and cannot be reached."""
+    """A language model was named and cannot be reached.
+
+    Example:
+        >>> issubclass(ModelUnavailableError, (AdvisorError, ConfigurationError))
+        True
+    """

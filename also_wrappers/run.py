@@ -33,6 +33,17 @@ class Task:
 
     Raises:
         ConfigurationError: An expression is not valid.
+
+    Example:
+        >>> from also_wrappers import Feature, FeatureMap
+        >>> task = Task(
+        ...     "Both reach the far end.",
+        ...     FeatureMap(Feature("distance", "obs[0]", "to the far end", 0.0, 1.0)),
+        ...     events={"both_near": "team_max(distance) < 0.2"},
+        ...     success="base_return >= 1",
+        ... )
+        >>> task.features.describe()
+        ['distance in [0, 1]: to the far end']
     """
 
     description: str
@@ -125,6 +136,16 @@ class Run:
     Raises:
         ConfigurationError: The directory holds a run and ``resume`` was not given, or
             it holds none, or one with other features, and it was.
+
+    Example:
+        >>> import tempfile
+        >>> from also_wrappers import Feature, FeatureMap
+        >>> task = Task("Go on.", FeatureMap(Feature("x", "obs[0]")))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run(task, f"{folder}/first")
+        ...     print(run.board.read().signal.describe())
+        ...     run.close()
+        nothing (the base reward alone)
     """
 
     def __init__(

@@ -22,6 +22,10 @@ class BlindAdvisor:
 
     Args:
         seed: Of its random choices.
+
+    Example:
+        >>> BlindAdvisor(seed=1).name
+        'blind'
     """
 
     name = "blind"

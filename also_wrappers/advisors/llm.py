@@ -127,6 +127,11 @@ class LLMAdvisor:
     Args:
         model: The language model.
         repairs: How often an answer that cannot be used goes back with the reason.
+
+    Example:
+        >>> from also_wrappers import Ollama
+        >>> LLMAdvisor(Ollama("qwen3:8b")).name
+        'llm:qwen3:8b'
     """
 
     def __init__(self, model: ChatModel, repairs: int = 2) -> None:

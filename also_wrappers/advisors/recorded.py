@@ -24,6 +24,13 @@ class RecordedAdvisor:
     Args:
         rounds: The proposals of each round, in order.
         refinements: The replacements of each round, in order.
+
+    Example:
+        >>> from also_wrappers.advisors.base import Proposal
+        >>> from also_wrappers.signal import Signal, Term
+        >>> go = Term(name="go", kind="progress", expression="x", weight=1.0)
+        >>> RecordedAdvisor([[Proposal(signal=Signal(terms=(go,)))]]).name
+        'recorded'
     """
 
     name = "recorded"

@@ -62,6 +62,10 @@ class RuleAdvisor:
     """Reads the same evidence as a language model would, and proposes by rule.
 
     Deterministic: the same situation gives the same answer.
+
+    Example:
+        >>> RuleAdvisor().name
+        'rules'
     """
 
     name = "rules"

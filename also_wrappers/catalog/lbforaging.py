@@ -25,6 +25,11 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
 
     Raises:
         ConfigurationError: lbforaging is not installed, or has no such environment.
+
+    Example:
+        >>> env = parallel_env("Foraging-8x8-2p-2f-coop-v3")
+        >>> env.possible_agents
+        ['agent_0', 'agent_1']
     """
     inner = make_registered(
         "lbforaging", env_id, "max_num_food", "Foraging-8x8-2p-2f-coop-v3"
@@ -49,6 +54,10 @@ def features(env: TupleParallelEnv) -> FeatureMap:
 
     Raises:
         ConfigurationError: The observation is a grid of layers.
+
+    Example:
+        >>> features(parallel_env("Foraging-8x8-2p-2f-coop-v3")).names[:3]
+        ('nearest_food_distance', 'shared_food_distance', 'foods_left')
     """
     inner: Any = env.env.unwrapped
     if getattr(inner, "_grid_observation", False):

@@ -34,6 +34,11 @@ def spread_features(env: Any) -> FeatureMap:
 
     Raises:
         ConfigurationError: The observations have another layout.
+
+    Example:
+        >>> from mpe2 import simple_spread_v3
+        >>> spread_features(simple_spread_v3.parallel_env(N=2)).names
+        ('landmark0_distance', 'landmark1_distance', 'mate_distance', 'speed')
     """
     agents = len(env.possible_agents)
     # Velocity, place, landmarks, other agents, what the others say (2 each).
@@ -57,6 +62,11 @@ def reference_features(env: Any) -> FeatureMap:
 
     Raises:
         ConfigurationError: The observations have another layout.
+
+    Example:
+        >>> from mpe2 import simple_reference_v3
+        >>> reference_features(simple_reference_v3.parallel_env()).names[:4]
+        ('goal_distance', 'mate_goal_distance', 'mate_goal', 'heard')
     """
     _expect(env, "simple_reference", [21, 21])
     named = [
@@ -80,6 +90,12 @@ def speaker_listener_features(env: Any) -> FeatureMap:
 
     Raises:
         ConfigurationError: The observations have another layout.
+
+    Example:
+        >>> from mpe2 import simple_speaker_listener_v4
+        >>> env = simple_speaker_listener_v4.parallel_env()
+        >>> speaker_listener_features(env).names[:3]
+        ('goal_distance', 'goal', 'heard')
     """
     _expect(env, "simple_speaker_listener", [3, 11])
     named = [
@@ -101,6 +117,11 @@ def tag_features(env: Any) -> FeatureMap:
 
     Raises:
         ConfigurationError: The observations have another layout.
+
+    Example:
+        >>> from mpe2 import simple_tag_v3
+        >>> tag_features(simple_tag_v3.parallel_env()).names[:3]
+        ('chaser', 'opponent_distance', 'mate_distance')
     """
     agents = list(env.possible_agents)
     chasers = sum(str(agent).startswith("adversary") for agent in agents)

@@ -31,6 +31,10 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
 
     Raises:
         ConfigurationError: rware is not installed, or has no such environment.
+
+    Example:
+        >>> parallel_env("rware-tiny-2ag-v2").possible_agents
+        ['agent_0', 'agent_1']
     """
     inner = make_registered("rware", env_id, "request_queue", "rware-tiny-2ag-v2")
     return TupleParallelEnv(
@@ -43,6 +47,10 @@ def features(env: TupleParallelEnv) -> FeatureMap:
 
     Raises:
         ConfigurationError: The observations are of another kind.
+
+    Example:
+        >>> features(parallel_env("rware-tiny-2ag-v2")).names[:3]
+        ('x', 'y', 'carrying')
     """
     space = env.observation_space(env.possible_agents[0])
     if space.shape != (_LENGTH,):

@@ -83,6 +83,14 @@ def compile_signal(
     Raises:
         ExpressionError: A term's expression is not valid.
         ConfigurationError: A term pays an unknown agent.
+
+    Example:
+        >>> from also_wrappers.signal import Feature
+        >>> far = Term(name="far", kind="bonus", expression="team_max(d)", weight=1.0)
+        >>> features = FeatureMap(Feature("d", "obs[0]"))
+        >>> compiled = compile_signal(Signal(terms=(far,)), features, ["a", "b"])
+        >>> compiled.weights, compiled.state_terms
+        ((1.0,), ())
     """
     nodes = [parse_term(term, features, agents) for term in signal.terms]
     state_terms = tuple(k for k, t in enumerate(signal.terms) if t.kind != "bonus")
@@ -119,6 +127,15 @@ class Shaper:
         compiled: The signal in force, or ``None`` before the first reset.
         totals: What each term has paid in this episode, summed over agents.
         invalid: How many values of each term were not finite.
+
+    Example:
+        >>> from also_wrappers.signal import Feature
+        >>> near = Term(name="near", kind="potential", expression="-d", weight=1.0)
+        >>> signal, features = Signal(terms=(near,)), FeatureMap(Feature("d", "obs[0]"))
+        >>> shaper = Shaper(team=1, gamma=0.5)
+        >>> shaper.reset(compile_signal(signal, features, ["agent"]), [[4.0]], [0])
+        >>> shaper.step([[2.0]], [0]), shaper.step([[1.0]], [0], terminated=[0])
+        ([3.0], [2.0])
     """
 
     def __init__(

@@ -5,7 +5,9 @@ Run these on your own environment, in the manner of ``pettingzoo.test``.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import pickle
 import tempfile
 import warnings
@@ -133,10 +135,9 @@ def check_api(make_env: MakeEnv, cycles: int = 100) -> None:
     Example:
         >>> from also_wrappers.testing import Corridor
         >>> check_api(Corridor)
-        Passed Parallel API test
     """
     env = make_env()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # they warn of what is a matter of taste
         if isinstance(env, ParallelEnv):
             parallel_api_test(env, cycles)

@@ -26,6 +26,12 @@ class Corridor(ParallelEnv[str, Any, Any]):
         limit: Steps of an episode at most.
         mortal: Whether an agent ends its own episode by going back from the first
             cell.
+
+    Example:
+        >>> env = Corridor(length=3, agents=1)
+        >>> observations, infos = env.reset(seed=0)
+        >>> env.step({"agent_0": 2})[1], env.step({"agent_0": 2})[1]
+        ({'agent_0': 0.0}, {'agent_0': 1.0})
     """
 
     def __init__(
@@ -123,7 +129,12 @@ class Corridor(ParallelEnv[str, Any, Any]):
 
 
 def corridor_features() -> FeatureMap:
-    """The vocabulary of ``Corridor``."""
+    """The vocabulary of ``Corridor``.
+
+    Example:
+        >>> corridor_features().names
+        ('place', 'mate_place', 'move')
+    """
     return FeatureMap(
         Feature("place", "obs[0]", "own place, 1 at the end", 0.0, 1.0),
         Feature("mate_place", "obs[1]", "mates' mean place", 0.0, 1.0),

@@ -19,6 +19,13 @@ class ScriptedModel:
 
     Attributes:
         requests: System text and prompt of every request so far.
+
+    Example:
+        >>> model = ScriptedModel(["{}"])
+        >>> model.chat("You are brief.", "Say nothing.", {}).text
+        '{}'
+        >>> model.requests
+        [('You are brief.', 'Say nothing.')]
     """
 
     name = "scripted"

@@ -27,6 +27,12 @@ class OllamaServer:
     Attributes:
         host: Its address.
         requests: Bodies of all chat requests so far.
+
+    Example:
+        >>> from also_wrappers import Ollama
+        >>> with OllamaServer(["{}"]) as server:
+        ...     Ollama("tiny", host=server.host).chat("Be brief.", "Hello.", {}).text
+        '{}'
     """
 
     def __init__(

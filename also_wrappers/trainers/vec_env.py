@@ -45,6 +45,12 @@ class PettingZooVecEnv(VecEnv):
     Raises:
         ConfigurationError: The agents' spaces differ, or the factory returns the same
             environment twice.
+
+    Example:
+        >>> from also_wrappers.testing import Corridor
+        >>> venv = PettingZooVecEnv(lambda: Corridor(agents=2), num_envs=4)
+        >>> venv.num_envs, venv.reset().shape
+        (8, (8, 2))
     """
 
     def __init__(

@@ -95,6 +95,12 @@ class Gate:
         top: Arms that get a second screening branch.
         collapse: Standard errors below control at which an arm is dropped.
         min_gain: Smallest gain that is worth a change, relative to control.
+
+    Example:
+        >>> gate = Gate(critical=2.83, max_pairs=12)
+        >>> requests = gate.next(arms=2, trials=[])
+        >>> [(request.arm, request.stage) for request in requests]
+        [(0, 'screen'), (1, 'screen')]
     """
 
     critical: float = 2.83

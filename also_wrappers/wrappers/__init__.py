@@ -39,6 +39,13 @@ def wrap(env: Any, features: FeatureMap, **arguments: Any) -> Any:
 
     Raises:
         ConfigurationError: The environment is of none of these types.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> from also_wrappers.signal import Feature, Signal
+        >>> features = FeatureMap(Feature("angle", "obs[2]"))
+        >>> type(wrap(gym.make("CartPole-v1"), features, signal=Signal())).__name__
+        'ShapeReward'
     """
     kinds: list[tuple[type[Any], type[Any]]] = [
         (ParallelEnv, ShapeRewardParallel),

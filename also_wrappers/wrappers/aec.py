@@ -31,6 +31,20 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         board: Where the active signal is posted and evidence is left.
         **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
             ``also_wrappers.wrappers.Options``.
+
+    Example:
+        >>> from pettingzoo.utils import parallel_to_aec
+        >>> from also_wrappers.signal import Term
+        >>> from also_wrappers.testing import Corridor, corridor_features
+        >>> go = Term(name="go", kind="progress", expression="place", weight=1.0)
+        >>> env = ShapeRewardAEC(
+        ...     parallel_to_aec(Corridor()), corridor_features(), Signal(terms=(go,))
+        ... )
+        >>> env.reset(seed=0)
+        >>> for agent in env.agent_iter(2):
+        ...     env.step(2)
+        >>> round(env.last()[1], 3)
+        0.2
     """
 
     def __init__(

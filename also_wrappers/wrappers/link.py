@@ -43,6 +43,9 @@ class Options(TypedDict, total=False):
         swap_at: When a signal that was posted meanwhile is taken: ``"reset"``, so
             that no episode mixes two signals, or ``"step"``, for environments that do
             not end; potentials then begin anew from the current state.
+
+    Example:
+        >>> options: Options = {"gamma": 0.95, "bootstraps_truncation": False}
     """
 
     gamma: float

@@ -34,6 +34,17 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
     Raises:
         ConfigurationError: Neither or both of ``signal`` and ``board`` were given.
         ExpressionError: An expression is not valid.
+
+    Example:
+        >>> from also_wrappers.signal import Term
+        >>> from also_wrappers.testing import Corridor, corridor_features
+        >>> go = Term(name="go", kind="progress", expression="place", weight=1.0)
+        >>> signal = Signal(terms=(go,))
+        >>> env = ShapeRewardParallel(Corridor(), corridor_features(), signal)
+        >>> observations, infos = env.reset(seed=0)
+        >>> _, rewards, _, _, infos = env.step({"agent_0": 2, "agent_1": 0})
+        >>> round(rewards["agent_0"], 3), infos["agent_0"]["shaping"]["base"]
+        (0.2, 0.0)
     """
 
     def __init__(

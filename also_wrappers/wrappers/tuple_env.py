@@ -30,6 +30,12 @@ class TupleParallelEnv(ParallelEnv[str, Any, Any]):
 
     Raises:
         ConfigurationError: The spaces are not tuples of the same length.
+
+    Example:
+        >>> from also_wrappers.catalog import lbforaging
+        >>> env = lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3")
+        >>> isinstance(env, TupleParallelEnv), env.possible_agents
+        (True, ['agent_0', 'agent_1'])
     """
 
     def __init__(

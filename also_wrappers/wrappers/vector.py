@@ -36,6 +36,21 @@ class ShapeRewardVector(VectorWrapper):
         board: Where the active signal is posted and evidence is left.
         **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
             ``also_wrappers.wrappers.Options``.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> from also_wrappers.signal import Feature, Term
+        >>> features = FeatureMap(Feature("angle", "obs[2]"))
+        >>> upright = Term(
+        ...     name="upright", kind="bonus", expression="-abs(angle)", weight=1.0
+        ... )
+        >>> signal = Signal(terms=(upright,))
+        >>> carts = gym.make_vec("CartPole-v1", num_envs=2)
+        >>> env = ShapeRewardVector(carts, features, signal)
+        >>> observations, infos = env.reset(seed=0)
+        >>> _, rewards, _, _, infos = env.step(np.array([0, 1]))
+        >>> infos["shaping"]["base"].tolist(), bool((rewards < 1.0).all())
+        ([1.0, 1.0], True)
     """
 
     def __init__(

@@ -26,6 +26,10 @@ class Ollama:
         keep_alive: How long the server keeps the model loaded.
         think: Whether a thinking model may think first; ``None`` leaves its default.
         options: Further options of the server, such as ``{"seed": 0}``.
+
+    Example:
+        >>> Ollama("qwen3:8b", options={"seed": 0}).name  # no server is needed for this
+        'qwen3:8b'
     """
 
     def __init__(
