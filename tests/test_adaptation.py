@@ -133,6 +133,31 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     assert page.count("<svg") == 2
 
 
+def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    advisor = RecordedAdvisor([[HELPFUL]] * 9)
+    model = make_model(run)
+    options = {"fade_out": 0.5, "candidates": 1, "refinements": 0}
+    model.learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    assert events(run.dir, "swap")
+    strengths = {
+        event["window"]["steps"]: event["strength"]
+        for event in events(run.dir, "record")
+    }
+    assert max(strengths.values()) == 1.0
+    for steps, strength in strengths.items():
+        # The strength is posted when a rollout begins, after its record.
+        expected = min(2.0 * (1.0 - (steps - ROLLOUT) / TOTAL), 1.0)
+        assert strength == pytest.approx(expected, abs=0.08)
+    assert 0.0 <= run.board.read().strength <= 0.08
+    rounds = [event["trainer_steps"]["mainline"] for event in events(run.dir, "branch")]
+    assert max(rounds) <= TOTAL // 2
+    for wrong in (-0.1, 1.0):
+        with pytest.raises(ConfigurationError, match="share of the training"):
+            callback(run, advisor, fade_out=wrong)
+
+
 def test_an_impossible_gate_changes_nothing_but_adopts_controls_branch(
     tmp_path: Path,
 ) -> None:

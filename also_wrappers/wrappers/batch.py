@@ -117,7 +117,8 @@ class BatchAttachment:
         Returns:
             What to add to the rewards, or ``None`` where no signal adds anything.
         """
-        self._steps += 1 if skipped is None else ~skipped
+        if self._link.counts_steps:
+            self._steps += 1 if skipped is None else ~skipped
         if self._link.swaps_at_step and self._link.outdated:
             self._swap()
         added: Array | None = None

@@ -73,6 +73,8 @@ class Link:
         layout: Of what is recorded.
         posting: What is in force from the next episode on.
         live: Whether there is a board.
+        swaps_at_step: Whether a new posting is taken in the middle of an episode.
+        counts_steps: Whether it matters how many steps were played.
 
     Raises:
         ConfigurationError: Neither or both of signal and board were given, or an
@@ -105,6 +107,7 @@ class Link:
         if swap_at not in ("reset", "step"):
             raise ConfigurationError(f"swap_at is 'reset' or 'step', not {swap_at!r}")
         self.live = board is not None
+        self.counts_steps = self.live or self._fade is not None
         self.swaps_at_step = swap_at == "step" and self.live
         self.names = plain_names(agents)
         self.layout = Layout(

@@ -32,7 +32,12 @@ from also_wrappers.board import Board, Posting
 from also_wrappers.catalog import lbforaging
 from also_wrappers.run import Shape, Task
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
-from also_wrappers.wrappers import ShapeReward, ShapeRewardParallel, ShapeRewardVector
+from also_wrappers.wrappers import (
+    ShapeReward,
+    ShapeRewardParallel,
+    ShapeRewardVector,
+    wrap,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 from tests.benchmarks.stub import (
@@ -137,51 +142,70 @@ def spread() -> Any:
     return simple_spread_v3.parallel_env(N=2, max_cycles=25)
 
 
-def environments(scale: int, folder: Path) -> list[Row]:
-    """(b) A live signal with recording against the bare environment."""
-    spread_features = FeatureMap(Feature("v", "obs[0:2]"), Feature("l", "obs[4:8]"))
-    cases: list[tuple[str, Callable[[], Any], FeatureMap]] = [
-        ("mpe2 spread", spread, spread_features),
-        (
-            "CartPole",
-            lambda: gym.make("CartPole-v1"),
-            FeatureMap(Feature("x", "obs[0:4]")),
-        ),
-    ]
-    for players in (2, 3):
-        env_id = f"Foraging-8x8-{players}p-2f-coop-v3"
-        features = lbforaging.features(lbforaging.parallel_env(env_id))
-        cases.append(
-            (
-                f"lbforaging {players}p",
-                partial(lbforaging.parallel_env, env_id),
-                features,
-            )
-        )
-    rows = []
-    for case, make_env, features in cases:
-        first, second = features.names[:2]
-        terms = (
+def some_signal(features: FeatureMap) -> Signal:
+    """Three terms over the first two features."""
+    first, second = features.names[:2]
+    return Signal(
+        terms=(
             Term(name="a", kind="potential", expression=f"-{first}", weight=0.5),
             Term(
                 name="b", kind="progress", expression=f"{first} * {second}", weight=0.2
             ),
             Term(name="c", kind="bonus", expression=f"{second} < 0.3", weight=0.01),
         )
-        posting = Posting(version=1, signal=Signal(terms=terms), gamma=GAMMA)
-        board = Board.create(folder / case.replace(" ", "_"), posting)
-        ours = Shape(Task("benchmark", features), board)(make_env())
-        rows.append(
-            row(
-                "b: bare environment",
-                case,
-                stepper(ours),
-                stepper(make_env()),
-                20 * scale,
-                100,
+    )
+
+
+def live(make_env: Callable[[], Any], features: FeatureMap, folder: Path) -> Any:
+    """An environment on a board of its own, with recording."""
+    posting = Posting(version=1, signal=some_signal(features), gamma=GAMMA)
+    board = Board.create(folder, posting)
+    return Shape(Task("benchmark", features), board)(make_env())
+
+
+def environments(scale: int, folder: Path) -> list[Row]:
+    """(b) A live signal with recording against the bare environment; and what of that
+    is recording, against a static signal."""
+    spread_features = FeatureMap(Feature("v", "obs[0:2]"), Feature("l", "obs[4:8]"))
+    cart = FeatureMap(Feature("x", "obs[0:4]"))
+    cases: list[tuple[str, Callable[[], Any], FeatureMap]] = [
+        ("mpe2 spread", spread, spread_features),
+        ("CartPole", partial(gym.make, "CartPole-v1"), cart),
+    ]
+    for players in (2, 3):
+        env_id = f"Foraging-8x8-{players}p-2f-coop-v3"
+        forage = partial(lbforaging.parallel_env, env_id)
+        cases.append((f"lbforaging {players}p", forage, lbforaging.features(forage())))
+    rows = []
+    for case, make_env, features in cases:
+        for name in ("bare environment", "recording"):
+            ours = live(make_env, features, folder / f"{case} {name}")
+            peer = make_env()
+            if name == "recording":
+                peer = wrap(peer, features, signal=some_signal(features), gamma=GAMMA)
+            rows.append(
+                row(f"b: {name}", case, stepper(ours), stepper(peer), 20 * scale, 100)
             )
-        )
     return rows
+
+
+def collecting(scale: int, folder: Path) -> list[Row]:
+    """Collecting and merging the evidence of 64 copies, against reading their files."""
+    features = FeatureMap(Feature("v", "obs[0:2]"), Feature("l", "obs[4:8]"))
+    posting = Posting(version=1, signal=some_signal(features), gamma=GAMMA)
+    board = Board.create(folder / "copies", posting)
+    shape = Shape(Task("benchmark", features), board)
+    for _ in range(64):
+        step = stepper(shape(spread()))
+        for _ in range(260):
+            step()
+
+    def read() -> None:
+        for path in board.path.glob("slots/*.map"):
+            path.read_bytes()
+
+    assert board.collect() is not None
+    return [row("collecting", "64 copies", board.collect, read, 2 * scale, 2)]
 
 
 class StubVector(VectorEnv[Any, Any, Any]):
@@ -311,6 +335,7 @@ def main() -> None:
         rows = [
             *by_hand(scale),
             *environments(scale, Path(folder)),
+            *collecting(scale, Path(folder)),
             *vectors(scale),
             *others(scale),
             *compiling(scale),
