@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.evidence import block as columns
+from also_wrappers.evidence.behaviour import movement, targets
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.statistics import (
     AGGREGATES,
@@ -17,6 +16,7 @@ from also_wrappers.evidence.statistics import (
     Layout,
     add_scalars,
 )
+from also_wrappers.evidence.steps import Steps
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.signal.batch import evaluate_batch
 from also_wrappers.signal.language import Node, parse
@@ -63,115 +63,20 @@ def accumulate(
     """
     if not block.episodes:
         return
-    steps = _Steps(layout, block)
+    steps = Steps(layout, block)
     views = {name: layout.view(values, name) for name in layout.blocks}
     with np.errstate(all="ignore"):  # a feature may be nan; its numbers then are
         _episodes(steps, views, values)
         _agents(steps, views)
         _actions(steps, views, values)
+        movement(steps, views, values)
+        targets(steps, views, values)
         _features(steps, views)
         _events(steps, views, events)
         _terms(steps, views, values)
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """A block with what several statistics need of it.
-
-    Steps are the last axis, so that every operation runs along memory. Step ``i`` leads
-    from row ``i`` to row ``i + 1``; it is ``valid`` where both belong to one episode.
-    """
-
-    layout: Layout
-    block: Block
-
-    @cached_property
-    def count(self) -> int:
-        return self.block.episodes
-
-    @cached_property
-    def end(self) -> int:
-        return int(self.block.starts[self.count])
-
-    @cached_property
-    def numbers(self) -> Array:
-        return self.block.numbers[: self.count]
-
-    @cached_property
-    def returns(self) -> Array:
-        return self.numbers[:, columns.RETURN]
-
-    @cached_property
-    def time(self) -> Array:
-        return self.numbers[:, columns.TIME]
-
-    @cached_property
-    def rows(self) -> Array:
-        """Features, shape ``(agents, features, rows)``."""
-        return self.block.rows[: self.end].transpose(1, 2, 0).copy()
-
-    @cached_property
-    def alive(self) -> Mask:
-        """Who took part, shape ``(agents, rows)``."""
-        return self.block.alive[: self.end].T.copy()
-
-    @cached_property
-    def first(self) -> Places:
-        """First row of every episode."""
-        return self.block.starts[: self.count]
-
-    @cached_property
-    def last(self) -> Places:
-        return self.block.starts[1 : self.count + 1] - 1
-
-    @cached_property
-    def valid(self) -> Mask:
-        mask = np.ones(self.end - 1, dtype=bool)
-        mask[self.first[1:] - 1] = False
-        return mask
-
-    @cached_property
-    def acted(self) -> Mask:
-        """Who took part in each valid step, shape ``(agents, rows - 1)``."""
-        return self.alive[:, 1:] & self.valid
-
-    @cached_property
-    def again(self) -> Mask:
-        """Whose step follows one of the same episode, shape ``(agents, rows - 2)``."""
-        return self.acted[:, 1:] & self.acted[:, :-1]
-
-    @cached_property
-    def base(self) -> Array:
-        """Base rewards of the steps, shape ``(agents, rows - 1)``."""
-        return self.block.base[1 : self.end].T * self.valid
-
-    @cached_property
-    def at_reward(self) -> Mask:
-        """Steps at which the team was paid something."""
-        rewarded: Mask = _total(self.base) > 0.0
-        return rewarded
-
-    @cached_property
-    def weights(self) -> Array:
-        """What to multiply by for sums over all steps, and over the paid ones."""
-        return np.stack((self.valid, self.at_reward), axis=1).astype(float)
-
-    @cached_property
-    def rewarded(self) -> Mask:
-        """Episodes in which the team was paid something."""
-        paid = np.zeros(self.count, dtype=bool)
-        paid[self.firsts(self.at_reward)[0]] = True
-        return paid
-
-    def firsts(self, held: Mask) -> tuple[Places, Array]:
-        """Episodes in which something held, and the step at which it did first."""
-        at = np.flatnonzero(held)
-        episode = np.searchsorted(self.first, at, side="right") - 1
-        which, index = np.unique(episode, return_index=True)
-        return which, (at[index] - self.first[which] + 1).astype(float)
-
-
-def _episodes(s: _Steps, views: dict[str, Array], values: Array) -> None:
+def _episodes(s: Steps, views: dict[str, Array], values: Array) -> None:
     base, shaped = s.returns, s.numbers[:, columns.SHAPED]
     length, time = s.numbers[:, columns.LENGTH], s.time
     _, first_reward = s.firsts(s.at_reward)
@@ -191,9 +96,12 @@ def _episodes(s: _Steps, views: dict[str, Array], values: Array) -> None:
             ("length", float(length.sum())),
             ("reward_steps", float(s.at_reward.sum())),
             ("first_reward", float(first_reward.sum())),
+            ("rewarded_return", float(base[s.rewarded].sum())),
+            ("added_size", float(np.abs(shaped - base).sum())),
             ("time", float(time.sum())),
             ("time_squared", float(time.dot(time))),
             ("return_times_time", float(base.dot(time))),
+            ("shaped_times_time", float(shaped.dot(time))),
         ],
     )
     lowest, highest = views["return_min"], views["return_max"]
@@ -201,7 +109,7 @@ def _episodes(s: _Steps, views: dict[str, Array], values: Array) -> None:
     np.maximum(highest, base.max(), out=highest)
 
 
-def _agents(s: _Steps, views: dict[str, Array]) -> None:
+def _agents(s: Steps, views: dict[str, Array]) -> None:
     """Returns, and whether an agent's own state moves, stays or goes back."""
     views["agent_return"][...] += _total(s.base, axis=1)
     views["agent_steps"][...] += _total(s.acted, axis=1)
@@ -215,7 +123,7 @@ def _agents(s: _Steps, views: dict[str, Array]) -> None:
     views["back_steps"][...] += _total(back & follows, axis=1)
 
 
-def _actions(s: _Steps, views: dict[str, Array], values: Array) -> None:
+def _actions(s: Steps, views: dict[str, Array], values: Array) -> None:
     actions = s.block.actions[1 : s.end].transpose(1, 2, 0).copy()
     change = np.abs(actions[:, :, 1:] - actions[:, :, :-1])
     views["action_change"][...] += _total(change * s.again[:, None], axis=2)
@@ -223,13 +131,16 @@ def _actions(s: _Steps, views: dict[str, Array], values: Array) -> None:
     views["action"][...] += _total(taken, axis=2)
     views["action_squared"][...] += _total(taken * taken, axis=2)
     switched = np.zeros(s.again.shape, dtype=bool)
+    starts = s.first  # an invalid step, after the last of an episode, adds nothing
     for i, sizes in enumerate(s.layout.actions):
         for d, size in enumerate(sizes):
             if size:
-                chosen = actions[i, d][s.acted[i]].astype(np.int64)
-                counts = np.bincount(chosen, minlength=size)[:size]
-                views["action_counts"][i, d, :size] += counts
+                _choices(s, views, actions[i, d], i, d, size)
                 switched[i] |= change[i, d] > 0.0
+            else:
+                steps = np.maximum(np.add.reduceat(s.acted[i].astype(float), starts), 1)
+                share = np.add.reduceat(taken[i, d], starts) / steps
+                _episode_share(s, views, share[:, None], i, d)
     views["switch_steps"][...] += _total(switched & s.again, axis=1)
     if s.layout.alike:
         together = s.acted.all(axis=0)
@@ -238,7 +149,29 @@ def _actions(s: _Steps, views: dict[str, Array], values: Array) -> None:
         add_scalars(values, [(name, float(mask.sum())) for name, mask in amounts])
 
 
-def _features(s: _Steps, views: dict[str, Array]) -> None:
+def _choices(
+    s: Steps, views: dict[str, Array], actions: Array, i: int, d: int, size: int
+) -> None:
+    """How often each choice was made, in all and per episode."""
+    acted = s.acted[i]
+    chosen = np.clip(actions[acted].astype(np.int64), 0, size - 1)
+    place = s.episode[1:][acted] * size + chosen
+    counts = np.bincount(place, minlength=s.count * size).reshape(s.count, size)
+    views["action_counts"][i, d, :size] += _total(counts)
+    share = counts / np.maximum(_total(counts, axis=1), 1)[:, None]
+    _episode_share(s, views, share, i, d)
+
+
+def _episode_share(
+    s: Steps, views: dict[str, Array], share: Array, i: int, d: int
+) -> None:
+    size = share.shape[1]
+    views["episode_action"][i, d, :size] += _total(share)
+    views["episode_action_squared"][i, d, :size] += _total(share * share)
+    views["episode_action_times_return"][i, d, :size] += s.returns @ share
+
+
+def _features(s: Steps, views: dict[str, Array]) -> None:
     rows, alive = s.rows, s.alive
     every = bool(alive.all())
     present = alive[:, None]
@@ -276,7 +209,7 @@ def _features(s: _Steps, views: dict[str, Array]) -> None:
     views["team_at_reward_squared"][...] += squares[:, :, 1]
 
 
-def _episode_features(s: _Steps, views: dict[str, Array], mean: Array) -> None:
+def _episode_features(s: Steps, views: dict[str, Array], mean: Array) -> None:
     """What the team's means did in each episode, and how that goes with its return."""
     begin, end = mean[:, s.first], mean[:, s.last]
     views["feature_start"][...] += _total(begin, axis=1)
@@ -299,7 +232,7 @@ def _episode_features(s: _Steps, views: dict[str, Array], mean: Array) -> None:
     views["rewarded_mean_squared"][...] += _total(good * good, axis=1)
 
 
-def _events(s: _Steps, views: dict[str, Array], events: Sequence[Node]) -> None:
+def _events(s: Steps, views: dict[str, Array], events: Sequence[Node]) -> None:
     rows, alive = s.block.rows[: s.end], s.block.alive[: s.end]
     for k, node in enumerate(events):
         held = evaluate_batch(node, rows[1:], rows[:-1], alive[1:])
@@ -309,9 +242,11 @@ def _events(s: _Steps, views: dict[str, Array], events: Sequence[Node]) -> None:
         views["event_rewarded"][k] += float(s.rewarded[which].sum())
         views["event_first"][k] += float(first.sum())
         views["event_steps"][k] += float(true.sum())
+        views["event_times_return"][k] += float(s.returns[which].sum())
+        views["event_times_time"][k] += float(s.time[which].sum())
 
 
-def _terms(s: _Steps, views: dict[str, Array], values: Array) -> None:
+def _terms(s: Steps, views: dict[str, Array], values: Array) -> None:
     has = s.numbers[:, columns.HAS_TERMS] > 0.0
     if not has.any():
         return

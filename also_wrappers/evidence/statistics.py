@@ -7,6 +7,7 @@ different environment copies and processes merge by element, in any order.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from also_wrappers.signal.features import FeatureMap
 
 __all__ = ["AGGREGATES", "MAX_EVENTS", "Layout", "merge"]
 
@@ -40,14 +43,26 @@ SCALARS = (
     "length",
     "first_reward",
     "reward_steps",
+    "rewarded_return",
+    "added_size",
     "time",
     "time_squared",
     "return_times_time",
+    "shaped_times_time",
     "same_action_steps",
     "together_steps",
+    "team_cells",
+    "crowded_steps",
+    "targeted_steps",
     "term_episodes",
 )
 
+
+#: Bins over the declared range of a feature.
+_BINS = 10
+#: Bits in which cells that were seen are marked; many more cells cannot be counted.
+_SKETCH = 2048
+_TARGET = re.compile(r"(?P<name>[A-Za-z_]+)(?P<number>[0-9]+)_distance")
 
 _SCALAR_PLACES = {name: place for place, name in enumerate(SCALARS)}
 
@@ -62,6 +77,10 @@ class Layout:
         actions: Per agent, per component of its action, the number of choices; 0 for
             a continuous component.
         state: Columns of the features that do not come from the action.
+        cells: Column, low end and width of a bin, of the state features whose range is
+            declared: what tells places apart.
+        targets: Columns of distances to numbered things, and of whether the thing is
+            there (-1: always); see ``declare``.
 
     Example:
         >>> layout = Layout(("a", "b"), ("x",), ((5,), (0, 0)), (0,))
@@ -73,6 +92,48 @@ class Layout:
     features: tuple[str, ...]
     actions: tuple[tuple[int, ...], ...]
     state: tuple[int, ...]
+    cells: tuple[tuple[int, float, float], ...] = ()
+    targets: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def declare(
+        cls,
+        agents: tuple[str, ...],
+        features: FeatureMap,
+        actions: tuple[tuple[int, ...], ...],
+    ) -> Layout:
+        """The layout for a vocabulary.
+
+        Features that differ only by a number and whose name ends in ``_distance``, such
+        as ``food0_distance`` and ``food1_distance``, are distances to targets; a
+        feature ``food0_left`` says whether the target is there.
+
+        Example:
+            >>> from also_wrappers.signal import Feature
+            >>> near = [Feature(f"food{k}_distance", f"obs[{k}]") for k in range(2)]
+            >>> Layout.declare(("a",), FeatureMap(*near), ((5,),)).targets
+            ((0, -1), (1, -1))
+        """
+        state = tuple(
+            column
+            for column, name in enumerate(features.names)
+            if name not in features.action_names
+        )
+        cells = []
+        for column in state:
+            low, high = features.features[column].low, features.features[column].high
+            if low is not None and high is not None and high > low:
+                cells.append((column, float(low), (high - low) / _BINS))
+        families: dict[str, list[tuple[int, int]]] = {}
+        for column in state:
+            match = _TARGET.fullmatch(features.names[column])
+            if match is not None:
+                left = f"{match['name']}{match['number']}_left"
+                there = features.names.index(left) if left in features.names else -1
+                families.setdefault(match["name"], []).append((column, there))
+        largest = max(families.values(), key=len, default=[])
+        targets = tuple(largest) if len(largest) > 1 else ()
+        return cls(agents, features.names, actions, state, tuple(cells), targets)
 
     @property
     def components(self) -> int:
@@ -81,8 +142,8 @@ class Layout:
 
     @property
     def choices(self) -> int:
-        """Choices of the component that has the most; 0 if all are continuous."""
-        return max((size for sizes in self.actions for size in sizes), default=0)
+        """Choices of the component that has the most; 1 if all are continuous."""
+        return max((1, *(size for sizes in self.actions for size in sizes)))
 
     @property
     def alike(self) -> bool:
@@ -110,6 +171,13 @@ class Layout:
             "action": ((a, d), "sum"),
             "action_squared": ((a, d), "sum"),
             "action_change": ((a, d), "sum"),
+            "episode_action": ((a, d, n), "sum"),
+            "episode_action_squared": ((a, d, n), "sum"),
+            "episode_action_times_return": ((a, d, n), "sum"),
+            "cells": ((a,), "sum"),
+            "cell_rows": ((a,), "sum"),
+            "cells_seen": ((_SKETCH,), "max"),
+            "target_steps": ((a, max(len(self.targets), 1)), "sum"),
             "feature": ((a, f), "sum"),
             "feature_squared": ((a, f), "sum"),
             "feature_min": ((f,), "min"),
@@ -138,6 +206,8 @@ class Layout:
             "event_rewarded": ((e,), "sum"),
             "event_first": ((e,), "sum"),
             "event_steps": ((e,), "sum"),
+            "event_times_return": ((e,), "sum"),
+            "event_times_time": ((e,), "sum"),
             "term": ((t,), "sum"),
             "term_size": ((t,), "sum"),
             "term_squared": ((t,), "sum"),
@@ -164,7 +234,8 @@ class Layout:
             if how != "sum":
                 fill = np.inf if how == "min" else -np.inf
                 self.view(values, name)[...] = fill
-        self.view(values, "term_invalid")[...] = 0.0
+        for name in ("term_invalid", "cells_seen"):
+            self.view(values, name)[...] = 0.0
         return values
 
     def view(self, values: Array, name: str) -> Array:
@@ -183,6 +254,8 @@ class Layout:
             "features": list(self.features),
             "actions": [list(sizes) for sizes in self.actions],
             "state": list(self.state),
+            "cells": [list(cell) for cell in self.cells],
+            "targets": [list(target) for target in self.targets],
         }
 
     @classmethod
@@ -193,6 +266,8 @@ class Layout:
             tuple(data["features"]),
             tuple(tuple(sizes) for sizes in data["actions"]),
             tuple(data["state"]),
+            tuple((cell[0], cell[1], cell[2]) for cell in data["cells"]),
+            tuple((target[0], target[1]) for target in data["targets"]),
         )
 
 

@@ -110,15 +110,8 @@ class Link:
         self.counts_steps = self.live or self._fade is not None
         self.swaps_at_step = swap_at == "step" and self.live
         self.names = plain_names(agents)
-        self.layout = Layout(
-            self.names,
-            features.names,
-            tuple(_choices(space) for space in action_spaces),
-            tuple(
-                column
-                for column, name in enumerate(features.names)
-                if name not in features.action_names
-            ),
+        self.layout = Layout.declare(
+            self.names, features, tuple(_choices(space) for space in action_spaces)
         )
         self.posting = Posting(
             version=-1,

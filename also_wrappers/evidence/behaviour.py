@@ -1,0 +1,90 @@
+"""How agents move and share the work, from binned features alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from also_wrappers.evidence.statistics import add_scalars
+from also_wrappers.evidence.steps import Steps
+
+__all__ = ["movement", "targets"]
+
+Array = npt.NDArray[np.float64]
+
+_total = np.add.reduce
+#: Odd numbers that mix the bins of several features into one.
+_MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
+
+
+def movement(s: Steps, views: dict[str, Array], values: Array) -> None:
+    """Cells (binned states) that were visited, by each agent and by the team.
+
+    Needs features whose range is declared.
+    """
+    if not s.layout.cells:
+        return
+    cells = _cells(s)
+    visited = []
+    for i, own in enumerate(cells):
+        there = s.alive[i]
+        pairs = _pairs(s.episode[there], own[there])
+        visited.append(pairs)
+        views["cells"][i] += float(len(pairs))
+        views["cell_rows"][i] += float(there.sum())
+        views["cells_seen"][own[there] % len(views["cells_seen"])] = 1.0
+    team = np.unique(np.concatenate(visited))
+    add_scalars(values, [("team_cells", float(len(team)))])
+
+
+def targets(s: Steps, views: dict[str, Array], values: Array) -> None:
+    """Which of several targets each agent is nearest to, and whether they crowd.
+
+    A step counts where two agents and two targets are there. It is crowded if two
+    agents are nearest to the same target, although there is another one.
+    """
+    pairs = s.layout.targets
+    if not pairs:
+        return
+    rows = s.rows[:, :, 1:]
+    distance = rows[:, [column for column, _ in pairs]]
+    there = np.ones(distance.shape, dtype=bool)
+    for k, (_, left) in enumerate(pairs):
+        if left >= 0:
+            there[:, k] = rows[:, left] > 0.0
+    nearest = np.where(there, distance, np.inf).argmin(axis=1)
+    enough = (_total(there, axis=1) >= 2) & s.acted
+    choices = np.arange(len(pairs))[None, :, None]
+    toward = (nearest[:, None] == choices) & enough[:, None]
+    views["target_steps"][...] += _total(toward, axis=2)
+    counted = _total(enough) >= 2
+    crowded = (_total(toward) >= 2).any(axis=0) & counted
+    add_scalars(
+        values,
+        [
+            ("crowded_steps", float(crowded.sum())),
+            ("targeted_steps", float(counted.sum())),
+        ],
+    )
+
+
+def _cells(s: Steps) -> npt.NDArray[np.uint64]:
+    """One number per agent and row that tells binned states apart."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mixed = np.zeros((s.rows.shape[0], s.rows.shape[2]), dtype=np.uint64)
+        for column, low, width in s.layout.cells:
+            at = np.floor((s.rows[:, column] - low) / width + 1e-9)
+            bins = np.nan_to_num(at, nan=-1e6, posinf=1e6, neginf=-1e6)
+            part = np.clip(bins, -1e6, 1e6).astype(np.int64).astype(np.uint64)
+            mixed = (mixed ^ (part + np.uint64(_MIX[0]))) * np.uint64(_MIX[1])
+            mixed ^= mixed >> np.uint64(29)
+    return mixed
+
+
+def _pairs(
+    episode: npt.NDArray[np.int64], cell: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """The distinct cells of each episode."""
+    with np.errstate(over="ignore"):
+        mixed = cell ^ (episode.astype(np.uint64) * np.uint64(_MIX[2]))
+    return np.unique(mixed)
