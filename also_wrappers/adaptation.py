@@ -11,9 +11,10 @@ import numpy as np
 from also_wrappers.advisors.base import Advisor, RoundOutcome, Situation
 from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.board import Collected, Posting
+from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.guard import Guard
 from also_wrappers.evidence.stage import Window, detect_stage
-from also_wrappers.evidence.summary import Evidence, summarise
+from also_wrappers.evidence.summary import summarise
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.rounds import Plan, Round, RoundResult

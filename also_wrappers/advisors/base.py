@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.stage import Stage
-from also_wrappers.evidence.summary import Evidence
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
 

@@ -14,7 +14,7 @@ from also_wrappers.advisors.base import (
     Diagnosis,
     Situation,
 )
-from also_wrappers.evidence.summary import explain
+from also_wrappers.evidence.meanings import explain
 from also_wrappers.rendering import render
 from also_wrappers.signal.language import GRAMMAR
 from also_wrappers.signal.model import Signal

@@ -28,7 +28,7 @@ from also_wrappers.advisors.base import (
     Proposal,
     Situation,
 )
-from also_wrappers.evidence.summary import Evidence
+from also_wrappers.evidence.document import Evidence
 from also_wrappers.signal.model import Signal, Term
 
 __all__ = ["RuleAdvisor"]
@@ -109,19 +109,16 @@ class RuleAdvisor:
                     argument=f"{best.feature} stands out just before a reward",
                 )
             )
-        findings += _by_agent(evidence, "idle_share", 0.5, "idleness")
-        findings += _by_agent(evidence, "back_share", 0.4, "dithering")
-        paid = values.get("team.shaped_return", 0.0) - values.get(
-            "team.base_return.mean", 0.0
-        )
-        if paid > max(values.get("team.base_return.max", 0.0), 0.0) > 0.0:
+        findings += _by_agent(evidence, "action.idle_share", 0.5, "idleness")
+        findings += _by_agent(evidence, "move.back_share", 0.4, "dithering")
+        if values.get("signal.flooding", 0.0) > 1.0:
             findings.append(
                 Finding(
                     failure="flooding",
                     severity="moderate",
-                    claims=(Claim(key="team.shaped_return", reads="high"),),
-                    argument="the signal pays an average episode more than the best "
-                    "episode earns",
+                    claims=(Claim(key="signal.flooding", reads="high"),),
+                    argument="the signal pays an average episode more than a "
+                    "rewarded one earns",
                 )
             )
         if situation.stage in ("plateau", "regression"):

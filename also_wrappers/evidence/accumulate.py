@@ -227,9 +227,6 @@ def _episode_features(s: Steps, views: dict[str, Array], mean: Array) -> None:
     views["episode_mean_times_time"][...] += average @ s.time
     views["episode_change_squared"][...] += _total(change * change, axis=1)
     views["episode_change_times_return"][...] += change @ s.returns
-    good = average[:, s.rewarded]
-    views["rewarded_mean"][...] += _total(good, axis=1)
-    views["rewarded_mean_squared"][...] += _total(good * good, axis=1)
 
 
 def _events(s: Steps, views: dict[str, Array], events: Sequence[Node]) -> None:

@@ -193,8 +193,6 @@ class Layout:
             "episode_change_times_return": ((f,), "sum"),
             "episode_high": ((f,), "sum"),
             "episode_low": ((f,), "sum"),
-            "rewarded_mean": ((f,), "sum"),
-            "rewarded_mean_squared": ((f,), "sum"),
             "team": ((g, f), "sum"),
             "team_squared": ((g, f), "sum"),
             "team_at_reward": ((g, f), "sum"),

@@ -1,141 +1,39 @@
-"""Evidence: the compact document that an advisor reads, made from accumulators."""
+"""From accumulators to evidence."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.effects import correlation, effect, moments
 from also_wrappers.evidence.statistics import AGGREGATES, Layout
 from also_wrappers.signal.model import Signal
+from also_wrappers.signal.shaper import MOST_INVALID
 
-__all__ = ["MEANINGS", "Evidence", "summarise"]
+__all__ = ["summarise"]
+
+Array = npt.NDArray[np.float64]
 
 #: Fewer episodes than this say nothing about behaviour.
 FEWEST_EPISODES = 20
-
-#: What the parts of a key mean, for prompts, the report and people. ``*`` stands for
-#: the name of an agent, feature, event or term.
-MEANINGS: dict[str, str] = {
-    "team.episodes": "episodes seen in this window",
-    "team.base_return.mean": "base return of an episode, mean over agents",
-    "team.base_return.std": "its standard deviation between episodes",
-    "team.base_return.max": "the best episode",
-    "team.reward_rate": "share of episodes with any base reward",
-    "team.reward_steps": "steps with a base reward; few of them are an anecdote",
-    "team.success_rate": "share of episodes that ended in success",
-    "team.episode_length": "environment steps per episode",
-    "team.first_reward": "step of the first base reward, where there is one",
-    "team.termination_rate": "share of episodes that did not run out of time",
-    "team.same_action_share": "share of steps in which all agents act alike",
-    "team.shaped_return": "base return plus what the signal added",
-    "team.shaped_correlation": "correlation of shaped and base return",
-    "*.base_return": "base return of one agent",
-    "*.action_entropy": "entropy of the agent's actions, 0 (one action) to 1 (uniform)",
-    "*.idle_share": "share of steps that change none of the agent's features",
-    "*.switch_rate": "share of steps with another action than the step before",
-    "*.back_share": "share of steps that undo the step before",
-    "feature.*.mean": "mean over agents and steps",
-    "feature.*.std": "standard deviation over agents and steps",
-    "feature.*.min": "smallest value seen",
-    "feature.*.max": "largest value seen",
-    "feature.*.change": "team mean at the end of an episode minus at its start",
-    "feature.*.spread": "standard deviation between agents at a step",
-    "feature.*.correlation": "correlation of the episode's mean with the base return",
-    "feature.*.better_worse": "difference between rewarded and other episodes, in "
-    "standard deviations",
-    "feature.*.reward_mean": "team mean just before a reward, in standard deviations "
-    "from usual",
-    "feature.*.reward_min": "the same for the smallest value in the team",
-    "feature.*.reward_max": "the same for the largest value in the team",
-    "feature.*.reward_jump": "change of the team mean by a rewarded step, minus usual",
-    "feature.*.jump_std": "standard deviation of its change over any step",
-    "event.*.rate": "share of episodes in which the event happened",
-    "event.*.first": "step at which it happened first",
-    "event.*.reward_rate": "share of the episodes with the event that had a reward",
-    "term.*.paid": "what the term added per episode, mean over agents",
-    "term.*.share": "its share of all that was added, by size",
-    "term.*.correlation": "correlation of what it paid with the base return",
-    "term.*.invalid": "values that were not finite, in the worst copy",
-}
-
-
-class Evidence(BaseModel):
-    """What was seen of the agents in one window.
-
-    Attributes:
-        values: Number per dotted key; see ``MEANINGS``.
-        unavailable: Keys that have no number, with the reason.
-        features: Names of the features.
-        agents: Names of the agents.
-        events: Recorded expressions by name.
-        signal: The signal that was active.
-        insufficient: Reasons for which the evidence says nothing; empty if it does.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    values: dict[str, float]
-    unavailable: dict[str, str] = {}
-    features: tuple[str, ...] = ()
-    agents: tuple[str, ...] = ()
-    events: dict[str, str] = {}
-    signal: Signal = Signal()
-    insufficient: tuple[str, ...] = ()
-
-    def text(self, budget: Annotated[int, Field(gt=0)] = 1500) -> str:
-        """The evidence in words, most telling first.
-
-        Args:
-            budget: Tokens, estimated as a third of the characters.
-
-        Returns:
-            One ``key = number`` per line; the last line says how many were left out.
-        """
-        lines = [f"{key} = {self.values[key]:.3g}" for key in self._by_interest()]
-        kept: list[str] = []
-        spent = 0.0
-        for line in lines:
-            spent += (len(line) + 1) / 3.0
-            if spent > budget - 30:
-                kept.append(f"({len(lines) - len(kept)} further keys left out)")
-                break
-            kept.append(line)
-        if self.unavailable:
-            reasons = sorted(set(self.unavailable.values()))
-            kept.append(
-                f"unavailable: {len(self.unavailable)} keys ({'; '.join(reasons)})"
-            )
-        if self.insufficient:
-            kept.insert(0, f"insufficient evidence: {'; '.join(self.insufficient)}")
-        return "\n".join(kept)
-
-    def _by_interest(self) -> list[str]:
-        def interest(key: str) -> tuple[int, float, str]:
-            head = key.split(".")[0]
-            first = {"team": 0, "event": 1, "term": 2}.get(head, 4)
-            size = 0.0
-            if head == "feature":
-                last = key.rsplit(".", 1)[1]
-                strong = last.startswith("reward_") or last == "better_worse"
-                first = 3 if strong or last in ("mean", "change") else 5
-                size = -abs(self.values[key]) if strong else 0.0
-            return first, size, key
-
-        return sorted(self.values, key=interest)
+#: Actions with more choices than this are told by their entropy only.
+_MOST_TOLD = 10
+_EQUAL = "all returns are equal"
+_STILL = "it does not vary"
 
 
 def summarise(
     layout: Layout,
-    values: npt.NDArray[np.float64],
+    values: Array,
     signal: Signal,
     events: Mapping[str, str] | None = None,
     *,
     has_success: bool = False,
+    trainer: Mapping[str, float] | None = None,
 ) -> Evidence:
     """Turns accumulators into evidence.
 
@@ -145,41 +43,61 @@ def summarise(
         signal: The signal that was active in it.
         events: Recorded expressions, in the order in which they were recorded.
         has_success: Whether the task declares what success is.
+        trainer: What the trainer tells of itself, by the last part of the key.
+
+    Example:
+        >>> layout = Layout(("a",), ("x",), ((5,),), (0,))
+        >>> summarise(layout, layout.empty(), Signal()).insufficient
+        ('0 episodes, at least 20 are needed',)
     """
-    return _Summary(layout, values, signal, dict(events or {}), has_success).build()
+    named = dict(events or {})
+    return _Summary(layout, values, signal, named, has_success, trainer or {}).build()
 
 
 class _Summary:
     def __init__(
         self,
         layout: Layout,
-        values: npt.NDArray[np.float64],
+        values: Array,
         signal: Signal,
         events: dict[str, str],
         has_success: bool,
+        trainer: Mapping[str, float],
     ) -> None:
         self._layout = layout
         self._values = values
         self._signal = signal
         self._events = events
         self._has_success = has_success
+        self._trainer = trainer
         self._out: dict[str, float] = {}
         self._missing: dict[str, str] = {}
+        n = self._n = self._scalar("episodes")
+        self._return = moments(
+            n, self._scalar("return"), self._scalar("return_squared")
+        )
+        self._time = moments(n, self._scalar("time"), self._scalar("time_squared"))
 
     def build(self) -> Evidence:
-        episodes = self._scalar("episodes")
         insufficient = []
-        if episodes < FEWEST_EPISODES:
+        if self._n < FEWEST_EPISODES:
             insufficient.append(
-                f"{episodes:.0f} episodes, at least {FEWEST_EPISODES} are needed"
+                f"{self._n:.0f} episodes, at least {FEWEST_EPISODES} are needed"
             )
-        self._put("team.episodes", episodes)
-        if episodes:
-            self._team(episodes)
-            self._agents()
-            self._features(episodes)
-            self._event_keys(episodes)
+        self._put("team.episodes", self._n)
+        if self._n:
+            self._team()
+            self._signal_keys()
+            for i, agent in enumerate(self._layout.agents):
+                self._agent(i, agent)
+            if len(self._layout.agents) > 1:
+                self._together()
+            for f, name in enumerate(self._layout.features):
+                self._feature(f, f"feature.{name}")
+            self._event_keys()
             self._terms()
+            for name, value in self._trainer.items():
+                self._put(f"trainer.{name}", value)
         return Evidence(
             values=self._out,
             unavailable=self._missing,
@@ -190,11 +108,15 @@ class _Summary:
             insufficient=tuple(insufficient),
         )
 
-    def _team(self, n: float) -> None:
-        mean, std = _moments(n, self._scalar("return"), self._scalar("return_squared"))
+    def _team(self) -> None:
+        n = self._n
+        mean, std = self._return
         self._put("team.base_return.mean", mean)
         self._put("team.base_return.std", std)
+        self._put("team.base_return.min", float(self._block("return_min")[0]))
         self._put("team.base_return.max", float(self._block("return_max")[0]))
+        both = self._scalar("return_times_time")
+        self._effect("team.base_return.late", both, self._return, self._time, _EQUAL)
         rewarded = self._scalar("rewarded")
         self._put("team.reward_rate", rewarded / n)
         self._put("team.reward_steps", self._scalar("reward_steps"))
@@ -208,117 +130,164 @@ class _Summary:
             self._put("team.first_reward", self._scalar("first_reward") / rewarded)
         else:
             self._missing["team.first_reward"] = "no reward was seen"
-        together = self._scalar("together_steps")
-        if together and len(self._layout.agents) > 1:
-            self._put(
-                "team.same_action_share", self._scalar("same_action_steps") / together
-            )
-        if self._signal.terms:
-            shaped, spread = _moments(
-                n, self._scalar("shaped"), self._scalar("shaped_squared")
-            )
-            self._put("team.shaped_return", shaped)
-            both = self._scalar("return_times_shaped") / n - mean * shaped
-            self._correlate("team.shaped_correlation", both, std, spread)
 
-    def _agents(self) -> None:
-        returns, steps = self._block("agent_return"), self._block("agent_steps")
-        episodes = self._scalar("episodes")
-        for i, agent in enumerate(self._layout.agents):
-            taken = max(float(steps[i]), 1.0)
-            self._put(f"{agent}.base_return", float(returns[i]) / episodes)
-            self._put(
-                f"{agent}.idle_share", float(self._block("idle_steps")[i]) / taken
-            )
-            self._put(
-                f"{agent}.back_share", float(self._block("back_steps")[i]) / taken
-            )
-            self._action_keys(agent, i)
-
-    def _action_keys(self, agent: str, i: int) -> None:
-        sizes = self._layout.actions[i]
-        if not sizes:
-            self._missing[f"{agent}.action_entropy"] = "actions are not numbers"
+    def _signal_keys(self) -> None:
+        """Whether what is added helps, is hacked, or floods the base reward."""
+        if not self._signal.terms:
             return
+        n = self._n
+        shaped = moments(n, self._scalar("shaped"), self._scalar("shaped_squared"))
+        self._put("signal.shaped_return", shaped[0])
+        both = self._scalar("return_times_shaped")
+        r = correlation(n, both, self._return, shaped)
+        self._put_or("signal.correlation", r, _EQUAL)
+        both = self._scalar("shaped_times_time")
+        rises = self._effect("signal.shaped_late", both, shaped, self._time, _EQUAL)
+        both = self._scalar("return_times_time")
+        falls = effect(n, both, self._return, self._time)
+        if rises is not None and falls is not None:
+            clear = rises[0] > 2.0 * rises[1] and falls[0] < -2.0 * falls[1]
+            self._put("signal.hacking", float(clear))
+        rewarded = self._scalar("rewarded")
+        earned = self._scalar("rewarded_return") / max(rewarded, 1.0)
+        if earned > 0.0:
+            self._put("signal.flooding", self._scalar("added_size") / n / earned)
+        else:
+            self._missing["signal.flooding"] = "no reward was seen"
+
+    def _agent(self, i: int, agent: str) -> None:
         taken = max(float(self._block("agent_steps")[i]), 1.0)
         pairs = max(float(self._block("pair_steps")[i]), 1.0)
+        self._put(
+            f"{agent}.base_return", float(self._block("agent_return")[i]) / self._n
+        )
+        idle = float(self._block("idle_steps")[i]) / taken
+        self._put(f"{agent}.action.idle_share", idle)
+        back = float(self._block("back_steps")[i]) / pairs
+        self._put(f"{agent}.move.back_share", back)
+        if self._layout.cells:
+            visits = max(float(self._block("cell_rows")[i]), 1.0)
+            cells = float(self._block("cells")[i])
+            self._put(f"{agent}.move.coverage", cells / visits)
+        else:
+            why = "no feature declares its range"
+            self._missing[f"{agent}.move.coverage"] = why
+        sizes = self._layout.actions[i]
+        if not sizes:
+            self._missing[f"{agent}.action.entropy"] = "actions are not numbers"
+            return
         if any(sizes):
             switches = float(self._block("switch_steps")[i])
-            self._put(f"{agent}.switch_rate", switches / pairs)
+            self._put(f"{agent}.action.switch_rate", switches / pairs)
         for d, size in enumerate(sizes):
             key = f"{agent}.action" if len(sizes) == 1 else f"{agent}.action_{d}"
             if size > 1:
-                counts = self._block("action_counts")[i, d, :size]
-                share = counts / max(float(counts.sum()), 1.0)
-                positive = share[share > 0.0]
-                entropy = -float((positive * np.log(positive)).sum())
-                self._put(f"{key}_entropy", entropy / math.log(size))
+                self._choices(i, d, size, key)
             elif size == 0:
-                mean, std = _moments(
-                    taken,
-                    float(self._block("action")[i, d]),
-                    float(self._block("action_squared")[i, d]),
-                )
-                self._put(f"{key}_mean", mean)
-                self._put(f"{key}_std", std)
-                change = float(self._block("action_change")[i, d])
-                self._put(f"{key}_change", change / pairs)
+                self._continuous(i, d, key, taken, pairs)
 
-    def _features(self, n: float) -> None:
-        total = float(self._block("agent_steps").sum())
-        steps = max(self._scalar("steps"), 1.0)
-        rewarded, reward_steps = self._scalar("rewarded"), self._scalar("reward_steps")
-        mean_return, std_return = _moments(
-            n, self._scalar("return"), self._scalar("return_squared")
-        )
-        for f, name in enumerate(self._layout.features):
-            key = f"feature.{name}"
-            mean, std = _moments(
-                total,
-                float(self._block("feature")[:, f].sum()),
-                float(self._block("feature_squared")[:, f].sum()),
-            )
-            self._put(f"{key}.mean", mean)
-            self._put(f"{key}.std", std)
-            self._put(f"{key}.min", self._at("feature_min", f))
-            self._put(f"{key}.max", self._at("feature_max", f))
-            change = self._at("feature_end", f) - self._at("feature_start", f)
-            self._put(f"{key}.change", change / n)
-            if len(self._layout.agents) > 1:
-                self._put(f"{key}.spread", self._at("feature_spread", f) / steps)
-            average, spread = _moments(
-                n, self._at("episode_mean", f), self._at("episode_mean_squared", f)
-            )
-            both = self._at("episode_mean_times_return", f) / n - average * mean_return
-            self._correlate(f"{key}.correlation", both, spread, std_return)
-            self._better_worse(key, f, n, rewarded)
-            self._before_reward(key, f, steps, reward_steps)
-
-    def _better_worse(self, key: str, f: int, n: float, rewarded: float) -> None:
-        rest = n - rewarded
-        if rewarded < 2 or rest < 2:
-            few = "rewarded" if rewarded < 2 else "unrewarded"
-            self._missing[f"{key}.better_worse"] = f"fewer than two {few} episodes"
+    def _choices(self, i: int, d: int, size: int, key: str) -> None:
+        counts = self._block("action_counts")[i, d, :size]
+        share = counts / max(float(counts.sum()), 1.0)
+        self._put(f"{key}.entropy", _entropy(share) / math.log(size))
+        if size > _MOST_TOLD:
             return
-        sums = self._at("rewarded_mean", f), self._at("rewarded_mean_squared", f)
-        good, good_std = _moments(rewarded, *sums)
-        bad, bad_std = _moments(
-            rest,
-            self._at("episode_mean", f) - sums[0],
-            self._at("episode_mean_squared", f) - sums[1],
+        for choice in range(size):
+            self._put(f"{key}.{choice}.share", float(share[choice]))
+            self._action_effect(f"{key}.{choice}.better", i, d, choice)
+
+    def _continuous(self, i: int, d: int, key: str, taken: float, pairs: float) -> None:
+        total = float(self._block("action")[i, d])
+        mean, std = moments(taken, total, float(self._block("action_squared")[i, d]))
+        self._put(f"{key}.mean", mean)
+        self._put(f"{key}.std", std)
+        self._put(f"{key}.change", float(self._block("action_change")[i, d]) / pairs)
+        self._action_effect(f"{key}.better", i, d, 0)
+
+    def _action_effect(self, key: str, i: int, d: int, choice: int) -> None:
+        at = (i, d, choice)
+        share = moments(
+            self._n,
+            float(self._block("episode_action")[at]),
+            float(self._block("episode_action_squared")[at]),
         )
-        pooled = math.sqrt((good_std**2 + bad_std**2) / 2.0)
-        if pooled > 1e-12:
-            self._put(f"{key}.better_worse", (good - bad) / pooled)
-        else:
-            self._missing[f"{key}.better_worse"] = "the feature does not vary"
+        both = float(self._block("episode_action_times_return")[at])
+        self._effect(key, both, share, self._return, _EQUAL)
+
+    def _together(self) -> None:
+        """What the agents do as a team."""
+        alike = self._scalar("together_steps")
+        if alike:
+            same = self._scalar("same_action_steps")
+            self._put("team.action.same_share", same / alike)
+            counts = self._block("action_counts")[:, 0]
+            self._put("team.action.specialisation", _apart(counts))
+        if self._layout.cells:
+            own = max(float(self._block("cells").sum()), 1.0)
+            team = self._scalar("team_cells")
+            visits = max(float(self._block("cell_rows").sum()), 1.0)
+            self._put("team.coverage", team / visits)
+            self._put("team.redundancy", 1.0 - team / own)
+            free = float((self._block("cells_seen") == 0.0).mean())
+            bits = len(self._block("cells_seen"))
+            if free > 0.01:  # linear counting, Whang et al. 1990
+                self._put("team.cells", -bits * math.log(free))
+            else:
+                self._missing["team.cells"] = "too many to count"
+        if self._layout.targets:
+            counted = self._scalar("targeted_steps")
+            if counted:
+                crowded = self._scalar("crowded_steps") / counted
+                self._put("team.target.crowding", crowded)
+                apart = _apart(self._block("target_steps"))
+                self._put("team.target.specialisation", apart)
+            else:
+                why = "never two agents and two targets at a time"
+                self._missing["team.target.crowding"] = why
+
+    def _feature(self, f: int, key: str) -> None:
+        n, steps = self._n, max(self._scalar("steps"), 1.0)
+        total = float(self._block("agent_steps").sum())
+        sums = self._block("feature")[:, f].sum(), self._block("feature_squared")[:, f]
+        mean, std = moments(total, float(sums[0]), float(sums[1].sum()))
+        self._put(f"{key}.mean", mean)
+        self._put(f"{key}.std", std)
+        self._put(f"{key}.min", self._at("feature_min", f))
+        self._put(f"{key}.max", self._at("feature_max", f))
+        start, end = self._at("feature_start", f) / n, self._at("feature_end", f) / n
+        self._put(f"{key}.start", start)
+        self._put(f"{key}.end", end)
+        self._put(f"{key}.change", end - start)
+        self._put(f"{key}.lowest", self._at("episode_low", f) / n)
+        self._put(f"{key}.highest", self._at("episode_high", f) / n)
+        agents = len(self._layout.agents)
+        if agents > 1:
+            self._put(f"{key}.spread", self._at("feature_spread", f) / steps)
+            team = self._block("team")[0, f], self._block("team_squared")[0, f]
+            _, between = moments(steps, float(team[0]), float(team[1]))
+            if std > 1e-12:
+                alike = (agents * (between / std) ** 2 - 1.0) / (agents - 1.0)
+                self._put(f"{key}.alike", max(-1.0, min(1.0, alike)))
+        average = moments(
+            n, self._at("episode_mean", f), self._at("episode_mean_squared", f)
+        )
+        both = self._at("episode_mean_times_return", f)
+        found = self._effect(f"{key}.better", both, average, self._return, _EQUAL)
+        if found is not None:
+            self._put(f"{key}.better_error", found[1])
+        change = moments(n, n * (end - start), self._at("episode_change_squared", f))
+        both = self._at("episode_change_times_return", f)
+        self._effect(f"{key}.change_better", both, change, self._return, _EQUAL)
+        both = self._at("episode_mean_times_time", f)
+        self._effect(f"{key}.late", both, average, self._time, _STILL)
+        self._before_reward(key, f, steps, self._scalar("reward_steps"))
 
     def _before_reward(self, key: str, f: int, steps: float, rewards: float) -> None:
         if not rewards:
             self._missing[f"{key}.reward_mean"] = "no reward was seen"
             return
         for g, aggregate in enumerate(AGGREGATES):
-            usual, std = _moments(
+            usual, std = moments(
                 steps,
                 float(self._block("team")[g, f]),
                 float(self._block("team_squared")[g, f]),
@@ -326,45 +295,67 @@ class _Summary:
             if std > 1e-12:
                 paid = float(self._block("team_at_reward")[g, f]) / rewards
                 self._put(f"{key}.reward_{aggregate}", (paid - usual) / std)
-        usual, std = _moments(steps, self._at("jump", f), self._at("jump_squared", f))
+        usual, std = moments(steps, self._at("jump", f), self._at("jump_squared", f))
         jump = self._at("jump_at_reward", f) / rewards - usual
         self._put(f"{key}.reward_jump", jump)
         self._put(f"{key}.jump_std", std)
 
-    def _event_keys(self, n: float) -> None:
+    def _event_keys(self) -> None:
+        n = self._n
         for k, name in enumerate(self._events):
+            key = f"event.{name}"
             seen = self._at("event_episodes", k)
-            self._put(f"event.{name}.rate", seen / n)
-            if seen:
-                self._put(f"event.{name}.first", self._at("event_first", k) / seen)
-                self._put(
-                    f"event.{name}.reward_rate", self._at("event_rewarded", k) / seen
-                )
+            self._put(f"{key}.rate", seen / n)
+            if not seen:
+                self._missing[f"{key}.first"] = "it never happened"
+                continue
+            self._put(f"{key}.first", self._at("event_first", k) / seen)
+            self._put(f"{key}.reward_rate", self._at("event_rewarded", k) / seen)
+            rate = moments(n, seen, seen)
+            both = self._at("event_times_return", k)
+            self._effect(f"{key}.better", both, rate, self._return, _EQUAL)
+            both = self._at("event_times_time", k)
+            self._effect(f"{key}.late", both, rate, self._time, _STILL)
 
     def _terms(self) -> None:
         n = self._scalar("term_episodes")
         if not n:
             return
-        mean_return, std_return = _moments(
-            self._scalar("episodes"),
-            self._scalar("return"),
-            self._scalar("return_squared"),
-        )
         sizes = self._block("term_size")
         for k, term in enumerate(self._signal.terms):
             key = f"term.{term.name}"
-            paid, std = _moments(n, self._at("term", k), self._at("term_squared", k))
-            self._put(f"{key}.paid", paid)
+            paid = moments(n, self._at("term", k), self._at("term_squared", k))
+            self._put(f"{key}.paid", paid[0])
             self._put(f"{key}.share", float(sizes[k]) / max(float(sizes.sum()), 1e-12))
-            both = self._at("term_times_return", k) / n - paid * mean_return
-            self._correlate(f"{key}.correlation", both, std, std_return)
-            self._put(f"{key}.invalid", self._at("term_invalid", k))
+            r = correlation(n, self._at("term_times_return", k), paid, self._return)
+            self._put_or(f"{key}.correlation", r, "one of the two does not vary")
+            invalid = self._at("term_invalid", k)
+            self._put(f"{key}.invalid", invalid)
+            self._put(f"{key}.off", float(invalid >= MOST_INVALID))
 
-    def _correlate(self, key: str, both: float, one: float, other: float) -> None:
-        if one > 1e-12 and other > 1e-12:
-            self._put(key, max(-1.0, min(1.0, both / (one * other))))
+    def _effect(
+        self,
+        key: str,
+        both: float,
+        one: tuple[float, float],
+        other: tuple[float, float],
+        still: str,
+    ) -> tuple[float, float] | None:
+        """Puts an effect size, or says why there is none."""
+        found = effect(self._n, both, one, other)
+        if found is not None:
+            self._put(key, found[0])
+        elif self._n < 4:
+            self._missing[key] = "fewer than four episodes"
         else:
-            self._missing[key] = "one of the two does not vary"
+            self._missing[key] = still if other[1] <= 1e-12 else _STILL
+        return found
+
+    def _put_or(self, key: str, value: float | None, why: str) -> None:
+        if value is None:
+            self._missing[key] = why
+        else:
+            self._put(key, value)
 
     def _put(self, key: str, value: float) -> None:
         if math.isfinite(value):
@@ -375,32 +366,23 @@ class _Summary:
     def _scalar(self, name: str) -> float:
         return self._layout.scalar(self._values, name)
 
-    def _block(self, name: str) -> npt.NDArray[np.float64]:
+    def _block(self, name: str) -> Array:
         return self._layout.view(self._values, name)
 
     def _at(self, name: str, k: int) -> float:
         return float(self._block(name)[k])
 
 
-def _moments(n: float, total: float, squares: float) -> tuple[float, float]:
-    """Mean and (population) standard deviation from sums.
-
-    What is left of a variance below the rounding of its sums is none.
-    """
-    n = max(n, 1.0)
-    mean = total / n
-    variance = squares / n - mean * mean
-    return mean, math.sqrt(variance) if variance > 1e-12 * squares / n else 0.0
+def _entropy(share: Array) -> float:
+    positive = share[share > 0.0]
+    return -float((positive * np.log(positive)).sum())
 
 
-def explain(keys: Sequence[str]) -> dict[str, str]:
-    """The meanings of the patterns that some keys fall under, each once."""
-    patterns = {}
-    for key in keys:
-        head, _, tail = key.partition(".")
-        last = key.rsplit(".", 1)[1]
-        for pattern in (key, f"{head}.*.{last}", f"*.{tail}"):
-            if pattern in MEANINGS:
-                patterns[pattern] = MEANINGS[pattern]
-                break
-    return patterns
+def _apart(counts: Array) -> float:
+    """Jensen-Shannon divergence between agents' distributions, 0 (alike) to 1."""
+    totals = counts.sum(axis=1)
+    shares = counts[totals > 0.0] / totals[totals > 0.0, None]
+    if len(shares) < 2:
+        return 0.0
+    inside = sum(_entropy(share) for share in shares) / len(shares)
+    return max(_entropy(shares.mean(axis=0)) - inside, 0.0) / math.log(len(shares))

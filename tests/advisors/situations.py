@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from also_wrappers.advisors.base import Situation
-from also_wrappers.evidence.summary import Evidence
+from also_wrappers.evidence.document import Evidence
 from also_wrappers.signal import FeatureMap, Signal, Term
 from also_wrappers.testing import corridor_features
 
@@ -23,7 +23,7 @@ def situation(**changes: Any) -> Situation:
         "team.base_return.max": 1.0,
         "team.reward_rate": 0.01,
         "team.reward_steps": 1.0,
-        "agent_0.idle_share": 0.7,
+        "agent_0.action.idle_share": 0.7,
     }
     for name in features.names:
         key = f"feature.{name}"

@@ -87,18 +87,23 @@ def test_known_numbers() -> None:
     assert got["team.reward_rate"] == 0.25
     assert got["team.success_rate"] == 0.25
     assert got["team.first_reward"] == 4
-    assert got["team.same_action_share"] == 0.75
+    assert got["team.action.same_share"] == 0.75
+    # Agent a acts 0, 1 in 3 of 4 and 1 of 4 episodes; agent b acts 0, 2.
+    assert 0.0 < got["team.action.specialisation"] < 0.5
     assert got["event.near.rate"] == 0.25
     assert got["event.near.first"] == 3
     assert got["event.near.reward_rate"] == 1.0
-    assert got["a.idle_share"] == pytest.approx(0.75 * 3 / 4)
-    assert got["a.action_entropy"] > 0.0
+    assert got["a.action.idle_share"] == pytest.approx(0.75 * 3 / 4)
+    assert got["a.action.entropy"] > 0.0
     assert got["feature.x.max"] == 0.95
     # Before a reward the largest x of the team stands out; afterwards it falls.
     assert got["feature.x.reward_max"] > 2.0
     assert got["feature.x.reward_jump"] < -0.4
-    alike = evidence.unavailable["feature.x.better_worse"]
-    assert alike == "the feature does not vary"
+    # x is high in exactly the episodes that are paid, and those came first.
+    assert got["feature.x.better"] > 5.0 > got["feature.x.better_error"]
+    assert got["feature.x.late"] < -1.0
+    assert got["event.near.better"] == got["feature.x.better"]
+    assert evidence.unavailable["feature.y.better"] == "it does not vary"
     assert "feature.y.reward_jump" in got
 
 
@@ -107,6 +112,14 @@ def test_missing_is_said_and_not_zero() -> None:
     assert "team.first_reward" not in evidence.values
     assert evidence.unavailable["team.first_reward"] == "no reward was seen"
     assert evidence.unavailable["team.success_rate"] == "the task declares no success"
+
+
+def test_equal_returns_are_not_put_in_an_order() -> None:
+    stories = [walk(False)] * 10 + [walk(False)[:2]] * 10
+    evidence = summarise(LAYOUT, record(stories), Signal(), {"near": "..."})
+    assert not [key for key in evidence.values if key.endswith("better")]
+    assert evidence.unavailable["feature.x.better"] == "all returns are equal"
+    assert "unavailable, all returns are equal: " in evidence.text()
 
 
 def test_too_few_episodes_are_insufficient() -> None:
@@ -120,8 +133,12 @@ def test_too_few_episodes_are_insufficient() -> None:
 def test_the_text_keeps_its_budget_and_says_what_it_left_out() -> None:
     evidence = summarise(LAYOUT, record([walk(True)] * 20), Signal())
     whole, short = evidence.text(), evidence.text(budget=120)
-    assert len(short) / 3 < 160 < len(whole)
-    assert "further keys left out" in short
+    for budget in (120, 300, 600):
+        assert len(evidence.text(budget)) <= 3 * budget
+    assert len(whole) > 3 * 300
+    assert "unavailable, the task declares no success: team.success_rate" in whole
+    assert "left out, " in short
+    assert "feature.*." in short.partition("left out, ")[2]
     assert short.startswith("team.")
 
 

@@ -1,0 +1,119 @@
+"""Evidence: the compact document that an advisor reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from also_wrappers.evidence.meanings import pattern_of
+from also_wrappers.signal.model import Signal
+
+__all__ = ["Evidence"]
+
+#: Characters of a token, estimated.
+_TOKEN = 3.0
+#: What is shown first; of features the most telling keys, then the rest.
+_ORDER = ("team", "trainer", "signal", "event", "term", "feature")
+_PLAIN = ("mean", "change", "min", "max")
+
+
+class Evidence(BaseModel):
+    """What was seen of the agents in one window.
+
+    Attributes:
+        values: Number per dotted key; see ``also_wrappers.evidence.MEANINGS``.
+        unavailable: Keys that have no number, with the reason.
+        features: Names of the features.
+        agents: Names of the agents.
+        events: Recorded expressions by name.
+        signal: The signal that was active.
+        insufficient: Reasons for which the evidence says nothing; empty if it does.
+
+    Example:
+        >>> seen = Evidence(values={"feature.x.late": -1.5, "team.episodes": 40.0})
+        >>> print(seen.text())
+        team.episodes = 40
+        feature.x.late = -1.5
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    values: dict[str, float]
+    unavailable: dict[str, str] = {}
+    features: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    events: dict[str, str] = {}
+    signal: Signal = Signal()
+    insufficient: tuple[str, ...] = ()
+
+    def text(self, budget: Annotated[int, Field(gt=0)] = 1500) -> str:
+        """The evidence in words, most telling first.
+
+        Args:
+            budget: Tokens, estimated as a third of the characters.
+
+        Returns:
+            One ``key = number`` per line; then what was left out, and what is not
+            available and why.
+        """
+        head = []
+        if self.insufficient:
+            head.append(f"insufficient evidence: {'; '.join(self.insufficient)}")
+        keys = self._by_interest()
+        lines = [f"{key} = {self.values[key]:.3g}" for key in keys]
+        room = budget * _TOKEN - sum(len(line) + 1 for line in head)
+        tail = self._missing(room / 4.0)
+        kept = len(lines)
+        while (
+            kept and _size([*lines[:kept], *self._left_out(keys[kept:]), *tail]) > room
+        ):
+            kept -= 1
+        return "\n".join([*head, *lines[:kept], *self._left_out(keys[kept:]), *tail])
+
+    def _left_out(self, keys: list[str]) -> list[str]:
+        if not keys:
+            return []
+        patterns = Counter(map(pattern_of, keys))
+        named = [f"{pattern} ({n})" for pattern, n in patterns.most_common(8)]
+        more = ", ..." if len(patterns) > len(named) else ""
+        return [f"left out, {len(keys)} keys: {', '.join(named)}{more}"]
+
+    def _missing(self, room: float) -> list[str]:
+        """What is not available and why, in no more characters than there is room."""
+        if not self.unavailable:
+            return []
+        reasons: dict[str, dict[str, None]] = {}
+        for key, reason in self.unavailable.items():
+            reasons.setdefault(reason, {})[pattern_of(key)] = None
+        lines = [
+            f"unavailable, {reason}: {', '.join(list(patterns)[:6])}"
+            for reason, patterns in sorted(reasons.items())
+        ]
+        if _size(lines) <= room:
+            return lines
+        return [f"unavailable: {len(self.unavailable)} keys"]
+
+    def _by_interest(self) -> list[str]:
+        return sorted(self.values, key=self._interest)
+
+    def _interest(self, key: str) -> tuple[int, float, str]:
+        head, _, tail = key.partition(".")
+        place = _ORDER.index(head) if head in _ORDER else len(_ORDER)
+        if head == "feature":
+            last = tail.rpartition(".")[2]
+            if last == "better_error":
+                return len(_ORDER) + 2, 0.0, key
+            if last in ("better", "change_better", "late") or last.startswith(
+                "reward_"
+            ):
+                return place, -abs(self.values[key]), key
+            return (place if last in _PLAIN else len(_ORDER) + 1), 0.0, key
+        if tail.endswith((".share", ".better")) and head not in _ORDER:
+            return len(_ORDER) + 1, -abs(self.values[key]), key
+        return place, 0.0, key
+
+
+def _size(lines: list[str]) -> int:
+    return sum(len(line) + 1 for line in lines)

@@ -1,0 +1,76 @@
+"""Effect sizes from sums."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["correlation", "effect", "moments"]
+
+
+def moments(n: float, total: float, squares: float) -> tuple[float, float]:
+    """Mean and (population) standard deviation from sums.
+
+    What is left of a variance below the rounding of its sums is none.
+
+    Example:
+        >>> moments(4, 8.0, 20.0)
+        (2.0, 1.0)
+    """
+    n = max(n, 1.0)
+    mean = total / n
+    variance = squares / n - mean * mean
+    return mean, math.sqrt(variance) if variance > 1e-12 * squares / n else 0.0
+
+
+def correlation(
+    n: float, both: float, one: tuple[float, float], other: tuple[float, float]
+) -> float | None:
+    """The correlation of two quantities; ``None`` if one does not vary.
+
+    Args:
+        n: How many pairs there are.
+        both: Sum of their products.
+        one: Mean and standard deviation of the first.
+        other: Of the second.
+
+    Example:
+        >>> correlation(2, 5.0, (1.5, 0.5), (1.5, 0.5))
+        1.0
+    """
+    if not n or one[1] <= 1e-12 or other[1] <= 1e-12:
+        return None
+    covariance = both / n - one[0] * other[0]
+    return max(-1.0, min(1.0, covariance / (one[1] * other[1])))
+
+
+def effect(
+    n: float, both: float, one: tuple[float, float], other: tuple[float, float]
+) -> tuple[float, float] | None:
+    """How much one quantity differs between high and low values of another.
+
+    From the correlation r over n episodes as d = 2 r / sqrt(1 - r^2), in standard
+    deviations (Cohen's d of two groups of equal size; Borenstein et al. 2009, ch. 7),
+    with its standard error sqrt(4 / n + d^2 / (2 n)). So it needs sums alone, and no
+    threshold between better and worse.
+
+    Args:
+        n: How many pairs there are.
+        both: Sum of their products.
+        one: Mean and standard deviation of the quantity.
+        other: Of what it is compared by.
+
+    Returns:
+        d and its standard error; ``None`` for fewer than four pairs, or if one of the
+        two does not vary.
+
+    Example:
+        >>> d, error = effect(100, 18.0, (0.5, 0.5), (0.3, 0.46))
+        >>> round(d, 2), round(error, 2)
+        (0.26, 0.2)
+    """
+    r = correlation(n, both, one, other)
+    if r is None or n < 4:
+        return None
+    r = max(-0.995, min(0.995, r))  # a perfect order says no more than a near one
+    d = 2.0 * r / math.sqrt(1.0 - r * r)
+    return d, math.sqrt(4.0 / n + d * d / (2.0 * n))
