@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import cloudpickle
-import numpy as np
 
 from also_wrappers.advisors.base import Advisor, RoundOutcome, Situation
 from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.board import Collected, Posting
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.guard import Guard
-from also_wrappers.evidence.stage import Window, detect_stage
-from also_wrappers.evidence.summary import summarise
+from also_wrappers.evidence.stage import STUCK
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
+from also_wrappers.mainline import Mainline
 from also_wrappers.rounds import Plan, Round, RoundResult
 from also_wrappers.run import Run
 from also_wrappers.signal.model import Fade
@@ -29,8 +28,6 @@ __all__ = ["Adaptation"]
 #: Episodes in the last half of a branch that make its score worth something.
 _SCORED_EPISODES = 300
 _HORIZON_SHARE = 0.2
-#: Episodes of a line of the mainline's record.
-_RECORD_EPISODES = 50
 
 
 class Adaptation:
@@ -53,6 +50,8 @@ class Adaptation:
         fade_out: Share of the planned training at whose end the signal's strength goes
             to zero, so that the policy ends on the base reward alone. No round is
             played from there on.
+        pause_on: ``"interval"`` plays a round every so many steps; ``"stage"`` waits
+            then until the run is stuck: no signal, a plateau or a regression.
         gate: What decides.
         executor: Where branches run; worker processes if not given.
         seed: Of the branches.
@@ -84,6 +83,7 @@ class Adaptation:
         horizon: int | None = None,
         budget: float = 1.0,
         fade_out: float = 0.1,
+        pause_on: Literal["interval", "stage"] = "interval",
         gate: Gate | None = None,
         executor: Executor | None = None,
         seed: int = 0,
@@ -107,19 +107,22 @@ class Adaptation:
         self.gate = gate or Gate()
         self.rounds = 0
         self.history: list[RoundOutcome] = []
-        self.windows: list[Window] = []
         self._every = every
         self._candidates = candidates
         self._refinements = refinements
         self._horizon = horizon
         self._budget = budget
+        if pause_on not in ("interval", "stage"):
+            raise ConfigurationError(
+                f"pause_on is 'interval' or 'stage', not {pause_on!r}"
+            )
         self._fade_out = fade_out
+        self._pause_on = pause_on
         self._executor: Executor = executor or ProcessExecutor()
         self._seed = seed
         self._next_pause = first or every
         self._started = False
-        self._pending: list[Any] = []
-        self._guard: Guard | None = None
+        self._mainline = Mainline(run)
 
     def step(self, trainer: Trainer) -> None:
         """Records what was seen since the last call, and plays a round if one is due.
@@ -133,18 +136,20 @@ class Adaptation:
         if not self._started:
             self._start(trainer)
         self.run.accounting.mainline = trainer.steps
-        self._record(trainer, at_least=_RECORD_EPISODES)
-        fall = self._guard.fall() if self._guard else None
+        self._mainline.record(trainer)
+        guard = self._mainline.guard
+        fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
-        if trainer.steps >= self._next_pause:
+        due = trainer.steps >= self._next_pause
+        if due and (self._pause_on == "interval" or self._mainline.stage in STUCK):
             self._round(trainer)
         self._fade(trainer)
 
     def finish(self, trainer: Trainer) -> None:
         """Ends the record; call it when training is over."""
         self.run.accounting.mainline = trainer.steps
-        self._record(trainer, at_least=1)
+        self._mainline.record(trainer, at_least=1)
         self.run.ledger.write(
             "run_finished",
             rounds=self.rounds,
@@ -212,41 +217,8 @@ class Adaptation:
             self._next_pause = state["next_pause"]
             self.rounds = state["rounds"]
             self.history = [h for h in self.history if h.round <= self.rounds]
-        self.windows = [
-            Window(**event["window"])
-            for event in events
-            if event["event"] == "record"
-            and event["window"]["steps"] <= accounting.mainline
-        ]
+        self._mainline.resume(events, accounting.mainline)
         self.run.ledger.write("run_resumed", rounds=self.rounds, total=trainer.total)
-
-    def _record(self, trainer: Trainer, at_least: int) -> None:
-        """Writes a line for every so many episodes of the mainline."""
-        self._pending.extend(self.run.board.new_episodes())
-        if len(self._pending) < at_least:
-            return
-        rows = np.array(self._pending)
-        self._pending = []
-        declared = self.run.task.success is not None
-        window = Window(
-            steps=trainer.steps,
-            episodes=len(rows),
-            mean=float(rows[:, 1].mean()),
-            std=float(rows[:, 1].std()),
-            rewarded=float(rows[:, 6].mean()),
-            success=float(rows[:, 4].mean()) if declared else None,
-        )
-        self.windows.append(window)
-        shaped = float(rows[:, 2].mean())
-        if self._guard is not None:
-            self._guard.add(window, shaped)
-        self.run.ledger.write(
-            "record",
-            window=vars(window),
-            shaped=shaped,
-            strength=self.run.board.read().strength,
-            length=float(rows[:, 3].mean()),
-        )
 
     def _fade(self, trainer: Trainer) -> None:
         """Posts the strength, in steps of a hundredth."""
@@ -300,21 +272,13 @@ class Adaptation:
         self, trainer: Trainer, posting: Posting, collected: Collected
     ) -> Situation:
         task = self.run.task
-        evidence = summarise(
-            collected.layout,
-            collected.values,
-            posting.signal,
-            {**task.events, **posting.probes},
-            has_success=task.success is not None,
-        )
-        stage = detect_stage(self.windows)
+        evidence = self._mainline.evidence(trainer, posting, collected)
+        stage = self._mainline.stage
         self.run.ledger.write(
             "evidence",
             round=self.rounds,
             stage=stage,
-            values=evidence.values,
-            unavailable=evidence.unavailable,
-            insufficient=list(evidence.insufficient),
+            evidence=evidence.model_dump(mode="json"),
         )
         write_json(
             self.run.round_dir(self.rounds) / "evidence.json",
@@ -374,7 +338,7 @@ class Adaptation:
         )
         self._next_pause = trainer.steps + self._every
         if winner is not None:
-            self._guard = Guard()
+            self._mainline.guard = Guard()
             self.run.ledger.write(
                 "swap",
                 round=self.rounds,
@@ -396,7 +360,7 @@ class Adaptation:
         assert checkpoint is not None  # a swap is guarded only after it was saved
         lost = trainer.steps - checkpoint.state["mainline"]
         trainer.adopt(checkpoint.snapshot)
-        self._guard = None
+        self._mainline.guard = None
         accounting = self.run.accounting
         accounting.branches += lost
         accounting.mainline = trainer.steps

@@ -94,6 +94,7 @@ class AdaptationCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
+        self._trainer.observe()
         self.adaptation.step(self._trainer)
 
     def _on_step(self) -> bool:

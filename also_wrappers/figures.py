@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.pictures import plot_evidence
+
 __all__ = ["TensorBoardFigures"]
 
 
@@ -15,7 +18,8 @@ class TensorBoardFigures:
     ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_total``,
     ``also/env_steps_branches``, ``also/arm/<name>``, ``also/decision/effect``,
     ``also/decision/z``, ``also/decision/swapped``, ``also/term/<name>``. Texts:
-    ``also/diagnosis``, ``also/signal``, ``also/decision``.
+    ``also/diagnosis``, ``also/signal``, ``also/decision``. Pictures:
+    ``also/evidence``.
 
     Args:
         folder: Where the event files go.
@@ -25,6 +29,7 @@ class TensorBoardFigures:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(folder))
+        self._before: Evidence | None = None
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Draws one event of the ledger."""
@@ -37,7 +42,11 @@ class TensorBoardFigures:
             self._scalar("env_steps_total", event["env_steps"]["total"], step)
             self._scalar("env_steps_branches", event["env_steps"]["branches"], step)
         elif kind == "evidence":
-            for key, value in event["values"].items():
+            seen = Evidence.model_validate(event["evidence"])
+            picture = plot_evidence(seen, self._before)
+            self._writer.add_figure("also/evidence", picture, step)
+            self._before = seen
+            for key, value in seen.values.items():
                 if key.startswith("term.") and key.endswith(".paid"):
                     self._scalar(f"term/{key.split('.')[1]}", value, step)
         elif kind == "diagnosis":

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.meanings import explain
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.ledger import read_ledger
+from also_wrappers.pictures import new_figure, plot_evidence, svg
 from also_wrappers.rendering import render
 
-__all__ = ["write_report"]
+__all__ = ["plot_evidence", "write_report"]
 
 
 def write_report(run_dir: Path) -> Path:
@@ -41,11 +43,19 @@ def write_report(run_dir: Path) -> Path:
         result=json.loads(result_path.read_text()) if result_path.exists() else None,
         curve=_curve(events, _base_only(run_dir, events)),
         rounds=_rounds(events),
+        meanings=_Meanings(),
         finished=any(e["event"] == "run_finished" for e in events),
     )
     path = run_dir / "report.html"
     write_atomic(path, page.encode())
     return path
+
+
+class _Meanings:
+    """What a key means, by key."""
+
+    def __getitem__(self, key: str) -> str:
+        return "".join(explain([key]).values())
 
 
 def _rounds(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,7 +86,13 @@ def _rounds(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         elif kind == "branch":
             arm = entry["arms"].setdefault(event["name"], {"branches": []})
             arm["branches"].append(event)
+    before = None
     for entry in rounds.values():
+        if "evidence" in entry:
+            seen = Evidence.model_validate(entry["evidence"]["evidence"])
+            entry["seen"] = seen
+            entry["behaviour"] = svg(plot_evidence(seen, before))
+            before = seen
         entry["arms"] = dict(sorted(entry["arms"].items(), key=_place))
         entry["picture"] = _arms(entry) if entry["arms"] else ""
     return list(rounds.values())
@@ -108,7 +124,7 @@ def _curve(
     events: Sequence[dict[str, Any]], base_only: list[tuple[float, float]]
 ) -> str:
     """Base return over total environment steps, branches included, swaps marked."""
-    figure, axes = _figure(8.0, 3.4)
+    figure, axes = new_figure(8.0, 3.4)
     if base_only:
         axes.plot(*zip(*base_only, strict=True), color="0.6", label="base reward alone")
     stretches: list[list[dict[str, Any]]] = [[]]
@@ -148,13 +164,13 @@ def _curve(
     axes.set_ylabel("base return per episode")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", framealpha=0.9)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _arms(entry: dict[str, Any]) -> str:
     """Scores of all branches of a round, one row per arm."""
     names = list(entry["arms"])
-    figure, axes = _figure(8.0, 0.5 + 0.32 * len(names))
+    figure, axes = new_figure(8.0, 0.5 + 0.32 * len(names))
     for row, name in enumerate(reversed(names)):
         for stage, marker in (("screen", "o"), ("confirm", "x")):
             scores = [
@@ -173,24 +189,4 @@ def _arms(entry: dict[str, Any]) -> str:
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel("base return of a branch (o screening, x confirmation)")
     axes.grid(axis="x", alpha=0.3)
-    return _svg(figure)
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigurationError(
-            "matplotlib is not installed; install also-wrappers[sb3]"
-        ) from error
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: Any) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)

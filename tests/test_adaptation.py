@@ -130,7 +130,7 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     assert "also/signal/text_summary" in tags["tensors"]
     page = write_report(run.dir).read_text()
     assert "Swapped in" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3  # the curve, what was seen, the arms
 
 
 def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ class StubTrainer:
     def adopt(self, snapshot: bytes) -> None:
         raise AssertionError("a round must not change the trainer")
 
+    def policy_drift(self) -> None:
+        return None
+
     def fork(self) -> Any:
         return None
 

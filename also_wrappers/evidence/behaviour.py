@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence.statistics import add_scalars
+from also_wrappers.evidence.statistics import BINS, add_scalars
 from also_wrappers.evidence.steps import Steps
 
 __all__ = ["movement", "targets"]
@@ -33,8 +33,21 @@ def movement(s: Steps, views: dict[str, Array], values: Array) -> None:
         views["cells"][i] += float(len(pairs))
         views["cell_rows"][i] += float(there.sum())
         views["cells_seen"][own[there] % len(views["cells_seen"])] = 1.0
+    if len(s.layout.cells) > 1:
+        _visits(s, views["visits"])
     team = np.unique(np.concatenate(visited))
     add_scalars(values, [("team_cells", float(len(team)))])
+
+
+def _visits(s: Steps, visits: Array) -> None:
+    """Where the first two features with a range were, as a map."""
+    there = s.alive.ravel()
+    places = []
+    for column, low, width in s.layout.cells[:2]:
+        at = np.floor((s.rows[:, column].ravel()[there] - low) / width)
+        places.append(np.clip(np.nan_to_num(at), 0, BINS - 1).astype(np.int64))
+    counts = np.bincount(places[0] * BINS + places[1], minlength=BINS * BINS)
+    visits += counts.reshape(BINS, BINS)
 
 
 def targets(s: Steps, views: dict[str, Array], values: Array) -> None:

@@ -30,6 +30,9 @@ class Evidence(BaseModel):
         events: Recorded expressions by name.
         signal: The signal that was active.
         insufficient: Reasons for which the evidence says nothing; empty if it does.
+        visits: How often the first two features with a declared range (``visits_of``)
+            were in each bin of their ranges; for pictures only.
+        visits_of: Their names.
 
     Example:
         >>> seen = Evidence(values={"feature.x.late": -1.5, "team.episodes": 40.0})
@@ -47,6 +50,8 @@ class Evidence(BaseModel):
     events: dict[str, str] = {}
     signal: Signal = Signal()
     insufficient: tuple[str, ...] = ()
+    visits: tuple[tuple[float, ...], ...] = ()
+    visits_of: tuple[str, ...] = ()
 
     def text(self, budget: Annotated[int, Field(gt=0)] = 1500) -> str:
         """The evidence in words, most telling first.

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Stage", "Window", "detect_stage"]
+__all__ = ["STUCK", "Stage", "Window", "detect_stage"]
 
 Stage = Literal[
     "no_signal", "discovery", "improvement", "plateau", "regression", "solved"
 ]
+
+#: Stages in which a change of the signal may help most.
+STUCK: tuple[Stage, ...] = ("no_signal", "plateau", "regression")
 
 #: Below this share of rewarded episodes the base reward teaches nothing yet.
 _NO_SIGNAL = 0.02

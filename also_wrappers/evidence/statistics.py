@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from also_wrappers.signal.features import FeatureMap
 
-__all__ = ["AGGREGATES", "MAX_EVENTS", "Layout", "merge"]
+__all__ = ["AGGREGATES", "BINS", "MAX_EVENTS", "Layout", "merge"]
 
 Array = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ SCALARS = (
 
 
 #: Bins over the declared range of a feature.
-_BINS = 10
+BINS = 10
 #: Bits in which cells that were seen are marked; many more cells cannot be counted.
 _SKETCH = 2048
 _TARGET = re.compile(r"(?P<name>[A-Za-z_]+)(?P<number>[0-9]+)_distance")
@@ -123,7 +123,7 @@ class Layout:
         for column in state:
             low, high = features.features[column].low, features.features[column].high
             if low is not None and high is not None and high > low:
-                cells.append((column, float(low), (high - low) / _BINS))
+                cells.append((column, float(low), (high - low) / BINS))
         families: dict[str, list[tuple[int, int]]] = {}
         for column in state:
             match = _TARGET.fullmatch(features.names[column])
@@ -177,6 +177,7 @@ class Layout:
             "cells": ((a,), "sum"),
             "cell_rows": ((a,), "sum"),
             "cells_seen": ((_SKETCH,), "max"),
+            "visits": ((BINS, BINS), "sum"),
             "target_steps": ((a, max(len(self.targets), 1)), "sum"),
             "feature": ((a, f), "sum"),
             "feature_squared": ((a, f), "sum"),

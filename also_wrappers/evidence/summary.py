@@ -80,6 +80,7 @@ class _Summary:
 
     def build(self) -> Evidence:
         insufficient = []
+        mapped = len(self._layout.cells) > 1
         if self._n < FEWEST_EPISODES:
             insufficient.append(
                 f"{self._n:.0f} episodes, at least {FEWEST_EPISODES} are needed"
@@ -106,6 +107,12 @@ class _Summary:
             events=self._events,
             signal=self._signal,
             insufficient=tuple(insufficient),
+            visits=tuple(map(tuple, self._block("visits").tolist())) if mapped else (),
+            visits_of=tuple(
+                self._layout.features[column] for column, *_ in self._layout.cells[:2]
+            )
+            if mapped
+            else (),
         )
 
     def _team(self) -> None:

@@ -84,5 +84,12 @@ class Trainer(Protocol):
     def adopt(self, snapshot: bytes) -> None:
         """Loads a snapshot into the living objects; environments stay."""
 
+    def policy_drift(self) -> float | None:
+        """How much the policy changed since the last call, in nats.
+
+        The mean divergence of its action distributions on a fixed set of observations;
+        ``None`` at the first call, or where that cannot be told.
+        """
+
     def fork(self) -> Fork:
         """What a worker needs to train a branch of this run."""

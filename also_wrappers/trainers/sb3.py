@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 import numpy.typing as npt
+import torch as th
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.distributions import kl_divergence
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import (
@@ -25,6 +29,9 @@ __all__ = ["EnoughError", "MakeVecEnv", "SB3Fork", "SB3Trainer"]
 
 #: Makes the training environments; puts ``shape`` around each of them.
 MakeVecEnv = Callable[[Callable[[Any], Any]], VecEnv]
+
+#: Observations on which the drift of the policy is measured.
+_PROBES = 256
 
 #: What a snapshot restores besides parameters and optimizer.
 _COUNTERS = ("num_timesteps", "_n_updates", "_current_progress_remaining")
@@ -49,6 +56,8 @@ class SB3Trainer:
         self.model = model
         self.total = total
         self._make_venv = make_venv
+        self._probes: list[Any] = []
+        self._drift_since: Any = None
         venv = cast(VecEnv, model.get_env())
         self.agents_per_env = int(getattr(venv, "agents_per_env", 1))
         self.rollout = model.n_steps * model.n_envs
@@ -82,6 +91,33 @@ class SB3Trainer:
         for name in _COUNTERS:
             setattr(self.model, name, data[name])
 
+    def observe(self) -> None:
+        """Keeps the current observations until there are enough to measure drift."""
+        have = sum(len(_first(probe)) for probe in self._probes)
+        seen = self.model._last_obs
+        if self._drift_since is None and have < _PROBES and seen is not None:
+            self._probes.append(copy.deepcopy(seen))
+
+    def policy_drift(self) -> float | None:
+        """Mean KL divergence of the policy at the last call from the policy now."""
+        if not self._probes:
+            return None
+        probes = self._probes
+        stacked: Any = (
+            {key: np.concatenate([p[key] for p in probes]) for key in probes[0]}
+            if isinstance(probes[0], dict)
+            else np.concatenate(probes)
+        )
+        policy = self.model.policy
+        with th.no_grad():
+            found = policy.get_distribution(policy.obs_to_tensor(stacked)[0])
+            now = copy.deepcopy(found)  # SB3 uses one object for all of them
+            before, self._drift_since = self._drift_since, now
+            if before is None:
+                return None
+            divergence = kl_divergence(before, now)
+        return float(divergence.reshape(divergence.shape[0], -1).sum(dim=1).mean())
+
     def fork(self) -> SB3Fork:
         """What a worker needs."""
         return SB3Fork(type(self.model), self._make_venv, self.total)
@@ -93,6 +129,12 @@ class SB3Trainer:
             return self.model.predict(observations, deterministic=False)[0]
 
         return act
+
+
+def _first(observations: Any) -> Any:
+    if isinstance(observations, dict):
+        return next(iter(observations.values()))
+    return observations
 
 
 class SB3Fork:

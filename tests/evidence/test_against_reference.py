@@ -53,7 +53,17 @@ def make_episode(random: np.random.Generator, layout: Layout) -> Episode:
     rewards = paid.astype(np.float64)
     base = float(rewards.sum()) / agents
     return Episode(
-        base, base, length, False, True, rows, rewards, actions, alive, None, ()
+        base_return=base,
+        shaped_return=base,
+        length=length,
+        success=False,
+        terminated=True,
+        rows=np.asarray(rows, dtype=np.float64),
+        rewards=rewards,
+        actions=actions,
+        alive=alive,
+        paid=None,
+        invalid=(),
     )
 
 

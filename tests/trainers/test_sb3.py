@@ -174,6 +174,22 @@ def test_what_cannot_be_forked_is_refused() -> None:
         check_model(PPO("MlpPolicy", VecNormalize(venv), device="cpu"))
 
 
+def test_drift_is_measured_on_the_same_observations() -> None:
+    model = make_model(PPO)
+    trainer = SB3Trainer(model, make_venv, 2048)
+    assert trainer.policy_drift() is None  # nothing was observed yet
+    model.learn(256)
+    trainer.observe()
+    assert trainer.policy_drift() is None  # the first look
+    assert trainer.policy_drift() == pytest.approx(0.0, abs=1e-7)
+    model.learn(512, reset_num_timesteps=False)
+    trainer.observe()
+    assert len(trainer._probes) == 1
+    drift = trainer.policy_drift()
+    assert drift is not None
+    assert drift > 1e-6
+
+
 class Fails(SB3Trainer):
     """A trainer whose branches fail in a chosen way."""
 
