@@ -1,7 +1,8 @@
 """Multi-particle environments (``mpe2``): vocabularies.
 
 They name what can be measured and hold no shaping formula. Distances and speeds are in
-the units of the plane, whose field of view is [-1, 1] in both directions.
+the units of the plane, whose field of view is [-1, 1] in both directions. The range of
+distances is that within the field; agents can leave it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 _LANDMARKS = 3
+#: The diagonal of the field.
+_FAR = 2.83
 
 
 def spread_features(env: Any) -> FeatureMap:
@@ -46,7 +49,7 @@ def spread_features(env: Any) -> FeatureMap:
     _expect(env, "simple_spread with full observability", [size] * agents)
     named = _distances(agents, "own distance to landmark {}")
     named.append(
-        Feature("mate_distance", "", "distance to the nearest other agent", 0.0)
+        Feature("mate_distance", "", "distance to the nearest other agent", 0.0, _FAR)
     )
     named.append(Feature("speed", "", "own speed", 0.0))
     return FeatureMap(FeatureGroup(_Spread(agents), tuple(named)))
@@ -70,12 +73,16 @@ def reference_features(env: Any) -> FeatureMap:
     """
     _expect(env, "simple_reference", [21, 21])
     named = [
-        Feature("goal_distance", "", "own distance to the landmark to go to", 0.0),
-        Feature("mate_goal_distance", "", "the mate's distance to its landmark", 0.0),
+        Feature(
+            "goal_distance", "", "own distance to the landmark to go to", 0.0, _FAR
+        ),
+        Feature(
+            "mate_goal_distance", "", "the mate's distance to its landmark", 0.0, _FAR
+        ),
         Feature("mate_goal", "", "which landmark the mate should go to", 0, 2),
         Feature("heard", "", "the mate's last message, 0 to 9", 0, 9),
         *_distances(_LANDMARKS, "own distance to landmark {}"),
-        Feature("mate_distance", "", "distance to the mate", 0.0),
+        Feature("mate_distance", "", "distance to the mate", 0.0, _FAR),
         Feature("speed", "", "own speed", 0.0),
     ]
     group = FeatureGroup(_Reference(env), tuple(named), needs_state=True)
@@ -99,7 +106,9 @@ def speaker_listener_features(env: Any) -> FeatureMap:
     """
     _expect(env, "simple_speaker_listener", [3, 11])
     named = [
-        Feature("goal_distance", "", "the listener's distance to its landmark", 0.0),
+        Feature(
+            "goal_distance", "", "the listener's distance to its landmark", 0.0, _FAR
+        ),
         Feature("goal", "", "which landmark the listener should go to", 0, 2),
         Feature("heard", "", "what the speaker said last, 0 to 2", 0, 2),
         *_distances(_LANDMARKS, "the listener's distance to landmark {}"),
@@ -133,11 +142,15 @@ def tag_features(env: Any) -> FeatureMap:
     _expect(env, "simple_tag with full observability", sizes)
     named = [
         Feature("chaser", "", "1 for a chaser, 0 for prey", 0, 1),
-        Feature("opponent_distance", "", "distance to the nearest opponent", 0.0),
+        Feature("opponent_distance", "", "distance to the nearest opponent", 0.0, _FAR),
         Feature(
-            "mate_distance", "", "distance to the nearest of the own side, else 0", 0.0
+            "mate_distance",
+            "",
+            "distance to the nearest of the own side, else 0",
+            0.0,
+            _FAR,
         ),
-        Feature("obstacle_distance", "", "distance to the nearest obstacle", 0.0),
+        Feature("obstacle_distance", "", "distance to the nearest obstacle", 0.0, _FAR),
         Feature("edge", "", "the larger of the own coordinates in size", 0.0),
         Feature("speed", "", "own speed", 0.0),
     ]
@@ -230,7 +243,7 @@ def _expect(env: Any, name: str, sizes: Sequence[int]) -> None:
 
 def _distances(count: int, description: str) -> list[Feature]:
     return [
-        Feature(f"landmark{k}_distance", "", description.format(k), 0.0)
+        Feature(f"landmark{k}_distance", "", description.format(k), 0.0, _FAR)
         for k in range(count)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Annotated
 
@@ -14,9 +15,10 @@ __all__ = ["Evidence"]
 
 #: Characters of a token, estimated.
 _TOKEN = 3.0
-#: What is shown first; of features the most telling keys, then the rest.
-_ORDER = ("team", "trainer", "signal", "event", "term", "feature")
-_PLAIN = ("mean", "change", "min", "max")
+#: What is shown first.
+_FIRST = ("team", "trainer", "signal", "event", "term")
+#: Differences between episodes, in standard deviations.
+_EFFECTS = ("better", "late", "change_better")
 
 
 class Evidence(BaseModel):
@@ -104,20 +106,23 @@ class Evidence(BaseModel):
         return sorted(self.values, key=self._interest)
 
     def _interest(self, key: str) -> tuple[int, float, str]:
+        """Sorts: the team, its trainer and signal, what clearly differs, the agents,
+        what moves, and then the rest."""
         head, _, tail = key.partition(".")
-        place = _ORDER.index(head) if head in _ORDER else len(_ORDER)
+        last = tail.rpartition(".")[2]
+        value = self.values[key]
+        if last in _EFFECTS:
+            n = max(self.values.get("team.episodes", 0.0), 1.0)
+            clear = abs(value) > 2.0 * math.sqrt((4.0 + value * value / 2.0) / n)
+            return (2 if clear else 7), -abs(value), key
         if head == "feature":
-            last = tail.rpartition(".")[2]
-            if last == "better_error":
-                return len(_ORDER) + 2, 0.0, key
-            if last in ("better", "change_better", "late") or last.startswith(
-                "reward_"
-            ):
-                return place, -abs(self.values[key]), key
-            return (place if last in _PLAIN else len(_ORDER) + 1), 0.0, key
-        if tail.endswith((".share", ".better")) and head not in _ORDER:
-            return len(_ORDER) + 1, -abs(self.values[key]), key
-        return place, 0.0, key
+            if last.startswith("reward_") and last != "reward_jump":
+                return 2, -abs(value), key
+            plain = last in ("mean", "change") and value != 0.0
+            return (4 if plain else 6 if last in ("min", "max") else 8), 0.0, key
+        if head in _FIRST:
+            return _FIRST.index(head) // 3, 0.0, key
+        return (8 if last == "share" else 3), 0.0, key
 
 
 def _size(lines: list[str]) -> int:

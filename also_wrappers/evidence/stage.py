@@ -21,7 +21,7 @@ _NO_SIGNAL = 0.02
 _DISCOVERY = 0.2
 _SOLVED = 0.95
 #: Standard errors between two halves of the recent history that count as a change.
-_CLEAR = 2.0
+_CLEAR = 2.5
 _RECENT = 8
 
 
@@ -50,8 +50,13 @@ def detect_stage(history: Sequence[Window]) -> Stage:
     """Names the learning stage.
 
     The last eight windows are split in two halves; a change between them counts when
-    it is larger than two standard errors. Windows in a row are not independent and
+    it is larger than 2.5 standard errors. Windows in a row are not independent and
     the same policy's returns drift, so this is a description, not a test.
+
+    How often it is wrong, for windows of 50 episodes that are paid 0 or 1
+    (``tests/benchmarks/stages.py``): on flat curves, 0.8 to 1.8 % of looks see a
+    change; of changes by 4 points a window, 1.2 % are missed within eight windows, and
+    of changes by 1 point a window, 79 % are: those look like a plateau at first.
 
     Args:
         history: Windows in order; empty ones are ignored.

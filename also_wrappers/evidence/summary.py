@@ -382,7 +382,7 @@ class _Summary:
 
 def _entropy(share: Array) -> float:
     positive = share[share > 0.0]
-    return -float((positive * np.log(positive)).sum())
+    return abs(float((positive * np.log(positive)).sum()))
 
 
 def _apart(counts: Array) -> float:
@@ -392,4 +392,4 @@ def _apart(counts: Array) -> float:
     if len(shares) < 2:
         return 0.0
     inside = sum(_entropy(share) for share in shares) / len(shares)
-    return max(_entropy(shares.mean(axis=0)) - inside, 0.0) / math.log(len(shares))
+    return max(0.0, _entropy(shares.mean(axis=0)) - inside) / math.log(len(shares))

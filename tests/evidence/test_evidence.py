@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from also_wrappers.evidence import (
     Layout,
     Recorder,
-    Window,
-    detect_stage,
     merge,
     summarise,
 )
@@ -151,30 +149,3 @@ def test_an_endless_episode_is_recorded_in_windows_of_fixed_memory() -> None:
         steps += 1
     assert steps == LONGEST_WINDOW
     assert recorder.finish(False).length == LONGEST_WINDOW
-
-
-def windows(means: Sequence[float], std: float = 0.1) -> list[Window]:
-    return [
-        Window(k, 50, mean, std, rewarded=min(1.0, 2.0 * mean))
-        for k, mean in enumerate(means)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("means", "stage"),
-    [
-        ([], "no_signal"),
-        ([0.0] * 8, "no_signal"),
-        ([0.02, 0.02, 0.03, 0.02], "discovery"),
-        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "improvement"),
-        ([0.5] * 8, "plateau"),
-        ([0.8, 0.8, 0.8, 0.5, 0.4, 0.3], "regression"),
-    ],
-)
-def test_stages(means: list[float], stage: str) -> None:
-    assert detect_stage(windows(means)) == stage
-
-
-def test_solved_needs_declared_success() -> None:
-    solved = [Window(k, 50, 1.0, 0.0, 1.0, success=0.98) for k in range(4)]
-    assert detect_stage(solved) == "solved"

@@ -1,0 +1,147 @@
+"""What the evidence says of policies that act by chance, not at all, together, or well.
+
+    python examples/evidence.py [--env foraging|spread] [--out FOLDER] [--smoke]
+
+Every policy plays an environment with recording on; its evidence is printed as a Critic
+sees it, and drawn. The trained policy learns here, with PPO on the base reward.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+from mpe2 import simple_spread_v3
+from stable_baselines3 import PPO
+
+import also_wrappers as also
+from also_wrappers.board import Board, Posting
+from also_wrappers.catalog import lbforaging, mpe2
+from also_wrappers.evidence import Evidence, summarise
+from also_wrappers.report import plot_evidence
+from also_wrappers.run import Shape
+
+#: Observations of the whole team -> an action per agent.
+Policy = Callable[[dict[str, Any]], dict[str, int]]
+
+
+def make_foraging() -> Any:
+    return lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3")
+
+
+def make_spread() -> Any:
+    return simple_spread_v3.parallel_env(N=2, max_cycles=25)
+
+
+def crowd_foraging(observations: dict[str, Any]) -> dict[str, int]:
+    """Everybody walks to the first food that is left, and loads nothing else."""
+    actions = {}
+    for agent, seen in observations.items():
+        foods = [seen[k : k + 2] for k in (0, 3) if seen[k] >= 0]
+        y, x = seen[6], seen[7]
+        dy, dx = (foods[0][0] - y, foods[0][1] - x) if foods else (0, 0)
+        if abs(dy) + abs(dx) <= 1:
+            actions[agent] = 5  # load
+        elif abs(dy) > 1 or (dx == 0 and dy):
+            actions[agent] = 1 if dy < 0 else 2
+        else:
+            actions[agent] = 3 if dx < 0 else 4
+    return actions
+
+
+def crowd_spread(observations: dict[str, Any]) -> dict[str, int]:
+    """Everybody goes to the first landmark."""
+    actions = {}
+    for agent, seen in observations.items():
+        dx, dy = seen[4], seen[5]
+        if abs(dx) > abs(dy):
+            actions[agent] = 2 if dx > 0 else 1
+        else:
+            actions[agent] = 4 if dy > 0 else 3
+    return actions
+
+
+def watch(
+    make_env: Callable[[], Any],
+    features: also.FeatureMap,
+    policy: Policy,
+    episodes: int,
+    noise: float,
+) -> Evidence:
+    """Plays with recording on and collects the evidence."""
+    task = also.Task("watched", features)
+    board = Board.create(Path(mkdtemp()) / "board", Posting(version=1, gamma=0.99))
+    env = Shape(task, board)(make_env())
+    random = np.random.default_rng(0)
+    for episode in range(episodes):
+        observations, _ = env.reset(seed=episode)
+        while env.agents:
+            actions = policy(observations)
+            for agent in env.agents:
+                if random.random() < noise:
+                    actions[agent] = int(random.integers(env.action_space(agent).n))
+            observations, *_ = env.step(actions)
+    collected = board.collect()
+    assert collected is not None
+    return summarise(collected.layout, collected.values, also.Signal())
+
+
+def train(make_env: Callable[[], Any], steps: int) -> Policy:
+    """PPO with shared parameters on the base reward."""
+    model = PPO(
+        "MlpPolicy",
+        also.PettingZooVecEnv(make_env, num_envs=8),
+        n_steps=128,
+        batch_size=512,
+        learning_rate=1e-3,
+        ent_coef=0.01,
+        seed=0,
+        device="cpu",
+    )
+    model.learn(steps)
+
+    def policy(observations: dict[str, Any]) -> dict[str, int]:
+        agents = list(observations)
+        stacked = np.stack([observations[agent] for agent in agents])
+        chosen = model.predict(stacked, deterministic=False)[0]
+        return {a: int(c) for a, c in zip(agents, chosen, strict=True)}
+
+    return policy
+
+
+def main() -> None:
+    """Prints and draws."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", choices=["foraging", "spread"], default="foraging")
+    parser.add_argument("--out", type=Path, default=Path("runs/evidence"))
+    parser.add_argument("--smoke", action="store_true", help="tiny budgets")
+    arguments = parser.parse_args()
+    foraging = arguments.env == "foraging"
+    make_env = make_foraging if foraging else make_spread
+    named = (lbforaging.features if foraging else mpe2.spread_features)(make_env())
+    idle = 0
+    policies: dict[str, tuple[Policy, float]] = {
+        "random": (lambda seen: dict.fromkeys(seen, idle), 1.0),
+        "idle": (lambda seen: dict.fromkeys(seen, idle), 0.0),
+        "crowding": (crowd_foraging if foraging else crowd_spread, 0.1),
+        "trained": (train(make_env, 2048 if arguments.smoke else 400_000), 0.0),
+    }
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    before = None
+    for name, (policy, noise) in policies.items():
+        episodes = 24 if arguments.smoke else 200
+        evidence = watch(make_env, named, policy, episodes, noise)
+        print(f"\n=== {arguments.env}, {name}\n{evidence.text(900)}")
+        figure = plot_evidence(evidence, before)
+        path = arguments.out / f"{arguments.env}_{name}.png"
+        figure.savefig(path)
+        print(f"drawn in {path}")
+        before = before or evidence
+
+
+if __name__ == "__main__":
+    main()
