@@ -158,6 +158,48 @@ def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
             callback(run, advisor, fade_out=wrong)
 
 
+class Asks(RecordedAdvisor):
+    """Asks for probes in its first diagnosis, one of which cannot be recorded."""
+
+    def diagnose(self, situation: Any) -> Diagnosis:
+        probes = {"near": "team_min(place) > 0.5", "far off": "place", "bad": "plaice"}
+        return Diagnosis(probes={} if situation.history else probes)
+
+
+def test_what_a_diagnosis_asks_for_is_recorded_from_then_on(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    advisor = Asks([[HARMFUL]] * 9)
+    options = {"candidates": 1, "refinements": 0}
+    make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    first, second, *_ = [e["evidence"]["values"] for e in events(run.dir, "evidence")]
+    assert "event.far.rate" in first
+    assert "event.near.rate" not in first
+    assert 0.0 < second["event.near.rate"] <= 1.0
+    asked = {key.split(".")[1] for key in second if key.startswith("event.")}
+    assert asked == {"far", "near"}
+    # What the trainer tells of itself needs two looks.
+    assert "trainer.policy_drift" not in first
+    assert second["trainer.policy_drift"] > 0.0
+    assert second["trainer.reward_volatility"] > 0.0
+
+
+def test_rounds_can_wait_until_the_run_is_stuck(tmp_path: Path) -> None:
+    """The corridor is learned soon: after the first rounds nothing is stuck."""
+    played = {}
+    for pause_on in ("interval", "stage"):
+        run = Run(make_task(), tmp_path / pause_on)
+        advisor = RecordedAdvisor([[HELPFUL]] * 9)
+        options = {"pause_on": pause_on, "candidates": 1, "refinements": 0}
+        make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
+        run.close()
+        played[pause_on] = [e["stage"] for e in events(run.dir, "evidence")]
+    assert set(played["stage"]) <= {"no_signal", "plateau", "regression"}
+    assert len(played["interval"]) > len(played["stage"])
+    with pytest.raises(ConfigurationError, match="'interval' or 'stage'"):
+        callback(run, advisor, pause_on="never")
+
+
 def test_an_impossible_gate_changes_nothing_but_adopts_controls_branch(
     tmp_path: Path,
 ) -> None:

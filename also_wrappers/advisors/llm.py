@@ -42,6 +42,8 @@ _LONGEST_ANSWER = 20_000
 #: Weights are chosen from here: servers do not enforce ranges of numbers.
 WEIGHTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 
+#: Probes that a Critic may ask for at a time.
+_MOST_PROBES = 3
 _TEXT = {"type": "string", "maxLength": 400}
 _DIAGNOSIS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -81,9 +83,21 @@ _DIAGNOSIS_SCHEMA: dict[str, Any] = {
         },
         "advice": _TEXT,
         "keep": _TEXT,
+        "probes": {
+            "type": "array",
+            "maxItems": _MOST_PROBES,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "maxLength": 40},
+                    "expression": {"type": "string", "maxLength": 200},
+                },
+                "required": ["name", "expression"],
+            },
+        },
         "insufficient": {"type": "boolean"},
     },
-    "required": ["findings", "advice", "keep", "insufficient"],
+    "required": ["findings", "advice", "keep", "probes", "insufficient"],
 }
 
 
@@ -148,7 +162,7 @@ class LLMAdvisor:
         """Asks the Critic; claims that contradict the evidence go back."""
 
         def read(data: dict[str, Any]) -> tuple[Diagnosis | None, list[str]]:
-            data.pop("probes", None)
+            data["probes"] = _probes(data.get("probes"))
             diagnosis = Diagnosis.model_validate(data)
             problems = [
                 problem
@@ -258,6 +272,16 @@ class LLMAdvisor:
                 **about,
             )
         )
+
+
+def _probes(asked: Any) -> dict[str, str]:
+    """Probes by name. What cannot be recorded is left out later, by the run."""
+    probes = asked[:_MOST_PROBES] if isinstance(asked, list) else []
+    return {
+        str(probe["name"]): str(probe["expression"])
+        for probe in probes
+        if isinstance(probe, dict) and {"name", "expression"} <= probe.keys()
+    }
 
 
 def contradiction(claim: Claim, situation: Situation) -> str:

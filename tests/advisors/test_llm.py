@@ -72,6 +72,19 @@ def test_a_good_answer_becomes_proposals() -> None:
     assert all(not exchange.problem for exchange in advisor.exchanges)
 
 
+def test_the_critic_may_ask_for_probes() -> None:
+    asked = [
+        {"name": "both_near", "expression": "team_min(place) > 0.8"},
+        {"name": "no_expression"},
+        "both_near",
+    ]
+    answers = [GOOD_DIAGNOSIS | {"probes": asked}, GOOD_DIAGNOSIS | {"probes": "all"}]
+    advisor = LLMAdvisor(ScriptedModel([json.dumps(a) for a in answers]))
+    probes = advisor.diagnose(situation()).probes
+    assert probes == {"both_near": "team_min(place) > 0.8"}
+    assert advisor.diagnose(situation()).probes == {}
+
+
 def test_a_claim_that_contradicts_the_evidence_goes_back() -> None:
     wrong = json.loads(json.dumps(GOOD_DIAGNOSIS))
     wrong["findings"][0]["claims"] = [
