@@ -44,7 +44,8 @@ class Adaptation:
         candidates: Candidates of a round.
         refinements: Replacements after the first results of a round.
         horizon: Trainer steps of a branch; by default the larger of a fifth of the
-            planned training and what gives 300 scored episodes.
+            planned training and what gives 300 scored episodes, or down to half of
+            that where less of the planned training is left.
         budget: Trainer steps that branches may spend, as a multiple of the planned
             training.
         fade_out: Share of the planned training at whose end the signal's strength goes
@@ -303,6 +304,8 @@ class Adaptation:
         horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
         # One rollout is always collected after a pause.
         longest = self._fade_begin(trainer) - trainer.steps - trainer.rollout
+        if self._horizon is None and wanted / 2.0 <= longest < horizon:
+            horizon = longest // trainer.rollout * trainer.rollout
         if horizon > longest:
             return "too little of the planned training is left for a branch"
         budget = int(self._budget * trainer.total) - self.run.accounting.branches

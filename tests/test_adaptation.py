@@ -158,6 +158,20 @@ def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
             callback(run, advisor, fade_out=wrong)
 
 
+def test_a_horizon_shrinks_to_what_is_left_of_the_training(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    options = {"first": 2048, "every": 2048, "horizon": None, "fade_out": 0.1}
+    advisor = RecordedAdvisor([[HELPFUL]] * 9)
+    make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    first, *later = events(run.dir, "branch")
+    # 300 scored episodes of two agents and some 10 steps take more than is left.
+    assert first["steps"] == (int(0.9 * TOTAL) - 2048 - ROLLOUT) // ROLLOUT * ROLLOUT
+    skipped = [event.get("skipped", "") for event in events(run.dir, "round_finished")]
+    assert "too little of the planned training" in skipped[-1]
+    assert later
+
+
 class Asks(RecordedAdvisor):
     """Asks for probes in its first diagnosis, one of which cannot be recorded."""
 
