@@ -16,9 +16,11 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from also_wrappers.adaptation import Adaptation
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Diagnosis, Proposal
 from also_wrappers.callback import AdaptationCallback
+from also_wrappers.evidence import Evidence
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
 from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
@@ -27,6 +29,7 @@ from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.vec_env import PettingZooVecEnv
 from also_wrappers.validation.executors import SerialExecutor
 from also_wrappers.validation.gate import Decision, Gate, Request, Trial
+from tests.test_rounds import StubTrainer
 
 TOTAL = 8192
 ROLLOUT = 256
@@ -160,16 +163,19 @@ def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
 
 def test_a_horizon_shrinks_to_what_is_left_of_the_training(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "run")
-    options = {"first": 2048, "every": 2048, "horizon": None, "fade_out": 0.1}
-    advisor = RecordedAdvisor([[HELPFUL]] * 9)
-    make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
+    adaptation = Adaptation(run, every=1000, budget=9.0)
+    seen = Evidence(values={"team.episode_length": 10.0})
+    wanted = {}
+    for steps in (0, 4000, 7000):
+        trainer = StubTrainer()
+        trainer.steps = steps
+        plan = adaptation._plan(trainer, seen)
+        wanted[steps] = plan if isinstance(plan, str) else plan.horizon
     run.close()
-    first, *later = events(run.dir, "branch")
-    # 300 scored episodes of two agents and some 10 steps take more than is left.
-    assert first["steps"] == (int(0.9 * TOTAL) - 2048 - ROLLOUT) // ROLLOUT * ROLLOUT
-    skipped = [event.get("skipped", "") for event in events(run.dir, "round_finished")]
-    assert "too little of the planned training" in skipped[-1]
-    assert later
+    # 300 scored episodes of 10 steps in the last half; 9,000 steps before the fade.
+    assert wanted[0] == 6000
+    assert wanted[4000] == 9000 - 4000 - StubTrainer.rollout
+    assert wanted[7000] == "too little of the planned training is left for a branch"
 
 
 class Asks(RecordedAdvisor):

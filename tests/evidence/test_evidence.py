@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from also_wrappers.evidence.accumulate import accumulate
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.recorder import LONGEST_WINDOW, compile_success
 from also_wrappers.signal import Signal, parse
+from also_wrappers.slots import Slot, SlotReader
 
 LAYOUT = Layout(("a", "b"), ("x", "y"), ((3,), (3,)), (0, 1))
 EVENT = parse("team_max(x) > 0.9", ["x", "y"])
@@ -149,3 +151,20 @@ def test_an_endless_episode_is_recorded_in_windows_of_fixed_memory() -> None:
         steps += 1
     assert steps == LONGEST_WINDOW
     assert recorder.finish(False).length == LONGEST_WINDOW
+
+
+def test_a_slot_does_not_grow(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, LAYOUT)
+    (path,) = tmp_path.glob("*.map")
+    size = path.stat().st_size
+    recorder = Recorder(LAYOUT)
+    for k in range(3000):
+        recorder.begin([[0.0, 0.0]] * 2, [0, 1])
+        for _ in range(1 + k % 5):
+            recorder.step([[0.5, 0.5]] * 2, [1, 2], [0.0, 1.0], [0.0, 0.0], [0, 1])
+        slot.leave(recorder.finish(True), window=0, at=k)
+    assert path.stat().st_size == size
+    found = SlotReader(path.with_suffix(".json")).read(0, [])
+    assert found is not None
+    assert LAYOUT.scalar(found[0], "episodes") == 3000
+    assert LAYOUT.scalar(found[0], "steps") == sum(1 + k % 5 for k in range(3000))
