@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,22 +14,24 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.callback import AdaptationCallback
 from also_wrappers.catalog import lbforaging
+from also_wrappers.demo_training import (
+    evaluate_model,
+    make_factory,
+    make_model,
+    train_base_only,
+)
 from also_wrappers.exceptions import AlsoError, ConfigurationError
-from also_wrappers.files import write_atomic, write_json
+from also_wrappers.files import write_json
 from also_wrappers.ledger import read_ledger
 from also_wrappers.progress import ProgressLines
 from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
-from also_wrappers.trainers.sb3 import EnoughError
-from also_wrappers.trainers.vec_env import PettingZooVecEnv
-from also_wrappers.validation.evaluation import evaluate
-from also_wrappers.validation.executors import follow_parent, start_process
+from also_wrappers.trainers.sb3 import MakeVecEnv
+from also_wrappers.validation.executors import start_process
 
 __all__ = ["DemoSettings", "run_demo"]
 
@@ -41,8 +41,6 @@ DESCRIPTION = (
     "variant every food needs all agents. The team is paid only when a food is "
     "collected."
 )
-_COPIES = 16
-_EVALUATION_SEED = 1_000_000
 #: Base return of a policy that has nearly solved the task; 1 is the most there is.
 _HIGH = 0.9
 
@@ -132,17 +130,19 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
     settings.save()
     if settings.resume and (settings.run_dir / "result.json").exists():
         raise AlsoError(f"the run in {settings.run_dir} is finished; see its report")
-    make_venv = _factory(settings.env_id)
+    make_venv = make_factory(settings.env_id)
     lines = ProgressLines(console, settings.total)
     run.ledger.listeners.append(lines)
     follower = start_process(
-        _train_base_only, (settings,), ("also_wrappers.demo", "torch")
+        train_base_only,
+        (settings.run_dir, settings.env_id, settings.seed, settings.episodes),
+        ("also_wrappers.demo_training", "torch"),
     )
     if _finished(settings.run_dir):
         lines.say("resume", "the adapted run is finished, base reward alone is not")
         model = PPO.load(settings.run_dir / "model.zip", device="cpu")
     else:
-        model = _model(make_venv(run.shape), settings.seed)
+        model = make_model(make_venv(run.shape), settings.seed)
         callback = AdaptationCallback(
             run,
             make_venv,
@@ -169,60 +169,12 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
     _print(console, settings, result, run, report)
 
 
-def _factory(env_id: str) -> Callable[[Callable[[Any], Any]], VecEnv]:
-    def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
-        return PettingZooVecEnv(lambda: shape(lbforaging.parallel_env(env_id)), _COPIES)
-
-    return make_venv
-
-
-def _model(venv: VecEnv, seed: int) -> PPO:
-    return PPO(
-        "MlpPolicy",
-        venv,
-        n_steps=64,
-        batch_size=256,
-        n_epochs=5,
-        learning_rate=1e-3,
-        ent_coef=0.01,
-        gamma=0.99,
-        policy_kwargs={"net_arch": [128, 128]},
-        seed=seed,
-        device="cpu",
-    )
-
-
-def _evaluate(
-    settings: DemoSettings,
-    model: PPO,
-    make_venv: Callable[[Callable[[Any], Any]], VecEnv],
-) -> dict[str, Any]:
-    venv = make_venv(lambda env: env)
-    torch.manual_seed(_EVALUATION_SEED + settings.seed)
-    returns, steps = evaluate(
-        lambda observations: model.predict(observations, deterministic=False)[0],
-        venv,
-        settings.episodes,
-        _EVALUATION_SEED + settings.seed,
-    )
-    indices = venv.num_envs
-    venv.close()
-    mean = sum(returns) / len(returns)
-    variance = sum((value - mean) ** 2 for value in returns) / (len(returns) - 1)
-    return {
-        "mean": mean,
-        "std": variance**0.5,
-        "episodes": len(returns),
-        "env_steps": steps * _COPIES // indices,
-    }
-
-
 def _result(
     settings: DemoSettings,
     run: Run,
     advisor: Advisor,
     model: PPO,
-    make_venv: Callable[[Callable[[Any], Any]], VecEnv],
+    make_venv: MakeVecEnv,
 ) -> dict[str, Any]:
     events = run.events()
     base_only = json.loads((settings.run_dir / "base_only/result.json").read_text())
@@ -241,7 +193,7 @@ def _result(
         "swaps": sum(event["event"] == "swap" for event in events),
         "seconds": round(seconds + time.time() - events[-1]["time"], 1),
         "env_steps": {key: counts[key] for key in ("mainline", "branches", "total")},
-        "adapted": _evaluate(settings, model, make_venv),
+        "adapted": evaluate_model(model, make_venv, settings.episodes, settings.seed),
         "base_only": base_only["evaluation"],
         "base_only_env_steps": base_only["env_steps"],
         "signal": last["signal"],
@@ -279,86 +231,6 @@ def milestones(run_dir: Path) -> dict[str, int | None]:
 def _finished(run_dir: Path) -> bool:
     finished = [e["event"] for e in read_ledger(run_dir / "ledger.jsonl")][-1:]
     return finished == ["run_finished"] and (run_dir / "model.zip").exists()
-
-
-def _train_base_only(settings: DemoSettings) -> None:
-    """Trains on base reward alone, up to the steps that the adapted run has spent."""
-    follow_parent()
-    torch.set_num_threads(1)
-    folder = settings.run_dir / "base_only"
-    folder.mkdir(exist_ok=True)
-    make_venv = _factory(settings.env_id)
-    venv = VecMonitor(make_venv(lambda env: env))
-    checkpoint = folder / "model.zip"
-    if checkpoint.exists():
-        model = PPO.load(checkpoint, env=venv, device="cpu")
-    else:
-        model = _model(venv, settings.seed)
-    with contextlib.suppress(EnoughError):
-        model.learn(
-            10**9, callback=_Follow(settings.run_dir), reset_num_timesteps=False
-        )
-    model.save(checkpoint)
-    write_json(
-        folder / "result.json",
-        {
-            "env_steps": model.num_timesteps * _COPIES // venv.num_envs,
-            "evaluation": _evaluate(settings, model, make_venv),
-        },
-    )
-
-
-class _Follow(BaseCallback):
-    """Trains no further than the adapted run's total, and stops where it stopped."""
-
-    def __init__(self, run_dir: Path) -> None:
-        super().__init__()
-        self._ledger = run_dir / "ledger.jsonl"
-        self._folder = run_dir / "base_only"
-        self._saved_policy = run_dir / "model.zip"
-        self._allowed = 0
-        self._last = ""
-        self._position = 0
-        self._saved = 0
-
-    def _on_rollout_start(self) -> None:
-        while self.model.num_timesteps >= self._allowed:
-            # The adapted policy is saved after the last event; without it, a resumed
-            # run will train on and spend more.
-            if self._last == "run_finished" and self._saved_policy.exists():
-                raise EnoughError
-            self._look()
-            time.sleep(0.05)
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_end(self) -> None:
-        returns = [info["r"] for info in self.model.ep_info_buffer or []]
-        if returns:
-            line = {
-                "trainer_steps": self.model.num_timesteps,
-                "mean": float(sum(returns) / len(returns)),
-            }
-            with (self._folder / "curve.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        if self.model.num_timesteps - self._saved >= 100_000:
-            self._saved = self.model.num_timesteps
-            temporary = self._folder / "saving.zip"
-            self.model.save(temporary)
-            write_atomic(self._folder / "model.zip", temporary.read_bytes())
-
-    def _look(self) -> None:
-        """Reads what was appended to the ledger since the last look."""
-        with self._ledger.open("rb") as file:
-            file.seek(self._position)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                self._position += len(line)
-                event = json.loads(line)
-                self._allowed = event["trainer_steps"]["total"]
-                self._last = event["event"]
 
 
 def _print(

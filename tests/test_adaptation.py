@@ -16,11 +16,9 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from also_wrappers.adaptation import Adaptation
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Diagnosis, Proposal
 from also_wrappers.callback import AdaptationCallback
-from also_wrappers.evidence import Evidence
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
 from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
@@ -29,7 +27,6 @@ from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.vec_env import PettingZooVecEnv
 from also_wrappers.validation.executors import SerialExecutor
 from also_wrappers.validation.gate import Decision, Gate, Request, Trial
-from tests.test_rounds import StubTrainer
 
 TOTAL = 8192
 ROLLOUT = 256
@@ -134,90 +131,6 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     page = write_report(run.dir).read_text()
     assert "Swapped in" in page
     assert page.count("<svg") == 3  # the curve, what was seen, the arms
-
-
-def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
-    run = Run(make_task(), tmp_path / "run")
-    advisor = RecordedAdvisor([[HELPFUL]] * 9)
-    model = make_model(run)
-    options = {"fade_out": 0.5, "candidates": 1, "refinements": 0}
-    model.learn(TOTAL, callback=callback(run, advisor, **options))
-    run.close()
-    assert events(run.dir, "swap")
-    strengths = {
-        event["window"]["steps"]: event["strength"]
-        for event in events(run.dir, "record")
-    }
-    assert max(strengths.values()) == 1.0
-    for steps, strength in strengths.items():
-        # The strength is posted when a rollout begins, after its record.
-        expected = min(2.0 * (1.0 - (steps - ROLLOUT) / TOTAL), 1.0)
-        assert strength == pytest.approx(expected, abs=0.08)
-    assert 0.0 <= run.board.read().strength <= 0.08
-    rounds = [event["trainer_steps"]["mainline"] for event in events(run.dir, "branch")]
-    assert max(rounds) <= TOTAL // 2
-    for wrong in (-0.1, 1.0):
-        with pytest.raises(ConfigurationError, match="share of the training"):
-            callback(run, advisor, fade_out=wrong)
-
-
-def test_a_horizon_shrinks_to_what_is_left_of_the_training(tmp_path: Path) -> None:
-    run = Run(make_task(), tmp_path / "run")
-    adaptation = Adaptation(run, every=1000, budget=9.0)
-    seen = Evidence(values={"team.episode_length": 10.0})
-    wanted = {}
-    for steps in (0, 4000, 7000):
-        trainer = StubTrainer()
-        trainer.steps = steps
-        plan = adaptation._plan(trainer, seen)
-        wanted[steps] = plan if isinstance(plan, str) else plan.horizon
-    run.close()
-    # 300 scored episodes of 10 steps in the last half; 9,000 steps before the fade.
-    assert wanted[0] == 6000
-    assert wanted[4000] == 9000 - 4000 - StubTrainer.rollout
-    assert wanted[7000] == "too little of the planned training is left for a branch"
-
-
-class Asks(RecordedAdvisor):
-    """Asks for probes in its first diagnosis, one of which cannot be recorded."""
-
-    def diagnose(self, situation: Any) -> Diagnosis:
-        probes = {"near": "team_min(place) > 0.5", "far off": "place", "bad": "plaice"}
-        return Diagnosis(probes={} if situation.history else probes)
-
-
-def test_what_a_diagnosis_asks_for_is_recorded_from_then_on(tmp_path: Path) -> None:
-    run = Run(make_task(), tmp_path / "run")
-    advisor = Asks([[HARMFUL]] * 9)
-    options = {"candidates": 1, "refinements": 0}
-    make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
-    run.close()
-    first, second, *_ = [e["evidence"]["values"] for e in events(run.dir, "evidence")]
-    assert "event.far.rate" in first
-    assert "event.near.rate" not in first
-    assert 0.0 < second["event.near.rate"] <= 1.0
-    asked = {key.split(".")[1] for key in second if key.startswith("event.")}
-    assert asked == {"far", "near"}
-    # What the trainer tells of itself needs two looks.
-    assert "trainer.policy_drift" not in first
-    assert second["trainer.policy_drift"] > 0.0
-    assert second["trainer.reward_volatility"] > 0.0
-
-
-def test_rounds_can_wait_until_the_run_is_stuck(tmp_path: Path) -> None:
-    """The corridor is learned soon: after the first rounds nothing is stuck."""
-    played = {}
-    for pause_on in ("interval", "stage"):
-        run = Run(make_task(), tmp_path / pause_on)
-        advisor = RecordedAdvisor([[HELPFUL]] * 9)
-        options = {"pause_on": pause_on, "candidates": 1, "refinements": 0}
-        make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
-        run.close()
-        played[pause_on] = [e["stage"] for e in events(run.dir, "evidence")]
-    assert set(played["stage"]) <= {"no_signal", "plateau", "regression"}
-    assert len(played["interval"]) > len(played["stage"])
-    with pytest.raises(ConfigurationError, match="'interval' or 'stage'"):
-        callback(run, advisor, pause_on="never")
 
 
 def test_an_impossible_gate_changes_nothing_but_adopts_controls_branch(

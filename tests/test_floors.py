@@ -24,7 +24,7 @@ FLOORS: list[list[str]] = [
     ["adaptation", "pictures"],
     ["report", "progress", "figures"],
     ["callback", "testing"],
-    ["demo"],
+    ["demo", "demo_training"],
     ["cli", ""],
 ]
 

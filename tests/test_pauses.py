@@ -1,0 +1,110 @@
+"""When the loop pauses, how long its branches are, and what lies between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from also_wrappers.adaptation import Adaptation
+from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.advisors.base import Diagnosis
+from also_wrappers.evidence import Evidence
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.run import Run
+from tests.test_adaptation import (
+    HARMFUL,
+    HELPFUL,
+    ROLLOUT,
+    TOTAL,
+    callback,
+    events,
+    make_model,
+    make_task,
+)
+from tests.test_rounds import StubTrainer
+
+
+def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    advisor = RecordedAdvisor([[HELPFUL]] * 9)
+    model = make_model(run)
+    options = {"fade_out": 0.5, "candidates": 1, "refinements": 0}
+    model.learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    assert events(run.dir, "swap")
+    strengths = {
+        event["window"]["steps"]: event["strength"]
+        for event in events(run.dir, "record")
+    }
+    assert max(strengths.values()) == 1.0
+    for steps, strength in strengths.items():
+        # The strength is posted when a rollout begins, after its record.
+        expected = min(2.0 * (1.0 - (steps - ROLLOUT) / TOTAL), 1.0)
+        assert strength == pytest.approx(expected, abs=0.08)
+    assert 0.0 <= run.board.read().strength <= 0.08
+    rounds = [event["trainer_steps"]["mainline"] for event in events(run.dir, "branch")]
+    assert max(rounds) <= TOTAL // 2
+    for wrong in (-0.1, 1.0):
+        with pytest.raises(ConfigurationError, match="share of the training"):
+            callback(run, advisor, fade_out=wrong)
+
+
+def test_a_horizon_shrinks_to_what_is_left_of_the_training(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    adaptation = Adaptation(run, every=1000, budget=9.0)
+    seen = Evidence(values={"team.episode_length": 10.0})
+    wanted = {}
+    for steps in (0, 4000, 7000):
+        trainer = StubTrainer()
+        trainer.steps = steps
+        plan = adaptation._plan(trainer, seen)
+        wanted[steps] = plan if isinstance(plan, str) else plan.horizon
+    run.close()
+    # 300 scored episodes of 10 steps in the last half; 9,000 steps before the fade.
+    assert wanted[0] == 6000
+    assert wanted[4000] == 9000 - 4000 - StubTrainer.rollout
+    assert wanted[7000] == "too little of the planned training is left for a branch"
+
+
+class Asks(RecordedAdvisor):
+    """Asks for probes in its first diagnosis, one of which cannot be recorded."""
+
+    def diagnose(self, situation: Any) -> Diagnosis:
+        probes = {"near": "team_min(place) > 0.5", "far off": "place", "bad": "plaice"}
+        return Diagnosis(probes={} if situation.history else probes)
+
+
+def test_what_a_diagnosis_asks_for_is_recorded_from_then_on(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    advisor = Asks([[HARMFUL]] * 9)
+    options = {"candidates": 1, "refinements": 0}
+    make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    first, second, *_ = [e["evidence"]["values"] for e in events(run.dir, "evidence")]
+    assert "event.far.rate" in first
+    assert "event.near.rate" not in first
+    assert 0.0 < second["event.near.rate"] <= 1.0
+    asked = {key.split(".")[1] for key in second if key.startswith("event.")}
+    assert asked == {"far", "near"}
+    # What the trainer tells of itself needs two looks.
+    assert "trainer.policy_drift" not in first
+    assert second["trainer.policy_drift"] > 0.0
+    assert second["trainer.reward_volatility"] > 0.0
+
+
+def test_rounds_can_wait_until_the_run_is_stuck(tmp_path: Path) -> None:
+    """The corridor is learned soon: after the first rounds nothing is stuck."""
+    played = {}
+    for pause_on in ("interval", "stage"):
+        run = Run(make_task(), tmp_path / pause_on)
+        advisor = RecordedAdvisor([[HELPFUL]] * 9)
+        options = {"pause_on": pause_on, "candidates": 1, "refinements": 0}
+        make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
+        run.close()
+        played[pause_on] = [e["stage"] for e in events(run.dir, "evidence")]
+    assert set(played["stage"]) <= {"no_signal", "plateau", "regression"}
+    assert len(played["interval"]) > len(played["stage"])
+    with pytest.raises(ConfigurationError, match="'interval' or 'stage'"):
+        callback(run, advisor, pause_on="never")
