@@ -82,7 +82,7 @@ def _effects(axes: Any, evidence: Evidence) -> None:
     axes.axvline(0.0, color="0.4", linewidth=0.8)
     axes.set_title("features: difference between episodes")
     axes.set_xlabel("standard deviations (bars: 2 standard errors)")
-    axes.legend(loc="lower right", fontsize="small")
+    axes.legend(loc="best", fontsize="small")
 
 
 def _actions(axes: Any, evidence: Evidence, before: Evidence | None) -> None:

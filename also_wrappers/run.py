@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from also_wrappers.board import Board, Posting
 from also_wrappers.exceptions import AlsoError, ConfigurationError
@@ -30,6 +30,8 @@ class Task:
             ``{"both_near": "team_max(distance) < 0.2"}``.
         success: An expression over the features, ``base_return`` and
             ``episode_length`` that holds at the end of a successful episode.
+        swap_at: When an environment takes a signal that was swapped in: at its next
+            ``"reset"``, or at its next ``"step"`` where episodes do not end.
 
     Raises:
         ConfigurationError: An expression is not valid.
@@ -50,6 +52,7 @@ class Task:
     features: FeatureMap
     events: Mapping[str, str] = field(default_factory=dict)
     success: str | None = None
+    swap_at: Literal["reset", "step"] = "reset"
 
     def __post_init__(self) -> None:
         names = list(self.features.names)
@@ -104,6 +107,7 @@ class Shape:
             board=self.board,
             events=self._task.events,
             success=self._task.success,
+            swap_at=self._task.swap_at,
         )
 
 

@@ -12,7 +12,8 @@ from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Diagnosis
 from also_wrappers.evidence import Evidence
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.run import Run
+from also_wrappers.run import Run, Task
+from also_wrappers.testing import Corridor, corridor_features
 from tests.test_adaptation import (
     HARMFUL,
     HELPFUL,
@@ -49,6 +50,22 @@ def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
     for wrong in (-0.1, 1.0):
         with pytest.raises(ConfigurationError, match="share of the training"):
             callback(run, advisor, fade_out=wrong)
+
+
+def test_endless_environments_take_a_swap_at_the_next_step(tmp_path: Path) -> None:
+    """Episodes of a million steps: nothing would ever reach them at a reset."""
+    task = Task("Go on.", corridor_features(), swap_at="step")
+    run = Run(task, tmp_path / "run")
+    env = run.shape(Corridor(length=1000, limit=10**6))
+    posted = run.board.read().model_copy(update={"version": 1, "gamma": 0.99})
+    run.board.post(posted)
+    env.reset(seed=0)
+    on = dict.fromkeys(env.agents, 2)
+    assert set(env.step(on)[1].values()) == {0.0}
+    update = {"version": 2, "signal": HELPFUL.signal}
+    run.board.post(posted.model_copy(update=update))
+    assert all(reward > 0.0 for reward in env.step(on)[1].values())
+    run.close()
 
 
 def test_a_horizon_shrinks_to_what_is_left_of_the_training(tmp_path: Path) -> None:

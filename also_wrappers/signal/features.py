@@ -143,6 +143,10 @@ class FeatureMap:
             raise FeatureError("a feature map needs at least one feature")
         self.names = tuple(feature.name for feature in self.features)
         self._plain: list[int] = self._plain_columns()
+        last = self._plain[-1] + 1 if self._plain else 0
+        first = last - len(self._plain)
+        in_a_row = self._plain == list(range(first, last))
+        self._place: slice | list[int] = slice(first, last) if in_a_row else self._plain
         # Turning a small array into a list at once is cheaper than reading its
         # elements one by one.
         small = len(self._plain) >= 2 and max(map(abs, self._plain)) < _SMALL_ARRAY
@@ -267,9 +271,7 @@ class FeatureMap:
         at = 0
         if plain and getattr(observations, "ndim", 0) == 2:
             at = len(plain)
-            in_a_row = plain == list(range(plain[0], plain[0] + at))
-            of = slice(plain[0], plain[0] + at) if in_a_row else plain
-            out[:at] = observations.T[of]
+            out[:at] = observations.T[self._place]
             readers = self._rest
         slow: list[tuple[int, int, Callable[[View], Any]]] = []
         for size, read in readers:

@@ -136,7 +136,7 @@ class VectorShaper:
         self._fine = self._fine and whole
         self._last = np.where(which, values, self._last)
         self.totals[:, which] = 0.0
-        self._owed = np.where(which, (self._worth @ values)[1], self._owed)
+        self._owed = np.where(which, self._worth.dot(values)[1], self._owed)
 
     def step(self, columns: Array, terminated: Mask, truncated: Mask) -> Array:
         """What is added to each environment's reward.
@@ -148,7 +148,7 @@ class VectorShaper:
             truncated: Whose episode was truncated.
         """
         values = self._values(columns, self._before)
-        arrived, leaves = self._worth @ values
+        arrived, leaves = self._worth.dot(values)
         added: Array = arrived - self._owed
         ended = terminated if self._bootstraps else terminated | truncated
         if np.count_nonzero(ended):

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from also_wrappers.board import Board
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.spaces import is_batched_arrays
@@ -37,6 +38,11 @@ class ShapeRewardVector(VectorWrapper):
         **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
             ``also_wrappers.wrappers.Options``.
 
+    Raises:
+        ConfigurationError: An argument does not go with another, or with vectors.
+        ExpressionError: An expression is not valid.
+        FeatureError: At the first reset, if a feature does not fit.
+
     Example:
         >>> import gymnasium as gym
         >>> from also_wrappers.signal import Feature, Term
@@ -62,7 +68,13 @@ class ShapeRewardVector(VectorWrapper):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(env)
+        if features.needs_state:
+            raise ConfigurationError(
+                "a feature reads env.state(), which vector environments do not have; "
+                "put ShapeReward around each sub-environment instead"
+            )
         self._features = features
+        self._checked = False
         self._arrays = (
             is_batched_arrays(env.single_observation_space),
             is_batched_arrays(env.single_action_space),
@@ -151,6 +163,12 @@ class ShapeRewardVector(VectorWrapper):
     def _columns(
         self, observations: Any, actions: Any, infos: dict[str, Any]
     ) -> npt.NDArray[np.float64]:
+        if not self._checked:
+            self._checked = True
+            space = self.single_observation_space
+            view = View(_take(space, observations, 0), None, _info(infos, 0))
+            self._features.check(view, AGENT)
+
         def views() -> list[View]:
             return [
                 View(

@@ -13,6 +13,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from also_wrappers.board import Board, Posting
 from also_wrappers.evidence import summarise
+from also_wrappers.exceptions import ConfigurationError, FeatureError
 from also_wrappers.signal import Fade, Feature, FeatureMap, Signal, Term
 from also_wrappers.wrappers import ShapeReward, ShapeRewardVector
 
@@ -181,6 +182,15 @@ def test_invalid_values_are_counted_per_environment(tmp_path: Path) -> None:
     np.testing.assert_allclose(paid, 1.5)
     shaper = env.attachment._shapers[0][0]
     assert shaper.invalid.tolist() == [[5, 5], [0, 0]]
+
+
+def test_features_that_do_not_fit_are_refused() -> None:
+    carts = SyncVectorEnv([cart] * 2)
+    with pytest.raises(ConfigurationError, match="put ShapeReward around each"):
+        ShapeRewardVector(carts, FeatureMap(Feature("s", "state[0]")), Signal())
+    env = ShapeRewardVector(carts, FeatureMap(Feature("far", "obs[9]")), Signal())
+    with pytest.raises(FeatureError, match=r"'far' \(obs\[9\]\).* shape \(4,\)"):
+        env.reset(seed=0)
 
 
 def test_a_copy_goes_on_by_itself(tmp_path: Path) -> None:
