@@ -74,12 +74,20 @@ class Mainline:
         )
 
     def resume(self, events: list[dict[str, Any]], steps: int) -> None:
-        """Takes the record of a run up to some steps."""
-        self.windows = [
-            Window(**event["window"])
-            for event in events
-            if event["event"] == "record" and event["window"]["steps"] <= steps
-        ]
+        """Takes the record of a run up to some steps; the last swap stays watched."""
+        self.windows, self.guard = [], None
+        for event in events:
+            if event["trainer_steps"]["mainline"] > steps:
+                continue
+            if event["event"] == "record":
+                window = Window(**event["window"])
+                self.windows.append(window)
+                if self.guard is not None:
+                    self.guard.add(window, event["shaped"])
+            elif event["event"] == "swap":
+                self.guard = Guard()
+            elif event["event"] == "rollback":
+                self.guard = None
 
     def evidence(
         self, trainer: Trainer, posting: Posting, collected: Collected
