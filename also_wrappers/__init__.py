@@ -39,6 +39,7 @@ from also_wrappers.wrappers import (
 
 if TYPE_CHECKING:
     from also_wrappers.adaptation import Adaptation
+    from also_wrappers.advisors.ceiling import Ceiling
     from also_wrappers.advisors.llm import LLMAdvisor
     from also_wrappers.advisors.models.ollama import Ollama
     from also_wrappers.callback import AdaptationCallback
@@ -50,6 +51,7 @@ __version__ = "0.1.0"
 _LATER = {
     "Adaptation": "also_wrappers.adaptation",
     "AdaptationCallback": "also_wrappers.callback",
+    "Ceiling": "also_wrappers.advisors.ceiling",
     "Gate": "also_wrappers.validation.gate",
     "LLMAdvisor": "also_wrappers.advisors.llm",
     "Ollama": "also_wrappers.advisors.models.ollama",
@@ -62,6 +64,7 @@ __all__ = [
     "AdvisorError",
     "AlsoError",
     "BlindAdvisor",
+    "Ceiling",
     "ConfigurationError",
     "ExpressionError",
     "Fade",

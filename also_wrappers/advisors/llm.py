@@ -24,7 +24,9 @@ from also_wrappers.advisors.base import (
     Proposal,
     Situation,
 )
+from also_wrappers.advisors.ceiling import Ceiling
 from also_wrappers.advisors.models.base import ChatModel
+from also_wrappers.evidence.meanings import MEANINGS, pattern_of
 from also_wrappers.exceptions import AdvisorError, AlsoError
 from also_wrappers.signal.model import Signal, Term
 from also_wrappers.signal.shaper import parse_term
@@ -42,6 +44,7 @@ _LONGEST_ANSWER = 20_000
 #: Weights are chosen from here: servers do not enforce ranges of numbers.
 WEIGHTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 
+_UNIT_INTERVAL = ("share", "0 to 1", "0 or 1")
 #: Probes that a Critic may ask for at a time.
 _MOST_PROBES = 3
 _TEXT = {"type": "string", "maxLength": 400}
@@ -141,6 +144,7 @@ class LLMAdvisor:
     Args:
         model: The language model.
         repairs: How often an answer that cannot be used goes back with the reason.
+        ceiling: How much the run may ask of the model.
 
     Example:
         >>> from also_wrappers import Ollama
@@ -148,7 +152,10 @@ class LLMAdvisor:
         'llm:qwen3:8b'
     """
 
-    def __init__(self, model: ChatModel, repairs: int = 2) -> None:
+    def __init__(
+        self, model: ChatModel, repairs: int = 2, ceiling: Ceiling | None = None
+    ) -> None:
+        self._ceiling = ceiling or Ceiling()
         self.name = f"llm:{model.name}"
         self.exchanges: list[Exchange] = []
         self._model = model
@@ -230,7 +237,9 @@ class LLMAdvisor:
         problems: list[str] = []
         for _ in range(self._repairs + 1):
             try:
+                self._ceiling.check()
                 reply = self._model.chat(_SYSTEM, request, schema)
+                self._ceiling.add(reply)
             except AdvisorError as error:
                 self._note(role, request, "", 0.0, problem=str(error))
                 raise
@@ -290,14 +299,16 @@ def contradiction(claim: Claim, situation: Situation) -> str:
     if claim.key not in values:
         return f"the evidence has no key {prompts.plain(claim.key, 120)!r}"
     value = values[claim.key]
+    meaning = MEANINGS.get(pattern_of(claim.key))
+    within = meaning is not None and meaning.unit in _UNIT_INTERVAL
     wrong = {
         "negative": value >= 0.0,
         "positive": value <= 0.0,
         "zero": abs(value) > 1e-3,
-        # Shares and rates have a middle; of other numbers low and high say nothing
-        # that could be checked.
-        "low": claim.key.endswith(("_rate", "_share")) and value > 0.5,
-        "high": claim.key.endswith(("_rate", "_share")) and value < 0.5,
+        # What is between 0 and 1 has a middle; of other numbers low and high say
+        # nothing that could be checked.
+        "low": within and value > 0.5,
+        "high": within and value < 0.5,
     }[claim.reads]
     return f"{claim.key} is {value:.3g}, which is not {claim.reads}" if wrong else ""
 

@@ -13,10 +13,15 @@ from hypothesis import strategies as st
 
 from also_wrappers.advisors import prompts
 from also_wrappers.advisors.base import ArmOutcome, Diagnosis, Finding
+from also_wrappers.advisors.ceiling import Ceiling
 from also_wrappers.advisors.llm import LLMAdvisor
 from also_wrappers.advisors.models.base import Reply
 from also_wrappers.advisors.models.embedded import Embedded
-from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
+from also_wrappers.exceptions import (
+    AdvisorError,
+    ConfigurationError,
+    ModelUnavailableError,
+)
 from also_wrappers.signal import Feature, FeatureMap, compile_signal
 from also_wrappers.testing import ScriptedModel
 from tests.advisors.situations import ACTIVE, situation
@@ -70,6 +75,26 @@ def test_a_good_answer_becomes_proposals() -> None:
     assert "did well" in model.requests[2][1]
     assert [e.role for e in advisor.exchanges] == ["critic", "generator", "refine"]
     assert all(not exchange.problem for exchange in advisor.exchanges)
+
+
+def test_a_ceiling_ends_the_asking() -> None:
+    bad = Reply("nonsense", seconds=3.0, prompt_tokens=900, answer_tokens=100)
+    for ceiling, asked in (
+        (Ceiling(calls=2), 2),
+        (Ceiling(tokens=1500), 2),
+        (Ceiling(seconds=2.0), 1),
+    ):
+        model = ScriptedModel([bad] * 9)
+        advisor = LLMAdvisor(model, repairs=5, ceiling=ceiling)
+        with pytest.raises(AdvisorError, match="ceiling of .* is reached; a higher"):
+            advisor.diagnose(situation())
+        assert len(model.requests) == asked
+        with pytest.raises(AdvisorError, match="is reached"):
+            advisor.propose(situation(), Diagnosis(), 1)
+        assert len(model.requests) == asked
+        assert "is reached" in advisor.exchanges[-1].problem
+    with pytest.raises(ConfigurationError, match="0 calls leaves no room"):
+        Ceiling(calls=0)
 
 
 def test_the_critic_may_ask_for_probes() -> None:
