@@ -31,8 +31,8 @@ class Ceiling:
         >>> try:
         ...     ceiling.check()
         ... except AdvisorError as error:
-        ...     print(str(error)[:47], "...")
-        the run's ceiling of 1 model calls is reached; ...
+        ...     print(str(error).partition(";")[0])
+        the run's ceiling of 1 model calls is reached
     """
 
     calls: int = 500

@@ -86,7 +86,7 @@ def test_a_ceiling_ends_the_asking() -> None:
     ):
         model = ScriptedModel([bad] * 9)
         advisor = LLMAdvisor(model, repairs=5, ceiling=ceiling)
-        with pytest.raises(AdvisorError, match="ceiling of .* is reached; a higher"):
+        with pytest.raises(AdvisorError, match=r"ceiling of .* is reached; a higher"):
             advisor.diagnose(situation())
         assert len(model.requests) == asked
         with pytest.raises(AdvisorError, match="is reached"):
