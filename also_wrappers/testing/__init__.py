@@ -3,9 +3,11 @@
 * ``check_wrapped`` and the checks that it runs: what a wrapped environment must pass.
 * ``Corridor``: a small cooperative environment with a sparse reward.
 * ``ScriptedModel``: a chat model that answers from a list.
+* ``forbid_model_requests``: no real model is asked in its context.
 * ``OllamaServer``: a real HTTP server that speaks Ollama's API, and misbehaves.
 """
 
+from also_wrappers.advisors.models.base import forbid_model_requests
 from also_wrappers.testing.contracts import (
     check_api,
     check_copies,
@@ -33,4 +35,5 @@ __all__ = [
     "check_vector",
     "check_wrapped",
     "corridor_features",
+    "forbid_model_requests",
 ]

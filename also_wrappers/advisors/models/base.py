@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["ChatModel", "Reply"]
+from also_wrappers.exceptions import ModelUnavailableError
+
+__all__ = ["ChatModel", "Reply", "check_allowed", "forbid_model_requests"]
+
+_allowed = ContextVar("model_requests_allowed", default=True)
+
+
+@contextmanager
+def forbid_model_requests() -> Iterator[None]:
+    """Makes every request to a real language model an error, for tests.
+
+    Doubles such as ``ScriptedModel`` go on answering.
+
+    Example:
+        >>> from also_wrappers import Ollama
+        >>> with forbid_model_requests():
+        ...     try:
+        ...         Ollama("qwen3:8b").prepare()
+        ...     except ModelUnavailableError as error:
+        ...         print(error)
+        requests to language models are forbidden here, and qwen3:8b was asked
+    """
+    token = _allowed.set(False)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def check_allowed(model: str) -> None:
+    """Raises where requests are forbidden.
+
+    Raises:
+        ModelUnavailableError: They are.
+    """
+    if not _allowed.get():
+        raise ModelUnavailableError(
+            f"requests to language models are forbidden here, and {model} was asked"
+        )
 
 
 @dataclass(frozen=True)

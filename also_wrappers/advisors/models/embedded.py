@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from also_wrappers.advisors.models.base import Reply
+from also_wrappers.advisors.models.base import Reply, check_allowed
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["Embedded"]
@@ -43,6 +43,7 @@ class Embedded:
 
     def prepare(self) -> None:
         """Loads the model."""
+        check_allowed(self.name)
         if self._server is not None:
             return
         if importlib.util.find_spec("xllamacpp") is None:
@@ -64,6 +65,7 @@ class Embedded:
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
         """Answers within the schema."""
+        check_allowed(self.name)
         self.prepare()
         began = time.perf_counter()
         try:

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from also_wrappers.advisors.models.base import Reply
+from also_wrappers.advisors.models.base import Reply, check_allowed
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["Ollama"]
@@ -59,6 +59,7 @@ class Ollama:
 
     def prepare(self) -> None:
         """Checks that the server is there and has the model."""
+        check_allowed(self.name)
         import httpx
         import ollama
 
@@ -85,6 +86,7 @@ class Ollama:
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
         """Asks for an answer that follows the schema, and checks that it is whole."""
+        check_allowed(self.name)
         import httpx
         import ollama
 

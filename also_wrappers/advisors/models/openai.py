@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from also_wrappers.advisors.models.base import Reply
+from also_wrappers.advisors.models.base import Reply, check_allowed
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["OpenAICompatible"]
@@ -42,6 +42,7 @@ class OpenAICompatible:
 
     def prepare(self) -> None:
         """Checks that the server is there and has the model."""
+        check_allowed(self.name)
         import httpx
 
         try:
@@ -65,6 +66,7 @@ class OpenAICompatible:
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
         """Asks with ``json_schema``; a server that refuses gets ``json_object``."""
+        check_allowed(self.name)
         import httpx
 
         began = time.perf_counter()
