@@ -44,11 +44,27 @@ def write_report(run_dir: Path) -> Path:
         curve=_curve(events, _base_only(run_dir, events)),
         rounds=_rounds(events),
         meanings=_Meanings(),
+        models=_models(events),
         finished=any(e["event"] == "run_finished" for e in events),
     )
     path = run_dir / "report.html"
     write_atomic(path, page.encode())
     return path
+
+
+def _models(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each language model was asked, and how much of what it claims is so."""
+    models: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event["event"] != "exchange":
+            continue
+        new = {"name": event["model"], "calls": 0, "unusable": 0, "claims": 0}
+        model = models.setdefault(event["model"], new | {"grounded": 0, "seconds": 0.0})
+        model["calls"] += 1
+        model["unusable"] += bool(event["problem"])
+        for key in ("claims", "grounded", "seconds"):
+            model[key] += event[key]
+    return list(models.values())
 
 
 class _Meanings:

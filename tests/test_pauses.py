@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from also_wrappers.adaptation import Adaptation
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Diagnosis
+from also_wrappers.advisors.llm import LLMAdvisor
 from also_wrappers.evidence import Evidence
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
-from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
 from tests.test_adaptation import (
     HARMFUL,
     HELPFUL,
@@ -50,6 +53,37 @@ def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
     for wrong in (-0.1, 1.0):
         with pytest.raises(ConfigurationError, match="share of the training"):
             callback(run, advisor, fade_out=wrong)
+
+
+def test_the_report_counts_what_a_model_claims(tmp_path: Path) -> None:
+    claims = [
+        {"key": "team.base_return.mean", "reads": "positive"},
+        {"key": "team.episodes", "reads": "negative"},
+    ]
+    said: dict[str, Any] = {
+        "findings": [
+            {"failure": "no_approach", "severity": "minor", "argument": "", "claims": c}
+            for c in (claims, claims[:1])
+        ],
+        "advice": "",
+        "keep": "",
+        "probes": [],
+        "insufficient": False,
+    }
+    right = said | {"findings": said["findings"][1:]}
+    model = ScriptedModel([json.dumps(said), json.dumps(right)])
+    run = Run(make_task(), tmp_path / "run")
+    advisor = LLMAdvisor(model)
+    make_model(run).learn(TOTAL, callback=callback(run, advisor, every=100_000))
+    run.close()
+    asked = events(run.dir, "exchange")
+    assert [(e["claims"], e["grounded"]) for e in asked[:2]] == [(3, 2), (1, 1)]
+    page = write_report(run.dir).read_text()
+    line = page[page.index("<td>scripted</td>") :].partition("</tr>")[0]
+    # Two answers of the Critic, and one request too many of the Generator.
+    assert ">3</td>" in line
+    assert ">4</td>" in line
+    assert ">75 %</td>" in line
 
 
 def test_endless_environments_take_a_swap_at_the_next_step(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -165,7 +165,20 @@ class Situation:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request to a language model and its answer, for the ledger."""
+    """One request to a language model and its answer, for the ledger.
+
+    Attributes:
+        role: What the model was asked as.
+        prompt: The request.
+        answer: What came back, cut to a length.
+        model: The model's name.
+        seconds: Wall-clock time.
+        prompt_tokens: If the server says.
+        answer_tokens: If the server says.
+        problem: Why the answer could not be used; empty if it could.
+        claims: Claims about the evidence in the answer.
+        grounded: Those of them that agree with the evidence.
+    """
 
     role: str
     prompt: str
@@ -175,7 +188,8 @@ class Exchange:
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
     problem: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
+    claims: int = 0
+    grounded: int = 0
 
 
 class Advisor(Protocol):

@@ -160,6 +160,7 @@ class LLMAdvisor:
         self.exchanges: list[Exchange] = []
         self._model = model
         self._repairs = repairs
+        self._grounded = (0, 0)
 
     def prepare(self) -> None:
         """Checks that the model can be reached."""
@@ -171,12 +172,10 @@ class LLMAdvisor:
         def read(data: dict[str, Any]) -> tuple[Diagnosis | None, list[str]]:
             data["probes"] = _probes(data.get("probes"))
             diagnosis = Diagnosis.model_validate(data)
-            problems = [
-                problem
-                for finding in diagnosis.findings
-                for claim in finding.claims
-                if (problem := contradiction(claim, situation))
-            ]
+            claims = [claim for f in diagnosis.findings for claim in f.claims]
+            found = [contradiction(claim, situation) for claim in claims]
+            problems = [problem for problem in found if problem]
+            self._grounded = len(claims), len(claims) - len(problems)
             return (None if problems else diagnosis), problems
 
         return self._ask("critic", prompts.critic(situation), _DIAGNOSIS_SCHEMA, read)
@@ -235,6 +234,7 @@ class LLMAdvisor:
     ) -> T:
         request = prompt
         problems: list[str] = []
+        self._grounded = (0, 0)
         for _ in range(self._repairs + 1):
             try:
                 self._ceiling.check()
@@ -259,7 +259,10 @@ class LLMAdvisor:
                 prompt_tokens=reply.prompt_tokens,
                 answer_tokens=reply.answer_tokens,
                 problem="; ".join(problems),
+                claims=self._grounded[0],
+                grounded=self._grounded[1],
             )
+            self._grounded = (0, 0)
             if found is not None:
                 return found
             request = f"{prompt}\n\n{prompts.repair(problems, reply.text)}"

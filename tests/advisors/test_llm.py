@@ -125,6 +125,8 @@ def test_a_claim_that_contradicts_the_evidence_goes_back() -> None:
     assert "no key 'feature.nothing.mean'" in repair
     assert "team.reward_rate is 0.01, which is not high" in repair
     assert "which is not negative" in advisor.exchanges[0].problem
+    counted = [(exchange.claims, exchange.grounded) for exchange in advisor.exchanges]
+    assert counted == [(3, 0), (1, 1)]
 
 
 def test_a_bad_expression_goes_back_with_its_place_and_reason() -> None:
