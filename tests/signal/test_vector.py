@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -43,13 +45,20 @@ def text(node: Node) -> str:
     st.lists(st.sampled_from(KINDS), min_size=3, max_size=3),
     st.lists(st.lists(row, min_size=4, max_size=4), min_size=2, max_size=4),
     st.booleans(),
+    st.sampled_from([1, 1000]),
 )
 def test_it_equals_one_environment_at_a_time(
     trees: list[Node],
     kinds: list[Kind],
     frames: list[list[list[float]]],
     bootstraps: bool,
+    repeated: int,
 ) -> None:
+    """Many environments, which are looked at in another way, repeat the first four."""
+
+    def wide(part: Any) -> Any:
+        return np.tile(part, repeated)
+
     try:
         signal = Signal(
             terms=tuple(
@@ -62,14 +71,15 @@ def test_it_equals_one_environment_at_a_time(
         assume(False)
     compiled = compile_signal(signal, FEATURES, ["agent"])
     singles = [Shaper(1, 0.9, bootstraps) for _ in range(4)]
-    first = np.array(frames[0]).T
+    first = wide(np.array(frames[0]).T)
     many.reset(first)
     for k, single in enumerate(singles):
         single.reset(compiled, [frames[0][k]], (0,))
     terminated = np.array([False, True, False, True])
     truncated = np.array([False, False, True, True])
     for frame in frames[1:]:
-        added = many.step(np.array(frame).T, terminated, truncated)
+        added = many.step(wide(np.array(frame).T), wide(terminated), wide(truncated))
+        np.testing.assert_array_equal(added, wide(added[:4]))
         for k, single in enumerate(singles):
             expected = single.step(
                 [frame[k]],
@@ -79,6 +89,6 @@ def test_it_equals_one_environment_at_a_time(
             )
             assert added[k] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
         which = np.array([False, True, True, True])
-        many.reset(np.array(frame).T, which)
+        many.reset(wide(np.array(frame).T), wide(which))
         for k in np.flatnonzero(which).tolist():
             singles[k].reset(compiled, [frame[k]], (0,))
