@@ -89,7 +89,11 @@ class BatchAttachment:
         mask[which] = True
         self._versions[which] = link.posting.version
         self._shapers = [pair for pair in self._shapers if pair[1].any()]
-        strength = np.array([link.strength(steps) for steps in self._steps.tolist()])
+        strength: float | Array = link.posting.strength
+        if link.fades:
+            strength = np.ones(self._count)
+            for k in np.flatnonzero(which).tolist():
+                strength[k] = link.strength(int(self._steps[k]))
         newest.reset(columns, None if everywhere else which, strength)
         if self._recorder is not None:
             self._recorder.begin(columns, which)

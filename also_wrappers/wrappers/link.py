@@ -107,7 +107,7 @@ class Link:
         if swap_at not in ("reset", "step"):
             raise ConfigurationError(f"swap_at is 'reset' or 'step', not {swap_at!r}")
         self.live = board is not None
-        self.counts_steps = self.live or self._fade is not None
+        self.counts_steps = self.live or self.fades
         self.swaps_at_step = swap_at == "step" and self.live
         self.names = plain_names(agents)
         self.layout = Layout.declare(
@@ -144,6 +144,11 @@ class Link:
         """Whether something else was posted meanwhile."""
         board = self._board
         return board is not None and board.version != self.posting.version
+
+    @property
+    def fades(self) -> bool:
+        """Whether the strength depends on how many steps were played."""
+        return self._fade is not None
 
     def strength(self, steps: int) -> float:
         """The strength of an episode that begins after so many steps."""
