@@ -9,6 +9,7 @@ hits both; a ratio is that of the medians.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -51,6 +52,7 @@ from tests.benchmarks.stub import (
 )
 
 Action = Callable[[], Any]
+CART = "CartPole-v1"
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def environments(scale: int, folder: Path) -> list[Row]:
     cart = FeatureMap(Feature("x", "obs[0:4]"))
     cases: list[tuple[str, Callable[[], Any], FeatureMap]] = [
         ("mpe2 spread", spread, spread_features),
-        ("CartPole", partial(gym.make, "CartPole-v1"), cart),
+        ("CartPole", partial(gym.make, CART), cart),
     ]
     for players in (2, 3):
         env_id = f"Foraging-8x8-{players}p-2f-coop-v3"
@@ -178,7 +180,7 @@ def environments(scale: int, folder: Path) -> list[Row]:
         cases.append((f"lbforaging {players}p", forage, lbforaging.features(forage())))
     rows = []
     for case, make_env, features in cases:
-        for name in ("bare environment", "recording"):
+        for name in ("bare", "recording"):
             ours = live(make_env, features, folder / f"{case} {name}")
             peer = make_env()
             if name == "recording":
@@ -278,6 +280,36 @@ def vectors(scale: int) -> list[Row]:
     return rows
 
 
+def vector_stepper(env: VectorEnv[Any, Any, Any]) -> Action:
+    """Steps a vector environment with prepared actions."""
+    script = np.random.default_rng(0).integers(2, size=(64, env.num_envs))
+    turns = itertools.cycle(script)
+    env.reset(seed=0)
+    return lambda: env.step(next(turns))
+
+
+def live_vectors(scale: int, folder: Path) -> list[Row]:
+    """(b) Gymnasium's vectorised CartPole, shaped and recorded, against the bare one.
+
+    Its steps cost next to nothing, and a random policy's episodes are short: what an
+    episode costs at its end shows here most.
+    """
+    features = FeatureMap(Feature("x", "obs[0:4]"))
+    signal = some_signal(features)
+    rows = []
+    for name in ("recording on", "static"):
+        arguments: dict[str, Any] = {"signal": signal, "gamma": GAMMA}
+        if name == "recording on":
+            posting = Posting(version=1, signal=signal, gamma=GAMMA)
+            arguments = {"board": Board.create(folder / "vector", posting)}
+        ours = ShapeRewardVector(gym.make_vec(CART, 256), features, **arguments)
+        peer = gym.make_vec(CART, 256)
+        case = f"256 CartPoles, {name}"
+        ours_steps, peer_steps = vector_stepper(ours), vector_stepper(peer)
+        rows.append(row("b: bare vector", case, ours_steps, peer_steps, 4 * scale, 20))
+    return rows
+
+
 def others(scale: int) -> list[Row]:
     """(d) What SuperSuit's and Gymnasium's reward wrappers take for one plain term."""
     features = FeatureMap(Feature("x", "obs[0]"), Feature("y", "obs[1]"))
@@ -336,6 +368,7 @@ def main() -> None:
             *by_hand(scale),
             *environments(scale, Path(folder)),
             *collecting(scale, Path(folder)),
+            *live_vectors(scale, Path(folder)),
             *vectors(scale),
             *others(scale),
             *compiling(scale),

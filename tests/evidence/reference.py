@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,10 +183,10 @@ def _crowding(
             for counts in toward
             if counts
         ]
-        mixed: Counter[int] = Counter()
+        mixed: dict[int, float] = defaultdict(float)
         for share in shares:
             for k, part in share.items():
-                mixed[k] += part / len(shares)  # type: ignore[assignment]
+                mixed[k] += part / len(shares)
         inside = sum(_entropy(share) for share in shares) / len(shares)
         out["team.target.specialisation"] = (
             (_entropy(mixed) - inside) / math.log(len(shares))
