@@ -279,7 +279,8 @@ def merge(layout: Layout, parts: Sequence[Array]) -> Array:
     merged = layout.empty()
     if not parts:
         return merged
-    stacked = np.array(sorted(map(tuple, parts)))
+    ordered: list[Array] = sorted(parts, key=np.ndarray.tobytes)
+    stacked = np.stack(ordered)
     for name, (place, shape, how) in layout.blocks.items():
         rows = stacked[:, place]
         reduce: np.ufunc = {"sum": np.add, "min": np.minimum, "max": np.maximum}[how]
