@@ -10,24 +10,19 @@ import cloudpickle
 from also_wrappers.advisors.base import Advisor, RoundOutcome, Situation
 from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.board import Collected, Posting
-from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.guard import Guard
 from also_wrappers.evidence.stage import STUCK
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.mainline import Mainline
-from also_wrappers.rounds import Plan, Round, RoundResult
+from also_wrappers.plan import Limits, Plan
+from also_wrappers.rounds import Round, RoundResult
 from also_wrappers.run import Run
-from also_wrappers.signal.model import Fade
 from also_wrappers.trainers.base import Trainer
 from also_wrappers.validation.executors import Executor, ProcessExecutor
 from also_wrappers.validation.gate import Gate
 
 __all__ = ["Adaptation"]
-
-#: Episodes in the last half of a branch that make its score worth something.
-_SCORED_EPISODES = 300
-_HORIZON_SHARE = 0.2
 
 
 class Adaptation:
@@ -109,9 +104,7 @@ class Adaptation:
         self.rounds = 0
         self.history: list[RoundOutcome] = []
         self._every = every
-        self._candidates = candidates
-        self._refinements = refinements
-        self._horizon = horizon
+        self._limits = Limits(candidates, refinements, horizon, seed)
         self._budget = budget
         if pause_on not in ("interval", "stage"):
             raise ConfigurationError(
@@ -120,7 +113,6 @@ class Adaptation:
         self._fade_out = fade_out
         self._pause_on = pause_on
         self._executor: Executor = executor or ProcessExecutor()
-        self._seed = seed
         self._next_pause = first or every
         self._started = False
         self._mainline = Mainline(run)
@@ -162,9 +154,10 @@ class Adaptation:
         self.advisor.prepare()
         accounting = self.run.accounting
         accounting.agents_per_env = trainer.agents_per_env
-        if self._horizon is not None and self._horizon < trainer.rollout:
+        horizon = self._limits.horizon
+        if horizon is not None and horizon < trainer.rollout:
             raise ConfigurationError(
-                f"a horizon of {self._horizon} steps is shorter than one rollout of "
+                f"a horizon of {horizon} steps is shorter than one rollout of "
                 f"{trainer.rollout}; use a multiple of it"
             )
         try:
@@ -193,7 +186,7 @@ class Adaptation:
             total=trainer.total,
             every=self._every,
             budget=self._budget,
-            seed=self._seed,
+            seed=self._limits.seed,
         )
 
     def _resume(self, trainer: Trainer) -> None:
@@ -222,11 +215,15 @@ class Adaptation:
         self.run.ledger.write("run_resumed", rounds=self.rounds, total=trainer.total)
 
     def _fade(self, trainer: Trainer) -> None:
-        """Posts the strength, in steps of a hundredth."""
-        begin = self._fade_begin(trainer)
-        fade = Fade(begin=begin, end=max(trainer.total, begin + 1))
-        strength = math.floor(100.0 * fade.strength(trainer.steps)) / 100.0
+        """Posts the strength, in steps of a hundredth: that of the run's end, times
+        that of a signal that fades by itself."""
         posted = self.run.board.read()
+        begin = self._fade_begin(trainer)
+        strength = _falling(begin, trainer.total - begin, trainer.steps)
+        if posted.signal.fade is not None:
+            lasts = posted.signal.fade * trainer.total
+            strength *= _falling(posted.since, lasts, trainer.steps)
+        strength = math.floor(100.0 * strength) / 100.0
         if posted.signal.terms and strength != posted.strength:
             self._post(trainer, strength=strength)
 
@@ -246,24 +243,30 @@ class Adaptation:
             self._skip("no episode has ended yet")
             return
         situation = self._situation(trainer, posting, collected)
-        plan = self._plan(trainer, situation.evidence)
+        plan = Plan.make(
+            self._limits,
+            trainer,
+            length=situation.evidence.values.get("team.episode_length", 1.0),
+            copies=collected.copies,
+            until=self._fade_begin(trainer),
+            budget=int(self._budget * trainer.total) - self.run.accounting.branches,
+        )
         if isinstance(plan, str):
             self._skip(plan)
             return
-        played = Round(
-            self.rounds,
-            self.run,
-            trainer,
-            self.advisor,
-            self.gate,
-            self._executor,
-            plan,
-            situation,
-            collected.episodes,
-            posting,
-        )
         try:
-            result = played.play()
+            result = Round(
+                self.rounds,
+                self.run,
+                trainer,
+                self.advisor,
+                self.gate,
+                self._executor,
+                plan,
+                situation,
+                collected.episodes,
+                posting,
+            ).play()
         except Exception as error:  # a round that breaks must not end the run
             self._skip(f"the round failed: {type(error).__name__}: {error}")
             return
@@ -296,27 +299,6 @@ class Adaptation:
             tuple(self.history),
         )
 
-    def _plan(self, trainer: Trainer, evidence: Evidence) -> Plan | str:
-        """How much this round may try, or why it is not worth playing."""
-        length = evidence.values.get("team.episode_length", 1.0)
-        enough = 2.0 * _SCORED_EPISODES * length * trainer.agents_per_env
-        wanted = self._horizon or max(_HORIZON_SHARE * trainer.total, enough)
-        horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
-        # One rollout is always collected after a pause.
-        longest = self._fade_begin(trainer) - trainer.steps - trainer.rollout
-        if self._horizon is None and wanted / 2.0 <= longest < horizon:
-            horizon = longest // trainer.rollout * trainer.rollout
-        if horizon > longest:
-            return "too little of the planned training is left for a branch"
-        budget = int(self._budget * trainer.total) - self.run.accounting.branches
-        candidates = min(self._candidates, budget // horizon - 1)
-        if candidates < 1:
-            return (
-                f"{max(budget, 0)} steps of the branch budget are left, a round needs "
-                f"{2 * horizon} at least"
-            )
-        return Plan(candidates, self._refinements, horizon, budget, longest, self._seed)
-
     def _skip(self, reason: str) -> None:
         self.run.ledger.write("round_finished", round=self.rounds, skipped=reason)
         self.run.board.begin_window()
@@ -332,12 +314,17 @@ class Adaptation:
             accounting.branches -= result.adopted
             accounting.mainline = trainer.steps
         posting = self.run.board.read()
-        signal = posting.signal
+        signal, since = posting.signal, posting.since
         winner = result.decision.winner
         if winner is not None:
             signal = result.arms[winner].signal
+            since = trainer.steps - result.adopted
         self._post(
-            trainer, signal=signal, probes=self.run.task.valid_probes(result.probes)
+            trainer,
+            signal=signal,
+            since=since,
+            strength=posting.strength if winner is None else 1.0,
+            probes=self.run.task.valid_probes(result.probes),
         )
         self._next_pause = trainer.steps + self._every
         if winner is not None:
@@ -367,7 +354,8 @@ class Adaptation:
         accounting = self.run.accounting
         accounting.branches += lost
         accounting.mainline = trainer.steps
-        self._post(trainer, signal=checkpoint.posting.signal, probes={})
+        before = checkpoint.posting
+        self._post(trainer, signal=before.signal, since=before.since, probes={})
         self._next_pause = trainer.steps + self._every
         self.run.ledger.write(
             "rollback", lost_steps=lost, fall=fall, signal=checkpoint.posting.signal.id
@@ -397,3 +385,8 @@ class Adaptation:
                 "rounds": self.rounds if rounds is None else rounds,
             },
         )
+
+
+def _falling(begin: float, lasts: float, steps: int) -> float:
+    """A strength that falls from 1 to 0 within so many steps from a beginning."""
+    return min(max(1.0 - (steps - begin) / max(lasts, 1.0), 0.0), 1.0)

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict
 from also_wrappers.evidence.accumulate import parse_events
 from also_wrappers.evidence.statistics import Layout, merge
 from also_wrappers.files import write_atomic
-from also_wrappers.signal.model import Signal
+from also_wrappers.signal.model import Fade, Signal
 from also_wrappers.slots import RING_COLUMNS, EpisodeRows, Slot, SlotReader
 
 __all__ = ["Board", "Collected", "Posting"]
@@ -46,6 +46,9 @@ class Posting(BaseModel):
         version: Counts postings.
         signal: The active signal.
         strength: Factor of all that the signal adds.
+        since: Trainer steps at which the signal was at its full strength last.
+        fade: Takes it to zero, in steps of an environment copy; for branches, whose
+            environments are fresh.
         gamma: The learner's discount factor; until a trainer has posted it, no
             signal is in force.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
@@ -57,6 +60,8 @@ class Posting(BaseModel):
     version: int = 0
     signal: Signal = Signal()
     strength: float = 1.0
+    since: int = 0
+    fade: Fade | None = None
     gamma: float | None = None
     bootstraps_truncation: bool = True
     probes: dict[str, str] = {}

@@ -5,50 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from also_wrappers.advisors.base import (
     Advisor,
-    ArmOutcome,
     Diagnosis,
     Proposal,
+    Rejection,
     RoundOutcome,
     Situation,
+    tried,
 )
 from also_wrappers.board import Posting
+from also_wrappers.branches import Branches
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.files import write_json
+from also_wrappers.plan import Plan
 from also_wrappers.run import Run
-from also_wrappers.signal.model import Signal
 from also_wrappers.slots import EpisodeRows
 from also_wrappers.trainers.base import Trainer
-from also_wrappers.validation.branch import Arm, BranchOrder, BranchResult
-from also_wrappers.validation.check import check
+from also_wrappers.validation.branch import Arm
+from also_wrappers.validation.check import Checks
 from also_wrappers.validation.executors import Executor
-from also_wrappers.validation.gate import CONTROL, Decision, Gate, Request
+from also_wrappers.validation.gate import CONTROL, Decision, Gate
 
-__all__ = ["Plan", "Round", "RoundResult"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much a round may try.
-
-    Attributes:
-        candidates: Candidates of the first proposal.
-        refinements: Replacements after the first results.
-        horizon: Trainer steps of a branch.
-        budget: Trainer steps that branches may still spend.
-        longest: Trainer steps by which the lineage may still grow.
-        seed: Of the run.
-    """
-
-    candidates: int
-    refinements: int
-    horizon: int
-    budget: int
-    longest: int
-    seed: int
+__all__ = ["Round", "RoundResult"]
 
 
 @dataclass(frozen=True)
@@ -100,247 +82,169 @@ class Round:
     situation: Situation
     episodes: Sequence[EpisodeRows]
     posting: Posting
-    _arms: list[Arm] = field(default_factory=list)
-    _results: list[BranchResult] = field(default_factory=list)
-    _rejected: list[Signal] = field(default_factory=list)
+    _rejected: list[Rejection] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._branches = Branches(
+            self.number,
+            self.run.task,
+            self.trainer,
+            self.executor,
+            self.plan,
+            self.posting,
+            self.run.accounting,
+            self._write,
+            self._dir() / "branches.jsonl",
+        )
 
     def play(self) -> RoundResult:
         """Plays the round to its decision. Whatever fails in the advisor or in a
         branch is recorded and costs that step."""
-        self._arms = [Arm(CONTROL, "control", self.situation.signal)]
-        snapshot = self.trainer.snapshot()
-        diagnosis = self._ask("diagnosis", self._diagnose)
-        if diagnosis is None or diagnosis.insufficient:
-            reason = "no diagnosis" if diagnosis is None else "insufficient evidence"
-            return self._finish(Decision(None, reason), {})
-        proposals = self._ask(
-            "proposal",
-            lambda: self.advisor.propose(
-                self.situation, diagnosis, self.plan.candidates
-            ),
-        )
-        self._admit(proposals or [], refined=False)
-        if len(self._arms) == 1:
-            return self._finish(Decision(None, "no candidate passed the checks"), {})
-        decision = self._decide(snapshot, diagnosis)
-        return self._finish(decision, dict(diagnosis.probes))
+        try:
+            diagnosis = self._ask("diagnosis", self._diagnose)
+            if diagnosis is None or diagnosis.insufficient:
+                reason = (
+                    "no diagnosis" if diagnosis is None else "insufficient evidence"
+                )
+                return self._finish(Decision(None, reason), {})
+            self._propose(diagnosis)
+            if len(self._branches.arms) == 1:
+                nothing = Decision(None, "no candidate passed the checks")
+                return self._finish(nothing, {})
+            return self._finish(self._decide(diagnosis), dict(diagnosis.probes))
+        finally:
+            self._ask("rest", self.advisor.rest)
 
     def _diagnose(self) -> Diagnosis:
         diagnosis = self.advisor.diagnose(self.situation)
         self._write("diagnosis", diagnosis=diagnosis.model_dump(mode="json"))
         return diagnosis
 
-    def _decide(self, snapshot: bytes, diagnosis: Diagnosis) -> Decision:
+    def _decide(self, diagnosis: Diagnosis) -> Decision:
+        branches = self._branches
         refined = self.plan.refinements == 0
         while True:
-            largest = max((result.largest for result in self._results), default=0.0)
-            trials = [result.trial(largest) for result in self._results]
-            step = self.gate.next(len(self._arms), trials)
-            if not refined and self._screened() and self._reward_was_seen():
+            step = self.gate.next(len(branches.arms), branches.trials)
+            if not refined and branches.screened and branches.reward_was_seen:
                 refined = True
                 self._refine(diagnosis)
                 continue
             if isinstance(step, Decision):
                 return step
-            refusal = self._unaffordable(step)
+            refusal = branches.unaffordable(step)
             if refusal:
                 return Decision(None, refusal)
-            self._branch(step, snapshot)
-
-    def _screened(self) -> bool:
-        """Whether every arm had its first branch."""
-        seen = {result.request.arm for result in self._results}
-        return seen >= {arm.index for arm in self._arms}
-
-    def _reward_was_seen(self) -> bool:
-        return any(result.score != 0.0 for result in self._results)
-
-    def _unaffordable(self, requests: Sequence[Request]) -> str:
-        """Why the requested branches cannot be run; empty if they can."""
-        cost = sum(self._steps(request) for request in requests)
-        spent = sum(result.steps for result in self._results)
-        if spent + cost > self.plan.budget:
-            return "the branch budget is spent"
-        grows = max(request.stretch for request in requests) * self.plan.horizon
-        if grows > self.plan.longest:
-            return "too little of the planned training is left for longer branches"
-        return ""
-
-    def _steps(self, request: Request) -> int:
-        """An extension of a screening branch trains only what is new in it."""
-        extends = self._extended(request) is not None
-        return self.plan.horizon * (1 if extends else request.stretch)
-
-    def _extended(self, request: Request) -> BranchResult | None:
-        """The branch that a longer screening branch goes on with, if there is one.
-
-        A replacement that was proposed later has none and is trained in full.
-        """
-        shorter = replace(request, stretch=request.stretch - 1)
-        if request.stage != "screen" or request.index != 0:
-            return None
-        return next((r for r in self._results if r.request == shorter), None)
-
-    def _branch(self, requests: Sequence[Request], snapshot: bytes) -> None:
-        orders = [self._order(request, snapshot) for request in requests]
-        for done, result in enumerate(self.executor.run(orders), start=1):
-            self._results.append(result)
-            self.run.accounting.branches += result.steps
-            arm = self._arms[result.request.arm]
-            line = self._write(
-                "branch",
-                **result.to_json(),
-                name=arm.name,
-                signal=arm.signal.id,
-                done=done,
-                of=len(orders),
-            )
-            with (self._dir() / "branches.jsonl").open("a") as file:
-                file.write(f"{json.dumps(line)}\n")
-
-    def _order(self, request: Request, snapshot: bytes) -> BranchOrder:
-        arm = self._arms[request.arm]
-        extended = self._extended(request)
-        if extended is not None:
-            snapshot = extended.snapshot
-        stage = 0 if request.stage == "screen" else 5000
-        seed = self.plan.seed * 1_000_003 + self.number * 10_007 + stage
-        seed += request.index + 100 * request.stretch
-        return BranchOrder(
-            request,
-            self.trainer.fork(),
-            self.run.task,
-            self.posting.model_copy(
-                update={"signal": arm.signal, "version": 1, "probes": {}}
-            ),
-            snapshot,
-            seed % 2**31,
-            self._steps(request),
-        )
+            branches.run(step)
 
     def _refine(self, diagnosis: Diagnosis) -> None:
-        outcomes = [self._outcome(arm) for arm in self._arms[1:]]
+        outcomes = [self._branches.outcome(arm) for arm in self._branches.arms[1:]]
         proposals = self._ask(
             "refinement",
             lambda: self.advisor.refine(
-                self.situation, diagnosis, outcomes, self.plan.refinements
+                self._known, diagnosis, outcomes, self.plan.refinements
             ),
         )
-        first = len(self._arms)
+        first = len(self._branches.arms)
         self._admit((proposals or [])[: self.plan.refinements], refined=True)
-        self._write("refinement", added=[arm.name for arm in self._arms[first:]])
-
-    def _admit(self, proposals: Sequence[Proposal], *, refined: bool) -> None:
-        """Checks candidates; those that pass become arms."""
-        scale = max(
-            abs(self.situation.evidence.values.get("team.base_return.max", 0.0)), 1.0
+        added = [arm.name for arm in self._branches.arms[first:]]
+        self._write(
+            "refinement",
+            added=added,
+            hypotheses=[o.hypothesis for o in outcomes if o.hypothesis],
         )
+
+    def _propose(self, diagnosis: Diagnosis) -> None:
+        """Candidates that pass the checks become arms. What does not pass goes back to
+        the advisor, once, for as many others."""
+        wanted = self.plan.candidates
+        for asked_for in ("proposal", "replacement"):
+            ask = partial(self.advisor.propose, self._known, diagnosis, wanted)
+            proposals = self._ask(asked_for, ask)
+            wanted = self._admit((proposals or [])[:wanted], refined=False)
+            if not wanted:
+                return
+
+    @property
+    def _known(self) -> Situation:
+        """The situation with what was rejected since."""
+        return replace(self.situation, rejected=tuple(self._rejected))
+
+    def _admit(self, proposals: Sequence[Proposal], *, refined: bool) -> int:
+        """Checks candidates; returns how many did not pass."""
+        evidence = self.situation.evidence.values
+        checks = Checks(
+            self.situation.features,
+            self.situation.agents,
+            self.episodes,
+            max(abs(evidence.get("team.base_return.max", 0.0)), 1.0),
+            self.trainer.gamma,
+        )
+        before = len(self._rejected)
         for proposal in proposals:
             self._write(
                 "proposal", proposal=proposal.model_dump(mode="json"), refined=refined
             )
-            admitted, remark = check(
-                proposal,
-                self.situation.features,
-                self.situation.agents,
-                self.episodes,
-                [arm.signal for arm in self._arms] + self._rejected,
-                scale,
-            )
+            siblings = [arm.signal for arm in self._branches.arms]
+            admitted, remark = checks.check(proposal, [*tried(self._known), *siblings])
+            name = None
             if admitted is None:
-                self._rejected.append(proposal.signal)
-            else:
-                index = len(self._arms)
-                self._arms.append(
-                    Arm(index, f"candidate_{index}", admitted.signal, admitted.intent)
+                self._rejected.append(
+                    Rejection(signal=proposal.signal, reason=remark[:600])
                 )
+            else:
+                name = self._branches.admit(admitted).name
             self._write(
                 "check",
                 signal=proposal.signal.id,
                 passed=admitted is not None,
                 remark=remark,
-                name=self._arms[-1].name if admitted is not None else None,
+                name=name,
                 describe=(admitted or proposal).signal.describe(),
             )
         write_json(
             self._dir() / "candidates.json",
             [
                 {"name": arm.name, "signal": arm.signal.model_dump(mode="json")}
-                for arm in self._arms
+                for arm in self._branches.arms
             ],
         )
+        return len(self._rejected) - before
 
     def _finish(self, decision: Decision, probes: dict[str, str]) -> RoundResult:
+        branches = self._branches
         winner = decision.winner
-        control = self._of(CONTROL, "screen")
-        adopted: list[BranchResult] = [result for result in control if result.ok]
-        adopted = [result for result in adopted if result.request.index == 0]
-        if winner is not None:
-            adopted = [
-                self._find(replace(result.request, arm=winner, index=1))
-                for result in self._of(winner, "confirm")[:1]
-            ]
+        adopted = branches.adopted(winner)
+        control = [result for result in branches.of(CONTROL, "screen") if result.ok]
         outcome = RoundOutcome(
             round=self.number,
             stage=self.situation.stage,
-            control_score=control[-1].score if control and control[-1].ok else None,
-            arms=tuple(self._outcome(arm) for arm in self._arms[1:]),
+            control=self.situation.signal,
+            control_score=control[-1].score if control else None,
+            arms=tuple(branches.outcome(arm) for arm in branches.arms[1:]),
+            rejected=tuple(self._rejected),
             decision=decision.reason,
-            winner=None if winner is None else self._arms[winner].signal.id,
+            winner=None if winner is None else branches.arms[winner].signal.id,
         )
         data = {
-            "winner": None if winner is None else self._arms[winner].name,
+            "winner": None if winner is None else branches.arms[winner].name,
             "reason": decision.reason,
             "effect": decision.effect,
             "z": decision.z,
             "pairs": decision.pairs,
             "critical": self.gate.critical,
-            "branches": len(self._results),
+            "branches": len(branches.results),
             "outcome": outcome.model_dump(mode="json"),
         }
         self._write("decision", **data)
         write_json(self._dir() / "decision.json", data)
         return RoundResult(
             decision,
-            tuple(self._arms),
+            tuple(branches.arms),
             adopted[-1].snapshot if adopted else b"",
             sum(result.steps for result in adopted),
             probes,
             outcome,
         )
-
-    def _outcome(self, arm: Arm) -> ArmOutcome:
-        own = self._of(arm.index, "screen") + self._of(arm.index, "confirm")
-        control = self._of(CONTROL, "screen")
-        if not own:
-            return ArmOutcome(
-                signal=arm.signal, intent=arm.intent, outcome="was not tried"
-            )
-        failed = next((result.error for result in own if not result.ok), None)
-        if failed:
-            return ArmOutcome(
-                signal=arm.signal, intent=arm.intent, outcome=f"failed: {failed}"
-            )
-        score = sum(result.score for result in own) / len(own)
-        level = sum(r.score for r in control if r.ok) / max(len(control), 1)
-        return ArmOutcome(
-            signal=arm.signal,
-            intent=arm.intent,
-            outcome=f"base return {score:.3f} over {len(own)} branch(es), control "
-            f"{level:.3f}",
-            score=score,
-        )
-
-    def _of(self, arm: int, stage: str) -> list[BranchResult]:
-        found = [
-            result
-            for result in self._results
-            if result.request.arm == arm and result.request.stage == stage
-        ]
-        return sorted(found, key=lambda r: (r.request.stretch, r.request.index))
-
-    def _find(self, request: Request) -> BranchResult:
-        return next(result for result in self._results if result.request == request)
 
     def _ask(self, what: str, ask: Callable[[], Any]) -> Any:
         """Asks the advisor; an answer that cannot be used is recorded.
@@ -357,10 +261,9 @@ class Round:
             return None
         finally:
             for exchange in self.advisor.exchanges:
-                self._write("exchange", **vars(exchange))
-                name = f"{exchange.role}.jsonl"
-                with (self._dir() / name).open("a") as file:
-                    file.write(f"{json.dumps(vars(exchange))}\n")
+                line = self._write("exchange", **vars(exchange))
+                with (self._dir() / f"{exchange.role}.jsonl").open("a") as file:
+                    file.write(f"{json.dumps(line)}\n")
             self.advisor.exchanges.clear()
 
     def _write(self, event: Any, **data: Any) -> dict[str, Any]:

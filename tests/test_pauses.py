@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.adaptation import Adaptation
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Diagnosis
 from also_wrappers.advisors.llm import LLMAdvisor
-from also_wrappers.evidence import Evidence
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.plan import Limits, Plan
 from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
 from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
@@ -102,17 +101,20 @@ def test_endless_environments_take_a_swap_at_the_next_step(tmp_path: Path) -> No
     run.close()
 
 
-def test_a_horizon_shrinks_to_what_is_left_of_the_training(tmp_path: Path) -> None:
-    run = Run(make_task(), tmp_path / "run")
-    adaptation = Adaptation(run, every=1000, budget=9.0)
-    seen = Evidence(values={"team.episode_length": 10.0})
+def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
     wanted = {}
     for steps in (0, 4000, 7000):
         trainer = StubTrainer()
         trainer.steps = steps
-        plan = adaptation._plan(trainer, seen)
+        plan = Plan.make(
+            Limits(candidates=3, refinements=2, horizon=None, seed=0),
+            trainer,
+            length=10.0,
+            copies=4,
+            until=9000,
+            budget=90_000,
+        )
         wanted[steps] = plan if isinstance(plan, str) else plan.horizon
-    run.close()
     # 300 scored episodes of 10 steps in the last half; 9,000 steps before the fade.
     assert wanted[0] == 6000
     assert wanted[4000] == 9000 - 4000 - StubTrainer.rollout

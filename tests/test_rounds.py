@@ -9,13 +9,13 @@ from typing import Any
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Proposal
 from also_wrappers.board import Posting
-from also_wrappers.rounds import Plan, Round, RoundResult
+from also_wrappers.plan import Plan
+from also_wrappers.rounds import Round, RoundResult
 from also_wrappers.run import Run, Task
 from also_wrappers.signal import Signal, Term
-from also_wrappers.testing import corridor_features
+from also_wrappers.testing import corridor_features, corridor_situation
 from also_wrappers.validation.branch import BranchOrder, BranchResult
 from also_wrappers.validation.gate import Gate, Request
-from tests.advisors.situations import situation
 
 HORIZON = 100
 
@@ -76,6 +76,8 @@ def play(tmp_path: Path, made: Made, **plan: int) -> RoundResult:
         "horizon": HORIZON,
         "budget": 100_000,
         "longest": 5000,
+        "total": 10_000,
+        "copy_steps": 1,
         "seed": 0,
     }
     return Round(
@@ -86,7 +88,7 @@ def play(tmp_path: Path, made: Made, **plan: int) -> RoundResult:
         Gate(),
         made,
         Plan(**(numbers | plan)),
-        situation(),
+        corridor_situation(),
         [],
         Posting(gamma=0.99),
     ).play()

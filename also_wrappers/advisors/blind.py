@@ -57,6 +57,9 @@ class BlindAdvisor:
         """Further random terms."""
         return [self._proposal(situation) for _ in range(k)]
 
+    def rest(self) -> None:
+        """Nothing to free."""
+
     def _proposal(self, situation: Situation) -> Proposal:
         pick = self._random
         names = [

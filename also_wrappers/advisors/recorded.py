@@ -43,16 +43,20 @@ class RecordedAdvisor:
         self.exchanges: list[Exchange] = []
         self._rounds = list(rounds)
         self._refinements = list(refinements)
+        self._round, self._given = -1, 0
 
     @classmethod
     def from_ledger(cls, path: Path) -> RecordedAdvisor:
-        """Takes the proposals of every finished round of a ledger."""
+        """Takes the proposals of every round of a ledger that was played."""
         rounds: dict[int, list[Proposal]] = {}
         refinements: dict[int, list[Proposal]] = {}
         for line in read_ledger(path):
             if line["event"] == "round_started":
                 rounds[line["round"]] = []
                 refinements[line["round"]] = []
+            elif line["event"] == "round_finished" and "skipped" in line:
+                # Such a round is in no history, so nobody would ask for it.
+                del rounds[line["round"]], refinements[line["round"]]
             elif line["event"] == "proposal":
                 kept = refinements if line["refined"] else rounds
                 kept[line["round"]].append(Proposal.model_validate(line["proposal"]))
@@ -68,11 +72,15 @@ class RecordedAdvisor:
     def propose(
         self, situation: Situation, diagnosis: Diagnosis, k: int
     ) -> list[Proposal]:
-        """The next round's proposals."""
+        """The round's next proposals."""
         round_number = len(situation.history)
         if round_number >= len(self._rounds):
             raise AdvisorError(f"the recording has {len(self._rounds)} rounds")
-        return list(self._rounds[round_number])[:k]
+        if round_number != self._round:
+            self._round, self._given = round_number, 0
+        begin = self._given
+        self._given += k
+        return list(self._rounds[round_number])[begin : begin + k]
 
     def refine(
         self,
@@ -86,3 +94,6 @@ class RecordedAdvisor:
         if round_number >= len(self._refinements):
             return []
         return list(self._refinements[round_number])[:k]
+
+    def rest(self) -> None:
+        """Nothing to free."""

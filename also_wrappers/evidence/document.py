@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from also_wrappers.evidence.meanings import pattern_of
+from also_wrappers.evidence.meanings import MEANINGS, pattern_of
 from also_wrappers.signal.model import Signal
 
 __all__ = ["Evidence"]
@@ -18,6 +18,7 @@ _TOKEN = 3.0
 #: What is shown first.
 _FIRST = ("team", "trainer", "signal", "event", "term")
 #: Differences between episodes, in standard deviations.
+_AGGREGATES = ("mean", "min", "max")
 _EFFECTS = ("better", "late", "change_better")
 
 
@@ -39,7 +40,7 @@ class Evidence(BaseModel):
     Example:
         >>> seen = Evidence(values={"feature.x.late": -1.5, "team.episodes": 40.0})
         >>> print(seen.text())
-        team.episodes = 40
+        team.episodes = 40 (seen in this window)
         feature.x.late = -1.5
     """
 
@@ -62,22 +63,38 @@ class Evidence(BaseModel):
             budget: Tokens, estimated as a third of the characters.
 
         Returns:
-            One ``key = number`` per line; then what was left out, and what is not
-            available and why.
+            One ``key = number`` per line, with the meaning of keys that stand for one
+            number only; then what was left out, and what is not available and why.
         """
-        head = []
-        if self.insufficient:
-            head.append(f"insufficient evidence: {'; '.join(self.insufficient)}")
+        shown, rest = self._shown(budget)
+        return "\n".join([*self._head(), *map(self._line, shown), *rest])
+
+    def keys(self, budget: Annotated[int, Field(gt=0)] = 1500) -> list[str]:
+        """The keys that ``text`` shows within a budget."""
+        return self._shown(budget)[0]
+
+    def _line(self, key: str) -> str:
+        meaning = MEANINGS.get(key)
+        told = f" ({meaning.text})" if meaning else ""
+        return f"{key} = {self.values[key]:.3g}{told}"
+
+    def _shown(self, budget: int) -> tuple[list[str], list[str]]:
+        """The keys that there is room for, and what is said of the others."""
         keys = self._by_interest()
-        lines = [f"{key} = {self.values[key]:.3g}" for key in keys]
-        room = budget * _TOKEN - sum(len(line) + 1 for line in head)
+        lines = [self._line(key) for key in keys]
+        room = budget * _TOKEN - _size(self._head())
         tail = self._missing(room / 4.0)
         kept = len(lines)
         while (
             kept and _size([*lines[:kept], *self._left_out(keys[kept:]), *tail]) > room
         ):
             kept -= 1
-        return "\n".join([*head, *lines[:kept], *self._left_out(keys[kept:]), *tail])
+        return keys[:kept], [*self._left_out(keys[kept:]), *tail]
+
+    def _head(self) -> list[str]:
+        if not self.insufficient:
+            return []
+        return [f"insufficient evidence: {'; '.join(self.insufficient)}"]
 
     def _left_out(self, keys: list[str]) -> list[str]:
         if not keys:
@@ -105,6 +122,12 @@ class Evidence(BaseModel):
     def _by_interest(self) -> list[str]:
         return sorted(self.values, key=self._interest)
 
+    def _largest(self, key: str) -> bool:
+        """Whether no other aggregate of a feature stands out more before a reward."""
+        head = key.rpartition("_")[0]
+        sizes = [abs(self.values.get(f"{head}_{a}", 0.0)) for a in _AGGREGATES]
+        return abs(self.values[key]) >= max(sizes)
+
     def _interest(self, key: str) -> tuple[int, float, str]:
         """Sorts: the team, its trainer and signal, what clearly differs, the agents,
         what moves, and then the rest."""
@@ -117,7 +140,7 @@ class Evidence(BaseModel):
             return (2 if clear else 7), -abs(value), key
         if head == "feature":
             if last.startswith("reward_") and last != "reward_jump":
-                return 2, -abs(value), key
+                return (2 if self._largest(key) else 6), -abs(value), key
             plain = last in ("mean", "change") and value != 0.0
             return (4 if plain else 6 if last in ("min", "max") else 8), 0.0, key
         if head in _FIRST:

@@ -85,9 +85,9 @@ MEANINGS: dict[str, Meaning] = {
     "feature.*.better_error": Meaning(_D, "standard error of that"),
     "feature.*.change_better": Meaning(_D, "its change in better episodes minus worse"),
     "feature.*.late": Meaning(_D, "its mean in late episodes minus early"),
-    "feature.*.reward_mean": Meaning(_D, "team mean just before a reward, from usual"),
-    "feature.*.reward_min": Meaning(_D, "the same for the smallest in the team"),
-    "feature.*.reward_max": Meaning(_D, "the same for the largest in the team"),
+    "feature.*.reward_mean": Meaning(_D, "team mean just before a reward"),
+    "feature.*.reward_min": Meaning(_D, "smallest in the team just before a reward"),
+    "feature.*.reward_max": Meaning(_D, "largest in the team just before a reward"),
     "feature.*.reward_jump": Meaning(
         "feature", "its change by a paid step, from usual"
     ),

@@ -58,6 +58,12 @@ class Signal(BaseModel):
 
     The empty signal changes nothing, bit for bit.
 
+    Attributes:
+        terms: The terms.
+        fade: Share of the planned training in which its strength goes to zero, from
+            when it is swapped in; ``None`` if it stays. For signals of a run: one that
+            is given to a wrapper fades by the wrapper's own option.
+
     Example:
         >>> Signal().id
         'none'
@@ -69,6 +75,7 @@ class Signal(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     terms: Annotated[tuple[Term, ...], Field(max_length=MAX_TERMS)] = ()
+    fade: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Signal:
@@ -84,17 +91,21 @@ class Signal(BaseModel):
         if not self.terms:
             return "none"
         what = [term.model_dump_json(exclude={"rationale"}) for term in self.terms]
+        what += [] if self.fade is None else [f"fade {self.fade!r}"]
         return hashlib.sha256("\n".join(what).encode()).hexdigest()[:10]
 
     def describe(self) -> str:
         """The signal in one line."""
         if not self.terms:
             return "nothing (the base reward alone)"
-        return " + ".join(
+        told = " + ".join(
             f"{term.weight:g} * {term.kind}[{term.expression}]"
             + (f" for {', '.join(term.agents)}" if term.agents else "")
             for term in self.terms
         )
+        if self.fade is None:
+            return told
+        return f"{told}, fading out within {self.fade:.0%} of the training"
 
 
 class Fade(BaseModel):

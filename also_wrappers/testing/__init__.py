@@ -1,13 +1,18 @@
 """Contracts, doubles and tiny environments, for our tests and for those of users.
 
 * ``check_wrapped`` and the checks that it runs: what a wrapped environment must pass.
+* ``check_advisor``: what any advisor must pass.
 * ``Corridor``: a small cooperative environment with a sparse reward.
 * ``ScriptedModel``: a chat model that answers from a list.
 * ``forbid_model_requests``: no real model is asked in its context.
-* ``OllamaServer``: a real HTTP server that speaks Ollama's API, and misbehaves.
+* ``OllamaServer``, ``OpenAIServer``: real HTTP servers that speak as models' servers
+  do, and misbehave.
+* ``corridor_situation``: something to ask an advisor about.
 """
 
 from also_wrappers.advisors.models.base import forbid_model_requests
+from also_wrappers.testing.advisors import check_advisor
+from also_wrappers.testing.chat_server import OllamaServer, OpenAIServer
 from also_wrappers.testing.contracts import (
     check_api,
     check_copies,
@@ -20,12 +25,14 @@ from also_wrappers.testing.contracts import (
 )
 from also_wrappers.testing.environments import Corridor, corridor_features
 from also_wrappers.testing.models import ScriptedModel
-from also_wrappers.testing.ollama_server import OllamaServer
+from also_wrappers.testing.situations import corridor_situation
 
 __all__ = [
     "Corridor",
     "OllamaServer",
+    "OpenAIServer",
     "ScriptedModel",
+    "check_advisor",
     "check_api",
     "check_copies",
     "check_deterministic",
@@ -35,5 +42,6 @@ __all__ = [
     "check_vector",
     "check_wrapped",
     "corridor_features",
+    "corridor_situation",
     "forbid_model_requests",
 ]

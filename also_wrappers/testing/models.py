@@ -46,3 +46,6 @@ class ScriptedModel:
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Reply) else Reply(answer, 0.0)
+
+    def rest(self) -> None:
+        """Nothing to free."""

@@ -6,13 +6,15 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from also_wrappers.advisors.base import Expectation
 from also_wrappers.board import Board, Posting
+from also_wrappers.evidence.summary import summarise
 from also_wrappers.run import Shape, Task
 from also_wrappers.signal.model import Signal
 from also_wrappers.trainers.base import Fork
@@ -23,12 +25,21 @@ __all__ = ["Arm", "BranchOrder", "BranchResult", "run_branch"]
 
 @dataclass(frozen=True)
 class Arm:
-    """One signal under test. Arm 0 is control."""
+    """One signal under test. Arm 0 is control.
+
+    Attributes:
+        index: Its number in the round.
+        name: For people.
+        signal: What it is trained on.
+        intent: What kind of change it is.
+        hypothesis: What should happen to the evidence if it helps as it is meant to.
+    """
 
     index: int
     name: str
     signal: Signal
     intent: str = ""
+    hypothesis: Expectation | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class BranchOrder:
         snapshot: Where it begins.
         seed: Of environments and sampling; the same for all arms.
         steps: Trainer steps.
+        keys: Of the evidence whose numbers are wanted.
     """
 
     request: Request
@@ -52,6 +64,7 @@ class BranchOrder:
     snapshot: bytes
     seed: int
     steps: int
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ class BranchResult:
         seconds: Wall-clock time.
         error: Why it failed; empty if it did not.
         snapshot: State of training at its end; empty if it failed.
+        observed: The numbers that were wanted of its evidence.
     """
 
     request: Request
@@ -83,6 +97,7 @@ class BranchResult:
     seconds: float = 0.0
     error: str = ""
     snapshot: bytes = b""
+    observed: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -114,6 +129,7 @@ class BranchResult:
             "episodes": self.episodes,
             "shaped": self.shaped,
             "seconds": round(self.seconds, 2),
+            "observed": self.observed,
             "error": self.error,
         }
 
@@ -131,6 +147,7 @@ def run_branch(order: BranchOrder) -> BranchResult:
         shape: Callable[[Any], Any] = Shape(order.task, board)
         outcome = order.fork(order.snapshot, shape, order.seed, order.steps)
         episodes = board.new_episodes()
+        observed = _observe(order, board)
     late = episodes[episodes[:, 0] > outcome.copy_steps / 2.0]
     seconds = time.perf_counter() - began
     if not len(late):
@@ -164,4 +181,21 @@ def run_branch(order: BranchOrder) -> BranchResult:
         float(late[:, 2].mean()),
         seconds,
         snapshot=outcome.snapshot,
+        observed=observed,
     )
+
+
+def _observe(order: BranchOrder, board: Board) -> dict[str, float]:
+    """The numbers that are wanted of a branch's evidence, as far as there are any."""
+    collected = board.collect(order.task.events) if order.keys else None
+    if collected is None:
+        return {}
+    events = {**order.task.events, **order.posting.probes}
+    seen = summarise(
+        collected.layout,
+        collected.values,
+        order.posting.signal,
+        events,
+        has_success=order.task.success is not None,
+    )
+    return {key: seen.values[key] for key in order.keys if key in seen.values}

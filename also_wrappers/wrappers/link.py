@@ -103,11 +103,16 @@ class Link:
                 "fade= is for a signal that stays; with a board, the loop posts the "
                 "strength: give Adaptation or AdaptationCallback fade_out="
             )
+        if signal is not None and signal.fade is not None:
+            raise ConfigurationError(
+                "the signal fades by a share of a run's training, and there is no run; "
+                "leave its fade out and give fade=Fade(begin=..., end=...), in steps"
+            )
         swap_at = options.get("swap_at", "reset")
         if swap_at not in ("reset", "step"):
             raise ConfigurationError(f"swap_at is 'reset' or 'step', not {swap_at!r}")
         self.live = board is not None
-        self.counts_steps = self.live or self.fades
+        self.counts_steps = self.live or self._fade is not None
         self.swaps_at_step = swap_at == "step" and self.live
         self.names = plain_names(agents)
         self.layout = Layout.declare(
@@ -148,12 +153,12 @@ class Link:
     @property
     def fades(self) -> bool:
         """Whether the strength depends on how many steps were played."""
-        return self._fade is not None
+        return self._fade is not None or self.posting.fade is not None
 
     def strength(self, steps: int) -> float:
         """The strength of an episode that begins after so many steps."""
-        fade = self._fade
-        return fade.strength(steps) if fade else self.posting.strength
+        fade = self._fade or self.posting.fade
+        return self.posting.strength * (fade.strength(steps) if fade else 1.0)
 
     def success(self) -> Success | None:
         """What says whether an episode was a success, if that was declared."""

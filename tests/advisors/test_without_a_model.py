@@ -11,16 +11,19 @@ from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import ArmOutcome, Diagnosis, Proposal
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.ledger import Accounting, Ledger
-from also_wrappers.signal import Feature, FeatureMap, Signal, compile_signal
-from tests.advisors.situations import ACTIVE, situation
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
+from also_wrappers.testing import corridor_situation
 
 AGENTS = ("agent_0", "agent_1")
+ACTIVE = Signal(
+    terms=(Term(name="on", kind="progress", expression="place", weight=1.0),)
+)
 
 
 @pytest.mark.parametrize("advisor", [RuleAdvisor(), BlindAdvisor(1)])
 @pytest.mark.parametrize("signal", [Signal(), ACTIVE])
 def test_what_they_propose_compiles_and_differs(advisor: Any, signal: Signal) -> None:
-    now = situation(signal=signal)
+    now = corridor_situation(signal=signal)
     advisor.prepare()
     diagnosis = advisor.diagnose(now)
     proposals = advisor.propose(now, diagnosis, 3)
@@ -38,24 +41,24 @@ def test_what_they_propose_compiles_and_differs(advisor: Any, signal: Signal) ->
 
 
 def test_rules_draw_to_what_stood_out_before_a_reward() -> None:
-    now = situation()
+    now = corridor_situation()
     advisor = RuleAdvisor()
     diagnosis = advisor.diagnose(now)
     found = {finding.failure for finding in diagnosis.findings}
-    assert {"no_reward_seen", "no_approach", "idleness"} <= found
+    assert {"sparse_reward", "undirected_exploration", "lazy_agent"} <= found
     first = advisor.propose(now, diagnosis, 1)[0].signal.terms[0]
     assert (first.kind, first.expression) == ("progress", "team_min(place)")
 
 
 def test_rules_turn_round_when_the_number_does() -> None:
-    now = situation(values={"feature.place.reward_min": -2.5})
+    now = corridor_situation(values={"feature.place.reward_min": -2.5})
     advisor = RuleAdvisor()
     first = advisor.propose(now, advisor.diagnose(now), 1)[0].signal.terms[0]
     assert first.expression == "-team_min(place)"
 
 
 def test_rules_offset_what_jumps_at_a_reward() -> None:
-    now = situation(
+    now = corridor_situation(
         values={
             "feature.mate_place.reward_jump": -1.0,
             "feature.mate_place.jump_std": 0.05,
@@ -70,12 +73,12 @@ def test_rules_go_by_names_where_no_reward_was_seen() -> None:
     features = FeatureMap(
         Feature("speed", "obs[0]"), Feature("goal_distance", "obs[1]", "to the goal")
     )
-    now = situation(features=features)
+    now = corridor_situation(features=features)
     advisor = RuleAdvisor()
     proposals = advisor.propose(now, advisor.diagnose(now), 3)
     assert proposals[0].signal.terms[0].expression == "-team_max(goal_distance)"
     nameless = FeatureMap(Feature("a", "obs[0]"), Feature("b", "obs[1]"))
-    now = situation(features=nameless)
+    now = corridor_situation(features=nameless)
     both = {
         p.signal.terms[0].expression
         for p in advisor.propose(now, advisor.diagnose(now), 4)
@@ -84,7 +87,7 @@ def test_rules_go_by_names_where_no_reward_was_seen() -> None:
 
 
 def test_rules_say_nothing_on_too_little_evidence() -> None:
-    now = situation(insufficient=("3 episodes",))
+    now = corridor_situation(insufficient=("3 episodes",))
     advisor = RuleAdvisor()
     diagnosis = advisor.diagnose(now)
     assert diagnosis.insufficient
@@ -104,8 +107,8 @@ def test_a_recording_answers_in_order(tmp_path: Path) -> None:
         )
     ledger.close()
     advisor = RecordedAdvisor.from_ledger(tmp_path / "ledger.jsonl")
-    assert advisor.propose(situation(), Diagnosis(), 3) == made[:2]
-    assert advisor.refine(situation(), Diagnosis(), [], 3) == made[2:]
-    later = situation(history=("one round",))
+    assert advisor.propose(corridor_situation(), Diagnosis(), 3) == made[:2]
+    assert advisor.refine(corridor_situation(), Diagnosis(), [], 3) == made[2:]
+    later = corridor_situation(history=("one round",))
     with pytest.raises(AdvisorError, match="1 rounds"):
         advisor.propose(later, Diagnosis(), 3)

