@@ -27,6 +27,11 @@ _console = Console()
 _DEMO_ENV = "Foraging-8x8-2p-2f-coop-v3"
 
 
+_Timeout = Annotated[
+    float, typer.Option(help="Seconds for one answer of the model.", min=0.1)
+]
+
+
 @app.command()
 def demo(
     env: Annotated[str, typer.Option(help="A foraging environment.")] = _DEMO_ENV,
@@ -38,6 +43,7 @@ def demo(
         str | None,
         typer.Option(help="An Ollama model; the host is taken from OLLAMA_HOST."),
     ] = None,
+    timeout: _Timeout = 300.0,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the run in --run-dir, as begun."),
@@ -59,7 +65,7 @@ def demo(
     if resume:
         settings = settings.as_begun()
     try:
-        run_demo(settings, _advisor(settings.model), _console)
+        run_demo(settings, _advisor(settings.model, timeout), _console)
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "stopped; what was recorded is kept. To go on from the last checkpoint: "
@@ -96,24 +102,21 @@ def inspect(run_dir: Path) -> None:
 
 @app.command()
 def doctor(
-    model: Annotated[str, typer.Option(help="An Ollama model.")] = "qwen3:8b",
+    model: Annotated[
+        str | None, typer.Option(help="An Ollama model; all are listed if not given.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The server; OLLAMA_HOST if not given.")
+    ] = None,
+    timeout: _Timeout = 300.0,
 ) -> None:
-    """Check that a language model can be used."""
-    from also_wrappers.advisors.models.ollama import Ollama
+    """Check what is installed, and whether a language model works, and how fast."""
+    from also_wrappers.doctor import examine
 
-    chat = Ollama(model)
-    chat.prepare()
-    schema = {
-        "type": "object",
-        "properties": {"ready": {"type": "boolean"}},
-        "required": ["ready"],
-    }
-    reply = chat.chat("Answer in JSON.", 'Reply with {"ready": true}.', schema)
-    _console.print(
-        f"{model} answered {reply.text!r} in {reply.seconds:.1f} seconds",
-        markup=False,
-        highlight=False,
-    )
+    def tell(line: str) -> None:
+        _console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    examine(model, host, timeout, tell)
 
 
 def main() -> None:
@@ -140,7 +143,7 @@ def _need(extra: str, *modules: str) -> None:
         )
 
 
-def _advisor(model: str | None) -> Advisor:
+def _advisor(model: str | None, timeout: float) -> Advisor:
     if model is None:
         from also_wrappers.advisors.rules import RuleAdvisor
 
@@ -154,4 +157,4 @@ def _advisor(model: str | None) -> Advisor:
     from also_wrappers.advisors.llm import LLMAdvisor
     from also_wrappers.advisors.models.ollama import Ollama
 
-    return LLMAdvisor(Ollama(model))
+    return LLMAdvisor(Ollama(model, timeout=timeout))

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["write_atomic", "write_json"]
+__all__ = ["redact", "write_atomic", "write_json"]
 
 _TRIES = 20
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+#: Shorter values of such variables are no secrets, and would be found everywhere.
+_SHORTEST_SECRET = 8
+
+
+def redact(text: str) -> str:
+    """JSON without secrets: values of environment variables whose name says that they
+    are one, and passwords in addresses.
+
+    Example:
+        >>> redact('{"host": "http://ann:open@server:11434"}')
+        '{"host": "http://[secret]@server:11434"}'
+    """
+    text = re.sub(r"(?<=://)[^/@\s\"]+@", "[secret]@", text)
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(json.dumps(value)[1:-1], "[secret]")
+    return text
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from also_wrappers.files import redact
+
 __all__ = ["Accounting", "Event", "Ledger", "read_ledger"]
 
 SCHEMA_VERSION = 1
@@ -73,6 +75,8 @@ class Accounting:
 class Ledger:
     """Appends events to ``ledger.jsonl``, one JSON object a line, flushed at once.
 
+    Secrets of the environment that found their way into a text are left out.
+
     A line that was cut by a crash is dropped when the ledger is opened again: it was
     never a whole event.
 
@@ -116,7 +120,7 @@ class Ledger:
             "trainer_steps": self.accounting.trainer_steps(),
             **data,
         }
-        self._file.write(json.dumps(line, allow_nan=True) + "\n")
+        self._file.write(redact(json.dumps(line, allow_nan=True)) + "\n")
         self._file.flush()
         for listener in self.listeners:
             listener(line)

@@ -96,11 +96,14 @@ def _rounds(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         elif kind == "advisor_error":
             entry["errors"].append(event)
         elif kind == "check" and event["name"]:
-            entry["arms"][event["name"]] = {"check": event, "branches": []}
+            arm = {"check": event, "branches": [], "became": ""}
+            entry["arms"][event["name"]] = arm
         elif kind == "check":
             entry["refused"].append(event)
         elif kind == "branch":
-            arm = entry["arms"].setdefault(event["name"], {"branches": []})
+            arm = entry["arms"].setdefault(
+                event["name"], {"branches": [], "became": ""}
+            )
             arm["branches"].append(event)
     before = None
     for entry in rounds.values():
@@ -110,6 +113,12 @@ def _rounds(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             entry["behaviour"] = svg(plot_evidence(seen, before))
             before = seen
         entry["arms"] = dict(sorted(entry["arms"].items(), key=_place))
+        if "decision" in entry:
+            became = entry["decision"]["outcome"]["arms"]
+            for about, outcome in zip(
+                list(entry["arms"].values())[1:], became, strict=False
+            ):
+                about["became"] = outcome["hypothesis"]
         entry["picture"] = _arms(entry) if entry["arms"] else ""
     return list(rounds.values())
 

@@ -20,7 +20,7 @@ from also_wrappers.advisors.base import (
 from also_wrappers.board import Posting
 from also_wrappers.branches import Branches
 from also_wrappers.exceptions import AdvisorError
-from also_wrappers.files import write_json
+from also_wrappers.files import redact, write_json
 from also_wrappers.plan import Plan
 from also_wrappers.run import Run
 from also_wrappers.slots import EpisodeRows
@@ -263,7 +263,7 @@ class Round:
             for exchange in self.advisor.exchanges:
                 line = self._write("exchange", **vars(exchange))
                 with (self._dir() / f"{exchange.role}.jsonl").open("a") as file:
-                    file.write(f"{json.dumps(line)}\n")
+                    file.write(redact(f"{json.dumps(line)}\n"))
             self.advisor.exchanges.clear()
 
     def _write(self, event: Any, **data: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from also_wrappers.run import Run, Task
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.vec_env import PettingZooVecEnv
+from also_wrappers.validation.check import Checks
 from also_wrappers.validation.executors import SerialExecutor
 from also_wrappers.validation.gate import Decision, Gate, Request, Trial
 
@@ -321,8 +322,19 @@ class Promotes:
         return missing or Decision(1, "promoted regardless")
 
 
-def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(tmp_path: Path) -> None:
+def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pay for standing still outweighs the base reward: return falls, pay rises."""
+    refused: list[str] = []
+    # The checks see this trap; one that they do not see has to be made by hand.
+    effect = Checks._effect
+
+    def blind(checks: Checks, signal: Signal) -> str:
+        refused.append(effect(checks, signal))
+        return ""
+
+    monkeypatch.setattr(Checks, "_effect", blind)
     run = Run(make_task(), tmp_path / "run")
     stay = Term(name="stay", kind="bonus", expression="1 - place", weight=5.0)
     trap = Proposal(signal=Signal(terms=(stay,)))
@@ -340,6 +352,7 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(tmp_path: Path) -> No
             gate=gate,
         ),
     )
+    assert "agents would stay" in refused[0]
     (swap,) = events(run.dir, "swap")
     (rollback,) = events(run.dir, "rollback")
     assert swap["new"] == trap.signal.id

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from also_wrappers.testing import OllamaServer
+from tests.advisors.answers import candidate, candidates, diagnosis
 
 COMMAND = [sys.executable, "-c", "from also_wrappers.cli import main; main()"]
 
@@ -118,34 +119,22 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     assert "cannot be made" in refused("demo", "--smoke", "--run-dir", str(file / "x"))
 
 
-DIAGNOSIS = json.dumps(
-    {
-        "findings": [],
-        "advice": "get closer",
-        "keep": "",
-        "insufficient": False,
-    }
-)
+CLAIM = {"key": "team.base_return.mean", "reads": "below", "than": "0.9"}
+DIAGNOSIS = diagnosis(CLAIM, advice="get closer")
+HYPOTHESIS = {"key": "feature.foods_left.end", "moves": "down"}
 
 
-def candidates(*expressions: str) -> str:
-    return json.dumps(
-        {
-            "candidates": [
-                {
-                    "intent": "new_term",
-                    "rationale": "",
-                    "hypothesis": "",
-                    "terms": [{"kind": "progress", "expression": text, "weight": 1.0}],
-                }
-                for text in expressions
-            ]
-        }
-    )
+def proposed(*expressions: str) -> str:
+    about = {"answers": [], "hypothesis": HYPOTHESIS, "weight": 1.0}
+    return candidates(*[candidate(text, **about) for text in expressions])
 
 
-CANDIDATES = candidates(
+CANDIDATES = proposed(
     "-nearest_food_distance", "-team_max(shared_food_distance)", "-foods_left"
+)
+#: Every round proposes something else: nothing is tried twice.
+LATER = proposed(
+    "-shared_food_distance", "-team_mean(nearest_food_distance)", "mate_distance"
 )
 
 
@@ -153,18 +142,25 @@ CANDIDATES = candidates(
 @pytest.mark.parametrize(
     ("answers", "errors"),
     [
-        ([DIAGNOSIS, CANDIDATES, candidates("-mate_distance")] * 4, 0),
+        (
+            [DIAGNOSIS, CANDIDATES, proposed("-mate_distance"), DIAGNOSIS, LATER]
+            + [proposed("-team_max(foods_left)")] * 4,
+            0,
+        ),
         ([DIAGNOSIS, "<drop>"], 1),
         (["<nonsense>"], 1),
+        ([DIAGNOSIS, "<hang>"], 1),
     ],
+    ids=["well", "dies", "babbles", "hangs"],
 )
-def test_the_demo_with_a_model_that_answers_well_dies_or_babbles(
+def test_the_demo_with_a_model_that_answers_well_dies_babbles_or_hangs(
     tmp_path: Path, answers: Sequence[str], errors: int
 ) -> None:
     folder = tmp_path / "run"
     with OllamaServer(answers) as server:
         result = run(
             *["demo", "--smoke", "--model", "tiny", "--run-dir", str(folder)],
+            *["--timeout", "2"],
             env={"OLLAMA_HOST": server.host},
         )
     assert result.returncode == 0, result.stderr

@@ -25,7 +25,7 @@ FLOORS: list[list[str]] = [
     ["report", "progress", "figures"],
     ["callback", "testing"],
     ["demo", "demo_training"],
-    ["cli", ""],
+    ["doctor", "cli", ""],
 ]
 
 

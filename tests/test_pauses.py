@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from also_wrappers.advisors import RecordedAdvisor
-from also_wrappers.advisors.base import Diagnosis
+from also_wrappers.advisors.base import Diagnosis, Proposal
 from also_wrappers.advisors.llm import LLMAdvisor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.plan import Limits, Plan
 from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
 from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
+from also_wrappers.wrappers import wrap
 from tests.test_adaptation import (
     HARMFUL,
     HELPFUL,
@@ -54,6 +55,30 @@ def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
             callback(run, advisor, fade_out=wrong)
 
 
+def test_a_signal_may_fade_by_itself(tmp_path: Path) -> None:
+    """From when it was swapped in, whatever was adopted with it, over its share."""
+    run = Run(make_task(), tmp_path / "run")
+    fading = Proposal(signal=HELPFUL.signal.model_copy(update={"fade": 0.5}))
+    advisor = RecordedAdvisor([[fading]])
+    model = make_model(run)
+    options = {"fade_out": 0.0, "candidates": 1, "refinements": 0, "every": 100_000}
+    model.learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    (swap,) = events(run.dir, "swap")
+    assert "fading out within 50%" in swap["describe"]
+    posted = run.board.read()
+    since = swap["trainer_steps"]["mainline"] - 1024  # of the branch, already faded
+    assert posted.since == since
+    for event in events(run.dir, "record"):
+        steps = event["window"]["steps"]
+        if steps > swap["trainer_steps"]["mainline"] + ROLLOUT:
+            expected = max(1.0 - (steps - ROLLOUT - since) / (TOTAL / 2), 0.0)
+            assert event["strength"] == pytest.approx(expected, abs=0.08)
+    assert posted.strength == 0.0
+    with pytest.raises(ConfigurationError, match="there is no run; leave its fade out"):
+        wrap(Corridor(), corridor_features(), signal=fading.signal)
+
+
 def test_the_report_counts_what_a_model_claims(tmp_path: Path) -> None:
     claims = [
         {"key": "team.base_return.mean", "reads": "positive"},
@@ -61,7 +86,7 @@ def test_the_report_counts_what_a_model_claims(tmp_path: Path) -> None:
     ]
     said: dict[str, Any] = {
         "findings": [
-            {"failure": "no_approach", "severity": "minor", "argument": "", "claims": c}
+            {"failure": "stagnation", "severity": "minor", "argument": "", "claims": c}
             for c in (claims, claims[:1])
         ],
         "advice": "",

@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from also_wrappers.advisors import RecordedAdvisor
-from also_wrappers.advisors.base import Proposal
+from also_wrappers.advisors.base import (
+    ArmOutcome,
+    Expectation,
+    Proposal,
+    Rejection,
+    RoundOutcome,
+    Situation,
+)
 from also_wrappers.board import Posting
+from also_wrappers.ledger import read_ledger
 from also_wrappers.plan import Plan
 from also_wrappers.rounds import Round, RoundResult
 from also_wrappers.run import Run, Task
-from also_wrappers.signal import Signal, Term
+from also_wrappers.signal import Fade, Signal, Term
 from also_wrappers.testing import corridor_features, corridor_situation
 from also_wrappers.validation.branch import BranchOrder, BranchResult
 from also_wrappers.validation.gate import Gate, Request
@@ -60,6 +70,7 @@ class Made:
                 1.0,
                 300,
                 snapshot=left.encode(),
+                observed=dict.fromkeys(order.keys, 0.1 * request.arm),
             )
 
 
@@ -68,7 +79,13 @@ def proposal(weight: float) -> Proposal:
     return Proposal(signal=Signal(terms=(term,)))
 
 
-def play(tmp_path: Path, made: Made, **plan: int) -> RoundResult:
+def play(
+    tmp_path: Path,
+    made: Made,
+    advisor: RecordedAdvisor | None = None,
+    situation: Situation | None = None,
+    **plan: int,
+) -> RoundResult:
     run = Run(Task("x", corridor_features()), tmp_path / "run")
     numbers = {
         "candidates": 2,
@@ -84,11 +101,11 @@ def play(tmp_path: Path, made: Made, **plan: int) -> RoundResult:
         1,
         run,
         StubTrainer(),
-        RecordedAdvisor([[proposal(1.0), proposal(2.0)]], [[proposal(4.0)]]),
+        advisor or RecordedAdvisor([[proposal(1.0), proposal(2.0)]], [[proposal(4.0)]]),
         Gate(),
         made,
         Plan(**(numbers | plan)),
-        corridor_situation(),
+        situation or corridor_situation(),
         [],
         Posting(gamma=0.99),
     ).play()
@@ -168,3 +185,108 @@ def test_a_branch_without_a_reward_is_as_uncertain_as_one_episode_of_the_round()
     assert spread.trial(largest=0.5).variance == 1e-2
     failed = BranchResult(Request(0, "screen", 0), seed=1, error="died")
     assert not failed.trial(largest=0.5).ok
+
+
+class Listens(RecordedAdvisor):
+    """Keeps what it is told."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.told: list[Any] = []
+        self.rested = 0
+
+    def propose(self, situation: Any, diagnosis: Any, k: int) -> list[Proposal]:
+        self.told.append((situation.rejected, k))
+        return super().propose(situation, diagnosis, k)
+
+    def refine(
+        self, situation: Any, diagnosis: Any, results: Sequence[ArmOutcome], k: int
+    ) -> list[Proposal]:
+        self.told.append([result.hypothesis for result in results])
+        return super().refine(situation, diagnosis, results, k)
+
+    def rest(self) -> None:
+        self.rested += 1
+
+
+def ledger(tmp_path: Path, kind: str) -> list[dict[str, Any]]:
+    lines = read_ledger(tmp_path / "run" / "ledger.jsonl")
+    return [line for line in lines if line["event"] == kind]
+
+
+def test_what_is_rejected_goes_back_once(tmp_path: Path) -> None:
+    bad = Term(name="t", kind="progress", expression="plaice", weight=1.0)
+    wrong = Proposal(signal=Signal(terms=(bad,)))
+    twice = proposal(1.0)
+    advisor = Listens([[proposal(1.0), wrong, proposal(3.0), wrong, twice]], [[]])
+    made = Made(lambda order: 1.0)
+    result = play(tmp_path, made, advisor, candidates=3)
+    first, again, _ = advisor.told
+    assert first == ((), 3)
+    assert [r.signal for r in again[0]] == [wrong.signal]
+    assert "did you mean place" in again[0][0].reason
+    assert again[1] == 1
+    assert [arm.signal for arm in result.arms[1:]] == [
+        proposal(1.0).signal,
+        proposal(3.0).signal,
+    ]
+    checks = ledger(tmp_path, "check")
+    assert [check["passed"] for check in checks] == [True, False, True, False]
+    assert "did you mean place" in checks[-1]["remark"]
+    assert len(result.outcome.rejected) == 2
+    assert advisor.rested == 1
+
+
+def test_hypotheses_are_compared_with_control_on_the_same_seeds(tmp_path: Path) -> None:
+    candidates = [
+        proposal(weight).model_copy(update={"hypothesis": expected})
+        for weight, expected in (
+            (1.0, Expectation(key="team.cells", moves="up")),
+            (2.0, Expectation(key="team.cells", moves="down")),
+        )
+    ]
+    advisor = Listens([candidates], [[]])
+    made = Made(lambda order: 1.0)
+    play(tmp_path, made, advisor)
+    told = advisor.told[-1]
+    assert told == [
+        "team.cells should go up: it did, 0.1 against control's 0",
+        "team.cells should go down: it did not, 0.2 against control's 0",
+    ]
+    assert ledger(tmp_path, "refinement")[0]["hypotheses"] == told
+    assert all(order.keys == ("team.cells",) for order in made.orders)
+
+
+def test_nothing_is_tried_that_an_earlier_round_has_tried(tmp_path: Path) -> None:
+    earlier = RoundOutcome(
+        round=1,
+        stage="plateau",
+        control_score=0.0,
+        arms=(ArmOutcome(signal=proposal(1.0).signal, outcome="no better"),),
+        rejected=(Rejection(signal=proposal(2.0).signal, reason="no"),),
+        decision="no change",
+        winner=None,
+    )
+    proposals = [proposal(1.05), proposal(2.0), proposal(5.0)]
+    advisor = Listens([[], proposals], [[], []])
+    now = corridor_situation(history=(earlier,))
+    result = play(tmp_path, Made(lambda o: 1.0), advisor, situation=now, candidates=3)
+    assert [arm.signal for arm in result.arms[1:]] == [proposal(5.0).signal]
+
+
+def test_a_signal_that_fades_does_so_in_its_branches(tmp_path: Path) -> None:
+    fading = proposal(1.0)
+    fading = Proposal(signal=fading.signal.model_copy(update={"fade": 0.03}))
+    made = Made(lambda order: 0.0)
+    play(tmp_path, made, Listens([[fading]], [[]]), copy_steps=4)
+    by_arm = {
+        (order.request.arm, order.request.stretch): order.posting
+        for order in made.orders
+    }
+    assert by_arm[0, 1].fade is None
+    # 3 % of 10,000 trainer steps are 300, or 75 steps of every copy.
+    assert by_arm[1, 1].fade == Fade(begin=0, end=75)
+    assert by_arm[1, 1].strength == 1.0
+    # A branch that goes on after its first 100 trainer steps has 200 left.
+    assert by_arm[1, 2].fade == Fade(begin=0, end=50)
+    assert by_arm[1, 2].strength == pytest.approx(2 / 3)

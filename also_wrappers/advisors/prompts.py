@@ -88,7 +88,7 @@ def repair(problems: Sequence[str], answer: str) -> str:
     return render(
         "repair.j2",
         problems=[plain(problem, 160) for problem in problems[:4]],
-        answer=plain(answer, 200),
+        answer=plain(answer, 70),
     )
 
 

@@ -205,11 +205,19 @@ def _first(
     k: int,
     also: Sequence[str] = (),
 ) -> list[Proposal]:
-    """The first that were not tried before."""
+    """The first that were not tried before, citing only what there is."""
     known = {signal.id for signal in tried(situation)} | set(also)
     kept = []
     for proposal in proposals:
         if proposal.signal.id not in known:
             known.add(proposal.signal.id)
-            kept.append(proposal)
+            kept.append(_grounded(proposal, situation.evidence))
     return kept[:k]
+
+
+def _grounded(proposal: Proposal, evidence: Evidence) -> Proposal:
+    expected = proposal.hypothesis
+    if expected is not None and expected.key not in evidence.values:
+        expected = None
+    answers = tuple(key for key in proposal.answers if key in evidence.values)
+    return proposal.model_copy(update={"hypothesis": expected, "answers": answers})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -85,14 +85,10 @@ class Signal(BaseModel):
             raise ValueError(f"term names must be unique; repeated: {repeated}")
         return self
 
-    @cached_property
+    @property
     def id(self) -> str:
         """A short stable name made from what the signal does (not from its prose)."""
-        if not self.terms:
-            return "none"
-        what = [term.model_dump_json(exclude={"rationale"}) for term in self.terms]
-        what += [] if self.fade is None else [f"fade {self.fade!r}"]
-        return hashlib.sha256("\n".join(what).encode()).hexdigest()[:10]
+        return _identify(self.terms, self.fade)
 
     def describe(self) -> str:
         """The signal in one line."""
@@ -106,6 +102,15 @@ class Signal(BaseModel):
         if self.fade is None:
             return told
         return f"{told}, fading out within {self.fade:.0%} of the training"
+
+
+@lru_cache(maxsize=4096)
+def _identify(terms: tuple[Term, ...], fade: float | None) -> str:
+    if not terms:
+        return "none"
+    what = [term.model_dump_json(exclude={"rationale"}) for term in terms]
+    what += [] if fade is None else [f"fade {fade!r}"]
+    return hashlib.sha256("\n".join(what).encode()).hexdigest()[:10]
 
 
 class Fade(BaseModel):

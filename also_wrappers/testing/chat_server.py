@@ -103,17 +103,18 @@ class _ChatServer:
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
                 text, last = (answer, {}) if isinstance(answer, str) else ("", answer)
-                endless = text in ("<trickle>", "<flood>")
-                pieces = server._pieces(request, "x" if endless else text, last)
+                endless = {"<trickle>": "x", "<flood>": "x" * 10_000}
+                said = endless.get(text, text)
+                pieces = server._pieces(request, said, last)
                 try:
                     if text == "<break>":
                         self._piece(next(pieces))
                         return
                     first = next(pieces)
-                    while endless and not server._closing.wait(
+                    while text in endless and not server._closing.wait(
                         0.1 if text == "<trickle>" else 0.0
                     ):
-                        self._piece(first if text == "<trickle>" else first * 100)
+                        self._piece(first)
                     for piece in (first, *pieces):
                         self._piece(piece)
                 except (BrokenPipeError, ConnectionResetError):
@@ -190,7 +191,7 @@ class OllamaServer(_ChatServer):
         about = {"model": request["model"], "created_at": "2026-01-01T00:00:00Z"}
         message = {"role": "assistant", "content": text}
         yield json.dumps({**about, "message": message, "done": False}) + "\n"
-        prompt = "".join(message["content"] for message in request["messages"])
+        prompt = "".join(m.get("content", "") for m in request["messages"])
         end: dict[str, Any] = {
             "message": {"role": "assistant", "content": ""},
             "done": True,

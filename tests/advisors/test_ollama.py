@@ -31,9 +31,11 @@ def test_a_request_says_all_that_matters() -> None:
     (request,) = requests
     assert request["format"] == SCHEMA
     assert request["options"]["num_ctx"] == 8192
+    assert request["options"]["num_predict"] == 4096
     assert request["keep_alive"] == "10m"
     assert [message["role"] for message in request["messages"]] == ["system", "user"]
-    assert request["stream"] is False
+    assert request["stream"] is True
+    assert "think" not in request
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,13 @@ def test_a_request_says_all_that_matters() -> None:
         (
             {"message": {"role": "assistant", "content": "", "thinking": "hmm"}},
             "gave no answer",
+        ),
+        (
+            {
+                "done_reason": "length",
+                "message": {"role": "assistant", "content": "", "thinking": "hmm"},
+            },
+            "thought for all of its 4096 tokens",
         ),
     ],
 )
@@ -67,15 +76,19 @@ def test_a_prompt_that_the_server_cut_is_noticed() -> None:
     ("answer", "message"),
     [
         ("<hang>", "no answer within 0.5 seconds"),
+        ("<trickle>", "no whole answer within 0.5 seconds"),
+        ("<flood>", "did not come to an end within 200,000"),
         ("<drop>", "cannot be reached"),
+        ("<break>", "broke off in the middle"),
         ("<nonsense>", "not understood"),
         ("<error>", "refused: out of memory .status 500"),
+        ("<refuse>", "refused: invalid format .status 400"),
     ],
 )
 def test_a_server_that_misbehaves_is_a_clean_error(answer: str, message: str) -> None:
     began = time.monotonic()
     with pytest.raises(AdvisorError, match=message):
-        ask(answer, timeout=0.5)
+        ask(answer, timeout=5.0 if answer == "<flood>" else 0.5)
     assert time.monotonic() - began < 5.0
 
 
@@ -87,6 +100,62 @@ def test_what_is_missing_is_said_with_what_to_do() -> None:
         gone = server.host
     with pytest.raises(ModelUnavailableError, match="'ollama serve'"):
         Ollama("tiny", gone).prepare()
+    with pytest.raises(ModelUnavailableError, match="no port is given; Ollama's is"):
+        Ollama("tiny", "http://127.0.0.1").prepare()
+    with (
+        OllamaServer([""], models=["tiny"]) as server,
+        pytest.raises(AdvisorError, match=r"model 'gone' not found.* .status 404"),
+    ):
+        Ollama("gone", server.host).chat("", "Hi.", SCHEMA)
+
+
+def test_a_server_that_knows_no_schema_is_asked_for_json() -> None:
+    with OllamaServer(["<refuse>", "{}", "{}"]) as server:
+        model = Ollama("tiny", server.host)
+        assert model.chat("", "Hi.", SCHEMA).text == "{}"
+        assert model.chat("", "Hi.", SCHEMA).text == "{}"
+        assert [r["format"] for r in server.requests] == [SCHEMA, "json", "json"]
+
+
+def test_the_context_is_sized_to_the_prompt() -> None:
+    with OllamaServer(["{}"], context=20_000) as server:
+        model = Ollama("tiny", server.host, num_predict=1000)
+        model.prepare()
+        for length in (300, 30_000, 300, 50_000):
+            model.chat("", "x" * length, SCHEMA)
+        sizes = [request["options"]["num_ctx"] for request in server.requests]
+        # A context only grows, and not beyond what the model was made for.
+        assert sizes == [4096, 12_288, 12_288, 20_000]
+        with pytest.raises(AdvisorError, match="about 30000 tokens, and tiny reads"):
+            model.chat("", "x" * 90_000, SCHEMA)
+        fixed = Ollama("tiny", server.host, num_ctx=2048)
+        fixed.chat("", "x" * 300, SCHEMA)
+        assert server.requests[-1]["options"]["num_ctx"] == 2048
+
+
+def test_a_model_is_loaded_first_and_unloaded_when_asked() -> None:
+    with OllamaServer(["{}"]) as server:
+        for unload in (False, True):
+            model = Ollama("tiny", server.host, unload=unload)
+            model.chat("", "Hi.", SCHEMA)
+            assert server.paths[-2:] == ["/api/generate", "/api/chat"]
+            model.rest()
+            assert server.unloaded == unload
+    with pytest.raises(AdvisorError, match="cannot be reached"):
+        model.rest()
+
+
+def test_thinking_is_left_to_models_that_can() -> None:
+    with OllamaServer(["{}"], models=["tiny"]) as server:
+        with pytest.raises(ModelUnavailableError, match="not a model that thinks"):
+            Ollama("tiny", server.host, think=True).prepare()
+        Ollama("tiny", server.host, think=False).prepare()
+    thinks = {"message": {"role": "assistant", "content": "{}", "thinking": "So?"}}
+    with OllamaServer([thinks], capabilities=["thinking"]) as server:
+        model = Ollama("tiny", server.host, think=True)
+        model.prepare()
+        assert model.chat("", "Hi.", SCHEMA).text == "{}"
+        assert server.requests[0]["think"] is True
 
 
 class WebPage(BaseHTTPRequestHandler):

