@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from also_wrappers.adaptation import Adaptation
     from also_wrappers.advisors.ceiling import Ceiling
     from also_wrappers.advisors.llm import LLMAdvisor
+    from also_wrappers.advisors.models.embedded import Embedded
     from also_wrappers.advisors.models.ollama import Ollama
+    from also_wrappers.advisors.models.openai import OpenAICompatible
     from also_wrappers.callback import AdaptationCallback
     from also_wrappers.trainers.vec_env import PettingZooVecEnv
     from also_wrappers.validation.gate import Gate
@@ -52,9 +54,11 @@ _LATER = {
     "Adaptation": "also_wrappers.adaptation",
     "AdaptationCallback": "also_wrappers.callback",
     "Ceiling": "also_wrappers.advisors.ceiling",
+    "Embedded": "also_wrappers.advisors.models.embedded",
     "Gate": "also_wrappers.validation.gate",
     "LLMAdvisor": "also_wrappers.advisors.llm",
     "Ollama": "also_wrappers.advisors.models.ollama",
+    "OpenAICompatible": "also_wrappers.advisors.models.openai",
     "PettingZooVecEnv": "also_wrappers.trainers.vec_env",
 }
 
@@ -66,6 +70,7 @@ __all__ = [
     "BlindAdvisor",
     "Ceiling",
     "ConfigurationError",
+    "Embedded",
     "ExpressionError",
     "Fade",
     "Feature",
@@ -76,6 +81,7 @@ __all__ = [
     "LLMAdvisor",
     "ModelUnavailableError",
     "Ollama",
+    "OpenAICompatible",
     "PettingZooVecEnv",
     "RecordedAdvisor",
     "RuleAdvisor",

@@ -24,6 +24,7 @@ class RecordedAdvisor:
     Args:
         rounds: The proposals of each round, in order.
         refinements: The replacements of each round, in order.
+        diagnoses: The diagnosis of each round, in order.
 
     Example:
         >>> from also_wrappers.advisors.base import Proposal
@@ -39,35 +40,47 @@ class RecordedAdvisor:
         self,
         rounds: Sequence[Sequence[Proposal]],
         refinements: Sequence[Sequence[Proposal]] = (),
+        diagnoses: Sequence[Diagnosis] = (),
     ) -> None:
         self.exchanges: list[Exchange] = []
         self._rounds = list(rounds)
         self._refinements = list(refinements)
+        self._diagnoses = list(diagnoses)
         self._round, self._given = -1, 0
 
     @classmethod
     def from_ledger(cls, path: Path) -> RecordedAdvisor:
-        """Takes the proposals of every round of a ledger that was played."""
+        """Takes the answers of every round of a ledger that was played."""
+        diagnoses: dict[int, Diagnosis] = {}
         rounds: dict[int, list[Proposal]] = {}
         refinements: dict[int, list[Proposal]] = {}
         for line in read_ledger(path):
             if line["event"] == "round_started":
                 rounds[line["round"]] = []
+                diagnoses[line["round"]] = Diagnosis(advice="none was recorded")
                 refinements[line["round"]] = []
             elif line["event"] == "round_finished" and "skipped" in line:
                 # Such a round is in no history, so nobody would ask for it.
-                del rounds[line["round"]], refinements[line["round"]]
+                for kept in (rounds, refinements, diagnoses):
+                    del kept[line["round"]]
+            elif line["event"] == "diagnosis":
+                diagnoses[line["round"]] = Diagnosis.model_validate(line["diagnosis"])
             elif line["event"] == "proposal":
-                kept = refinements if line["refined"] else rounds
-                kept[line["round"]].append(Proposal.model_validate(line["proposal"]))
-        return cls(list(rounds.values()), list(refinements.values()))
+                own = refinements if line["refined"] else rounds
+                own[line["round"]].append(Proposal.model_validate(line["proposal"]))
+        return cls(
+            list(rounds.values()), list(refinements.values()), list(diagnoses.values())
+        )
 
     def prepare(self) -> None:
         """Nothing to check."""
 
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """A recording does not look."""
-        return Diagnosis(advice="as recorded")
+        """The round's diagnosis, whatever the situation is now."""
+        round_number = len(situation.history)
+        if round_number >= len(self._diagnoses):
+            return Diagnosis(advice="none was recorded")
+        return self._diagnoses[round_number]
 
     def propose(
         self, situation: Situation, diagnosis: Diagnosis, k: int

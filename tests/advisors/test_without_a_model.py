@@ -248,6 +248,8 @@ def test_a_recording_answers_in_order(tmp_path: Path) -> None:
     ledger.write("round_started", round=1)
     ledger.write("round_finished", round=1, skipped="no episode has ended yet")
     ledger.write("round_started", round=2)
+    found = Diagnosis(advice="go on", probes={"far": "place > 0.5"})
+    ledger.write("diagnosis", round=2, diagnosis=found.model_dump(mode="json"))
     for k, proposal in enumerate(made):
         ledger.write(
             "proposal",
@@ -257,6 +259,7 @@ def test_a_recording_answers_in_order(tmp_path: Path) -> None:
         )
     ledger.close()
     advisor = RecordedAdvisor.from_ledger(tmp_path / "ledger.jsonl")
+    assert advisor.diagnose(corridor_situation()) == found
     # What it is asked for again comes after what it was asked for first.
     assert advisor.propose(corridor_situation(), Diagnosis(), 1) == made[:1]
     assert advisor.propose(corridor_situation(), Diagnosis(), 3) == made[1:2]

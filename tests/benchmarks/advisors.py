@@ -1,6 +1,6 @@
 """Advisors that need no server, compared on level-based foraging.
 
-    python tests/benchmarks/advisors.py [--seeds 0 1 2] [--advisors rules blind embedded]
+    python tests/benchmarks/advisors.py [--seeds 0 1 2] [--advisors rules blind]
 
 The same PPO, gate, schedule and total of environment steps for all: what an advisor
 does not spend on branches is trained on the base reward alone afterwards. Minutes for

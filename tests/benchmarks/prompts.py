@@ -8,12 +8,17 @@ installed, whose vocabulary of 49,000 tokens is small, so that most models need 
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
 from also_wrappers.advisors.models.base import tokens_of
 from also_wrappers.advisors.models.embedded import Embedded
 from also_wrappers.exceptions import ModelUnavailableError
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 from tests.advisors.largest import largest
 
 

@@ -26,6 +26,10 @@ class Embedded:
         path: A GGUF file.
         num_predict: Tokens of an answer at most.
         seed: Of the sampling.
+
+    Example:
+        >>> Embedded().name  # nothing is loaded yet
+        'SmolLM2-135M'
     """
 
     def __init__(
