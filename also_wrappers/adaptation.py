@@ -20,7 +20,7 @@ from also_wrappers.rounds import Round, RoundResult
 from also_wrappers.run import Run
 from also_wrappers.trainers.base import Trainer
 from also_wrappers.validation.executors import Executor, ProcessExecutor
-from also_wrappers.validation.gate import Gate
+from also_wrappers.validation.gate import Gate, Rule
 
 __all__ = ["Adaptation"]
 
@@ -80,7 +80,7 @@ class Adaptation:
         budget: float = 1.0,
         fade_out: float = 0.1,
         pause_on: Literal["interval", "stage"] = "interval",
-        gate: Gate | None = None,
+        gate: Rule | None = None,
         executor: Executor | None = None,
         seed: int = 0,
     ) -> None:
@@ -100,7 +100,7 @@ class Adaptation:
             )
         self.run = run
         self.advisor: Advisor = advisor or RuleAdvisor()
-        self.gate = gate or Gate()
+        self.gate: Rule = gate or Gate()
         self.rounds = 0
         self.history: list[RoundOutcome] = []
         self._every = every

@@ -28,7 +28,7 @@ from also_wrappers.trainers.base import Trainer
 from also_wrappers.validation.branch import Arm
 from also_wrappers.validation.check import Checks
 from also_wrappers.validation.executors import Executor
-from also_wrappers.validation.gate import CONTROL, Decision, Gate
+from also_wrappers.validation.gate import CONTROL, Decision, Rule
 
 __all__ = ["Round", "RoundResult"]
 
@@ -76,7 +76,7 @@ class Round:
     run: Run
     trainer: Trainer
     advisor: Advisor
-    gate: Gate
+    gate: Rule
     executor: Executor
     plan: Plan
     situation: Situation
@@ -231,7 +231,7 @@ class Round:
             "effect": decision.effect,
             "z": decision.z,
             "pairs": decision.pairs,
-            "critical": self.gate.critical,
+            "critical": decision.critical,
             "branches": len(branches.results),
             "outcome": outcome.model_dump(mode="json"),
         }

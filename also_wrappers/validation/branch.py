@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from also_wrappers.advisors.base import Expectation
 from also_wrappers.board import Board, Posting
@@ -21,6 +22,9 @@ from also_wrappers.trainers.base import Fork
 from also_wrappers.validation.gate import Request, Trial
 
 __all__ = ["Arm", "BranchOrder", "BranchResult", "run_branch"]
+
+#: Parts of a branch whose mean returns are kept.
+POINTS = 6
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class BranchResult:
         shaped: Their mean shaped return.
         seconds: Wall-clock time.
         error: Why it failed; empty if it did not.
+        points: Mean base returns of equal parts of the branch, in order.
         snapshot: State of training at its end; empty if it failed.
         observed: The numbers that were wanted of its evidence.
     """
@@ -96,6 +101,7 @@ class BranchResult:
     shaped: float = 0.0
     seconds: float = 0.0
     error: str = ""
+    points: tuple[float, ...] = ()
     snapshot: bytes = b""
     observed: dict[str, float] = field(default_factory=dict)
 
@@ -113,7 +119,8 @@ class BranchResult:
                 uncertain by, also in a branch in which all episodes were alike.
         """
         floor = (largest / self.episodes) ** 2 if self.episodes else 0.0
-        return Trial(self.request, self.score, max(self.variance, floor), self.ok)
+        variance = max(self.variance, floor)
+        return Trial(self.request, self.score, variance, self.ok, self.points)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data, without the snapshot."""
@@ -126,6 +133,7 @@ class BranchResult:
             "steps": self.steps,
             "score": self.score,
             "standard_error": math.sqrt(self.variance),
+            "points": self.points,
             "episodes": self.episodes,
             "shaped": self.shaped,
             "seconds": round(self.seconds, 2),
@@ -180,9 +188,22 @@ def run_branch(order: BranchOrder) -> BranchResult:
         len(late),
         float(late[:, 2].mean()),
         seconds,
+        points=_points(episodes, outcome.copy_steps),
         snapshot=outcome.snapshot,
         observed=observed,
     )
+
+
+def _points(episodes: npt.NDArray[np.float64], steps: int) -> tuple[float, ...]:
+    """Mean base returns of the episodes that end in equal parts of a branch; a part in
+    which none ends repeats the one before."""
+    points: list[float] = []
+    part = np.ceil(episodes[:, 0] * POINTS / steps).astype(int)
+    for number in range(1, POINTS + 1):
+        returns = episodes[part == number, 1]
+        before = points[-1] if points else 0.0
+        points.append(float(returns.mean()) if len(returns) else before)
+    return tuple(points)
 
 
 def _observe(order: BranchOrder, board: Board) -> dict[str, float]:

@@ -10,7 +10,7 @@ Run = Callable[[int, str, int], tuple[float, float, bool]]
 
 
 def reference(
-    run: Run, candidates: int, critical: float, pairs: int
+    run: Run, candidates: int, critical: float, pairs: int, futility: float
 ) -> tuple[int | None, int]:
     """The promoted arm, or None; and how many branches it took."""
     count = 0
@@ -60,6 +60,6 @@ def reference(
         z = math.copysign(z, t)
         if z >= critical and gain >= 0.05 * abs(fmean(control)):
             return best, count
-        if z < 0.0:
+        if z < futility * (n - 2):
             return None, count
     return None, count

@@ -39,16 +39,16 @@ def normal_run(seed: int, means: list[float], sd: float = 1.0) -> Run:
 @given(
     st.integers(0, 10_000),
     st.lists(st.sampled_from([-2.0, 0.0, 0.0, 1.0, 3.0]), min_size=1, max_size=5),
-    st.sampled_from([(2.83, 12), (2.30, 8)]),
+    st.sampled_from([(2.83, 16, 0.2), (2.83, 12, 0.0), (2.30, 8, 0.0)]),
 )
 def test_agrees_with_the_formulas(
-    seed: int, effects: list[float], numbers: tuple[float, int]
+    seed: int, effects: list[float], numbers: tuple[float, int, float]
 ) -> None:
-    critical, pairs = numbers
+    critical, pairs, futility = numbers
     run = normal_run(seed, [10.0, *(10.0 + effect for effect in effects)])
-    gate = Gate(critical=critical, max_pairs=pairs)
+    gate = Gate(critical=critical, max_pairs=pairs, futility=futility)
     decision, trials = play(gate, len(effects) + 1, run)
-    winner, count = reference(run, len(effects), critical, pairs)
+    winner, count = reference(run, len(effects), critical, pairs, futility)
     assert (decision.winner, len(trials)) == (winner, count)
 
 
