@@ -7,6 +7,7 @@
 * ``forbid_model_requests``: no real model is asked in its context.
 * ``OllamaServer``, ``OpenAIServer``: real HTTP servers that speak as models' servers
   do, and misbehave.
+* ``check_trainer`` with a ``TrainerHarness``: what any trainer adapter must pass.
 * ``corridor_situation``: something to ask an advisor about.
 """
 
@@ -26,12 +27,14 @@ from also_wrappers.testing.contracts import (
 from also_wrappers.testing.environments import Corridor, corridor_features
 from also_wrappers.testing.models import ScriptedModel
 from also_wrappers.testing.situations import corridor_situation
+from also_wrappers.testing.trainers import TrainerHarness, check_trainer
 
 __all__ = [
     "Corridor",
     "OllamaServer",
     "OpenAIServer",
     "ScriptedModel",
+    "TrainerHarness",
     "check_advisor",
     "check_api",
     "check_copies",
@@ -39,6 +42,7 @@ __all__ = [
     "check_identity",
     "check_same_rewards",
     "check_swap",
+    "check_trainer",
     "check_vector",
     "check_wrapped",
     "corridor_features",

@@ -99,8 +99,11 @@ class SB3Trainer:
             self._probes.append(copy.deepcopy(seen))
 
     def policy_drift(self) -> float | None:
-        """Mean KL divergence of the policy at the last call from the policy now."""
-        if not self._probes:
+        """Mean KL divergence of the policy at the last call from the policy now.
+
+        Not told of recurrent policies, whose actions depend on more than what is seen.
+        """
+        if not self._probes or hasattr(self.model.policy, "lstm_actor"):
             return None
         probes = self._probes
         stacked: Any = (

@@ -22,7 +22,13 @@ import numpy as np
 from also_wrappers.validation.branch import BranchOrder, BranchResult, run_branch
 from also_wrappers.validation.gate import Request
 
-__all__ = ["Executor", "ProcessExecutor", "SerialExecutor", "start_process"]
+__all__ = [
+    "Executor",
+    "ProcessExecutor",
+    "SerialExecutor",
+    "generators_restored",
+    "start_process",
+]
 
 
 class Executor(Protocol):
@@ -38,7 +44,7 @@ class SerialExecutor:
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results in the order of the orders."""
         for order in orders:
-            with _generators_restored():
+            with generators_restored():
                 try:
                     result = run_branch(order)
                 except Exception as error:
@@ -187,15 +193,20 @@ def _failure(order: BranchOrder, error: str) -> BranchResult:
 
 
 @contextlib.contextmanager
-def _generators_restored() -> Iterator[None]:
+def generators_restored() -> Iterator[None]:
     """Restores python's, numpy's and torch's global generators afterwards."""
     torch: Any = sys.modules.get("torch")
     states = random.getstate(), np.random.get_state()
-    torch_state = torch.get_rng_state() if torch else None
+    on_cpu = torch.get_rng_state() if torch else None
+    # A device that was not used yet has no generator that could be disturbed.
+    used = torch is not None and torch.cuda.is_available()
+    on_devices = torch.cuda.get_rng_state_all() if used else []
     try:
         yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
         if torch:
-            torch.set_rng_state(torch_state)
+            torch.set_rng_state(on_cpu)
+        if used:
+            torch.cuda.set_rng_state_all(on_devices)

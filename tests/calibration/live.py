@@ -1,6 +1,6 @@
 """Control against itself on live branches: how often does the gate promote nothing new?
 
-    python tests/calibration/live.py [--env corridor] [--rounds 20] [--trained 20000]
+    python tests/calibration/live.py [--env corridor] [--rounds 20] [--trained 9000]
 
 A model is trained for a while on the base reward. Then rounds are played from its
 snapshot in which every candidate is control again, on seeds of its own. Every promotion
@@ -42,7 +42,7 @@ def corridor() -> tuple[MakeVecEnv, Any, Task, int]:
     """Eight small corridors; branches of 2,048 trainer steps."""
 
     def make_venv(shape: Callable[[Any], Any]) -> PettingZooVecEnv:
-        return PettingZooVecEnv(lambda: shape(Corridor(length=6, limit=14)), 8)
+        return PettingZooVecEnv(lambda: shape(Corridor(length=4, limit=8)), 8)
 
     model = PPO(
         "MlpPolicy",
@@ -50,7 +50,7 @@ def corridor() -> tuple[MakeVecEnv, Any, Task, int]:
         n_steps=32,
         batch_size=128,
         n_epochs=4,
-        learning_rate=1e-3,
+        learning_rate=3e-4,
         policy_kwargs={"net_arch": [16]},
         seed=0,
         device="cpu",
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--env", choices=("corridor", "foraging"), default="corridor")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--candidates", type=int, default=3)
-    parser.add_argument("--trained", type=int, default=20_000)
+    parser.add_argument("--trained", type=int, default=9000)
     arguments = parser.parse_args()
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     make = corridor if arguments.env == "corridor" else foraging
@@ -130,10 +130,10 @@ def main() -> None:
         console.print(f"round {number + 1}: {decision.reason}, {branches} branches")
     found = binomtest(promoted, arguments.rounds).proportion_ci(method="exact")
     console.print(
-        f"{arguments.env}: {promoted} of {arguments.rounds} rounds promoted a candidate "
-        f"that equals control (95 % interval {found.low:.3f} to {found.high:.3f}); "
-        f"{spent / arguments.rounds:.1f} branches of {horizon:,} trainer steps a round, "
-        f"{time.monotonic() - began:.0f} seconds"
+        f"{arguments.env}: {promoted} of {arguments.rounds} rounds promoted a "
+        f"candidate that equals control (95 % interval {found.low:.3f} to "
+        f"{found.high:.3f}); {spent / arguments.rounds:.1f} branches of {horizon:,} "
+        f"trainer steps a round, {time.monotonic() - began:.0f} seconds"
     )
 
 

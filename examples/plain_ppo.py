@@ -1,0 +1,303 @@
+"""An adapted learning signal in a plain PyTorch loop, without a trainer library.
+
+PPO in one file, in the manner of CleanRL, on level-based foraging. What has to be
+written for a trainer of one's own is ``Training`` with its snapshot, and ``Fork``; the
+loop then calls ``Adaptation.step`` where it rests.
+
+    python examples/plain_ppo.py --smoke
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.distributions import Categorical
+
+import also_wrappers as also
+from also_wrappers.catalog import lbforaging
+from also_wrappers.trainers.base import ForkOutcome
+
+Shape = Callable[[Any], Any]
+MakeEnv = Callable[[Shape], Any]
+
+
+@dataclasses.dataclass
+class Arguments:
+    """What can be given on the command line."""
+
+    run_dir: str = "runs/plain_ppo"
+    seed: int = 0
+    steps: int = 300_000
+    smoke: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Hyperparameters."""
+
+    copies: int = 16
+    n_steps: int = 64
+    epochs: int = 5
+    batch: int = 512
+    lr: float = 1e-3
+    gamma: float = 0.99
+    lam: float = 0.95
+    clip: float = 0.2
+    entropy: float = 0.01
+    width: int = 64
+
+
+class Copies:
+    """Environment copies with the same agents throughout, stepped one by one.
+
+    Every agent of every copy is a row of the batch; its number is appended to its
+    observation. A copy whose agents are done is reset at once.
+    """
+
+    def __init__(self, make_env: MakeEnv, shape: Shape, count: int) -> None:
+        self.envs = [make_env(shape) for _ in range(count)]
+        self.agents = list(self.envs[0].possible_agents)
+        self.actions = int(self.envs[0].action_space(self.agents[0]).n)
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Observations of shape ``(copies * agents, size)``."""
+        for k, env in enumerate(self.envs):
+            self._observe(k, env.reset(seed=seed + k)[0])
+        return self.observations.copy()
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Observations, rewards and ends, one per row; time-outs count as ends."""
+        n = len(self.agents)
+        rewards = np.zeros(len(self.envs) * n)
+        ends = np.zeros(len(self.envs) * n)
+        for k, env in enumerate(self.envs):
+            chosen = actions[k * n : (k + 1) * n]
+            found = env.step(dict(zip(self.agents, chosen.tolist(), strict=True)))
+            rewards[k * n : (k + 1) * n] = [found[1][agent] for agent in self.agents]
+            observations = found[0]
+            if not env.agents:
+                ends[k * n : (k + 1) * n] = 1.0
+                observations = env.reset()[0]
+            self._observe(k, observations)
+        return self.observations.copy(), rewards, ends
+
+    def _observe(self, k: int, observations: dict[str, np.ndarray]) -> None:
+        rows = [
+            np.concatenate([observations[agent], np.eye(len(self.agents))[i]])
+            for i, agent in enumerate(self.agents)
+        ]
+        if k == 0 and not hasattr(self, "observations"):
+            shape = len(self.envs) * len(rows), len(rows[0])
+            self.observations = np.zeros(shape, dtype=np.float32)
+        self.observations[k * len(rows) : (k + 1) * len(rows)] = rows
+
+
+class Training:
+    """PPO with shared parameters; satisfies ``also_wrappers.trainers.base.Trainer``."""
+
+    bootstraps_truncation = False  # the loop below treats time-outs as ends
+
+    def __init__(
+        self,
+        make_env: MakeEnv,
+        shape: Shape,
+        total: int,
+        seed: int = 0,
+        settings: Settings | None = None,
+    ) -> None:
+        s = self.settings = settings or Settings()
+        torch.manual_seed(seed)
+        self._make_env = make_env
+        self.total = total
+        self.steps = 0
+        self.copies = Copies(make_env, shape, s.copies)
+        self.agents_per_env = len(self.copies.agents)
+        self.rollout = s.copies * s.n_steps * self.agents_per_env
+        self.gamma = s.gamma
+        self._seen = self.copies.reset(seed)
+        size = self._seen.shape[1]
+        self.policy = _net(size, s.width, self.copies.actions)
+        self.value = _net(size, s.width, 1)
+        parameters = [*self.policy.parameters(), *self.value.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, lr=s.lr)
+
+    # What a trainer of one's own has to offer.
+
+    def snapshot(self) -> bytes:
+        """Everything that training depends on but the environments."""
+        buffer = io.BytesIO()
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        torch.save({**state, "steps": self.steps}, buffer)
+        return buffer.getvalue()
+
+    def adopt(self, snapshot: bytes) -> None:
+        """Loads a snapshot; environments stay as they are."""
+        state = torch.load(io.BytesIO(snapshot), weights_only=True)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.steps = state["steps"]
+
+    def policy_drift(self) -> None:
+        """Not measured here."""
+
+    def fork(self) -> Fork:
+        """What a worker needs to train a branch."""
+        return Fork(self._make_env, self.total, self.settings)
+
+    # The loop.
+
+    def train(self, steps: int, rest: Callable[[], None] | None = None) -> None:
+        """Trains until so many steps were trained, in whole rollouts.
+
+        Args:
+            steps: Trainer steps of the lineage at which to stop.
+            rest: Called before each rollout, where everything is at rest.
+        """
+        while self.steps < steps:
+            if rest is not None:
+                rest()
+                if self.steps >= steps:  # a branch was adopted
+                    break
+            self._learn(*self._collect())
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy,
+            "value": self.value,
+            "optimizer": self.optimizer,
+        }
+
+    def _collect(self) -> tuple[torch.Tensor, ...]:
+        s = self.settings
+        seen, acted, logs, values, rewards, ends = [], [], [], [], [], []
+        for _ in range(s.n_steps):
+            now = torch.from_numpy(self._seen)
+            with torch.no_grad():
+                choice = Categorical(logits=self.policy(now))
+                action = choice.sample()
+                logs.append(choice.log_prob(action))
+                values.append(self.value(now)[:, 0])
+            seen.append(now)
+            acted.append(action)
+            self._seen, reward, end = self.copies.step(action.numpy())
+            rewards.append(torch.from_numpy(reward).float())
+            ends.append(torch.from_numpy(end).float())
+        self.steps += self.rollout
+        with torch.no_grad():
+            following = self.value(torch.from_numpy(self._seen))[:, 0]
+        advantages: list[torch.Tensor] = []
+        carried = torch.zeros_like(following)
+        for t in reversed(range(s.n_steps)):
+            on = 1.0 - ends[t]
+            delta = rewards[t] + s.gamma * following * on - values[t]
+            carried = delta + s.gamma * s.lam * on * carried
+            advantages.insert(0, carried)
+            following = values[t]
+        gains = torch.cat(advantages)
+        returns = gains + torch.cat(values)
+        return torch.cat(seen), torch.cat(acted), torch.cat(logs), gains, returns
+
+    def _learn(self, *batch: torch.Tensor) -> None:
+        s = self.settings
+        for _ in range(s.epochs):
+            for rows in torch.randperm(len(batch[0])).split(s.batch):
+                seen, acted, logs, gains, returns = (part[rows] for part in batch)
+                choice = Categorical(logits=self.policy(seen))
+                ratio = (choice.log_prob(acted) - logs).exp()
+                gains = (gains - gains.mean()) / (gains.std() + 1e-8)
+                clipped = ratio.clamp(1 - s.clip, 1 + s.clip)
+                loss = -torch.min(ratio * gains, clipped * gains).mean()
+                loss = loss + 0.5 * (self.value(seen)[:, 0] - returns).square().mean()
+                loss = loss - s.entropy * choice.entropy().mean()
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+
+
+@dataclasses.dataclass(frozen=True)
+class Fork:
+    """Trains branches: in this process or in another, from a snapshot alone."""
+
+    make_env: MakeEnv
+    total: int
+    settings: Settings
+    preload: tuple[str, ...] = ("torch",)
+
+    def __call__(
+        self, snapshot: bytes, shape: Shape, seed: int, steps: int
+    ) -> ForkOutcome:
+        """Trains a branch in fresh environments."""
+        training = Training(self.make_env, shape, self.total, seed, self.settings)
+        training.adopt(snapshot)
+        first = training.steps
+        training.train(first + steps)
+        trained = training.steps - first
+        per_copy = self.settings.copies * training.agents_per_env
+        return ForkOutcome(training.snapshot(), trained, trained // per_copy)
+
+
+def _net(size: int, width: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(size, width),
+        nn.Tanh(),
+        nn.Linear(width, width),
+        nn.Tanh(),
+        nn.Linear(width, out),
+    )
+
+
+def make_env(shape: Shape) -> Any:
+    """One environment with a wrapper around it."""
+    return shape(lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3"))
+
+
+def main(arguments: Arguments) -> None:
+    """Trains with an adapted signal."""
+    torch.set_num_threads(1)
+    logging.getLogger("lbforaging").setLevel(logging.ERROR)
+    task = also.Task(
+        "Two agents forage: a food is loaded when both stand next to it and load.",
+        lbforaging.features(make_env(lambda env: env)),
+        success="base_return >= 0.99",
+    )
+    run = also.Run(task, arguments.run_dir)
+    run.ledger.listeners.append(_say)
+    steps = 20_480 if arguments.smoke else arguments.steps
+    training = Training(make_env, run.shape, steps, arguments.seed)
+    adaptation = also.Adaptation(
+        run,
+        first=steps // 5 if arguments.smoke else 20_480,
+        every=steps // 3,
+        horizon=2 * training.rollout if arguments.smoke else None,
+        budget=4.0,
+        seed=arguments.seed,
+    )
+    training.train(steps, rest=lambda: adaptation.step(training))
+    adaptation.finish(training)
+    print("the active signal:", run.board.read().signal.describe())
+    print("environment steps:", run.accounting.env_steps())
+    run.close()
+
+
+def _say(event: dict[str, Any]) -> None:
+    told = {"record": "window", "decision": "reason", "swap": "describe"}
+    if event["event"] in told:
+        steps = event["trainer_steps"]["mainline"]
+        print(steps, event["event"], event[told[event["event"]]], flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-dir", default=Arguments.run_dir)
+    parser.add_argument("--seed", type=int, default=Arguments.seed)
+    parser.add_argument("--steps", type=int, default=Arguments.steps)
+    parser.add_argument("--smoke", action="store_true")
+    main(Arguments(**vars(parser.parse_args())))

@@ -1,0 +1,190 @@
+"""Every trainer adapter passes the contract, and the contract notices who does not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sb3_contrib import RecurrentPPO
+from stable_baselines3 import A2C, PPO
+
+from also_wrappers.run import Task
+from also_wrappers.signal import Signal, Term
+from also_wrappers.testing import (
+    Corridor,
+    TrainerHarness,
+    check_trainer,
+    corridor_features,
+)
+from also_wrappers.trainers.base import ForkOutcome
+from also_wrappers.trainers.sb3 import SB3Fork, SB3Trainer
+from also_wrappers.trainers.vec_env import PettingZooVecEnv
+from examples.plain_ppo import Fork, Settings, Training
+
+TASK = Task("Walk to the end together.", corridor_features())
+SIGNAL = Signal(
+    terms=(Term(name="on", kind="progress", expression="place", weight=0.5),)
+)
+
+
+def flat(prefix: str, state: Any) -> dict[str, Any]:
+    """A nested state dictionary as arrays by name."""
+    if isinstance(state, torch.Tensor):
+        return {prefix: state.detach().numpy()}
+    if isinstance(state, Mapping):
+        parts = [flat(f"{prefix}.{key}", value) for key, value in state.items()]
+        return {name: value for part in parts for name, value in part.items()}
+    if isinstance(state, list):
+        return flat(prefix, dict(enumerate(state)))
+    return {prefix: np.array(str(state))}
+
+
+class SB3Harness:
+    """On-policy algorithms of Stable-Baselines3 and its contributions."""
+
+    fork: type[SB3Fork] = SB3Fork
+
+    def __init__(self, algorithm: Any, policy: str = "MlpPolicy") -> None:
+        self.algorithm = algorithm
+        self.policy = policy
+
+    def make(self, shape: Callable[[Any], Any]) -> SB3Trainer:
+        def make_venv(shape: Callable[[Any], Any]) -> PettingZooVecEnv:
+            return PettingZooVecEnv(lambda: shape(Corridor(length=4, limit=8)), 4)
+
+        settings: dict[str, Any] = {"n_steps": 16, "gamma": 0.97}
+        if self.algorithm is not A2C:
+            settings |= {"batch_size": 32, "n_epochs": 2}
+        model = self.algorithm(
+            self.policy,
+            make_venv(shape),
+            policy_kwargs={"net_arch": [8]},
+            seed=1,
+            device="cpu",
+            **settings,
+        )
+        return SB3Trainer(model, make_venv, 4096)
+
+    def train(self, trainer: Any, steps: int) -> None:
+        trainer.observe()
+        trainer.model.learn(steps, reset_num_timesteps=trainer.steps == 0)
+
+    def state(self, trainer: Any) -> Mapping[str, Any]:
+        model = trainer.model
+        counters = {"n_updates": model._n_updates}
+        parameters = flat("", model.get_parameters())
+        return {**parameters, **flat("counters", counters)}
+
+
+class PlainHarness:
+    """The plain PyTorch loop of the example."""
+
+    fork: type[Fork] = Fork
+
+    def make(self, shape: Callable[[Any], Any]) -> Training:
+        settings = Settings(copies=4, n_steps=16, epochs=2, batch=64, width=8)
+        return Training(make_env, shape, 4096, seed=1, settings=settings)
+
+    def train(self, trainer: Any, steps: int) -> None:
+        trainer.train(trainer.steps + steps)
+
+    def state(self, trainer: Any) -> Mapping[str, Any]:
+        parts = {k: part.state_dict() for k, part in trainer._parts().items()}
+        return flat("", parts)
+
+
+def make_env(shape: Callable[[Any], Any]) -> Any:
+    return shape(Corridor(length=4, limit=8))
+
+
+@pytest.mark.parametrize(
+    "harness",
+    [
+        SB3Harness(PPO),
+        SB3Harness(A2C),
+        SB3Harness(RecurrentPPO, "MlpLstmPolicy"),
+        PlainHarness(),
+    ],
+    ids=["ppo", "a2c", "recurrent ppo", "plain loop"],
+)
+def test_every_trainer_passes(harness: TrainerHarness) -> None:
+    check_trainer(harness, TASK, SIGNAL)
+
+
+class Wrong(PlainHarness):
+    """An adapter with a fault."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def state(self, trainer: Any) -> Mapping[str, Any]:
+        return flat("optimizer", trainer.optimizer.state_dict())
+
+    def make(self, shape: Callable[[Any], Any]) -> Training:
+        training = super().make(shape)
+        fault = self.fault
+        if fault == "optimizer":
+            parts = {"policy": training.policy, "value": training.value}
+            training._parts = lambda: parts  # type: ignore[method-assign]
+        if fault in ("shape", "seed", "count", "parent"):
+            inner = training.fork()
+            training.fork = lambda: WrongFork(  # type: ignore[method-assign]
+                inner.make_env, inner.total, inner.settings, fault, training
+            )
+        return training
+
+
+class WrongFork(Fork):
+    """A fork with a fault."""
+
+    def __init__(self, *arguments: Any) -> None:
+        *own, fault, training = arguments
+        super().__init__(*own)
+        object.__setattr__(self, "fault", fault)
+        object.__setattr__(self, "training", training)
+
+    def __call__(
+        self, snapshot: bytes, shape: Any, seed: int, steps: int
+    ) -> ForkOutcome:
+        fault: str = vars(self)["fault"]
+        if fault == "shape":
+            shape = _no_shape
+        if fault == "seed":
+            seed = 5
+        outcome = super().__call__(snapshot, shape, seed, steps)
+        if fault == "count":
+            return ForkOutcome(outcome.snapshot, steps - 1, outcome.copy_steps)
+        if fault == "parent":
+            with torch.no_grad():
+                next(vars(self)["training"].policy.parameters()).add_(1.0)
+        return outcome
+
+
+def _no_shape(env: Any) -> Any:
+    return env
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("optimizer", "a fresh training that adopted the snapshot differs in"),
+        ("shape", "the signal did not reach the environments"),
+        ("seed", "branches with other seeds are the same"),
+        ("count", "512 steps were wanted|256 steps were wanted"),
+        ("parent", "the parent of a fork differs in|a training that was forked"),
+        ("none", ""),
+    ],
+)
+def test_the_contract_notices(fault: str, message: str) -> None:
+    expected: Any = contextlib.nullcontext()
+    if message:
+        expected = pytest.raises(AssertionError, match=message)
+    with expected:
+        check_trainer(Wrong(fault), TASK, SIGNAL)
+    if fault == "seed":  # what is left out at the lower level is no more than it says
+        with pytest.raises(AssertionError, match="other seeds are the same"):
+            check_trainer(Wrong(fault), TASK, SIGNAL, "approximate")
