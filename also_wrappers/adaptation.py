@@ -140,7 +140,7 @@ class Adaptation:
         self._fade(trainer)
 
     def finish(self, trainer: Trainer) -> None:
-        """Ends the record; call it when training is over."""
+        """Ends the record and the workers; call it when training is over."""
         self.run.accounting.mainline = trainer.steps
         self._mainline.record(trainer, at_least=1)
         self.run.ledger.write(
@@ -148,6 +148,7 @@ class Adaptation:
             rounds=self.rounds,
             signal=self.run.board.read().signal.model_dump(mode="json"),
         )
+        self._executor.close()
 
     def _start(self, trainer: Trainer) -> None:
         self._started = True
@@ -167,6 +168,7 @@ class Adaptation:
                 f"make_venv cannot be sent to a worker process ({error}); let it "
                 "make everything it needs itself, from plain values"
             ) from error
+        self._executor.warm(trainer.fork())
         if self.run.resumed:
             self._resume(trainer)
         self._post(

@@ -56,6 +56,12 @@ class Made:
         self.orders: list[BranchOrder] = []
         self._score = score
 
+    def warm(self, fork: Any) -> None:
+        """Made up branches need nothing."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         for order in orders:
             self.orders.append(order)

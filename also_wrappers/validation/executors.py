@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import cloudpickle
 import numpy as np
 
+from also_wrappers.trainers.base import Fork
 from also_wrappers.validation.branch import BranchOrder, BranchResult, run_branch
 from also_wrappers.validation.gate import Request
 
@@ -27,6 +28,7 @@ __all__ = [
     "ProcessExecutor",
     "SerialExecutor",
     "generators_restored",
+    "seed_generators",
     "start_process",
 ]
 
@@ -34,92 +36,169 @@ __all__ = [
 class Executor(Protocol):
     """Runs branches; a branch that fails is a result with an error."""
 
+    def warm(self, fork: Fork) -> None:
+        """Branches of this fork will come: what takes long may be done now."""
+
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results as they come."""
+
+    def close(self) -> None:
+        """No branches will come for now: processes and memory are given back."""
 
 
 class SerialExecutor:
     """One branch after the other in this process, global generators restored."""
+
+    def warm(self, fork: Fork) -> None:
+        """This process has what it needs."""
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results in the order of the orders."""
         for order in orders:
             with generators_restored():
                 try:
+                    seed_generators(order.seed)
                     result = run_branch(order)
                 except Exception as error:
                     result = _failure(order, f"{type(error).__name__}: {error}")
             yield result
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 class ProcessExecutor:
-    """Branches in processes of their own, a few at a time.
+    """Branches in worker processes, a few at a time.
 
-    Processes are forked from a server that has imported the heavy modules (spawned
-    where the platform has no fork), so that starting one is cheap, and one that dies,
-    hangs or leaks costs its own branch only.
+    Workers stay for the next branches and rounds, so that imports are paid for once.
+    One that dies, or exceeds its time, costs the branch that it was at and is
+    replaced; after so many branches each is replaced anyway, so that what environments
+    leak stays bounded.
 
     Args:
         workers: Branches at a time; the number of processors if not given.
         timeout: Seconds after which a branch is given up.
+        recycle: Branches after which a worker is replaced.
     """
 
-    def __init__(self, workers: int | None = None, timeout: float = 3600.0) -> None:
+    def __init__(
+        self, workers: int | None = None, timeout: float = 3600.0, recycle: int = 50
+    ) -> None:
         self.workers = workers or available_processors()
         self._timeout = timeout
+        self._recycle = recycle
+        self._pool: list[_Worker] = []
+
+    def warm(self, fork: Fork) -> None:
+        """Starts the workers, which import what the fork needs meanwhile."""
+        payload = cloudpickle.dumps(fork)
+        while len(self._pool) < self.workers:
+            self._pool.append(_Worker(fork.preload))
+            self._pool[-1].warm(payload)
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results as branches end."""
         waiting = list(orders)
-        running: dict[connection.Connection, tuple[BranchOrder, Any, float]] = {}
         try:
-            while waiting or running:
-                while waiting and len(running) < self.workers:
-                    order = waiting.pop(0)
-                    receiver, process = self._start(order)
-                    running[receiver] = (order, process, time.monotonic())
-                ready = connection.wait(list(running), timeout=1.0)
-                for receiver in [one for one in running if one in ready]:
-                    order, process, _ = running.pop(receiver)
-                    yield self._receive(order, receiver, process)
-                for receiver, (order, process, began) in list(running.items()):
-                    if time.monotonic() - began > self._timeout:
-                        del running[receiver]
-                        process.kill()
-                        yield _failure(
-                            order, f"gave no result within {self._timeout:g} seconds"
-                        )
+            while waiting or any(worker.order for worker in self._pool):
+                self._assign(waiting)
+                busy = [worker for worker in self._pool if worker.order]
+                connection.wait([worker.pipe for worker in busy], timeout=1.0)
+                for worker in busy:
+                    result = worker.collect(self._timeout)
+                    if result is not None:
+                        if not worker.alive or worker.branches >= self._recycle:
+                            worker.stop()
+                            self._pool.remove(worker)
+                        yield result
         finally:
-            for _, process, _ in running.values():
-                process.kill()
+            # Whoever asked does not want the rest any more.
+            for worker in [worker for worker in self._pool if worker.order]:
+                worker.stop()
+                self._pool.remove(worker)
 
-    @staticmethod
-    def _start(order: BranchOrder) -> tuple[connection.Connection, Any]:
-        receiver, sender = multiprocessing.Pipe(duplex=False)
-        process = start_process(
-            _work,
-            (sender, cloudpickle.dumps(order), order.request, order.seed),
-            order.fork.preload,
-        )
-        sender.close()
-        return receiver, process
+    def close(self) -> None:
+        """Ends the workers; more branches would start new ones."""
+        for worker in self._pool:
+            worker.stop()
+        self._pool.clear()
 
-    @staticmethod
-    def _receive(
-        order: BranchOrder, receiver: connection.Connection, process: Any
-    ) -> BranchResult:
+    def _assign(self, waiting: list[BranchOrder]) -> None:
+        """Gives waiting orders to idle workers, and starts more where there are few."""
+        for worker in list(self._pool):
+            if waiting and not worker.order and not worker.give(waiting[0]):
+                self._pool.remove(worker)  # it died while it was idle
+            elif waiting and worker.order is waiting[0]:
+                waiting.pop(0)
+        while waiting and len(self._pool) < self.workers:
+            worker = _Worker(waiting[0].fork.preload)
+            self._pool.append(worker)
+            if not worker.give(waiting[0]):
+                raise RuntimeError("a worker process cannot be started")
+            waiting.pop(0)
+
+
+class _Worker:
+    """The parent's end of a worker process.
+
+    Attributes:
+        pipe: Where results come from.
+        order: What it is at.
+        branches: How many it has been given.
+    """
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self.order: BranchOrder | None = None
+        self.branches = 0
+        self.pipe, theirs = multiprocessing.Pipe()
+        self._process = start_process(_work, (theirs,), preload)
+        self._began = 0.0
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is."""
+        return bool(self._process.is_alive())
+
+    def warm(self, payload: bytes) -> None:
+        """Sends something that only has to be loaded."""
+        self.pipe.send((None, payload))
+
+    def give(self, order: BranchOrder) -> bool:
+        """Sends an order; whether there was somebody to take it."""
         try:
-            result = receiver.recv()
-        except EOFError:
-            process.join()
-            return _failure(
-                order, f"its process died with exit code {process.exitcode}"
-            )
-        finally:
-            receiver.close()
-        process.join()
-        assert isinstance(result, BranchResult)
-        return result
+            self.pipe.send((order.request, cloudpickle.dumps(order)))
+        except OSError:
+            return False
+        self.order, self._began = order, time.monotonic()
+        self.branches += 1
+        return True
+
+    def collect(self, timeout: float) -> BranchResult | None:
+        """The result of the order, if there is one or there will be none."""
+        order = self.order
+        assert order is not None
+        if self.pipe.poll():
+            self.order = None
+            try:
+                result = self.pipe.recv()
+            except (EOFError, OSError):
+                self._process.join()
+                code = self._process.exitcode
+                return _failure(order, f"its process died with exit code {code}")
+            assert isinstance(result, BranchResult)
+            return result
+        if time.monotonic() - self._began > timeout:
+            self.order = None
+            self.stop()
+            return _failure(order, f"gave no result within {timeout:g} seconds")
+        return None
+
+    def stop(self) -> None:
+        """Ends the process, whatever it is at."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
 
 
 def available_processors() -> int:
@@ -167,25 +246,49 @@ def follow_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _work(
-    sender: connection.Connection, payload: bytes, request: Request, seed: int
-) -> None:
+def _work(pipe: connection.Connection) -> None:
+    """A worker's life: orders in, results out, until the pipe or the parent ends."""
     follow_parent()
     # The parent ends its daemons when it exits, which is wanted; that daemons may have
     # no children is not, since a branch's environments may run in processes.
     vars(multiprocessing.current_process())["_config"]["daemon"] = False
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(1)  # branches share the processors between them
+    while True:
+        try:
+            request, payload = pipe.recv()
+        except EOFError:
+            return
+        if request is None:
+            with contextlib.suppress(Exception):  # the first branch will say it
+                cloudpickle.loads(payload)
+            continue
+        pipe.send(_result(request, payload))
+
+
+def _result(request: Request, payload: bytes) -> BranchResult:
+    seed = 0
     try:
-        result = run_branch(cloudpickle.loads(payload))
+        order = cloudpickle.loads(payload)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(1)  # branches share the processors between them
+        seed = order.seed
+        seed_generators(seed)
+        return run_branch(order)
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         told = f"{type(error).__name__}: {error}"
         told += f" ({Path(where.filename).name}:{where.lineno})"
-        result = BranchResult(request, seed, error=told)
-    sender.send(result)
-    sender.close()
+        return BranchResult(request, seed, error=told)
+
+
+def seed_generators(seed: int) -> None:
+    """Seeds the global generators, so that a branch does not depend on what its process
+    has done before."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch: Any = sys.modules.get("torch")
+    if torch:
+        torch.manual_seed(seed)
 
 
 def _failure(order: BranchOrder, error: str) -> BranchResult:

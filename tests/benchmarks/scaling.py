@@ -45,12 +45,12 @@ ENV = "Foraging-8x8-2p-2f-coop-v3"
 
 
 class Stamped(BaseParallelWrapper):
-    """Writes down when each process makes its first step, and the mainline its last."""
+    """Writes down when it makes its first step."""
 
     def __init__(self, env: Any, folder: Path) -> None:
         super().__init__(env)
         self._folder = folder
-        self._path: Path | None = None
+        self._stamped = False
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         found = self.env.reset(seed=seed, options=options)
@@ -58,10 +58,10 @@ class Stamped(BaseParallelWrapper):
         return found
 
     def step(self, actions: Any) -> Any:
-        if self._path is None or self._path.name != str(os.getpid()):
-            self._path = self._folder / str(os.getpid())
-            if not self._path.exists():
-                self._path.write_text(f"{time.time()}")
+        if not self._stamped:
+            self._stamped = True
+            name = f"{os.getpid()}-{time.monotonic_ns()}"
+            (self._folder / name).write_text(f"{time.time()}")
         found = self.env.step(actions)
         self.agents = list(self.env.agents)
         return found
@@ -101,9 +101,9 @@ def compare(folder: Path, branches: int, horizon: int) -> Table:
         "1 worker": ProcessExecutor(1),
         "2 workers": ProcessExecutor(2),
     }
-    # The server that processes are forked from imports once, at the first branch.
-    list(ProcessExecutor(1).run([order(trainer, task, 0, 2048)]))
     for name, executor in executors.items():
+        # Workers import once, at their first branch.
+        list(executor.run([order(trainer, task, seed, 2048) for seed in range(4)]))
         began = time.monotonic()
         orders = [order(trainer, task, seed, horizon) for seed in range(branches)]
         failed = [result.error for result in executor.run(orders) if result.error]
@@ -111,6 +111,7 @@ def compare(folder: Path, branches: int, horizon: int) -> Table:
             raise RuntimeError(failed[0])
         seconds = time.monotonic() - began
         serial = serial or seconds
+        executor.close()
         table.add_row(name, f"{seconds:.1f}", f"{serial / seconds:.2f}")
     return table
 
@@ -144,7 +145,7 @@ def whole_round(folder: Path, horizon: int) -> Table:
         run,
         make_venv,
         RuleAdvisor(),
-        first=4096,
+        first=20_480,
         every=10**6,
         horizon=horizon,
         budget=9.0,
@@ -154,8 +155,12 @@ def whole_round(folder: Path, horizon: int) -> Table:
     model = make_model(make_venv(run.shape), seed=0)
     model.learn(12 * horizon, callback=callback)
     run.close()
-    own = str(os.getpid())
-    firsts = sorted(float(p.read_text()) for p in stamps.iterdir() if p.name != own)
+    own = f"{os.getpid()}-"
+    firsts = sorted(
+        float(path.read_text())
+        for path in stamps.iterdir()
+        if not path.name.startswith(own)
+    )
     events = run.events()
     begun = next(e["time"] for e in events if e["event"] == "round_started")
     ends = [event["time"] for event in events if event["event"] == "branch"]
