@@ -16,6 +16,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.mainline import Mainline
 from also_wrappers.plan import Limits, Plan
+from also_wrappers.rehearsal import rehearse
 from also_wrappers.rounds import Round, RoundResult
 from also_wrappers.run import Run
 from also_wrappers.trainers.base import Trainer
@@ -42,7 +43,7 @@ class Adaptation:
             planned training and what gives 300 scored episodes, or down to half of
             that where less of the planned training is left.
         budget: Trainer steps that branches may spend, as a multiple of the planned
-            training.
+            training; 0 records only.
         fade_out: Share of the planned training at whose end the signal's strength goes
             to zero, so that the policy ends on the base reward alone. No round is
             played from there on.
@@ -155,12 +156,7 @@ class Adaptation:
         self.advisor.prepare()
         accounting = self.run.accounting
         accounting.agents_per_env = trainer.agents_per_env
-        horizon = self._limits.horizon
-        if horizon is not None and horizon < trainer.rollout:
-            raise ConfigurationError(
-                f"a horizon of {horizon} steps is shorter than one rollout of "
-                f"{trainer.rollout}; use a multiple of it"
-            )
+        self._limits.check(trainer, self._budget)
         try:
             cloudpickle.dumps(trainer.fork())
         except Exception as error:
@@ -171,6 +167,8 @@ class Adaptation:
         self._executor.warm(trainer.fork())
         if self.run.resumed:
             self._resume(trainer)
+        else:
+            accounting.evaluation += rehearse(self.run, trainer)
         self._post(
             trainer,
             signal=self.run.board.read().signal,

@@ -185,6 +185,11 @@ class Board:
         """The version that each copy took last, by slot."""
         return {reader.name: reader.acknowledged for reader in self._slots()}
 
+    @property
+    def copies(self) -> int:
+        """How many environment copies have claimed a slot so far."""
+        return sum(reader.copies for reader in self._slots())
+
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}
 

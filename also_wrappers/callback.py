@@ -82,7 +82,8 @@ class AdaptationCallback(BaseCallback):
         if not run.board.acknowledged():  # SB3 has reset the environments by now
             raise ConfigurationError(
                 "no environment of the model reads the run's board: make the model's "
-                "environments with make_venv(run.shape)"
+                "environments with make_venv(run.shape), and let make_venv put the "
+                "shape around each of them"
             )
         if self._listening:
             return

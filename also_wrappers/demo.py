@@ -192,7 +192,7 @@ def _result(
         "rounds": last["rounds"],
         "swaps": sum(event["event"] == "swap" for event in events),
         "seconds": round(seconds + time.time() - events[-1]["time"], 1),
-        "env_steps": {key: counts[key] for key in ("mainline", "branches", "total")},
+        "env_steps": counts,
         "adapted": evaluate_model(model, make_venv, settings.episodes, settings.seed),
         "base_only": base_only["evaluation"],
         "base_only_env_steps": base_only["env_steps"],
@@ -261,7 +261,8 @@ def _print(
     console.print(table)
     console.print(
         f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
-        f"and {steps['branches']:,} were spent on branches that were discarded; "
+        f"and {steps['branches']:,} were spent on branches that were discarded, "
+        f"{steps['evaluation']:,} on a rehearsal; "
         f"{result['rounds']} rounds, {result['swaps']} swap(s), "
         f"{result['seconds']:.0f} seconds.",
         highlight=False,

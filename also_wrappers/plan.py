@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainers.base import Trainer
 
 __all__ = ["Limits", "Plan"]
@@ -29,6 +30,30 @@ class Limits:
     refinements: int
     horizon: int | None
     seed: int
+
+    def check(self, trainer: Trainer, budget: float) -> None:
+        """Refuses what leaves no room for a single round.
+
+        Args:
+            trainer: The trainer.
+            budget: Of branches, as a multiple of the planned training.
+
+        Raises:
+            ConfigurationError: With what would.
+        """
+        horizon = self.horizon
+        if horizon is not None and horizon < trainer.rollout:
+            raise ConfigurationError(
+                f"a horizon of {horizon} steps is shorter than one rollout of "
+                f"{trainer.rollout}; use a multiple of it"
+            )
+        least = 2 * (horizon or trainer.rollout)
+        if 0.0 < budget * trainer.total < least:
+            raise ConfigurationError(
+                f"a budget of {budget:g} times the {trainer.total} steps of the "
+                f"training is less than the {least} steps of the smallest round; use "
+                f"{least / trainer.total:.2g} or more, or 0 to record only"
+            )
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     counts = last["trainer_steps"]
     assert counts["mainline"] == TOTAL
     assert counts["branches"] == branches - adopted
-    assert counts["total"] == TOTAL + branches - adopted
+    assert counts["evaluation"] == ROLLOUT  # of the rehearsal
+    assert counts["total"] == TOTAL + branches - adopted + ROLLOUT
     assert last["env_steps"]["total"] == counts["total"] // 2
     kinds = [event["event"] for event in events(run.dir)]
     first = [kinds.index(k) for k in ("evidence", "diagnosis", "proposal", "check")]

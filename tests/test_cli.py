@@ -52,7 +52,9 @@ def check_smoke(folder: Path) -> dict[str, Any]:
     assert events[-1]["event"] == "run_finished"
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     counts = result["env_steps"]
-    assert counts["total"] == counts["mainline"] + counts["branches"]
+    parts = (counts[name] for name in ("mainline", "branches", "evaluation"))
+    assert counts["total"] == sum(parts)
+    assert counts["evaluation"] == 1024  # of the rehearsal, one rollout
     assert counts["mainline"] == 16_384
     assert result["base_only_env_steps"] == counts["total"]
     assert result["adapted"]["episodes"] == result["base_only"]["episodes"] == 32

@@ -20,7 +20,7 @@ FLOORS: list[list[str]] = [
     ["slots", "board", "ledger"],
     ["wrappers", "advisors", "validation.gate"],
     ["run", "trainers", "validation", "catalog"],
-    ["plan", "branches", "rounds", "mainline"],
+    ["plan", "branches", "rounds", "mainline", "rehearsal"],
     ["adaptation", "pictures"],
     ["report", "progress", "figures"],
     ["callback", "testing"],
