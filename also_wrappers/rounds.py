@@ -136,31 +136,36 @@ class Round:
                 return Decision(None, refusal)
             branches.run(step)
 
-    def _refine(self, diagnosis: Diagnosis) -> None:
-        outcomes = [self._branches.outcome(arm) for arm in self._branches.arms[1:]]
-        proposals = self._ask(
-            "refinement",
-            lambda: self.advisor.refine(
-                self._known, diagnosis, outcomes, self.plan.refinements
-            ),
+    def _propose(self, diagnosis: Diagnosis) -> None:
+        self._fill(
+            self.plan.candidates,
+            "proposal",
+            lambda k: self.advisor.propose(self._known, diagnosis, k),
         )
-        first = len(self._branches.arms)
-        self._admit((proposals or [])[: self.plan.refinements], refined=True)
-        added = [arm.name for arm in self._branches.arms[first:]]
+
+    def _refine(self, diagnosis: Diagnosis) -> None:
+        arms = self._branches.arms
+        outcomes = [self._branches.outcome(arm) for arm in arms[1:]]
+        first = len(arms)
+        self._fill(
+            self.plan.refinements,
+            "refinement",
+            lambda k: self.advisor.refine(self._known, diagnosis, outcomes, k),
+        )
         self._write(
             "refinement",
-            added=added,
+            added=[arm.name for arm in arms[first:]],
             hypotheses=[o.hypothesis for o in outcomes if o.hypothesis],
         )
 
-    def _propose(self, diagnosis: Diagnosis) -> None:
+    def _fill(
+        self, wanted: int, what: str, ask: Callable[[int], list[Proposal]]
+    ) -> None:
         """Candidates that pass the checks become arms. What does not pass goes back to
         the advisor, once, for as many others."""
-        wanted = self.plan.candidates
-        for asked_for in ("proposal", "replacement"):
-            ask = partial(self.advisor.propose, self._known, diagnosis, wanted)
-            proposals = self._ask(asked_for, ask)
-            wanted = self._admit((proposals or [])[:wanted], refined=False)
+        for asked_for in (what, f"{what}, again"):
+            proposals = self._ask(asked_for, partial(ask, wanted)) or []
+            wanted = self._admit(proposals[:wanted], refined=what == "refinement")
             if not wanted:
                 return
 

@@ -51,9 +51,10 @@ def test_the_example_runs_as_a_script_without_a_guard(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_longer_example_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["simple_spread.py", "plain_ppo.py"])
+def test_the_longer_examples_run(tmp_path: Path, name: str) -> None:
     result = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "simple_spread.py"), "--smoke"],
+        [sys.executable, str(ROOT / "examples" / name), "--smoke"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -294,6 +294,8 @@ class Advisor(Protocol):
     ) -> list[Proposal]:
         """Returns up to ``k`` replacements, knowing how the candidates did.
 
+        Asked once more if some were rejected, as ``propose`` is.
+
         Raises:
             AdvisorError: There is no usable answer.
         """

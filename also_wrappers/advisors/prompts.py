@@ -27,9 +27,11 @@ __all__ = ["citable", "critic", "generator", "refine", "repair", "system"]
 #: Tokens of the evidence, estimated, for either role; characters of the history.
 EVIDENCE = 1000
 _DIGEST = 270
-_HISTORY = 800
+_HISTORY = 550
+#: Rejected candidates that are shown: those of the last answer.
+_REJECTED = 3
 _LONGEST_LINE = 200
-_LONGEST_SIGNAL = 220
+_LONGEST_SIGNAL = 180
 
 
 def system() -> str:
@@ -60,10 +62,6 @@ def generator(situation: Situation, diagnosis: Diagnosis, k: int) -> str:
         **_common(situation),
         **_diagnosed(situation, diagnosis),
         k=k,
-        rejected=[
-            (_signal(rejection.signal), plain(rejection.reason))
-            for rejection in situation.rejected
-        ],
     )
 
 
@@ -144,7 +142,7 @@ def _diagnosed(situation: Situation, diagnosis: Diagnosis) -> dict[str, Any]:
             {
                 "failure": finding.failure,
                 "severity": finding.severity,
-                "argument": plain(finding.argument),
+                "argument": plain(finding.argument, 150),
                 "numbers": [
                     f"{claim.key} = {measured[claim.key]:.3g}"
                     for claim in finding.claims
@@ -153,7 +151,7 @@ def _diagnosed(situation: Situation, diagnosis: Diagnosis) -> dict[str, Any]:
             }
             for finding in diagnosis.findings
         ],
-        "advice": plain(diagnosis.advice, 300),
+        "advice": plain(diagnosis.advice, 250),
         "keep": plain(diagnosis.keep),
         "ranges": [
             f"{name} {measured[f'feature.{name}.min']:.3g} to "
@@ -162,6 +160,10 @@ def _diagnosed(situation: Situation, diagnosis: Diagnosis) -> dict[str, Any]:
             if f"feature.{name}.max" in measured
         ],
         "evidence": situation.evidence.text(_DIGEST),
+        "rejected": [
+            (_signal(rejection.signal), plain(rejection.reason, 120))
+            for rejection in situation.rejected[-_REJECTED:]
+        ],
     }
 
 

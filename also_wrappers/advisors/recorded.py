@@ -46,7 +46,7 @@ class RecordedAdvisor:
         self._rounds = list(rounds)
         self._refinements = list(refinements)
         self._diagnoses = list(diagnoses)
-        self._round, self._given = -1, 0
+        self._given: dict[tuple[int, int], int] = {}
 
     @classmethod
     def from_ledger(cls, path: Path) -> RecordedAdvisor:
@@ -89,11 +89,7 @@ class RecordedAdvisor:
         round_number = len(situation.history)
         if round_number >= len(self._rounds):
             raise AdvisorError(f"the recording has {len(self._rounds)} rounds")
-        if round_number != self._round:
-            self._round, self._given = round_number, 0
-        begin = self._given
-        self._given += k
-        return list(self._rounds[round_number])[begin : begin + k]
+        return self._next(self._rounds, round_number, k)
 
     def refine(
         self,
@@ -102,11 +98,20 @@ class RecordedAdvisor:
         results: Sequence[ArmOutcome],
         k: int,
     ) -> list[Proposal]:
-        """The same round's replacements."""
+        """The same round's next replacements."""
         round_number = len(situation.history)
         if round_number >= len(self._refinements):
             return []
-        return list(self._refinements[round_number])[:k]
+        return self._next(self._refinements, round_number, k)
 
     def rest(self) -> None:
         """Nothing to free."""
+
+    def _next(
+        self, recorded: list[Sequence[Proposal]], round_number: int, k: int
+    ) -> list[Proposal]:
+        """What has not been given in this round yet."""
+        key = id(recorded), round_number
+        begin = self._given.get(key, 0)
+        self._given[key] = begin + k
+        return list(recorded[round_number])[begin : begin + k]
