@@ -25,9 +25,8 @@ from also_wrappers.run import Run, Task
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.vec_env import PettingZooVecEnv
-from also_wrappers.validation.check import Checks
 from also_wrappers.validation.executors import SerialExecutor
-from also_wrappers.validation.gate import Decision, Gate, Request, Trial
+from also_wrappers.validation.gate import Gate
 
 TOTAL = 8192
 ROLLOUT = 256
@@ -309,61 +308,6 @@ def test_a_factory_that_cannot_travel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be sent to a worker"):
         model.learn(TOTAL, callback=adapted)
     assert model.num_timesteps == 0
-
-
-class Promotes:
-    """A gate without a conscience: it promotes the first candidate."""
-
-    critical = 0.0
-
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
-        wanted = [Request(arm, "screen", 0) for arm in range(arms)]
-        wanted += [Request(arm, "confirm", 1) for arm in (0, 1)]
-        missing = [w for w in wanted if w not in {t.request for t in trials}]
-        return missing or Decision(1, "promoted regardless")
-
-
-def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pay for standing still outweighs the base reward: return falls, pay rises."""
-    refused: list[str] = []
-    # The checks see this trap; one that they do not see has to be made by hand.
-    effect = Checks._effect
-
-    def blind(checks: Checks, signal: Signal) -> str:
-        refused.append(effect(checks, signal))
-        return ""
-
-    monkeypatch.setattr(Checks, "_effect", blind)
-    run = Run(make_task(), tmp_path / "run")
-    stay = Term(name="stay", kind="bonus", expression="1 - place", weight=5.0)
-    trap = Proposal(signal=Signal(terms=(stay,)))
-    gate: Any = Promotes()
-    model = make_model(run)
-    total = 24_576
-    model.learn(
-        total,
-        callback=callback(
-            run,
-            RecordedAdvisor([[trap]]),
-            first=6144,
-            every=100_000,
-            horizon=256,
-            gate=gate,
-        ),
-    )
-    assert "agents would stay" in refused[0]
-    (swap,) = events(run.dir, "swap")
-    (rollback,) = events(run.dir, "rollback")
-    assert swap["new"] == trap.signal.id
-    assert rollback["fall"] > 0.0
-    assert run.board.read().signal == Signal()
-    counts = events(run.dir)[-1]["trainer_steps"]
-    assert counts["mainline"] == model.num_timesteps == total
-    assert counts["branches"] >= rollback["lost_steps"] > 0
-    last = events(run.dir, "record")[-1]
-    assert last["window"]["mean"] > 0.8, "the weights were rolled back as well"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What ``RuleAdvisor`` proposes: published heuristics over the evidence, one each."""
+"""What ``RuleAdvisor`` begins with: published heuristics over the evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from also_wrappers.advisors.base import Expectation, Proposal, Situation
 from also_wrappers.advisors.margin import margin
+from also_wrappers.advisors.variations import bounded
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.statistics import Layout
 from also_wrappers.exceptions import AlsoError
@@ -22,7 +23,6 @@ __all__ = [
     "spread_out",
     "targets",
     "toward_events",
-    "variations",
 ]
 
 _SHRINK = re.compile(r"distance|dist\b|error|gap|remaining|offset", re.IGNORECASE)
@@ -37,8 +37,6 @@ _WHOLE = 0.5
 #: Shares of steps that count as often, and of episodes that count as seldom.
 _CROWDED, _IDLE, _SELDOM = 0.4, 0.5, 0.5
 _IDLE_COST = 0.005
-#: Shares of the planned training in which a signal that has done its work fades.
-_FADE = 0.2
 
 
 @dataclass(frozen=True)
@@ -227,109 +225,6 @@ def combined(situation: Situation) -> list[Proposal]:
     ]
 
 
-def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
-    """What may be better than a signal as it is, the most pressing first.
-
-    A hacked or flooding signal loses its worst term or half of its strength; a balanced
-    one makes its terms pay alike; one that has done its work fades.
-    """
-    values = evidence.values
-    factors = (0.5, 0.25) if values.get("signal.flooding", 0.0) > 1.0 else (2.0, 0.5)
-    strict = Signal(
-        terms=tuple(
-            term.model_copy(update={"kind": "potential"})
-            if term.kind == "progress"
-            else term
-            for term in signal.terms
-        )
-    )
-    correlation = {
-        term.name: values.get(f"term.{term.name}.correlation", 0.0)
-        for term in signal.terms
-    }
-    worst = min(correlation, key=lambda name: correlation[name])
-    less = Proposal(
-        signal=Signal(terms=tuple(t for t in signal.terms if t.name != worst)),
-        intent="remove",
-        rationale=f"{worst} goes least with the base return",
-        hypothesis=Expectation(key="team.base_return.mean", moves="up"),
-        answers=(f"term.{worst}.correlation",),
-    )
-    hacked = values.get("signal.hacking", 0.0) > 0.5 or correlation[worst] < -0.1
-    return [
-        *([less] if hacked else []),
-        *(
-            Proposal(
-                signal=_scaled(signal, dict.fromkeys(correlation, factor)),
-                intent="reweight",
-                rationale=f"{factor:g} times as much guidance",
-            )
-            for factor in factors[:1]
-        ),
-        Proposal(
-            signal=strict,
-            intent="change_kind",
-            rationale="the same guidance in the form that keeps the optimal policy",
-        ),
-        Proposal(
-            signal=_scaled(signal, dict.fromkeys(correlation, factors[1])),
-            intent="reweight",
-            rationale=f"{factors[1]:g} times as much guidance",
-        ),
-        *_balanced(signal, values),
-        *faded(signal),
-        *([] if hacked else [less]),
-        Proposal(
-            signal=Signal(),
-            intent="remove",
-            rationale="what was learned may no longer need guidance",
-        ),
-    ]
-
-
-def faded(signal: Signal) -> list[Proposal]:
-    """The same signal, to go away while training goes on."""
-    return [
-        Proposal(
-            signal=signal.model_copy(update={"fade": _FADE}),
-            intent="schedule",
-            rationale="what was learned should hold without guidance",
-            hypothesis=Expectation(key="team.base_return.mean", moves="up"),
-        )
-    ]
-
-
-def _balanced(signal: Signal, values: dict[str, float]) -> list[Proposal]:
-    """Weights with which all terms pay alike, by their shares of what was paid."""
-    shares = {
-        term.name: values.get(f"term.{term.name}.share", 0.0) for term in signal.terms
-    }
-    if len(shares) < 2 or min(shares.values()) <= 0.0:
-        return []
-    even = 1.0 / len(shares)
-    return [
-        Proposal(
-            signal=_scaled(
-                signal, {name: even / share for name, share in shares.items()}
-            ),
-            intent="reweight",
-            rationale="let all terms pay alike",
-            answers=tuple(f"term.{name}.share" for name in shares)[:6],
-        )
-    ]
-
-
-def _scaled(signal: Signal, factors: dict[str, float]) -> Signal:
-    return Signal(
-        terms=tuple(
-            term.model_copy(
-                update={"weight": _bounded(term.weight * factors[term.name])}
-            )
-            for term in signal.terms
-        )
-    )
-
-
 def _proposal(
     name: str,
     expression: str,
@@ -343,7 +238,7 @@ def _proposal(
         name=re.sub(r"[^a-z0-9_]", "_", name.lower())[:40],
         kind="progress",
         expression=expression,
-        weight=_bounded(weight),
+        weight=bounded(weight),
         rationale=rationale,
     )
     return Proposal(
@@ -425,7 +320,3 @@ def _reward(evidence: Evidence) -> float:
 
 def _sign(value: float) -> float:
     return 1.0 if value > 0.0 else -1.0
-
-
-def _bounded(weight: float) -> float:
-    return float(f"{max(min(weight, 100.0), -100.0):.3g}")

@@ -15,6 +15,7 @@ from also_wrappers.advisors.base import (
     Situation,
     tried,
 )
+from also_wrappers.advisors.variations import faded, variations
 from also_wrappers.evidence.document import Evidence
 
 __all__ = ["RuleAdvisor"]
@@ -73,9 +74,9 @@ class RuleAdvisor:
         signal = situation.signal
         if not signal.terms:
             return _first(self._new(situation), situation, k)
-        varied = heuristics.variations(signal, situation.evidence)
+        varied = variations(signal, situation.evidence)
         if situation.stage == "solved":
-            varied = [*heuristics.faded(signal), *varied]
+            varied = [*faded(signal), *varied]
         joined = heuristics.combined(situation)
         found = [*varied[:2], *joined[:1], *varied[2:], *self._new(situation), *joined]
         return _first(found, situation, k)
@@ -94,7 +95,7 @@ class RuleAdvisor:
         best = max(scored, key=lambda result: result.score or 0.0, default=None)
         proposals = []
         if best is not None and (best.score or 0.0) > 0.0 and best.signal.terms:
-            proposals = heuristics.variations(best.signal, situation.evidence)
+            proposals = variations(best.signal, situation.evidence)
             proposals = [p for p in proposals if p.intent != "remove"]
         proposals += self._new(situation)
         return _first(proposals, situation, k, [result.signal.id for result in results])
