@@ -24,8 +24,24 @@ class TrainerHarness(Protocol):
     """How the contract drives an adapter.
 
     Example:
-        ``tests/trainers/test_contract.py`` has one for Stable-Baselines3, and one for
-        the plain PyTorch loop of ``examples/plain_ppo.py``.
+        For an adapter of Stable-Baselines3's PPO, in an environment of our own:
+
+        >>> from stable_baselines3 import PPO
+        >>> from also_wrappers import PettingZooVecEnv
+        >>> from also_wrappers.testing import Corridor
+        >>> from also_wrappers.trainers.sb3 import SB3Trainer
+        >>> def make_venv(shape):
+        ...     return PettingZooVecEnv(lambda: shape(Corridor(length=3, limit=6)), 2)
+        >>> class Harness:
+        ...     def make(self, shape):
+        ...         model = PPO("MlpPolicy", make_venv(shape), n_steps=16,
+        ...                     batch_size=16, n_epochs=1, seed=0, device="cpu")
+        ...         return SB3Trainer(model, make_venv, total=1000)
+        ...     def train(self, trainer, steps):
+        ...         trainer.model.learn(steps, reset_num_timesteps=not trainer.steps)
+        ...     def state(self, trainer):
+        ...         return {k: v.numpy() for k, v in
+        ...                 trainer.model.policy.state_dict().items()}
     """
 
     def make(self, shape: Callable[[Any], Any]) -> Trainer:
@@ -62,6 +78,22 @@ def check_trainer(
 
     Raises:
         AssertionError: What does not hold.
+
+    Example:
+        With the harness of the example of ``TrainerHarness``:
+        ``check_trainer(Harness(), task, signal)``. What is wrong with one is said:
+
+        >>> from also_wrappers.testing import corridor_features
+        >>> class Harness:
+        ...     def make(self, shape):
+        ...         class Trainer:
+        ...             steps = 7
+        ...         return Trainer()
+        >>> try:
+        ...     check_trainer(Harness(), Task("Walk.", corridor_features()), Signal())
+        ... except AssertionError as error:
+        ...     print(error)
+        a fresh training counts 7 steps
     """
     _check_counting(harness)
     _check_snapshots(harness)

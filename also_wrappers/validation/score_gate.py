@@ -83,8 +83,10 @@ class ScoreGate:
         ...     Trial(request, points[-1], 0.01, points=points)
         ...     for request, points in zip(requests, (flat, rising))
         ... ]
-        >>> ScoreGate().next(2, trials).winner
-        1
+        >>> ScoreGate().next(2, trials)  # the winner goes on with a fresh seed
+        [Request(arm=1, stage='confirm', index=1, stretch=1)]
+        >>> ScoreGate(margin=0.5).next(2, trials).reason
+        'no candidate scores clearly above control'
     """
 
     margin: float = 0.03
