@@ -6,14 +6,16 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from sb3_contrib import RecurrentPPO
+from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, PPO
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from also_wrappers.run import Task
-from also_wrappers.signal import Signal, Term
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import (
     Corridor,
     TrainerHarness,
@@ -53,21 +55,21 @@ class SB3Harness:
         self.policy = policy
 
     def make(self, shape: Callable[[Any], Any]) -> SB3Trainer:
-        def make_venv(shape: Callable[[Any], Any]) -> PettingZooVecEnv:
-            return PettingZooVecEnv(lambda: shape(Corridor(length=4, limit=8)), 4)
-
         settings: dict[str, Any] = {"n_steps": 16, "gamma": 0.97}
         if self.algorithm is not A2C:
             settings |= {"batch_size": 32, "n_epochs": 2}
         model = self.algorithm(
             self.policy,
-            make_venv(shape),
+            self.venv(shape),
             policy_kwargs={"net_arch": [8]},
             seed=1,
             device="cpu",
             **settings,
         )
-        return SB3Trainer(model, make_venv, 4096)
+        return SB3Trainer(model, self.venv, 4096)
+
+    def venv(self, shape: Callable[[Any], Any]) -> Any:
+        return PettingZooVecEnv(lambda: shape(Corridor(length=4, limit=8)), 4)
 
     def train(self, trainer: Any, steps: int) -> None:
         trainer.observe()
@@ -78,6 +80,38 @@ class SB3Harness:
         counters = {"n_updates": model._n_updates}
         parameters = flat("", model.get_parameters())
         return {**parameters, **flat("counters", counters)}
+
+
+class Masked(gym.Wrapper[Any, Any, Any, Any]):
+    """CartPole in which the first action is forbidden while the pole leans left."""
+
+    def __init__(self) -> None:
+        super().__init__(gym.make("CartPole-v1", max_episode_steps=20))
+        self._leans = 0.0
+
+    def reset(self, **options: Any) -> Any:
+        seen, info = self.env.reset(**options)
+        self._leans = float(seen[2])
+        return seen, info
+
+    def step(self, action: Any) -> Any:
+        assert self.action_masks()[int(action)], "a forbidden action was taken"
+        found = self.env.step(action)
+        self._leans = float(found[0][2])
+        return found
+
+    def action_masks(self) -> list[bool]:
+        return [self._leans > -0.02, True]
+
+
+class MaskableHarness(SB3Harness):
+    """sb3-contrib's MaskablePPO, whose masks come through our wrapper."""
+
+    def __init__(self) -> None:
+        super().__init__(MaskablePPO)
+
+    def venv(self, shape: Callable[[Any], Any]) -> Any:
+        return DummyVecEnv([lambda: shape(Masked()) for _ in range(2)])
 
 
 class PlainHarness:
@@ -113,6 +147,14 @@ def make_env(shape: Callable[[Any], Any]) -> Any:
 )
 def test_every_trainer_passes(harness: TrainerHarness) -> None:
     check_trainer(harness, TASK, SIGNAL)
+
+
+def test_masks_come_through() -> None:
+    features = FeatureMap(Feature("angle", "obs[2]"))
+    upright = Term(name="up", kind="bonus", expression="1 - abs(angle)", weight=0.1)
+    check_trainer(
+        MaskableHarness(), Task("Stay up.", features), Signal(terms=(upright,))
+    )
 
 
 class Wrong(PlainHarness):
