@@ -164,7 +164,8 @@ class Adaptation:
                 f"make_venv cannot be sent to a worker process ({error}); let it "
                 "make everything it needs itself, from plain values"
             ) from error
-        self._executor.warm(trainer.fork())
+        if self._budget > 0.0:
+            self._executor.warm(trainer.fork())
         if self.run.resumed:
             self._resume(trainer)
         else:
@@ -254,6 +255,14 @@ class Adaptation:
         if isinstance(plan, str):
             self._skip(plan)
             return
+        self.run.ledger.write(
+            "plan",
+            round=self.rounds,
+            wanted=self._limits.candidates,
+            candidates=plan.candidates,
+            horizon=plan.horizon,
+            budget=plan.budget,
+        )
         try:
             result = Round(
                 self.rounds,

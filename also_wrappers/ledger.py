@@ -21,6 +21,7 @@ Event = Literal[
     "record",
     "round_started",
     "evidence",
+    "plan",
     "exchange",
     "diagnosis",
     "proposal",

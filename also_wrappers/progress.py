@@ -78,6 +78,15 @@ class ProgressLines:
             f"round {event['round']} at {event['trainer_steps']['mainline']:,} steps",
         )
 
+    def _plan(self, event: dict[str, Any]) -> None:
+        if event["candidates"] < event["wanted"]:
+            self.say(
+                "plan",
+                f"{event['candidates']} of {event['wanted']} candidates: the branch "
+                f"budget has {event['budget']:,} steps left, a branch takes "
+                f"{event['horizon']:,}",
+            )
+
     def _diagnosis(self, event: dict[str, Any]) -> None:
         found = [f["failure"] for f in event["diagnosis"]["findings"]]
         self.say("diagnose", ", ".join(found) or "nothing found")
@@ -109,8 +118,9 @@ class ProgressLines:
         detail = ""
         if event["effect"] is not None:
             detail = f" (effect {event['effect']:+.3f}"
-            detail += f", z {event['z']:.2f}" if event["z"] is not None else ""
-            detail += f" against {event['critical']:g}, {event['pairs']} pair(s))"
+            if event["z"] is not None:
+                detail += f", z {event['z']:.2f} against {event['critical']:g}"
+            detail += f", {event['pairs']} pair(s))" if event["pairs"] else ")"
         what = event["winner"] or "no change"
         self.say("decide", f"{what}: {event['reason']}{detail}")
 

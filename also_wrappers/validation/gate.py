@@ -208,10 +208,11 @@ class Gate:
                 return missing
             control, candidate = found[requests[0]], found[requests[1]]
             if not control.ok:
-                return Decision(None, "control failed on a fresh seed", effect, z, pair)
+                reason = "control failed on a fresh seed"
+                return Decision(None, reason, effect, z, pair, self.critical)
             if not candidate.ok:
                 reason = "the best candidate failed on a fresh seed"
-                return Decision(None, reason, effect, z, pair)
+                return Decision(None, reason, effect, z, pair, self.critical)
             controls.append(control)
             winners.append(candidate)
             effect = _mean([t.score for t in winners]) - _mean(
@@ -220,7 +221,8 @@ class Gate:
             floor = _mean([t.variance for t in controls + winners])
             if pair == 1:
                 if effect < -math.sqrt(2.0 * floor):
-                    return Decision(None, "not confirmed", effect, None, pair)
+                    reason = "not confirmed"
+                    return Decision(None, reason, effect, None, pair, self.critical)
                 continue
             z = statistic(
                 [t.score for t in controls], [t.score for t in winners], floor
