@@ -255,14 +255,8 @@ class Adaptation:
         if isinstance(plan, str):
             self._skip(plan)
             return
-        self.run.ledger.write(
-            "plan",
-            round=self.rounds,
-            wanted=self._limits.candidates,
-            candidates=plan.candidates,
-            horizon=plan.horizon,
-            budget=plan.budget,
-        )
+        wanted = self._limits.candidates
+        self.run.ledger.write("plan", round=self.rounds, wanted=wanted, **vars(plan))
         try:
             result = Round(
                 self.rounds,
