@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 __all__ = ["OllamaServer", "OpenAIServer"]
 
 
-class _ChatServer:
+class _ChatServer(ABC):
     """Serves requests on a free port of this machine; use as a context manager.
 
     Args:
@@ -57,15 +58,15 @@ class _ChatServer:
         place = min(len(self.requests) - 1, len(self._answers) - 1)
         return self._answers[place]
 
+    @abstractmethod
     def _other(self, path: str, request: dict[str, Any]) -> tuple[int, Any]:
         """Status and body of a request that is no chat."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pieces(
         self, request: dict[str, Any], text: str, last: dict[str, Any]
     ) -> Iterator[str]:
         """The lines of a streamed reply: a line of text, then the last one."""
-        raise NotImplementedError
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from also_wrappers.exceptions import ModelUnavailableError
+from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = [
     "ChatModel",
+    "Listening",
     "Reply",
     "check_allowed",
     "forbid_model_requests",
     "tokens_of",
 ]
+
+#: Characters of an answer after which nobody listens any more.
+_LONGEST = 200_000
 
 _allowed = ContextVar("model_requests_allowed", default=True)
 
@@ -83,6 +88,38 @@ class Reply:
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
     problem: str = ""
+
+
+class Listening:
+    """Takes an answer piece by piece, for a bounded time and length.
+
+    Args:
+        name: The model's name.
+        timeout: Seconds for the whole answer.
+    """
+
+    def __init__(self, name: str, timeout: float) -> None:
+        self._name = name
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout
+        self._length = 0
+
+    def hear(self, piece: str) -> str:
+        """Counts a piece and returns it.
+
+        Raises:
+            AdvisorError: The answer takes too long, or is too long.
+        """
+        self._length += len(piece)
+        if time.monotonic() > self._deadline:
+            raise AdvisorError(
+                f"{self._name} gave no whole answer within {self._timeout:g} seconds"
+            )
+        if self._length > _LONGEST:
+            raise AdvisorError(
+                f"{self._name} did not come to an end within {_LONGEST:,} characters"
+            )
+        return piece
 
 
 class ChatModel(Protocol):

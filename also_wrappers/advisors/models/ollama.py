@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from also_wrappers.advisors.models.base import Reply, check_allowed, tokens_of
+from also_wrappers.advisors.models.base import (
+    Listening,
+    Reply,
+    check_allowed,
+    tokens_of,
+)
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["Ollama"]
 
 _CONNECT_SECONDS = 5.0
-#: Characters of an answer, or of thinking, after which nobody listens any more.
-_LONGEST = 200_000
 #: Contexts are sized in steps: another size makes the server load the model anew.
 _CONTEXT_STEP = 4096
 _BAD_REQUEST = 400
@@ -197,24 +200,14 @@ class Ollama:
             The answer, the thinking before it, and the last piece; ``None`` for that
             if there was none.
         """
-        deadline = time.monotonic() + self._timeout
+        listening = Listening(self.name, self._timeout)
         text: list[str] = []
         thought: list[str] = []
-        length = 0
         for part in parts:
-            text.append(part.message.content or "")
-            thought.append(part.message.thinking or "")
-            length += len(text[-1]) + len(thought[-1])
+            text.append(listening.hear(part.message.content or ""))
+            thought.append(listening.hear(part.message.thinking or ""))
             if part.done:
                 return "".join(text), "".join(thought), part
-            if time.monotonic() > deadline:
-                raise AdvisorError(
-                    f"{self.name} gave no whole answer within {self._timeout:g} seconds"
-                )
-            if length > _LONGEST:
-                raise AdvisorError(
-                    f"{self.name} did not come to an end within {_LONGEST:,} characters"
-                )
         return "", "", None
 
     def _problem(self, text: str, thought: str, prompt: str, last: Any) -> str:

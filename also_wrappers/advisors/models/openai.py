@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from also_wrappers.advisors.models.base import Reply, check_allowed
+from also_wrappers.advisors.models.base import Listening, Reply, check_allowed
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["OpenAICompatible"]
 
 _CONNECT_SECONDS = 5.0
-#: Characters of an answer after which nobody listens any more.
-_LONGEST = 200_000
 
 
 class OpenAICompatible:
@@ -128,25 +126,15 @@ class OpenAICompatible:
 
     def _listen(self, stream: Iterator[Any]) -> tuple[str, str | None, Any]:
         """The answer, why it ended, and the tokens used, as far as they are told."""
-        deadline = time.monotonic() + self._timeout
+        listening = Listening(self.name, self._timeout)
         text: list[str] = []
         finish: str | None = None
         usage = None
-        length = 0
         for part in stream:
             usage = part.usage or usage
             for choice in part.choices[:1]:
-                text.append(choice.delta.content or "")
-                length += len(text[-1])
+                text.append(listening.hear(choice.delta.content or ""))
                 finish = choice.finish_reason or finish
-            if time.monotonic() > deadline:
-                raise AdvisorError(
-                    f"{self.name} gave no whole answer within {self._timeout:g} seconds"
-                )
-            if length > _LONGEST:
-                raise AdvisorError(
-                    f"{self.name} did not come to an end within {_LONGEST:,} characters"
-                )
         return "".join(text), finish, usage
 
     @contextmanager
