@@ -53,6 +53,8 @@ class Posting(BaseModel):
             signal is in force.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
         probes: Expressions to record as events besides the task's, by name.
+        rows: Whether infos carry the features of each step, for a replay buffer that
+            computes anew what a signal pays.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +67,7 @@ class Posting(BaseModel):
     gamma: float | None = None
     bootstraps_truncation: bool = True
     probes: dict[str, str] = {}
+    rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,11 @@ class Board:
     def acknowledged(self) -> dict[str, int]:
         """The version that each copy took last, by slot."""
         return {reader.name: reader.acknowledged for reader in self._slots()}
+
+    @property
+    def layout(self) -> Layout | None:
+        """What copies record; ``None`` before one has claimed a slot."""
+        return next((reader.layout for reader in self._slots()), None)
 
     @property
     def copies(self) -> int:

@@ -103,6 +103,7 @@ class Branches:
         for done, result in enumerate(self.executor.run(orders), start=1):
             self.results.append(result)
             self.accounting.branches += result.steps
+            self.accounting.evaluation += result.evaluation_steps
             arm = self.arms[result.request.arm]
             line = self.record(
                 "branch",
@@ -216,6 +217,7 @@ class Branches:
             seed % 2**31,
             self._steps(request),
             self._keys(),
+            new_signal=not extended and arm.signal != self.posting.signal,
         )
 
     def _posting(self, arm: Arm, trained: int) -> Posting:

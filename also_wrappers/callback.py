@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from also_wrappers.adaptation import Adaptation
 from also_wrappers.advisors.base import Advisor
@@ -71,14 +70,20 @@ class AdaptationCallback(BaseCallback):
         self.adaptation = Adaptation(run, advisor, every=every, **options)
         self._make_venv = make_venv
         self._trainer: SB3Trainer | None = None
+        self._next_pause = 0
         self._listening = False
 
     def _on_training_start(self) -> None:
-        check_model(self.model)
+        model = check_model(self.model)
         total = int(self.locals["total_timesteps"])
-        assert isinstance(self.model, OnPolicyAlgorithm)
-        self._trainer = SB3Trainer(self.model, self._make_venv, total)
+        self._trainer = SB3Trainer(model, self._make_venv, total)
         run = self.adaptation.run
+        buffer = getattr(self.model, "replay_buffer", None)
+        if buffer is not None and buffer.shape.board.path != run.board.path:
+            raise ConfigurationError(
+                "the replay buffer reads the board of another run; give it this run's "
+                "run.shape"
+            )
         if not run.board.acknowledged():  # SB3 has reset the environments by now
             raise ConfigurationError(
                 "no environment of the model reads the run's board: make the model's "
@@ -95,8 +100,11 @@ class AdaptationCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
+        if self.num_timesteps < self._next_pause:
+            return  # off-policy, rollouts are short
         self._trainer.observe()
         self.adaptation.step(self._trainer)
+        self._next_pause = self._trainer.steps + self._trainer.rollout
 
     def _on_step(self) -> bool:
         return True

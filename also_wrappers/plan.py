@@ -104,7 +104,8 @@ class Plan:
         Returns:
             The plan, or why the round is not worth playing.
         """
-        enough = 2.0 * _SCORED_EPISODES * length * trainer.agents_per_env
+        episodes = 0.0 if trainer.evaluates else 2.0 * _SCORED_EPISODES
+        enough = episodes * length * trainer.agents_per_env
         wanted = limits.horizon or max(_HORIZON_SHARE * trainer.total, enough)
         horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
         # One rollout is always collected after a pause.

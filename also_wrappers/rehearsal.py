@@ -10,10 +10,10 @@ import numpy as np
 from also_wrappers.board import Board, Collected, Posting
 from also_wrappers.evidence.recorder import compile_success
 from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.generators import generators_restored, seed_generators
 from also_wrappers.run import Run, Shape, Task
 from also_wrappers.signal.language import parse
 from also_wrappers.trainers.base import Trainer
-from also_wrappers.validation.executors import generators_restored, seed_generators
 
 __all__ = ["rehearse"]
 
@@ -85,7 +85,7 @@ def rehearse(run: Run, trainer: Trainer) -> int:
         )
     if collected is not None:
         _check_success(run.task, collected, bool(episodes[:, 4].all()), len(episodes))
-    return outcome.steps
+    return outcome.steps + outcome.evaluation_steps
 
 
 def _check_success(task: Task, seen: Collected, always: bool, episodes: int) -> None:

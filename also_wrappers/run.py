@@ -97,17 +97,17 @@ class Shape:
 
     def __init__(self, task: Task, board: Board) -> None:
         self.board = board
-        self._task = task
+        self.task = task
 
     def __call__(self, env: Any) -> Any:
         """Wraps one environment, whatever its kind."""
         return wrap(
             env,
-            self._task.features,
+            self.task.features,
             board=self.board,
-            events=self._task.events,
-            success=self._task.success,
-            swap_at=self._task.swap_at,
+            events=self.task.events,
+            success=self.task.success,
+            swap_at=self.task.swap_at,
         )
 
 

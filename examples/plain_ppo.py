@@ -104,6 +104,7 @@ class Training:
     """PPO with shared parameters; satisfies ``also_wrappers.trainers.base.Trainer``."""
 
     bootstraps_truncation = False  # the loop below treats time-outs as ends
+    evaluates = False  # actions are sampled from the policy and nothing else
 
     def __init__(
         self,
@@ -232,9 +233,14 @@ class Fork:
     preload: tuple[str, ...] = ("torch",)
 
     def __call__(
-        self, snapshot: bytes, shape: Shape, seed: int, steps: int
+        self,
+        snapshot: bytes,
+        shape: Shape,
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
     ) -> ForkOutcome:
-        """Trains a branch in fresh environments."""
+        """Trains a branch in fresh environments; no statistics of rewards are kept."""
         training = Training(self.make_env, shape, self.total, seed, self.settings)
         training.adopt(snapshot)
         first = training.steps

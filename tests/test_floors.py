@@ -14,7 +14,7 @@ PACKAGE = "also_wrappers"
 
 #: Floors from the ground up. A module imports its own floor and those below.
 FLOORS: list[list[str]] = [
-    ["exceptions", "files", "rendering", "templates"],
+    ["exceptions", "files", "generators", "rendering", "templates"],
     ["signal"],
     ["evidence"],
     ["slots", "board", "ledger"],

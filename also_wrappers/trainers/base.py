@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 __all__ = ["Fork", "ForkOutcome", "Trainer"]
 
 
@@ -17,11 +20,17 @@ class ForkOutcome:
         snapshot: The state of training at its end.
         steps: Trainer steps that were trained.
         copy_steps: Steps of one environment copy among them.
+        evaluated: What evaluations in the last half of the branch have shown, one row
+            per episode: the copy's step so far, and the base return. ``None`` where
+            the episodes of the training are as good.
+        evaluation_steps: Trainer steps that the evaluations took.
     """
 
     snapshot: bytes
     steps: int
     copy_steps: int
+    evaluated: npt.NDArray[np.float64] | None = None
+    evaluation_steps: int = 0
 
 
 class Fork(Protocol):
@@ -35,7 +44,12 @@ class Fork(Protocol):
     def preload(self) -> tuple[str, ...]: ...
 
     def __call__(
-        self, snapshot: bytes, shape: Callable[[Any], Any], seed: int, steps: int
+        self,
+        snapshot: bytes,
+        shape: Callable[[Any], Any],
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
     ) -> ForkOutcome:
         """Trains a branch in fresh environments.
 
@@ -45,6 +59,8 @@ class Fork(Protocol):
             seed: Of the environments and of all sampling. Two branches with the same
                 arguments are identical, bit for bit.
             steps: Trainer steps, rounded up to whole rollouts.
+            new_signal: Whether the shape pays another signal than the one that the
+                snapshot was trained on; statistics of rewards then begin anew.
         """
 
 
@@ -58,6 +74,8 @@ class Trainer(Protocol):
         gamma: The discount factor.
         bootstraps_truncation: Whether truncated episodes are bootstrapped.
         agents_per_env: Trainer steps of one environment step.
+        evaluates: Whether branches are scored by evaluations, since the episodes of the
+            training carry exploration that is no part of the policy.
     """
 
     @property
@@ -77,6 +95,9 @@ class Trainer(Protocol):
 
     @property
     def agents_per_env(self) -> int: ...
+
+    @property
+    def evaluates(self) -> bool: ...
 
     def snapshot(self) -> bytes:
         """Everything that training depends on but the environments."""

@@ -6,7 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ class BranchOrder:
         seed: Of environments and sampling; the same for all arms.
         steps: Trainer steps.
         keys: Of the evidence whose numbers are wanted.
+        new_signal: Whether the snapshot was trained on another signal.
     """
 
     request: Request
@@ -69,6 +70,7 @@ class BranchOrder:
     seed: int
     steps: int
     keys: tuple[str, ...] = ()
+    new_signal: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class BranchResult:
         request: What the gate asked for.
         seed: Its seed.
         steps: Trainer steps that were trained.
-        score: Mean base return of the training episodes in its last half.
+        score: Mean base return of the episodes in its last half.
         variance: Squared standard error of the score between episodes.
         largest: Size of the largest base return of any of its episodes.
         episodes: Number of those episodes.
@@ -89,6 +91,7 @@ class BranchResult:
         points: Mean base returns of equal parts of the branch, in order.
         snapshot: State of training at its end; empty if it failed.
         observed: The numbers that were wanted of its evidence.
+        evaluation_steps: Trainer steps of evaluations, besides ``steps``.
     """
 
     request: Request
@@ -104,6 +107,7 @@ class BranchResult:
     points: tuple[float, ...] = ()
     snapshot: bytes = b""
     observed: dict[str, float] = field(default_factory=dict)
+    evaluation_steps: int = 0
 
     @property
     def ok(self) -> bool:
@@ -138,6 +142,7 @@ class BranchResult:
             "shaped": self.shaped,
             "seconds": round(self.seconds, 2),
             "observed": self.observed,
+            "evaluation_steps": self.evaluation_steps,
             "error": self.error,
         }
 
@@ -147,47 +152,42 @@ def run_branch(order: BranchOrder) -> BranchResult:
 
     The score is the mean base return per episode over the training episodes of the
     stochastic policy that end in the last half of the branch: free, and as telling
-    as a separate evaluation.
+    as a separate evaluation. Where training explores beyond the policy, it is the mean
+    over the episodes of the fork's evaluations.
     """
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="also-branch-") as folder:
         board = Board.create(Path(folder) / "board", order.posting)
         shape: Callable[[Any], Any] = Shape(order.task, board)
-        outcome = order.fork(order.snapshot, shape, order.seed, order.steps)
-        episodes = board.new_episodes()
+        outcome = order.fork(
+            order.snapshot, shape, order.seed, order.steps, order.new_signal
+        )
+        played = board.new_episodes()
         observed = _observe(order, board)
-    late = episodes[episodes[:, 0] > outcome.copy_steps / 2.0]
-    seconds = time.perf_counter() - began
-    if not len(late):
-        return BranchResult(
-            order.request,
-            order.seed,
-            outcome.steps,
-            seconds=seconds,
-            error="no episode ended in the last half of the branch; use a longer "
-            "horizon",
-        )
-    returns = late[:, 1]
-    score = float(returns.mean())
-    if not math.isfinite(score):
-        return BranchResult(
-            order.request,
-            order.seed,
-            outcome.steps,
-            seconds=seconds,
-            error="a base return is not finite",
-        )
-    variance = float(returns.var(ddof=1)) / len(late) if len(late) > 1 else 0.0
-    return BranchResult(
+    half = outcome.copy_steps / 2.0
+    episodes = played if outcome.evaluated is None else outcome.evaluated
+    returns = episodes[episodes[:, 0] > half, 1]
+    spent = BranchResult(
         order.request,
         order.seed,
         outcome.steps,
-        score,
-        variance,
-        float(np.abs(episodes[:, 1]).max()),
-        len(late),
-        float(late[:, 2].mean()),
-        seconds,
+        seconds=time.perf_counter() - began,
+        evaluation_steps=outcome.evaluation_steps,
+    )
+    if not len(returns):
+        error = "no episode ended in the last half of the branch; use a longer horizon"
+        return replace(spent, error=error)
+    score = float(returns.mean())
+    if not math.isfinite(score):
+        return replace(spent, error="a base return is not finite")
+    shaped = played[played[:, 0] > half, 2]
+    return replace(
+        spent,
+        score=score,
+        variance=float(returns.var(ddof=1)) / len(returns) if len(returns) > 1 else 0.0,
+        largest=float(np.abs(episodes[:, 1]).max()),
+        episodes=len(returns),
+        shaped=float(shaped.mean()) if len(shaped) else 0.0,
         points=_points(episodes, outcome.copy_steps),
         snapshot=outcome.snapshot,
         observed=observed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import random
 import signal
 import sys
 import threading
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import cloudpickle
-import numpy as np
 
+from also_wrappers.generators import generators_restored, seed_generators
 from also_wrappers.trainers.base import Fork
 from also_wrappers.validation.branch import BranchOrder, BranchResult, run_branch
 from also_wrappers.validation.gate import Request
@@ -27,8 +26,6 @@ __all__ = [
     "Executor",
     "ProcessExecutor",
     "SerialExecutor",
-    "generators_restored",
-    "seed_generators",
     "start_process",
 ]
 
@@ -281,35 +278,5 @@ def _result(request: Request, payload: bytes) -> BranchResult:
         return BranchResult(request, seed, error=told)
 
 
-def seed_generators(seed: int) -> None:
-    """Seeds the global generators, so that a branch does not depend on what its process
-    has done before."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch: Any = sys.modules.get("torch")
-    if torch:
-        torch.manual_seed(seed)
-
-
 def _failure(order: BranchOrder, error: str) -> BranchResult:
     return BranchResult(order.request, order.seed, error=error)
-
-
-@contextlib.contextmanager
-def generators_restored() -> Iterator[None]:
-    """Restores python's, numpy's and torch's global generators afterwards."""
-    torch: Any = sys.modules.get("torch")
-    states = random.getstate(), np.random.get_state()
-    on_cpu = torch.get_rng_state() if torch else None
-    # A device that was not used yet has no generator that could be disturbed.
-    used = torch is not None and torch.cuda.is_available()
-    on_devices = torch.cuda.get_rng_state_all() if used else []
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        if torch:
-            torch.set_rng_state(on_cpu)
-        if used:
-            torch.cuda.set_rng_state_all(on_devices)

@@ -11,6 +11,7 @@ from also_wrappers.signal.batch import evaluate_batch
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal, Term
 from also_wrappers.signal.shaper import parse_term
+from also_wrappers.signal.transitions import Payments, Transitions, bounded, payees
 from also_wrappers.slots import EpisodeRows
 
 __all__ = ["ends", "pay_for_staying", "payments", "standing", "values"]
@@ -58,20 +59,16 @@ def payments(
     Returns:
         Shape ``(steps, agents)``.
     """
-    paid = np.zeros(episode.rewards.shape)
-    there = episode.alive[1:]
-    for term in signal.terms:
-        found = _bounded(term, values(term, features, agents, episode))
-        if term.kind == "bonus":
-            added = found
-        else:
-            after, before = found[1:], found[:-1]
-            if term.kind == "potential" and strict:
-                after = gamma * np.where(ends(episode), 0.0, after)
-            # An agent that comes in has no potential to leave behind.
-            added = np.where(episode.alive[:-1], after - before, 0.0)
-        paid += np.where(there & _payees(term, agents), term.weight * added, 0.0)
-    return paid
+    alive = episode.alive
+    nobody = np.zeros(episode.rewards.shape, dtype=bool)
+    steps = Transitions(
+        episode.rows[:-1],
+        episode.rows[1:],
+        alive[:-1],
+        alive[1:],
+        ends(episode) if strict else nobody,
+    )
+    return Payments(signal, features, agents)(steps, gamma if strict else 1.0)
 
 
 def pay_for_staying(
@@ -90,8 +87,8 @@ def pay_for_staying(
     for term in signal.terms:
         if term.kind == "bonus":
             node = parse_term(term, features, agents)
-            found = _bounded(term, evaluate_batch(node, here, here, there))
-            paid += np.where(there & _payees(term, agents), term.weight * found, 0.0)
+            found = bounded(term, evaluate_batch(node, here, here, there))
+            paid += np.where(there & payees(term, agents), term.weight * found, 0.0)
     return np.asarray(paid.mean(axis=1))
 
 
@@ -107,24 +104,14 @@ def standing(
     total = 0.0
     there = episode.alive
     for term in signal.terms:
-        found = _bounded(term, values(term, features, agents, episode))
-        found = found * (term.weight * _payees(term, agents))
+        found = bounded(term, values(term, features, agents, episode))
+        found = found * (term.weight * payees(term, agents))
         if term.kind == "bonus":
             total += float(found.sum())
         else:  # of each agent, the last state that it was there for
             last = len(there) - 1 - np.argmax(there[::-1], axis=0)
             total += float(found[last, np.arange(len(agents))].sum())
     return total / len(agents)
-
-
-def _bounded(term: Term, found: Array) -> Array:
-    """Clipped as the shaper does; what is not a number counts as 0."""
-    found = np.where(np.isfinite(found), found, 0.0)
-    return np.clip(found, -term.bound, term.bound)
-
-
-def _payees(term: Term, agents: Sequence[str]) -> npt.NDArray[np.bool_]:
-    return np.array([term.agents is None or agent in term.agents for agent in agents])
 
 
 def ends(episode: EpisodeRows) -> npt.NDArray[np.bool_]:

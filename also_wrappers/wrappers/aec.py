@@ -141,7 +141,11 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         places = self.attachment.places
         paid = {agent: added[places[agent]] if added else 0.0 for agent in acted}
         self._told = {
-            agent: {"shaping": self.attachment.info(base[agent], paid[agent], over)}
+            agent: {
+                "shaping": self.attachment.info(
+                    base[agent], paid[agent], over, places[agent]
+                )
+            }
             for agent in acted
         }
         if added is not None:

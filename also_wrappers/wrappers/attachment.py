@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
 from also_wrappers.board import Board
@@ -17,6 +18,7 @@ from also_wrappers.evidence.recorder import Recorder
 from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.shaper import CompiledSignal, Shaper, compile_signal
+from also_wrappers.signal.transitions import encode
 from also_wrappers.wrappers.link import Link, Options, flat_action
 
 __all__ = ["Attachment"]
@@ -72,6 +74,7 @@ class Attachment:
         self._everyone: Sequence[int] = tuple(range(len(self.agents)))
         self._present: Sequence[int] = self._everyone
         self._checked = False
+        self._told: npt.NDArray[np.float32] | None = None
 
     @property
     def signal(self) -> Signal:
@@ -132,6 +135,7 @@ class Attachment:
         """
         if self._link.swaps_at_step and self._link.outdated:
             self._swap()
+        before, was = self._rows, self._present
         alive = self._read(observations, actions, infos, state)
         self._steps += 1
         terminated = truncated = _NOBODY
@@ -140,6 +144,8 @@ class Attachment:
             terminated = [places[a] for a, is_so in terminations.items() if is_so]
             truncated = [places[a] for a, is_so in truncations.items() if is_so]
         added = self._shaper.step(self._rows, alive, terminated, truncated)
+        if self._link.posting.rows:
+            self._told = encode(before, was, self._rows, alive, terminated, truncated)
         recorder = self._recorder
         if recorder is not None:
             agents = self.agents
@@ -154,13 +160,17 @@ class Attachment:
                     recorder.begin(self._rows, alive)
         return added if self._shaper.totals else None
 
-    def info(self, base: float, added: float, over: bool) -> dict[str, Any]:
+    def info(
+        self, base: float, added: float, over: bool, place: int = 0
+    ) -> dict[str, Any]:
         """What goes under ``info["shaping"]``; small, as SB3 copies it every step.
 
         Args:
             base: The agent's base reward.
             added: What the signal added to it.
             over: Whether the episode ends; what each term paid is told then.
+            place: The agent's place in the team; told with the team's features where a
+                replay buffer has asked for them.
         """
         told: dict[str, Any] = {
             "base": base,
@@ -170,6 +180,8 @@ class Attachment:
         if over:
             names = [term.name for term in self.signal.terms]
             told["terms"] = dict(zip(names, self._shaper.totals, strict=True))
+        if self._told is not None:
+            told["rows"], told["place"] = self._told, place
         return told
 
     def __getstate__(self) -> dict[str, Any]:

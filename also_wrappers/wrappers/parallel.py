@@ -118,9 +118,11 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         places = attachment.places
         for agent, reward in rewards.items():
             base = float(reward)
-            paid = added[places[agent]] if added else 0.0
+            place = places[agent]
+            paid = added[place] if added else 0.0
             shaped[agent] = base + paid
-            told[agent] = {**infos[agent], "shaping": attachment.info(base, paid, over)}
+            shaping = attachment.info(base, paid, over, place)
+            told[agent] = {**infos[agent], "shaping": shaping}
         if added is not None:
             rewards = shaped
         return observations, rewards, terminations, truncations, told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -11,10 +12,15 @@ import numpy as np
 import pytest
 import torch
 from sb3_contrib import MaskablePPO, RecurrentPPO
-from stable_baselines3 import A2C, PPO
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3.common.noise import (
+    NormalActionNoise,
+    OrnsteinUhlenbeckActionNoise,
+)
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from also_wrappers.run import Task
+from also_wrappers.board import Board
+from also_wrappers.run import Shape, Task
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import (
     Corridor,
@@ -23,10 +29,16 @@ from also_wrappers.testing import (
     corridor_features,
 )
 from also_wrappers.trainers.base import ForkOutcome
+from also_wrappers.trainers.replay_buffer import (
+    ShapedNStepReplayBuffer,
+    ShapedReplayBuffer,
+)
 from also_wrappers.trainers.sb3 import SB3Fork, SB3Trainer
+from also_wrappers.trainers.snapshots import _statistics
 from also_wrappers.trainers.vec_env import PettingZooVecEnv
 from examples.plain_ppo import Fork, Settings, Training
 
+ZERO, ONE = np.zeros(1), np.ones(1)
 TASK = Task("Walk to the end together.", corridor_features())
 SIGNAL = Signal(
     terms=(Term(name="on", kind="progress", expression="place", weight=0.5),)
@@ -114,6 +126,92 @@ class MaskableHarness(SB3Harness):
         return DummyVecEnv([lambda: shape(Masked()) for _ in range(2)])
 
 
+class Normalized(SB3Harness):
+    """PPO whose observations and rewards are normalised."""
+
+    def __init__(self) -> None:
+        super().__init__(PPO)
+
+    def venv(self, shape: Callable[[Any], Any]) -> Any:
+        return VecNormalize(super().venv(shape), clip_reward=np.inf)
+
+    def state(self, trainer: Any) -> Mapping[str, Any]:
+        statistics = _statistics(trainer.model.get_vec_normalize_env())
+        assert float(statistics["observations.count"]) > 1.0
+        return {**super().state(trainer), **statistics}
+
+
+PENDULUM = Task("Swing up.", FeatureMap(Feature("height", "obs[0]")))
+UP = Signal(terms=(Term(name="up", kind="potential", expression="height", weight=1.0),))
+
+
+class OffPolicyHarness(SB3Harness):
+    """SAC, TD3 and DDPG on a pendulum, DQN in the corridor; each with a board of its
+    own, which the replay buffer reads."""
+
+    def __init__(self, algorithm: Any, folder: Path, **settings: Any) -> None:
+        super().__init__(algorithm)
+        self.folder = folder
+        self.settings = settings
+        self.task = TASK if algorithm is DQN else PENDULUM
+        self._made = 0
+
+    def make(self, shape: Callable[[Any], Any]) -> SB3Trainer:
+        self._made += 1
+        own = Shape(self.task, Board.create(self.folder / str(self._made)))
+        settings = {"replay_buffer_class": ShapedReplayBuffer} | self.settings
+        held = {"shape": own, **settings.pop("replay_buffer_kwargs", {})}
+        model = self.algorithm(
+            self.policy,
+            self.venv(own),
+            learning_starts=100,
+            buffer_size=600,  # wraps around
+            batch_size=8,
+            replay_buffer_kwargs=held,
+            policy_kwargs={"net_arch": [8]},
+            seed=1,
+            device="cpu",
+            **settings,
+        )
+        return SB3Trainer(model, self.venv, 4096)
+
+    def venv(self, shape: Callable[[Any], Any]) -> Any:
+        if self.algorithm is DQN:
+            return PettingZooVecEnv(lambda: shape(Corridor(length=4, limit=8)), 2)
+        return DummyVecEnv(
+            [lambda: shape(gym.make("Pendulum-v1", max_episode_steps=9))] * 2
+        )
+
+    def state(self, trainer: Any) -> Mapping[str, Any]:
+        model = trainer.model
+        entropy = getattr(model, "log_ent_coef", None)
+        counted = {
+            name: getattr(model, name, None)
+            for name in ("_n_calls", "exploration_rate", "_episode_num")
+        }
+        return {
+            **super().state(trainer),
+            **flat("entropy", entropy),
+            **flat("counted", counted),
+            **stored(model.replay_buffer),
+            "noise": noise_of(model),
+        }
+
+
+def stored(buffer: Any) -> dict[str, Any]:
+    """What a buffer holds. That a row of transitions is cut shows in its time-outs."""
+    state: dict[str, Any] = buffer.state()
+    if isinstance(buffer, ShapedNStepReplayBuffer):
+        del state["timeouts"]
+    return state
+
+
+def noise_of(model: Any) -> Any:
+    """Where noise that is correlated in time stands."""
+    noises = getattr(getattr(model, "action_noise", None), "noises", [])
+    return np.array([getattr(noise, "noise_prev", 0.0) for noise in noises])
+
+
 class PlainHarness:
     """The plain PyTorch loop of the example."""
 
@@ -141,12 +239,46 @@ def make_env(shape: Callable[[Any], Any]) -> Any:
         SB3Harness(PPO),
         SB3Harness(A2C),
         SB3Harness(RecurrentPPO, "MlpLstmPolicy"),
+        Normalized(),
         PlainHarness(),
     ],
-    ids=["ppo", "a2c", "recurrent ppo", "plain loop"],
+    ids=["ppo", "a2c", "recurrent ppo", "normalised ppo", "plain loop"],
 )
 def test_every_trainer_passes(harness: TrainerHarness) -> None:
     check_trainer(harness, TASK, SIGNAL)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "settings"),
+    [
+        (SAC, {"train_freq": 4}),
+        (SAC, {"train_freq": 4, "ent_coef": 0.1, "use_sde": True}),
+        (TD3, {"train_freq": 4, "action_noise": NormalActionNoise(ZERO, ONE)}),
+        (
+            DDPG,
+            {
+                "train_freq": 8,
+                "gradient_steps": 2,
+                "action_noise": OrnsteinUhlenbeckActionNoise(ZERO, ONE),
+            },
+        ),
+        (DQN, {"target_update_interval": 96, "exploration_fraction": 0.5}),
+        (
+            DQN,
+            {
+                "replay_buffer_class": ShapedNStepReplayBuffer,
+                "replay_buffer_kwargs": {"n_steps": 3, "gamma": 0.99},
+            },
+        ),
+    ],
+    ids=["sac", "sac with sde", "td3", "ddpg", "dqn", "dqn n-step"],
+)
+def test_off_policy_trainers_pass(
+    algorithm: Any, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    harness = OffPolicyHarness(algorithm, tmp_path, **settings)
+    signal = SIGNAL if algorithm is DQN else UP
+    check_trainer(harness, harness.task, signal)
 
 
 def test_masks_come_through() -> None:
@@ -190,7 +322,12 @@ class WrongFork(Fork):
         object.__setattr__(self, "training", training)
 
     def __call__(
-        self, snapshot: bytes, shape: Any, seed: int, steps: int
+        self,
+        snapshot: bytes,
+        shape: Any,
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
     ) -> ForkOutcome:
         fault: str = vars(self)["fault"]
         if fault == "shape":

@@ -200,7 +200,14 @@ class Fails(SB3Trainer):
 class _Failing:
     preload = ()
 
-    def __call__(self, snapshot: bytes, shape: Any, seed: int, steps: int) -> Any:
+    def __call__(
+        self,
+        snapshot: bytes,
+        shape: Any,
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
+    ) -> Any:
         import os
         import time
 

@@ -30,7 +30,14 @@ class Tells:
 
     preload = ()
 
-    def __call__(self, snapshot: bytes, shape: Any, seed: int, steps: int) -> Any:
+    def __call__(
+        self,
+        snapshot: bytes,
+        shape: Any,
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
+    ) -> Any:
         if seed == 666:
             os._exit(7)
         if seed == 777:
