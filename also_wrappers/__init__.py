@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     from also_wrappers.advisors.models.ollama import Ollama
     from also_wrappers.advisors.models.openai import OpenAICompatible
     from also_wrappers.callback import AdaptationCallback
+    from also_wrappers.trainers.replay_buffer import (
+        ShapedDictReplayBuffer,
+        ShapedNStepReplayBuffer,
+        ShapedReplayBuffer,
+    )
     from also_wrappers.trainers.vec_env import PettingZooVecEnv
     from also_wrappers.validation.gate import Gate
 
@@ -60,6 +65,9 @@ _LATER = {
     "Ollama": "also_wrappers.advisors.models.ollama",
     "OpenAICompatible": "also_wrappers.advisors.models.openai",
     "PettingZooVecEnv": "also_wrappers.trainers.vec_env",
+    "ShapedDictReplayBuffer": "also_wrappers.trainers.replay_buffer",
+    "ShapedNStepReplayBuffer": "also_wrappers.trainers.replay_buffer",
+    "ShapedReplayBuffer": "also_wrappers.trainers.replay_buffer",
 }
 
 __all__ = [
@@ -90,6 +98,9 @@ __all__ = [
     "ShapeRewardAEC",
     "ShapeRewardParallel",
     "ShapeRewardVector",
+    "ShapedDictReplayBuffer",
+    "ShapedNStepReplayBuffer",
+    "ShapedReplayBuffer",
     "Signal",
     "Task",
     "Term",

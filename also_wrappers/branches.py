@@ -218,6 +218,7 @@ class Branches:
             self._steps(request),
             self._keys(),
             new_signal=not extended and arm.signal != self.posting.signal,
+            keep=request.index == 0,  # see ``adopted`` and ``_extended``
         )
 
     def _posting(self, arm: Arm, trained: int) -> Posting:

@@ -304,7 +304,8 @@ def check_model(model: Any) -> Algorithm:
             "RecurrentPPO, or write an adapter (also_wrappers.testing.check_trainer)"
         )
     if model.get_env() is None:
-        raise ConfigurationError("the model has no environment; give it one first")
+        name = type(model).__name__
+        raise ConfigurationError(f"the {name} has no environment; give it one first")
     if isinstance(model, OffPolicyAlgorithm):
         _check_buffer(model)
     normalize = model.get_vec_normalize_env()

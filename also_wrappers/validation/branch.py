@@ -60,6 +60,7 @@ class BranchOrder:
         steps: Trainer steps.
         keys: Of the evidence whose numbers are wanted.
         new_signal: Whether the snapshot was trained on another signal.
+        keep: Whether its end may be wanted, to go on from there.
     """
 
     request: Request
@@ -71,6 +72,7 @@ class BranchOrder:
     steps: int
     keys: tuple[str, ...] = ()
     new_signal: bool = False
+    keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class BranchResult:
         seconds: Wall-clock time.
         error: Why it failed; empty if it did not.
         points: Mean base returns of equal parts of the branch, in order.
-        snapshot: State of training at its end; empty if it failed.
+        snapshot: State of training at its end; empty if it failed, or if it is not
+            wanted.
         observed: The numbers that were wanted of its evidence.
         evaluation_steps: Trainer steps of evaluations, besides ``steps``.
     """
@@ -189,7 +192,7 @@ def run_branch(order: BranchOrder) -> BranchResult:
         episodes=len(returns),
         shaped=float(shaped.mean()) if len(shaped) else 0.0,
         points=_points(episodes, outcome.copy_steps),
-        snapshot=outcome.snapshot,
+        snapshot=outcome.snapshot if order.keep else b"",
         observed=observed,
     )
 

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
@@ -138,6 +139,8 @@ class ProcessExecutor:
 class _Worker:
     """The parent's end of a worker process.
 
+    A snapshot may hold a replay buffer, so the same one is sent only once.
+
     Attributes:
         pipe: Where results come from.
         order: What it is at.
@@ -147,6 +150,7 @@ class _Worker:
     def __init__(self, preload: Sequence[str]) -> None:
         self.order: BranchOrder | None = None
         self.branches = 0
+        self._snapshot: bytes | None = None
         self.pipe, theirs = multiprocessing.Pipe()
         self._process = start_process(_work, (theirs,), preload)
         self._began = 0.0
@@ -159,14 +163,17 @@ class _Worker:
 
     def warm(self, payload: bytes) -> None:
         """Sends something that only has to be loaded."""
-        self.pipe.send((None, payload))
+        self.pipe.send((None, None, payload))
 
     def give(self, order: BranchOrder) -> bool:
         """Sends an order; whether there was somebody to take it."""
+        snapshot = None if order.snapshot is self._snapshot else order.snapshot
+        payload = cloudpickle.dumps(replace(order, snapshot=b""))
         try:
-            self.pipe.send((order.request, cloudpickle.dumps(order)))
+            self.pipe.send((order.request, snapshot, payload))
         except OSError:
             return False
+        self._snapshot = order.snapshot
         self.order, self._began = order, time.monotonic()
         self.branches += 1
         return True
@@ -249,22 +256,24 @@ def _work(pipe: connection.Connection) -> None:
     # The parent ends its daemons when it exits, which is wanted; that daemons may have
     # no children is not, since a branch's environments may run in processes.
     vars(multiprocessing.current_process())["_config"]["daemon"] = False
+    held = b""
     while True:
         try:
-            request, payload = pipe.recv()
+            request, snapshot, payload = pipe.recv()
         except EOFError:
             return
         if request is None:
             with contextlib.suppress(Exception):  # the first branch will say it
                 cloudpickle.loads(payload)
             continue
-        pipe.send(_result(request, payload))
+        held = held if snapshot is None else snapshot
+        pipe.send(_result(request, held, payload))
 
 
-def _result(request: Request, payload: bytes) -> BranchResult:
+def _result(request: Request, snapshot: bytes, payload: bytes) -> BranchResult:
     seed = 0
     try:
-        order = cloudpickle.loads(payload)
+        order = replace(cloudpickle.loads(payload), snapshot=snapshot)
         torch = sys.modules.get("torch")
         if torch is not None:
             torch.set_num_threads(1)  # branches share the processors between them

@@ -168,10 +168,16 @@ def test_adopting_moves_the_living_model() -> None:
 
 def test_what_cannot_be_forked_is_refused() -> None:
     venv = make_venv(lambda env: env)
-    with pytest.raises(ConfigurationError, match="learns off-policy"):
+    with pytest.raises(ConfigurationError, match="keeps the rewards of earlier"):
         check_model(DQN("MlpPolicy", venv, buffer_size=100))
-    with pytest.raises(ConfigurationError, match="VecNormalize"):
+    with pytest.raises(ConfigurationError, match="VecNormalize clips rewards at 10"):
         check_model(PPO("MlpPolicy", VecNormalize(venv), device="cpu"))
+    check_model(PPO("MlpPolicy", VecNormalize(venv, norm_reward=False), device="cpu"))
+    bare: Any = PPO
+    with pytest.raises(ConfigurationError, match="the PPO has no environment"):
+        check_model(bare("MlpPolicy", None, _init_setup_model=False))
+    with pytest.raises(ConfigurationError, match="object is no algorithm"):
+        check_model(object())
 
 
 def test_drift_is_measured_on_the_same_observations() -> None:

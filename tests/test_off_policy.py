@@ -1,0 +1,111 @@
+"""The loop around learners that keep what they have seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stable_baselines3 import DQN
+
+from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.run import Run
+from also_wrappers.trainers.replay_buffer import Relabelling, ShapedReplayBuffer
+from also_wrappers.validation.executors import ProcessExecutor
+from tests.test_adaptation import (
+    HARMFUL,
+    HELPFUL,
+    callback,
+    events,
+    make_task,
+    make_venv,
+)
+
+TOTAL = 4096
+
+
+def make_model(run: Run, buffer_size: int = 2048) -> DQN:
+    return DQN(
+        "MlpPolicy",
+        make_venv(run.shape),
+        learning_rate=1e-3,
+        learning_starts=256,
+        buffer_size=buffer_size,
+        batch_size=64,
+        train_freq=2,
+        gradient_steps=2,
+        target_update_interval=64,
+        exploration_fraction=0.5,
+        gamma=0.95,
+        policy_kwargs={"net_arch": [32]},
+        replay_buffer_class=ShapedReplayBuffer,
+        replay_buffer_kwargs={"shape": run.shape},
+        seed=0,
+        device="cpu",
+    )
+
+
+def test_dqn_is_adapted_and_what_it_remembers_is_paid_anew(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    model = make_model(run)
+    advisor = RecordedAdvisor([[HARMFUL, HELPFUL]])
+    executor = ProcessExecutor(2)
+    model.learn(TOTAL, callback=callback(run, advisor, executor=executor))
+    run.close()
+    (swap,) = events(run.dir, "swap")
+    assert swap["new"] == HELPFUL.signal.id
+    assert model.num_timesteps == TOTAL
+    branches = events(run.dir, "branch")
+    assert {branch["error"] for branch in branches} == {""}
+    # Scored by evaluations: five looks, each of ten episodes or one per copy and more.
+    assert {branch["episodes"] for branch in branches} == {5 * 16}
+    assert all(branch["evaluation_steps"] >= 5 * 16 for branch in branches)
+    counts = events(run.dir)[-1]["trainer_steps"]
+    spent = sum(branch["evaluation_steps"] for branch in branches)
+    rehearsal = counts["evaluation"] - spent
+    assert rehearsal >= 256  # a rollout, and its evaluations
+    adopted = sum(e.get("adopted_steps", 0) for e in events(run.dir, "round_finished"))
+    assert counts["mainline"] == TOTAL
+    assert counts["branches"] == sum(b["steps"] for b in branches) - adopted
+    # What the learner remembers of the time before the swap is paid by the new signal.
+    buffer = model.replay_buffer
+    assert isinstance(buffer, Relabelling)
+    rows = buffer.rewards.rows
+    assert rows is not None
+    posted = run.board.read()
+    assert posted.signal == HELPFUL.signal
+    place = run.task.features.names.index("place")
+    mine = np.take_along_axis(rows, buffer.rewards.places[..., None, None, None], 3)
+    gained = 3.0 * (mine[..., 1, 0, place] - mine[..., 0, 0, place])
+    paid = buffer.rewards[:] - buffer.rewards.base
+    np.testing.assert_allclose(paid, posted.strength * gained, atol=1e-5)
+    assert posted.strength < 1.0  # it fades in the end
+    assert buffer.full
+
+
+def test_a_run_that_was_stopped_remembers(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    model = make_model(run, TOTAL)
+    advisor = RecordedAdvisor([[HARMFUL, HELPFUL]])
+    model.learn(2048, callback=callback(run, advisor, fade_out=0.0))
+    run.close()
+    again = Run(make_task(), tmp_path / "run", resume=True)
+    other = make_model(again, TOTAL)
+    other.learn(TOTAL, callback=callback(again, RecordedAdvisor([])))
+    again.close()
+    assert other.num_timesteps == TOTAL
+    assert other._n_updates > model._n_updates
+    buffer = other.replay_buffer
+    assert isinstance(buffer, Relabelling)
+    # A row for every step of the lineage, though only some were stored since.
+    assert 0 < buffer.rewards.steps < TOTAL // 16
+    assert buffer.full
+
+
+def test_a_buffer_of_another_run_is_refused(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    other = Run(make_task(), tmp_path / "other")
+    model = make_model(other)
+    with pytest.raises(ConfigurationError, match="reads the board of another run"):
+        model.learn(TOTAL, callback=callback(run, RecordedAdvisor([])))
