@@ -21,6 +21,9 @@ from also_wrappers.validation.gate import CONTROL, Request, Trial
 
 __all__ = ["Branches"]
 
+#: The branches that may become the mainline or be extended.
+_KEPT = {("screen", 0), ("confirm", 1)}
+
 
 @dataclass
 class Branches:
@@ -218,7 +221,7 @@ class Branches:
             self._steps(request),
             self._keys(),
             new_signal=not extended and arm.signal != self.posting.signal,
-            keep=request.index == 0,  # see ``adopted`` and ``_extended``
+            keep=(request.stage, request.index) in _KEPT,
         )
 
     def _posting(self, arm: Arm, trained: int) -> Posting:
