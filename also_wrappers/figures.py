@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.pictures import plot_evidence
+from also_wrappers.pictures import new_figure, plot_evidence
 
 __all__ = ["TensorBoardFigures"]
 
@@ -29,7 +30,11 @@ class TensorBoardFigures:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(folder))
+        new_figure(1.0, 1.0)  # loads matplotlib now, and not while training waits
         self._before: Evidence | None = None
+        # Pictures take half a second each, in which branches can be trained already.
+        self._painter = ThreadPoolExecutor(1, "also-figures")
+        self._painting: Future[None] | None = None
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Draws one event of the ledger."""
@@ -43,9 +48,7 @@ class TensorBoardFigures:
             self._scalar("env_steps_branches", event["env_steps"]["branches"], step)
         elif kind == "evidence":
             seen = Evidence.model_validate(event["evidence"])
-            picture = plot_evidence(seen, self._before)
-            self._writer.add_figure("also/evidence", picture, step)
-            self._before = seen
+            self._painting = self._painter.submit(self._paint, seen, step)
             for key, value in seen.values.items():
                 if key.startswith("term.") and key.endswith(".paid"):
                     self._scalar(f"term/{key.split('.')[1]}", value, step)
@@ -62,7 +65,14 @@ class TensorBoardFigures:
         elif kind == "swap":
             self._text("signal", event["describe"], step)
         if kind in ("round_finished", "run_finished"):
+            if self._painting is not None:
+                self._painting.result()
             self._writer.flush()
+
+    def _paint(self, seen: Evidence, step: int) -> None:
+        picture = plot_evidence(seen, self._before)
+        self._writer.add_figure("also/evidence", picture, step)
+        self._before = seen
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(f"also/{name}", value, step)

@@ -230,7 +230,11 @@ class Fork:
     make_env: MakeEnv
     total: int
     settings: Settings
-    preload: tuple[str, ...] = ("torch",)
+    preload: tuple[str, ...] = ("torch", "torch._dynamo")
+
+    def warm(self) -> None:
+        """Makes an environment once."""
+        self.make_env(lambda env: env).close()
 
     def __call__(
         self,

@@ -194,7 +194,9 @@ def _branch(trainer: Trainer, task: Task, signal: Signal, seed: int) -> ForkOutc
         board = Board.create(Path(folder) / "board", posting)
         steps = 2 * trainer.rollout
         shape = Shape(task, board)
-        outcome = trainer.fork()(trainer.snapshot(), shape, seed, steps)
+        fork = trainer.fork()
+        fork.warm()
+        outcome = fork(trainer.snapshot(), shape, seed, steps)
         versions, posted = set(board.acknowledged().values()), board.version
         episodes = board.new_episodes()
         copies = board.copies

@@ -43,6 +43,10 @@ class Fork(Protocol):
     @property
     def preload(self) -> tuple[str, ...]: ...
 
+    def warm(self) -> None:
+        """Does what takes long the first time in a process, such as imports; makes no
+        environment step."""
+
     def __call__(
         self,
         snapshot: bytes,

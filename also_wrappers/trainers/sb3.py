@@ -157,7 +157,8 @@ class SB3Fork:
         total: Trainer steps that are planned.
     """
 
-    preload = ("also_wrappers.trainers.sb3", "stable_baselines3")
+    #: Making an optimizer imports the last of them.
+    preload = ("also_wrappers.trainers.sb3", "stable_baselines3", "torch._dynamo")
 
     def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
         self._algorithm = type(model)
@@ -169,6 +170,10 @@ class SB3Fork:
         self._buffer: dict[str, Any] | None = None
         if hasattr(model, "replay_buffer_kwargs"):
             self._buffer = held
+
+    def warm(self) -> None:
+        """Makes environments once."""
+        self._make_venv(_unshaped).close()
 
     def __call__(
         self,

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import kendalltau
 
 from also_wrappers.advisors.base import Proposal
 from also_wrappers.exceptions import AlsoError
@@ -171,8 +172,6 @@ class Checks:
         returns = np.array([episode.base_return for episode in whole])
         if len(whole) < _RANKED or float(np.ptp(returns)) < 1e-9:
             return ""
-        from scipy.stats import kendalltau
-
         liked = [standing(signal, self.features, self.agents, e) for e in whole]
         found = kendalltau(liked, returns)
         if not (found.statistic < 0.0 and found.pvalue < _SURE):

@@ -162,7 +162,7 @@ class _Worker:
         return bool(self._process.is_alive())
 
     def warm(self, payload: bytes) -> None:
-        """Sends something that only has to be loaded."""
+        """Sends a fork that is to be warmed."""
         self.pipe.send((None, None, payload))
 
     def give(self, order: BranchOrder) -> bool:
@@ -264,7 +264,7 @@ def _work(pipe: connection.Connection) -> None:
             return
         if request is None:
             with contextlib.suppress(Exception):  # the first branch will say it
-                cloudpickle.loads(payload)
+                cloudpickle.loads(payload).warm()
             continue
         held = held if snapshot is None else snapshot
         pipe.send(_result(request, held, payload))

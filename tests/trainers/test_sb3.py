@@ -206,6 +206,9 @@ class Fails(SB3Trainer):
 class _Failing:
     preload = ()
 
+    def warm(self) -> None:
+        """Has nothing to do."""
+
     def __call__(
         self,
         snapshot: bytes,

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ class Tells:
     """A fork that ends in an error that tells of its process; seeds say what to do."""
 
     preload = ()
+
+    def warm(self) -> None:
+        """Has nothing to do."""
 
     def __call__(
         self,
@@ -114,6 +119,51 @@ def test_a_worker_that_dies_or_hangs_costs_its_branch() -> None:
     assert len(pids([results[seed] for seed in (1, 2, 3)])) >= 1
     assert all("pid" in results[seed].error for seed in (1, 2, 3))
     executor.close()
+
+
+class Weighs(Tells):
+    """Tells what it was handed."""
+
+    def __call__(
+        self,
+        snapshot: bytes,
+        shape: Any,
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
+    ) -> Any:
+        if seed == 666:
+            os._exit(7)
+        raise ValueError(f"{len(snapshot)} bytes of {snapshot[:1].decode()}")
+
+
+def test_a_snapshot_is_sent_once_to_each_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[int] = []
+    send = Connection.send
+
+    def weigh(pipe: Any, found: Any) -> None:
+        sent.append(len(found[1] or b""))
+        send(pipe, found)
+
+    monkeypatch.setattr(Connection, "send", weigh)
+    one, other = b"a" * 1_000_000, b"b" * 2_000_000
+    executor = ProcessExecutor(2)
+    batches = [orders(*range(8)), orders(1, 2), orders(3, 666, 4, 5)]
+    batches = [
+        [replace(o, fork=Weighs(), snapshot=held) for o in batch]
+        for batch, held in zip(batches, (one, other, other), strict=True)
+    ]
+    told = [list(executor.run(batch)) for batch in batches]
+    executor.close()
+    assert all("1000000 bytes of a" in r.error for r in told[0])
+    assert all("2000000 bytes of b" in r.error for r in told[1])
+    assert ["2000000 bytes of b" in r.error for r in told[2]].count(True) == 3
+    # Both workers got the first; then the other, and so did the one that replaced the
+    # worker that died.
+    assert sum(sent) <= 2 * len(one) + 3 * len(other)
+    assert sent.count(0) >= 9
 
 
 def test_who_stops_listening_ends_what_is_running() -> None:
