@@ -41,6 +41,14 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             "no environment of the training reads the run's board: make them with "
             "run.shape around each"
         )
+    try:
+        snapshot = trainer.snapshot()
+    except Exception as error:
+        raise ConfigurationError(
+            f"the state of the training cannot be saved ({type(error).__name__}: "
+            f"{error}), so it cannot be forked; keep what cannot be pickled, such as "
+            "locks, open files and connections, out of the model and its schedules"
+        ) from error
     posting = Posting(
         version=1,
         gamma=trainer.gamma,
@@ -51,7 +59,7 @@ def rehearse(run: Run, trainer: Trainer) -> int:
         shape = Shape(run.task, board)
         seed_generators(0)
         try:
-            outcome = trainer.fork()(trainer.snapshot(), shape, 0, trainer.rollout)
+            outcome = trainer.fork()(snapshot, shape, 0, trainer.rollout)
         except AlsoError:
             raise
         except Exception as error:

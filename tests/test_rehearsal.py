@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -70,6 +71,15 @@ def test_a_factory_that_works_leaves_everything_as_it_was(tmp_path: Path) -> Non
     assert all(before[name].equal(after[name]) for name in before)
     assert np.random.get_state()[1].tolist() == state  # type: ignore[index]
     assert trainer.steps == 0
+    run.close()
+
+
+def test_a_training_that_cannot_be_saved_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    trainer = make_trainer(run, lambda shape: venv(lambda: shape(corridor())))
+    vars(trainer.model)["door"] = threading.Lock()
+    with pytest.raises(ConfigurationError, match=r"cannot be saved .*lock.* locks, op"):
+        rehearse(run, trainer)
     run.close()
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from also_wrappers.signal.compiler import binary
 from also_wrappers.signal.language import REDUCTIONS, Node
 
-__all__ = ["GUARDED", "evaluate_batch"]
+__all__ = ["GUARDED", "evaluate_batch", "evaluate_binary"]
 
 Array = npt.NDArray[np.float64]
 
@@ -32,8 +32,15 @@ def evaluate_batch(
         Values of shape ``(..., agents)``; 0.0 for agents that are not alive. Agrees
         with the compiled form to 1e-12, relative.
     """
+    return evaluate_binary(binary(node), rows, before, alive)
+
+
+def evaluate_binary(
+    node: Node, rows: Array, before: Array, alive: npt.NDArray[np.bool_]
+) -> Array:
+    """The same for a tree that was made ``binary`` before."""
     with np.errstate(all="ignore"):
-        values = _batch(binary(node), rows, before, alive)
+        values = _batch(node, rows, before, alive)
     return np.where(alive, values, 0.0)
 
 

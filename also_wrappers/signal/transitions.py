@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.batch import evaluate_batch
+from also_wrappers.signal.batch import evaluate_binary
+from also_wrappers.signal.compiler import binary
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal, Term
 from also_wrappers.signal.shaper import parse_term
@@ -31,17 +32,14 @@ class Transitions:
     """Steps of a team.
 
     Attributes:
-        before: Features that the steps began with, shape ``(..., agents, features)``.
-        after: Features that they arrived at, likewise.
-        was: Who was there before, shape ``(..., agents)``.
-        there: Who took part, likewise.
-        ended: Whose potentials end with the step, likewise.
+        rows: Features that the steps began with and those that they arrived at, shape
+            ``(..., 2, agents, features)``.
+        present: Who was there before and who took part, shape ``(..., 2, agents)``.
+        ended: Whose potentials end with the step, shape ``(..., agents)``.
     """
 
-    before: Array
-    after: Array
-    was: Mask
-    there: Mask
+    rows: Array
+    present: Mask
     ended: Mask
 
 
@@ -94,18 +92,11 @@ def decode(
         >>> decode(told).ended, decode(told, bootstraps_truncation=False).ended
         (array([False]), array([ True]))
     """
-    rows = told[..., :-1].astype(np.float64)
-    was, became = told[..., 0, :, -1], told[..., 1, :, -1]
-    ended = became == _TERMINATED
+    became = told[..., -1]
+    ended = became[..., 1, :] == _TERMINATED
     if not bootstraps_truncation:
-        ended |= became == _TRUNCATED
-    return Transitions(
-        rows[..., 0, :, :],
-        rows[..., 1, :, :],
-        was != _ABSENT,
-        became != _ABSENT,
-        ended,
-    )
+        ended |= became[..., 1, :] == _TRUNCATED
+    return Transitions(told[..., :-1].astype(np.float64), became != _ABSENT, ended)
 
 
 class Payments:
@@ -135,7 +126,7 @@ class Payments:
         self, signal: Signal, features: FeatureMap, agents: Sequence[str]
     ) -> None:
         self._terms = [
-            (term, parse_term(term, features, agents), payees(term, agents))
+            (term, binary(parse_term(term, features, agents)), payees(term, agents))
             for term in signal.terms
         ]
 
@@ -149,17 +140,22 @@ class Payments:
         Returns:
             Shape ``(..., agents)``; 0.0 for agents that took no part.
         """
-        t = transitions
-        paid = np.zeros(t.there.shape)
+        rows, present, ended = vars(transitions).values()
+        before, after = rows[..., 0, :, :], rows[..., 1, :, :]
+        there = present[..., 1, :]
+        # An agent that comes in has no potential to leave behind.
+        stayed = present[..., 0, :] & there
+        paid = np.zeros(there.shape)
         for term, node, paying in self._terms:
-            found = bounded(term, evaluate_batch(node, t.after, t.before, t.there))
-            if term.kind != "bonus":
-                if term.kind == "potential":
-                    found = gamma * np.where(t.ended, 0.0, found)
-                past = bounded(term, evaluate_batch(node, t.before, t.before, t.was))
-                # An agent that comes in has no potential to leave behind.
-                found = np.where(t.was, found - past, 0.0)
-            paid += np.where(t.there & paying, term.weight * found, 0.0)
+            if term.kind == "bonus":
+                found = bounded(term, evaluate_binary(node, after, before, there))
+                paid += np.where(there & paying, term.weight * found, 0.0)
+                continue
+            phi = bounded(term, evaluate_binary(node, rows, rows, present))
+            past, found = phi[..., 0, :], phi[..., 1, :]
+            if term.kind == "potential":
+                found = gamma * np.where(ended, 0.0, found)
+            paid += np.where(stayed & paying, term.weight * (found - past), 0.0)
         return paid
 
 

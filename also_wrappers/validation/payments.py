@@ -59,14 +59,11 @@ def payments(
     Returns:
         Shape ``(steps, agents)``.
     """
-    alive = episode.alive
-    nobody = np.zeros(episode.rewards.shape, dtype=bool)
+    rows, alive = episode.rows, episode.alive
     steps = Transitions(
-        episode.rows[:-1],
-        episode.rows[1:],
-        alive[:-1],
-        alive[1:],
-        ends(episode) if strict else nobody,
+        np.stack([rows[:-1], rows[1:]], axis=1),
+        np.stack([alive[:-1], alive[1:]], axis=1),
+        ends(episode) if strict else np.zeros(episode.rewards.shape, dtype=bool),
     )
     return Payments(signal, features, agents)(steps, gamma if strict else 1.0)
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +39,8 @@ from also_wrappers.wrappers import (
 )
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
+from tests.benchmarks.buffers import sampling
+from tests.benchmarks.measure import Action, Row, row
 from tests.benchmarks.stub import (
     AGENTS,
     FEATURES,
@@ -51,41 +51,7 @@ from tests.benchmarks.stub import (
     Stub,
 )
 
-Action = Callable[[], Any]
 CART = "CartPole-v1"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    case: str
-    ratio: float
-    ours_us: float
-    peer_us: float
-
-
-def measure(
-    ours: Action, peer: Action, stretches: int, calls: int
-) -> tuple[float, float]:
-    """Median microseconds of a call of each, taken in turns."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for stretch in range(stretches + 5):
-        for which, call in enumerate((ours, peer)):
-            began = time.perf_counter()
-            for _ in range(calls):
-                call()
-            if stretch >= 5:  # the first ones warm up
-                taken[which].append((time.perf_counter() - began) / calls * 1e6)
-    return statistics.median(taken[0]), statistics.median(taken[1])
-
-
-def row(
-    name: str, case: str, ours: Action, peer: Action, stretches: int, calls: int
-) -> Row:
-    us, them = measure(ours, peer, stretches, calls)
-    return Row(name, case, us / them, us, them)
 
 
 def stepper(env: Any) -> Action:
@@ -371,6 +337,7 @@ def main() -> None:
             *live_vectors(scale, Path(folder)),
             *vectors(scale),
             *others(scale),
+            *sampling(scale, Path(folder)),
             *compiling(scale),
         ]
     table = Table()
