@@ -46,7 +46,8 @@ class Adaptation:
             training; 0 records only.
         fade_out: Share of the planned training at whose end the signal's strength goes
             to zero, so that the policy ends on the base reward alone. No round is
-            played from there on.
+            played from there on. By default a tenth, and 0 for a trainer with a replay
+            buffer, whose values a fading signal takes away.
         pause_on: ``"interval"`` plays a round every so many steps; ``"stage"`` waits
             then until the run is stuck: no signal, a plateau or a regression.
         gate: What decides.
@@ -79,7 +80,7 @@ class Adaptation:
         refinements: int = 2,
         horizon: int | None = None,
         budget: float = 1.0,
-        fade_out: float = 0.1,
+        fade_out: float | None = None,
         pause_on: Literal["interval", "stage"] = "interval",
         gate: Rule | None = None,
         executor: Executor | None = None,
@@ -95,7 +96,7 @@ class Adaptation:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
         if budget < 0.0 or refinements < 0:
             raise ConfigurationError("budget and refinements must not be negative")
-        if not 0.0 <= fade_out < 1.0:
+        if fade_out is not None and not 0.0 <= fade_out < 1.0:
             raise ConfigurationError(
                 f"fade_out is a share of the training from 0 up to 1, not {fade_out}"
             )
@@ -229,7 +230,9 @@ class Adaptation:
             self._post(trainer, strength=strength)
 
     def _fade_begin(self, trainer: Trainer) -> int:
-        return int((1.0 - self._fade_out) * trainer.total)
+        usual = 0.0 if trainer.replays else 0.1
+        share = usual if self._fade_out is None else self._fade_out
+        return int((1.0 - share) * trainer.total)
 
     def _round(self, trainer: Trainer) -> None:
         posting = self.run.board.read()

@@ -183,6 +183,7 @@ class Round:
             self.episodes,
             max(abs(evidence.get("team.base_return.max", 0.0)), 1.0),
             self.trainer.gamma,
+            may_fade=not self.trainer.replays,
         )
         before = len(self._rejected)
         for proposal in proposals:

@@ -105,6 +105,7 @@ class Training:
 
     bootstraps_truncation = False  # the loop below treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else
+    replays = False
 
     def __init__(
         self,

@@ -51,7 +51,9 @@ def test_the_example_runs_as_a_script_without_a_guard(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["simple_spread.py", "plain_ppo.py"])
+@pytest.mark.parametrize(
+    "name", ["simple_spread.py", "plain_ppo.py", "dqn_foraging.py"]
+)
 def test_the_longer_examples_run(tmp_path: Path, name: str) -> None:
     result = subprocess.run(
         [sys.executable, str(ROOT / "examples" / name), "--smoke"],

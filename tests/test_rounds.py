@@ -34,7 +34,8 @@ class StubTrainer:
     """At rest, for ever."""
 
     steps, total, rollout, gamma = 0, 10_000, 10, 0.99
-    bootstraps_truncation, agents_per_env, evaluates = True, 1, False
+    bootstraps_truncation, agents_per_env = True, 1
+    evaluates, replays = False, False
 
     def snapshot(self) -> bytes:
         return b"start"

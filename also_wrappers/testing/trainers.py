@@ -114,6 +114,7 @@ def _check_counting(harness: TrainerHarness) -> None:
     assert trainer.total >= trainer.rollout, "less is planned than one rollout"
     assert isinstance(trainer.bootstraps_truncation, bool)
     assert isinstance(trainer.evaluates, bool)
+    assert isinstance(trainer.replays, bool)
     for rollouts in (1, 2):
         before = trainer.steps
         harness.train(trainer, rollouts * trainer.rollout)

@@ -80,6 +80,8 @@ class Trainer(Protocol):
         agents_per_env: Trainer steps of one environment step.
         evaluates: Whether branches are scored by evaluations, since the episodes of the
             training carry exploration that is no part of the policy.
+        replays: Whether it learns from a replay buffer, and so from what the active
+            signal would have paid in the past.
     """
 
     @property
@@ -102,6 +104,9 @@ class Trainer(Protocol):
 
     @property
     def evaluates(self) -> bool: ...
+
+    @property
+    def replays(self) -> bool: ...
 
     def snapshot(self) -> bytes:
         """Everything that training depends on but the environments."""

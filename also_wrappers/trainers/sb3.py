@@ -37,7 +37,7 @@ _PROBES = 256
 #: Off-policy rollouts may be of a single step; there is a pause after so many.
 _LEAST_ROLLOUT = 256
 
-#: Evaluations of a branch whose training explores, and episodes of each.
+#: Most evaluations of a branch whose training explores, and episodes of each.
 _LOOKS, _EPISODES_PER_LOOK = 5, 10
 
 
@@ -65,6 +65,7 @@ class SB3Trainer:
         self.agents_per_env = int(getattr(venv, "agents_per_env", 1))
         self.rollout = _rollout(model)
         self.evaluates = _explores(model)
+        self.replays = isinstance(model, OffPolicyAlgorithm)
         # SB3 bootstraps a time-out where its VecEnv tells of it; others may not.
         telling = (DummyVecEnv, SubprocVecEnv, PettingZooVecEnv)
         buffer = getattr(model, "replay_buffer", None)
@@ -255,8 +256,9 @@ class _Judge:
         self._make_venv = make_venv
         self._seed = seed
         self._first = model.num_timesteps
+        looks = max(min(steps // _LEAST_ROLLOUT, _LOOKS), 1)
         self._due = [
-            self._first + steps * (1.0 + k / _LOOKS) / 2.0 for k in range(1, _LOOKS + 1)
+            self._first + steps * (1.0 + k / looks) / 2.0 for k in range(1, looks + 1)
         ]
 
     def look(self) -> None:

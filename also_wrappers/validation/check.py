@@ -39,6 +39,11 @@ _DEATHS = 3
 #: Episodes that a ranking needs, and the error that is allowed for.
 _RANKED, _SURE = 8, 0.01
 
+_FADES = (
+    "it fades, and values that were learned from a replay buffer fade with it; leave "
+    "the fade out"
+)
+
 
 @dataclass(frozen=True)
 class Checks:
@@ -50,6 +55,7 @@ class Checks:
         episodes: Recorded feature rows for a dry run.
         scale: Size of the base return of a good episode.
         gamma: The learner's discount factor.
+        may_fade: Whether the learner stands a signal that fades by itself.
     """
 
     features: FeatureMap
@@ -57,6 +63,7 @@ class Checks:
     episodes: Sequence[EpisodeRows]
     scale: float
     gamma: float
+    may_fade: bool = True
 
     def check(
         self, proposal: Proposal, tried: Sequence[Signal]
@@ -79,6 +86,8 @@ class Checks:
                 parse_term(term, self.features, self.agents)
         except AlsoError as error:
             return None, str(error)
+        if signal.fade is not None and not self.may_fade:
+            return None, _FADES
         if any(_same_text(signal, other) for other in tried):
             return None, _TRIED
         if not signal.terms or not self.episodes:

@@ -48,6 +48,15 @@ def checked(
     return checks.check(candidate, tried)
 
 
+def test_a_learner_with_a_replay_buffer_is_offered_no_signal_that_fades() -> None:
+    fading = Signal(terms=proposal("progress", "place").signal.terms, fade=0.5)
+    checks = Checks(corridor_features(), AGENTS, [], 1.0, 0.99, may_fade=False)
+    admitted, remark = checks.check(Proposal(signal=fading), [])
+    assert admitted is None
+    assert "leave the fade out" in remark
+    assert checked(Proposal(signal=fading))[0] is not None
+
+
 def refused(
     candidate: Proposal,
     tried: Sequence[Signal] = (),
