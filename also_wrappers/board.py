@@ -18,6 +18,7 @@ import mmap
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,9 @@ class Board:
     """
 
     def __init__(self, path: Path) -> None:
-        self._open(Path(path))
+        self.path = Path(path)
+        self._cursors: dict[str, int] = {}
+        self._readers: dict[str, SlotReader] = {}
 
     @classmethod
     def create(cls, path: Path, posting: Posting | None = None) -> Board:
@@ -108,6 +111,11 @@ class Board:
         board = cls(path)
         board.post(posting or Posting())
         return board
+
+    @property
+    def exists(self) -> bool:
+        """Whether the directory is still there."""
+        return (self.path / "words").exists()
 
     @property
     def version(self) -> int:
@@ -202,22 +210,16 @@ class Board:
         return {"path": self.path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["path"])
+        """A board that was pickled is opened anew, when it is used."""
+        Board.__init__(self, state["path"])
 
-    def _open(self, path: Path) -> None:
-        """Maps the words; a board that was pickled is opened anew."""
-        self.path = path
-        self._words = _map_words(path / "words")
-        self._cursors: dict[str, int] = {}
-        self._readers: dict[str, SlotReader] = {}
+    @cached_property
+    def _words(self) -> memoryview:
+        with (self.path / "words").open("r+b") as file:
+            return memoryview(mmap.mmap(file.fileno(), 8 * _WORDS)).cast("Q")
 
     def _slots(self) -> list[SlotReader]:
         for meta in (self.path / "slots").glob("*.json"):
             if meta.stem not in self._readers:
                 self._readers[meta.stem] = SlotReader(meta)
         return [self._readers[name] for name in sorted(self._readers)]
-
-
-def _map_words(path: Path) -> memoryview:
-    with path.open("r+b") as file:
-        return memoryview(mmap.mmap(file.fileno(), 8 * _WORDS)).cast("Q")

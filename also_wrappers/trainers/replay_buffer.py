@@ -139,7 +139,8 @@ class Relabelling(ReplayBuffer):
         super().__init__(buffer_size, observation_space, *arguments, **settings)
         self.shape = shape
         self.rewards = Rewards(self.rewards, shape)
-        posting = shape.board.read()
+        # A model that was saved may be loaded, to be used, where its run is not.
+        posting = shape.board.read() if shape.board.exists else Posting(rows=True)
         if not posting.rows:
             update = {"version": posting.version + 1, "rows": True}
             shape.board.post(posting.model_copy(update=update))

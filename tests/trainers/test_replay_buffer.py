@@ -319,6 +319,19 @@ def test_what_cannot_be_relabelled_is_refused(tmp_path: Path) -> None:
         check_model(model)
 
 
+def test_a_saved_model_can_be_used_where_its_run_is_not(tmp_path: Path) -> None:
+    model = model_of(tmp_path, lambda env: env)
+    model.learn(20)
+    model.save(tmp_path / "model")
+    (tmp_path / "board").rename(tmp_path / "elsewhere")
+    again = DQN.load(tmp_path / "model")
+    seen = np.zeros(4, dtype=np.float32)
+    expected = model.predict(seen, deterministic=True)
+    np.testing.assert_array_equal(
+        again.predict(seen, deterministic=True)[0], expected[0]
+    )
+
+
 def test_an_episode_without_an_agent_pays_it_nothing(tmp_path: Path) -> None:
     play = Play("team", tmp_path, ShapedReplayBuffer)
     play.swap()
