@@ -95,8 +95,7 @@ class Branches:
         spent = sum(result.steps for result in self.results)
         if spent + cost > self.plan.budget:
             return "the branch budget is spent"
-        grows = max(request.stretch for request in requests) * self.plan.horizon
-        if grows > self.plan.longest:
+        if max(map(self._length, requests)) > self.plan.longest:
             return "too little of the planned training is left for longer branches"
         return ""
 
@@ -189,28 +188,37 @@ class Branches:
             f"control's {theirs:.3g}"
         )
 
+    def _length(self, request: Request) -> int:
+        """Trainer steps of a branch, what it extends included."""
+        grain = self.trainer.rollout
+        return max(round(request.stretch * self.plan.horizon / grain), 1) * grain
+
     def _steps(self, request: Request) -> int:
         """An extension of a screening branch trains only what is new in it."""
-        extends = self._extended(request) is not None
-        return self.plan.horizon * (1 if extends else request.stretch)
+        return self._length(request) - self._trained(request)
+
+    def _trained(self, request: Request) -> int:
+        extended = self._extended(request)
+        return 0 if extended is None else self._length(extended.request)
 
     def _extended(self, request: Request) -> BranchResult | None:
-        """The branch that a longer screening branch goes on with, if there is one.
-
-        A replacement that was proposed later has none and is trained in full.
-        """
-        shorter = replace(request, stretch=request.stretch - 1)
+        """The branch that a longer screening branch goes on with, if there is one."""
         if request.stage != "screen" or request.index != 0:
             return None
-        return next((r for r in self.results if r.request == shorter), None)
+        shorter = [
+            result
+            for result in self.of(request.arm, "screen")
+            if result.request.index == 0 and result.request.stretch < request.stretch
+        ]
+        return shorter[-1] if shorter else None
 
     def _order(self, request: Request) -> BranchOrder:
         arm = self.arms[request.arm]
         extended = self._extended(request)
-        trained = extended.request.stretch * self.plan.horizon if extended else 0
+        trained = self._trained(request)
         stage = 0 if request.stage == "screen" else 5000
         seed = self.plan.seed * 1_000_003 + self.number * 10_007 + stage
-        seed += request.index + 100 * request.stretch
+        seed += request.index + int(100 * request.stretch)
         return BranchOrder(
             request,
             self.trainer.fork(),
@@ -221,6 +229,7 @@ class Branches:
             self._steps(request),
             self._keys(),
             new_signal=not extended and arm.signal != self.posting.signal,
+            scored_from=max(self._length(request) // 2 - trained, 0),
             keep=(request.stage, request.index) in _KEPT,
         )
 

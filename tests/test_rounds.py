@@ -91,6 +91,7 @@ def play(
     made: Made,
     advisor: RecordedAdvisor | None = None,
     situation: Situation | None = None,
+    gate: Gate | None = None,
     **plan: int,
 ) -> RoundResult:
     run = Run(Task("x", corridor_features()), tmp_path / "run")
@@ -109,7 +110,7 @@ def play(
         run,
         StubTrainer(),
         advisor or RecordedAdvisor([[proposal(1.0), proposal(2.0)]], [[proposal(4.0)]]),
-        Gate(),
+        gate or Gate(),
         made,
         Plan(**(numbers | plan)),
         situation or corridor_situation(),
@@ -162,15 +163,40 @@ def test_replacements_join_extended_branches_at_their_length(tmp_path: Path) -> 
     made = Made(score)
     result = play(tmp_path, made)
     assert result.decision.winner == 3
-    (joined,) = (
-        order
+    joined = [
+        (order.steps, order.snapshot)
         for order in made.orders
-        if order.request.arm == 3 and order.request.index == 0
-    )
-    assert (joined.steps, joined.snapshot) == (2 * HORIZON, b"start")
+        if order.request.arm == 3 and order.request.stage == "screen"
+    ]
+    assert joined[:2] == [(HORIZON, b"start"), (HORIZON, b"3-screen-0-1")]
     confirming = [o for o in made.orders if o.request.stage == "confirm"]
     assert {order.steps for order in confirming} == {2 * HORIZON}
     assert result.adopted == 2 * HORIZON
+
+
+def test_screening_early_extends_the_best_and_control(tmp_path: Path) -> None:
+    """At half the horizon arm 1 is clearly worse; the others go on for the rest."""
+    made = Made(lambda order: [0.5, 0.1, 0.9, 0.6][order.request.arm])
+    result = play(tmp_path, made, gate=Gate(early=True, top=3, max_pairs=2))
+    screens = [o for o in made.orders if o.request.stage == "screen"]
+    halves = [o for o in screens if o.request.stretch == 0.5]
+    assert [o.request.arm for o in halves] == [0, 1, 2, 3]
+    assert {(o.steps, o.scored_from) for o in halves} == {(HORIZON // 2, HORIZON // 4)}
+    longer = [o for o in screens if o.request.stretch == 1]
+    assert {o.request.arm for o in longer} == {0, 2, 3}
+    # Their scores are those of the last half of the whole.
+    assert {(o.steps, o.scored_from) for o in longer} == {(HORIZON // 2, 0)}
+    assert {o.snapshot for o in longer} == {
+        f"{k}-screen-0-0.5".encode() for k in (0, 2, 3)
+    }
+    assert not [o for o in screens if o.request.index]
+    confirming = [o for o in made.orders if o.request.stage == "confirm"]
+    assert {o.steps for o in confirming} == {HORIZON}
+    assert {o.request.arm for o in confirming} == {0, 2}
+    assert result.decision.winner == 2
+    assert result.adopted == HORIZON
+    seeds = {(o.request.stage, o.request.stretch): o.seed for o in made.orders}
+    assert len(set(seeds.values())) == len(seeds)
 
 
 def test_the_budget_ends_a_round(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ class BranchOrder:
         steps: Trainer steps.
         keys: Of the evidence whose numbers are wanted.
         new_signal: Whether the snapshot was trained on another signal.
+        scored_from: Trainer steps after which its episodes count for the score; by
+            default half of its own. What it extends is part of the whole.
         keep: Whether its end may be wanted, to go on from there.
     """
 
@@ -72,6 +74,7 @@ class BranchOrder:
     steps: int
     keys: tuple[str, ...] = ()
     new_signal: bool = False
+    scored_from: int | None = None
     keep: bool = True
 
 
@@ -154,8 +157,9 @@ def run_branch(order: BranchOrder) -> BranchResult:
     """Trains one branch with a board of its own and scores it.
 
     The score is the mean base return per episode over the training episodes of the
-    stochastic policy that end in the last half of the branch: free, and as telling
-    as a separate evaluation. Where training explores beyond the policy, it is the mean
+    stochastic policy that end in the last half of the branch (of the whole one, where
+    this extends another): free, and as telling as a separate evaluation. Where training
+    explores beyond the policy, it is the mean
     over the episodes of the fork's evaluations.
     """
     began = time.perf_counter()
@@ -167,7 +171,8 @@ def run_branch(order: BranchOrder) -> BranchResult:
         )
         played = board.new_episodes()
         observed = _observe(order, board)
-    half = outcome.copy_steps / 2.0
+    skipped = order.steps // 2 if order.scored_from is None else order.scored_from
+    half = skipped * outcome.copy_steps / max(outcome.steps, 1)
     episodes = played if outcome.evaluated is None else outcome.evaluated
     returns = episodes[episodes[:, 0] > half, 1]
     spent = BranchResult(

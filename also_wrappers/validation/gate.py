@@ -30,13 +30,14 @@ class Request:
         stage: Screening or confirmation; seeds of the two never overlap.
         index: Which replicate. A branch's seed depends on stage and index only, so
             arms share it.
-        stretch: Horizon of the branch as a multiple of the round's.
+        stretch: Horizon of the branch as a multiple of the round's. A longer request
+            for a screening branch extends the one that is there.
     """
 
     arm: int
     stage: Stage
     index: int
-    stretch: int = 1
+    stretch: float = 1
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Gate:
     dropped, the best two get a second branch, and the better of them goes against
     control on fresh pairs. From the second pair on an unpaired z statistic with a
     variance floor is compared with ``critical``. The default answer is no change.
+    Where no arm has seen any base reward, the same branches are extended to twice the
+    horizon.
 
     The numbers are calibrated on 345 real PPO branches
     (``python tests/calibration/gate.py``): with ``critical=2.83`` and ``max_pairs=12``,
@@ -113,7 +116,11 @@ class Gate:
     Attributes:
         critical: The z from which a candidate is promoted.
         max_pairs: Confirmation pairs at most.
-        top: Arms that get a second screening branch.
+        early: Whether arms are screened at half the horizon, where the best ``top`` and
+            control are extended to the whole of it instead of getting second branches.
+            Rounds are cheaper, those in which all candidates do harm by half; small
+            effects are found less often.
+        top: Arms that get a second screening branch, or that are extended.
         collapse: Standard errors below control at which an arm is dropped.
         min_gain: Smallest gain that is worth a change, relative to control.
         futility: By how much z must have grown with every pair after the second, not to
@@ -132,6 +139,7 @@ class Gate:
     collapse: float = 2.0
     min_gain: float = 0.05
     futility: float = 0.2
+    early: bool = False
 
     def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
         """Says which branches to run next, or decides.
@@ -141,33 +149,35 @@ class Gate:
             trials: All trials of the round so far, in any order.
         """
         found = {trial.request: trial for trial in trials}
-        stretch = max((trial.request.stretch for trial in trials), default=1)
-        first = self._missing(
-            [Request(arm, "screen", 0, stretch) for arm in range(arms)], found
-        )
         # A branch that failed is not tried again at a longer horizon.
-        failed = {t.request.arm for t in trials if not t.ok}
-        first = [request for request in first if request.arm not in failed]
-        if first:
-            return first
-        screens = {
-            arm: found[Request(arm, "screen", 0, stretch)]
-            for arm in range(arms)
-            if Request(arm, "screen", 0, stretch) in found and arm not in failed
-        }
-        if CONTROL not in screens:
-            return Decision(None, "the control branch failed")
-        if all(trial.score == 0.0 for trial in screens.values()):
-            if stretch == 1:
-                return [Request(arm, "screen", 0, 2) for arm in sorted(screens)]
-            return Decision(
-                None, "no arm saw any base reward, even at twice the horizon"
-            )
-        return self._select(screens, found, stretch)
+        failed = {trial.request.arm for trial in trials if not trial.ok}
+        live = list(range(arms))
+        for stretch in (0.5, 1, 2) if self.early else (1, 2):
+            looks = [Request(arm, "screen", 0, stretch) for arm in live]
+            missing = self._missing(looks, found)
+            wanted = [request for request in missing if request.arm not in failed]
+            if wanted:
+                return wanted
+            screens = {
+                look.arm: found[look]
+                for look in looks
+                if look in found and look.arm not in failed
+            }
+            if CONTROL not in screens:
+                return Decision(None, "the control branch failed")
+            live = list(screens)
+            if any(trial.score != 0.0 for trial in screens.values()):
+                best = self._best(screens)
+                if not best:
+                    reason = "every candidate failed or is clearly worse"
+                    return Decision(None, reason)
+                if stretch >= 1:
+                    return self._select(best, screens, found, stretch)
+                live = [CONTROL, *best]
+        return Decision(None, "no arm saw any base reward, even at twice the horizon")
 
-    def _select(
-        self, screens: dict[int, Trial], found: dict[Request, Trial], stretch: int
-    ) -> list[Request] | Decision:
+    def _best(self, screens: dict[int, Trial]) -> list[int]:
+        """The best candidates that are not clearly below control."""
         control = screens[CONTROL]
         live = [
             arm
@@ -177,24 +187,30 @@ class Gate:
             >= control.score
             - self.collapse * math.sqrt(trial.variance + control.variance)
         ]
-        live = sorted(live, key=lambda arm: -screens[arm].score)[: self.top]
-        if not live:
-            return Decision(None, "every candidate failed or is clearly worse")
-        scores = {arm: screens[arm].score for arm in live}
-        if len(live) > 1:
-            looks = [Request(arm, "screen", 1, stretch) for arm in live]
+        return sorted(live, key=lambda arm: -screens[arm].score)[: self.top]
+
+    def _select(
+        self,
+        best: list[int],
+        screens: dict[int, Trial],
+        found: dict[Request, Trial],
+        stretch: float,
+    ) -> list[Request] | Decision:
+        scores = {arm: screens[arm].score for arm in best}
+        if len(best) > 1 and not self.early:
+            looks = [Request(arm, "screen", 1, stretch) for arm in best]
             missing = self._missing(looks, found)
             if missing:
                 return missing
             for look in looks:
                 scores[look.arm] = (scores[look.arm] + found[look].score) / 2.0
-        winner = max(live, key=lambda arm: scores[arm])
-        if not scores[winner] > control.score:
+        winner = max(best, key=lambda arm: scores[arm])
+        if not scores[winner] > screens[CONTROL].score:
             return Decision(None, "the best candidate is not above control")
         return self._confirm(winner, found, stretch)
 
     def _confirm(
-        self, winner: int, found: dict[Request, Trial], stretch: int
+        self, winner: int, found: dict[Request, Trial], stretch: float
     ) -> list[Request] | Decision:
         controls: list[Trial] = []
         winners: list[Trial] = []

@@ -39,22 +39,16 @@ from tests.calibration.simulate import (
 _RUN = 5
 
 
-class Form(NamedTuple):
-    """A gate as it is used."""
-
-    rule: Rule
-    drop_at_half: bool = False
-
-
-FORMS: dict[str, Form] = {
-    "default: 2.83, 16 pairs, futility .2": Form(Gate()),
-    "per round: 2.30, 8 pairs, futility .2": Form(Gate(critical=2.30, max_pairs=8)),
-    "2.83, 12 pairs": Form(Gate(max_pairs=12, futility=0.0)),
-    "2.30, 8 pairs": Form(Gate(critical=2.30, max_pairs=8, futility=0.0)),
-    "default, dropping at half": Form(Gate(), drop_at_half=True),
-    "default, one look (top=1)": Form(Gate(top=1)),
-    "point score, soft": Form(ScoreGate()),
-    "point score, hard": Form(ScoreGate(hard=True)),
+FORMS: dict[str, Rule] = {
+    "default: 2.83, 16 pairs, futility .2": Gate(),
+    "per round: 2.30, 8 pairs, futility .2": Gate(critical=2.30, max_pairs=8),
+    "2.83, 12 pairs": Gate(max_pairs=12, futility=0.0),
+    "2.30, 8 pairs": Gate(critical=2.30, max_pairs=8, futility=0.0),
+    "default, one look (top=1)": Gate(top=1),
+    "early, top=3": Gate(early=True, top=3),
+    "early, top=2": Gate(early=True),
+    "point score, soft": ScoreGate(),
+    "point score, hard": ScoreGate(hard=True),
 }
 
 #: Control and a better arm of the same snapshot: (task, snapshot, horizon, weights).
@@ -93,14 +87,11 @@ class Rates(NamedTuple):
 
 
 def rates(
-    form: Form, arms: Sequence[Draw], rounds: int, seed: int, right: int | None = None
+    rule: Rule, arms: Sequence[Draw], rounds: int, seed: int, right: int | None = None
 ) -> Rates:
     """Plays many rounds."""
     random = np.random.default_rng(seed)
-    played: list[Played] = [
-        play(form.rule, arms, random, drop_at_half=form.drop_at_half)
-        for _ in range(rounds)
-    ]
+    played: list[Played] = [play(rule, arms, random) for _ in range(rounds)]
     promoted = np.array([one.winner is not None for one in played])
     runs = promoted[: rounds // _RUN * _RUN].reshape(-1, _RUN).any(axis=1)
     return Rates(

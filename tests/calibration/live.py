@@ -86,7 +86,7 @@ def play(
                 Posting(version=1, gamma=trainer.gamma),
                 snapshot,
                 _seed(number, request),
-                horizon * request.stretch,
+                round(horizon * request.stretch),
             )
             for request in step
         ]

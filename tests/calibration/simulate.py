@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from also_wrappers.validation.branch import POINTS
-from also_wrappers.validation.gate import Decision, Request, Rule, Trial
+from also_wrappers.validation.gate import Decision, Rule, Trial
 from tests.calibration.pools import Measured
 
 __all__ = ["SYNTHETIC", "Draw", "Played", "from_pool", "play", "synthetic"]
@@ -30,43 +30,34 @@ class Played:
     branches: float
 
 
-def play(
-    rule: Rule,
-    arms: Sequence[Draw],
-    random: np.random.Generator,
-    *,
-    drop_at_half: bool = False,
-) -> Played:
+def play(rule: Rule, arms: Sequence[Draw], random: np.random.Generator) -> Played:
     """Plays one round.
 
     Args:
         rule: What decides.
         arms: Control first.
         random: Where branches come from.
-        drop_at_half: Whether a candidate that is clearly below control at half of its
-            first branch is dropped there.
     """
     trials: list[Trial] = []
+    begun: dict[int, Measured] = {}
     branches = 0.0
-    halves: dict[int, tuple[float, float]] = {}
     while True:
         step = rule.next(len(arms), trials)
         if isinstance(step, Decision):
             return Played(step.winner, branches)
-        for request in sorted(step, key=lambda request: request.arm):
-            drawn = arms[request.arm](random)
-            trial = Trial(request, drawn.score, drawn.variance, points=drawn.points)
-            cost = 1.0
-            if request == Request(request.arm, "screen", 0) and drop_at_half:
-                halves[request.arm] = drawn.half
-                if _falls_behind(halves[0], drawn.half):
-                    trial, cost = replace(trial, ok=False), 0.5
-            trials.append(trial)
-            branches += cost
-
-
-def _falls_behind(control: tuple[float, float], arm: tuple[float, float]) -> bool:
-    return bool(arm[0] < control[0] - 2.0 * np.sqrt(control[1] + arm[1]))
+        for request in step:
+            extends = request.stretch == 1 and request.arm in begun
+            if extends and request.stage == "screen" and request.index == 0:
+                drawn = begun[request.arm]
+                branches += 0.5
+            else:
+                drawn = arms[request.arm](random)
+                branches += request.stretch
+            score, variance = drawn.score, drawn.variance
+            if request.stretch == 0.5:
+                begun[request.arm] = drawn
+                score, variance = drawn.half
+            trials.append(Trial(request, score, variance, points=drawn.points))
 
 
 def from_pool(pool: Sequence[Measured]) -> Draw:
