@@ -9,9 +9,11 @@ import pytest
 from stable_baselines3 import DQN
 
 from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.board import Board
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.run import Run
+from also_wrappers.run import Run, Shape
 from also_wrappers.trainers.replay_buffer import Relabelling, ShapedReplayBuffer
+from also_wrappers.trainers.sb3 import SB3Trainer
 from also_wrappers.validation.executors import ProcessExecutor
 from tests.test_adaptation import (
     HARMFUL,
@@ -82,6 +84,28 @@ def test_dqn_is_adapted_and_what_it_remembers_is_paid_anew(tmp_path: Path) -> No
     np.testing.assert_allclose(paid, gained, atol=1e-5)
     assert posted.strength == 1.0  # a fading signal would take the values away
     assert buffer.full
+
+
+def test_a_branch_explores_as_its_parent_would(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    model = make_model(run)
+    model.learn(1024)
+    trainer = SB3Trainer(model, make_venv, TOTAL)
+    shape = Shape(run.task, Board.create(tmp_path / "branch", run.board.read()))
+    outcome = trainer.fork()(trainer.snapshot(), shape, 1, 512)
+    run.close()
+    before = model.exploration_rate
+    trainer.adopt(outcome.snapshot)
+    assert trainer.steps == 1024 + 512
+    # ``learn(1024)`` has come to the end of its own schedule; the branch follows that of
+    # the training that is planned, in which exploration ends at half of the steps.
+    assert before == 0.05
+    assert model.exploration_rate == pytest.approx(
+        1.0 - (1.0 - 0.05) * (1536 / TOTAL) / 0.5
+    )
+    # Looks at the branch were made with what exploration is left in the end.
+    assert outcome.evaluated is not None
+    assert outcome.evaluated[:, 0].tolist() == [24] * 16 + [32] * 16
 
 
 def test_a_run_that_was_stopped_remembers(tmp_path: Path) -> None:
