@@ -97,8 +97,8 @@ def test_a_branch_explores_as_its_parent_would(tmp_path: Path) -> None:
     before = model.exploration_rate
     trainer.adopt(outcome.snapshot)
     assert trainer.steps == 1024 + 512
-    # ``learn(1024)`` has come to the end of its own schedule; the branch follows that of
-    # the training that is planned, in which exploration ends at half of the steps.
+    # ``learn(1024)`` has come to the end of its own schedule; the branch follows that
+    # of the training that is planned, in which exploration ends half way.
     assert before == 0.05
     assert model.exploration_rate == pytest.approx(
         1.0 - (1.0 - 0.05) * (1536 / TOTAL) / 0.5
