@@ -14,6 +14,7 @@ from also_wrappers.evidence.guard import Guard
 from also_wrappers.evidence.stage import STUCK
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
+from also_wrappers.generators import generator_states, restore_generators
 from also_wrappers.mainline import Mainline
 from also_wrappers.plan import Limits, Plan
 from also_wrappers.rehearsal import rehearse
@@ -45,9 +46,9 @@ class Adaptation:
         budget: Trainer steps that branches may spend, as a multiple of the planned
             training; 0 records only.
         fade_out: Share of the planned training at whose end the signal's strength goes
-            to zero, so that the policy ends on the base reward alone. No round is
-            played from there on. By default a tenth, and 0 for a trainer with a replay
-            buffer, whose values a fading signal takes away.
+            to zero, so that the policy ends on the base reward alone; no round is
+            played there. By default a tenth, but 0 where values of a replay buffer
+            would fade with it.
         pause_on: ``"interval"`` plays a round every so many steps; ``"stage"`` waits
             then until the run is stuck: no signal, a plateau or a regression.
         gate: What decides.
@@ -206,8 +207,9 @@ class Adaptation:
         accounting.branches = spent["branches"]
         accounting.evaluation = spent["evaluation"]
         if checkpoint is not None:
-            trainer.adopt(checkpoint.snapshot)
             state = checkpoint.state
+            trainer.adopt(checkpoint.snapshot)
+            restore_generators(state["generators"])
             accounting.mainline = state["mainline"]
             accounting.branches += max(spent["mainline"] - state["mainline"], 0)
             self._next_pause = state["next_pause"]
@@ -230,8 +232,9 @@ class Adaptation:
             self._post(trainer, strength=strength)
 
     def _fade_begin(self, trainer: Trainer) -> int:
-        usual = 0.0 if trainer.replays else 0.1
-        share = usual if self._fade_out is None else self._fade_out
+        share = self._fade_out
+        if share is None:
+            share = 0.0 if trainer.replays else 0.1
         return int((1.0 - share) * trainer.total)
 
     def _round(self, trainer: Trainer) -> None:
@@ -319,9 +322,8 @@ class Adaptation:
             trainer.adopt(result.snapshot)
             accounting.branches -= result.adopted
             accounting.mainline = trainer.steps
-        posting = self.run.board.read()
+        posting, winner = self.run.board.read(), result.decision.winner
         signal, since = posting.signal, posting.since
-        winner = result.decision.winner
         if winner is not None:
             signal = result.arms[winner].signal
             since = trainer.steps - result.adopted
@@ -389,6 +391,7 @@ class Adaptation:
             {
                 "next_pause": self._next_pause,
                 "rounds": self.rounds if rounds is None else rounds,
+                "generators": generator_states(),
             },
         )
 

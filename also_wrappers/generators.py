@@ -21,8 +21,6 @@ __all__ = [
     "seed_generators",
 ]
 
-Arrays = dict[str, npt.NDArray[Any]]
-
 
 def seed_generators(seed: int) -> None:
     """Seeds all of them, so that a branch does not depend on what its process has done
@@ -34,42 +32,49 @@ def seed_generators(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def generator_states() -> Arrays:
-    """Where they stand, as plain arrays by name."""
+def generator_states() -> dict[str, Any]:
+    """Where they stand, as plain data that JSON can hold.
+
+    Example:
+        >>> before = generator_states()
+        >>> first = np.random.random()
+        >>> restore_generators(before)
+        >>> np.random.random() == first
+        True
+    """
     version, words, gauss = random.getstate()
-    states = {
-        "python": np.array([version, *words], dtype=np.uint64),
-        "python.gauss": np.array(np.nan if gauss is None else gauss),
+    numbers: Any = np.random.get_state()
+    states: dict[str, Any] = {
+        "python": [version, np.array(words, dtype=np.uint32).tobytes().hex(), gauss],
+        "numpy": [numbers[0], numbers[1].tobytes().hex(), *numbers[2:]],
     }
-    found: Any = np.random.get_state(legacy=False)
-    states["numpy"] = np.append(found["state"]["key"], found["state"]["pos"])
-    states["numpy.gauss"] = np.array([found["has_gauss"], found["gauss"]])
     torch: Any = sys.modules.get("torch")
     if torch:
-        states["torch"] = torch.get_rng_state().numpy()
+        states["torch"] = torch.get_rng_state().numpy().tobytes().hex()
         # A device that was not used yet has no generator that could be disturbed.
         if torch.cuda.is_available() and torch.cuda.is_initialized():
-            for k, state in enumerate(torch.cuda.get_rng_state_all()):
-                states[f"cuda.{k}"] = state.numpy()
+            found = torch.cuda.get_rng_state_all()
+            states["cuda"] = [state.numpy().tobytes().hex() for state in found]
     return states
 
 
-def restore_generators(states: Mapping[str, npt.NDArray[Any]]) -> None:
+def restore_generators(states: Mapping[str, Any]) -> None:
     """Puts them back to where they stood."""
-    version, *words = (int(word) for word in states["python"])
-    gauss = float(states["python.gauss"])
-    random.setstate((version, tuple(words), None if np.isnan(gauss) else gauss))
-    numbers, (has_gauss, normal) = states["numpy"], states["numpy.gauss"]
-    np.random.set_state(
-        ("MT19937", numbers[:-1], int(numbers[-1]), int(has_gauss), float(normal))
-    )
+    version, words, gauss = states["python"]
+    random.setstate((version, tuple(_numbers(words, np.uint32).tolist()), gauss))
+    name, words, *rest = states["numpy"]
+    np.random.set_state((name, _numbers(words, np.uint32), *rest))
     torch: Any = sys.modules.get("torch")
     if torch and "torch" in states:
-        torch.set_rng_state(torch.from_numpy(states["torch"].copy()))
-        for k in range(torch.cuda.device_count() if "cuda.0" in states else 0):
-            if f"cuda.{k}" in states:
-                on_device = torch.from_numpy(states[f"cuda.{k}"].copy())
+        torch.set_rng_state(torch.from_numpy(_numbers(states["torch"], np.uint8)))
+        for k, state in enumerate(states.get("cuda", [])):
+            if k < torch.cuda.device_count():
+                on_device = torch.from_numpy(_numbers(state, np.uint8))
                 torch.cuda.set_rng_state(on_device, k)
+
+
+def _numbers(text: str, kind: type[np.generic]) -> npt.NDArray[Any]:
+    return np.frombuffer(bytes.fromhex(text), dtype=kind).copy()
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """All that the training of an SB3 model depends on but its environments, as bytes.
 
 A snapshot is an archive of: SB3's own archive (parameters, optimizers, target nets,
-entropy coefficient, counters, exploration rate), the replay buffer, the statistics of
-``VecNormalize``, and the global generators of random numbers.
+entropy coefficient, counters, exploration rate), the replay buffer, and the statistics
+of ``VecNormalize``. The global generators of random numbers are the run's, whose
+checkpoints keep them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.generators import generator_states, restore_generators
 from also_wrappers.trainers.replay_buffer import Relabelling
 
 __all__ = ["load", "restore", "save", "share_statistics"]
@@ -43,7 +43,7 @@ def save(model: BaseAlgorithm) -> bytes:
     archive = io.BytesIO()
     # The buffer's settings hold the run's board, which a branch must not have.
     model.save(archive, exclude=["replay_buffer_kwargs"])
-    parts = {"model": archive.getvalue(), "generators": _pack(generator_states())}
+    parts = {"model": archive.getvalue()}
     buffer = _buffer(model)
     if buffer is not None:
         parts["replay_buffer"] = _pack(buffer.state())
@@ -78,7 +78,6 @@ def restore(model: BaseAlgorithm, snapshot: bytes) -> None:
     elif noise is not None:  # learn has not been called yet, which makes one per copy
         vars(model)["action_noise"] = found
     _restore_parts(model, parts)
-    restore_generators(_unpack(parts["generators"]))
 
 
 def load(
