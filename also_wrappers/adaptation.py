@@ -232,9 +232,8 @@ class Adaptation:
             self._post(trainer, strength=strength)
 
     def _fade_begin(self, trainer: Trainer) -> int:
-        share = self._fade_out
-        if share is None:
-            share = 0.0 if trainer.replays else 0.1
+        usual = 0.0 if trainer.replays else 0.1
+        share = usual if self._fade_out is None else self._fade_out
         return int((1.0 - share) * trainer.total)
 
     def _round(self, trainer: Trainer) -> None:
