@@ -41,6 +41,8 @@ class Branches:
         file: Where results are written as well.
         arms: Control and the candidates that passed the checks.
         results: Of all branches so far.
+        by_events: Whether the gate sees how often declared events happened, in place of
+            base returns.
     """
 
     number: int
@@ -54,6 +56,7 @@ class Branches:
     file: Path
     arms: list[Arm] = field(default_factory=list)
     results: list[BranchResult] = field(default_factory=list)
+    by_events: bool = False
 
     def __post_init__(self) -> None:
         self.arms.append(Arm(CONTROL, "control", self.posting.signal))
@@ -75,6 +78,9 @@ class Branches:
     @property
     def trials(self) -> list[Trial]:
         """What the gate gets to see."""
+        if self.by_events:
+            events = self._event_keys()
+            return [result.event_trial(events) for result in self.results]
         largest = max((result.largest for result in self.results), default=0.0)
         return [result.trial(largest) for result in self.results]
 
@@ -250,4 +256,8 @@ class Branches:
 
     def _keys(self) -> tuple[str, ...]:
         expected = [arm.hypothesis for arm in self.arms if arm.hypothesis is not None]
-        return tuple(dict.fromkeys(expectation.key for expectation in expected))
+        keys = [expectation.key for expectation in expected]
+        return tuple(dict.fromkeys([*keys, *self._event_keys()]))
+
+    def _event_keys(self) -> list[str]:
+        return [f"event.{name}.rate" for name in self.task.events]

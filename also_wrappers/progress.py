@@ -122,6 +122,8 @@ class ProgressLines:
                 detail += f", z {event['z']:.2f} against {event['critical']:g}"
             detail += f", {event['pairs']} pair(s))" if event["pairs"] else ")"
         what = event["winner"] or "no change"
+        if event["exploratory"] and event["winner"]:
+            what = f"exploratory, {what}"
         self.say("decide", f"{what}: {event['reason']}{detail}")
 
     def _swap(self, event: dict[str, Any]) -> None:

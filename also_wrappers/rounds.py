@@ -28,7 +28,7 @@ from also_wrappers.trainers.base import Trainer
 from also_wrappers.validation.branch import Arm
 from also_wrappers.validation.check import Checks
 from also_wrappers.validation.executors import Executor
-from also_wrappers.validation.gate import CONTROL, Decision, Rule
+from also_wrappers.validation.gate import CONTROL, NO_REWARD, Decision, Rule
 
 __all__ = ["Round", "RoundResult"]
 
@@ -130,11 +130,25 @@ class Round:
                 self._refine(diagnosis)
                 continue
             if isinstance(step, Decision):
-                return step
+                if branches.by_events:
+                    return self._exploratory(step)
+                if branches.reward_was_seen or not self.run.task.events:
+                    return step
+                branches.by_events = True
+                continue
             refusal = branches.unaffordable(step)
             if refusal:
                 return Decision(None, refusal)
             branches.run(step)
+
+    def _exploratory(self, step: Decision) -> Decision:
+        events = ", ".join(self.run.task.events)
+        reason = (
+            f"no base reward was seen; by how often {events} happened, {step.reason}"
+        )
+        if step.reason == NO_REWARD:
+            reason = f"no arm saw any base reward, nor {events}"
+        return replace(step, reason=reason, exploratory=True)
 
     def _propose(self, diagnosis: Diagnosis) -> None:
         self._fill(
@@ -238,6 +252,7 @@ class Round:
             "z": decision.z,
             "pairs": decision.pairs,
             "critical": decision.critical,
+            "exploratory": decision.exploratory,
             "branches": len(branches.results),
             "outcome": outcome.model_dump(mode="json"),
         }

@@ -27,7 +27,9 @@ class Task:
         description: What the agents should achieve; advisors read it.
         features: The vocabulary.
         events: Expressions to record, by name, such as
-            ``{"both_near": "team_max(distance) < 0.2"}``.
+            ``{"both_near": "team_max(distance) < 0.2"}``. Declare what is wanted: where
+            no branch sees any base reward, signals are compared by how often these
+            happen, and the decision is marked as exploratory.
         success: An expression over the features, ``base_return`` and
             ``episode_length`` that holds at the end of a successful episode.
         swap_at: When an environment takes a signal that was swapped in: at its next

@@ -2,7 +2,8 @@
 
 Two agents share one Q-network; food is worth something only to both together. Run with
 ``--smoke`` to see that everything works in a minute; without, it takes some minutes.
-``--budget 0`` trains on the base reward alone.
+``--budget 0`` trains on the base reward alone; ``--fade-out 0.1`` shows why learners
+with a replay buffer keep the signal to the end.
 
     python examples/dqn_foraging.py --smoke
 """
@@ -34,6 +35,7 @@ class Arguments:
     seed: int = 0
     steps: int = 300_000
     budget: float = 4.0
+    fade_out: float = 0.0
     smoke: bool = False
 
 
@@ -78,6 +80,7 @@ def main(arguments: Arguments) -> None:
         every=10**6,
         horizon=2048 if arguments.smoke else None,
         budget=arguments.budget,
+        fade_out=arguments.fade_out,
         seed=arguments.seed,
     )
     model.learn(steps, callback=callback)

@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stable_baselines3 import PPO
 
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Diagnosis, Proposal
 from also_wrappers.advisors.llm import LLMAdvisor
+from also_wrappers.callback import AdaptationCallback
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.plan import Limits, Plan
 from also_wrappers.report import write_report
 from also_wrappers.run import Run, Task
 from also_wrappers.signal import Signal, Term
 from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
+from also_wrappers.trainers.vec_env import PettingZooVecEnv
 from also_wrappers.validation.check import Checks
+from also_wrappers.validation.executors import SerialExecutor
 from also_wrappers.validation.gate import Decision, Request, Trial
 from also_wrappers.wrappers import wrap
 from tests.test_adaptation import (
     HARMFUL,
     HELPFUL,
+    LENIENT,
     ROLLOUT,
     TOTAL,
     callback,
@@ -243,3 +248,44 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
     assert counts["branches"] >= rollback["lost_steps"] > 0
     last = events(run.dir, "record")[-1]
     assert last["window"]["mean"] > 0.8, "the weights were rolled back as well"
+
+
+def test_declared_events_decide_where_the_reward_is_out_of_reach(
+    tmp_path: Path,
+) -> None:
+    def venv(shape: Any) -> PettingZooVecEnv:
+        return PettingZooVecEnv(lambda: shape(Corridor(length=60, limit=20)), 8)
+
+    task = Task("Walk.", corridor_features(), {"far": "team_max(place) > 0.6"})
+    run = Run(task, tmp_path / "run")
+    model = PPO(
+        "MlpPolicy",
+        venv(run.shape),
+        n_steps=64,
+        batch_size=256,
+        learning_rate=3e-3,
+        policy_kwargs={"net_arch": [16]},
+        seed=0,
+        device="cpu",
+    )
+    adapting = AdaptationCallback(
+        run,
+        venv,
+        RecordedAdvisor([[HELPFUL]]),
+        first=1024,
+        every=100_000,
+        horizon=4096,
+        candidates=1,
+        budget=5.0,
+        gate=LENIENT,
+        executor=SerialExecutor(),
+    )
+    model.learn(20_480, adapting)
+    run.close()
+    (decision,) = events(run.dir, "decision")
+    assert decision["exploratory"]
+    assert decision["winner"] == "candidate_1"
+    assert "by how often far happened, confirmed" in decision["reason"]
+    assert {b["score"] for b in events(run.dir, "branch")} == {0.0}
+    assert run.board.read().signal == HELPFUL.signal
+    assert "by how often far happened" in write_report(run.dir).read_text()

@@ -23,16 +23,46 @@ def shown(kind: str, **event: Any) -> str:
 @pytest.mark.parametrize(
     ("numbers", "text"),
     [
-        ({"effect": None, "z": None, "pairs": 0, "critical": None}, "it: so"),
         (
-            {"effect": 0.5, "z": 3.0, "pairs": 2, "critical": 2.83},
+            {
+                "effect": None,
+                "z": None,
+                "pairs": 0,
+                "critical": None,
+                "exploratory": False,
+            },
+            "it: so",
+        ),
+        (
+            {
+                "effect": 0.5,
+                "z": 3.0,
+                "pairs": 2,
+                "critical": 2.83,
+                "exploratory": False,
+            },
             "z 3.00 against 2.83",
         ),
         (
-            {"effect": -0.5, "z": None, "pairs": 1, "critical": 2.83},
+            {
+                "effect": -0.5,
+                "z": None,
+                "pairs": 1,
+                "critical": 2.83,
+                "exploratory": False,
+            },
             "-0.500, 1 pair(s)",
         ),
-        ({"effect": 0.5, "z": None, "pairs": 0, "critical": None}, "(effect +0.500)"),
+        (
+            {
+                "effect": 0.5,
+                "z": None,
+                "pairs": 0,
+                "critical": None,
+                "exploratory": False,
+            },
+            "(effect +0.500)",
+        ),
     ],
 )
 def test_every_decision_can_be_shown(numbers: dict[str, Any], text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,18 @@ class BranchResult:
         floor = (largest / self.episodes) ** 2 if self.episodes else 0.0
         variance = max(self.variance, floor)
         return Trial(self.request, self.score, variance, self.ok, self.points)
+
+    def event_trial(self, keys: Sequence[str]) -> Trial:
+        """What the gate gets to see where no arm has seen any base reward.
+
+        Args:
+            keys: Shares of episodes in which events happened; their mean is the score.
+        """
+        rates = [self.observed.get(key, 0.0) for key in keys]
+        rate = sum(rates) / len(rates)
+        least = 1.0 / self.episodes if self.episodes else 0.0
+        variance = max(rate * (1.0 - rate) * least, least * least)
+        return Trial(self.request, rate, variance, self.ok)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data, without the snapshot."""

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["CONTROL", "Decision", "Gate", "Request", "Rule", "Trial"]
+__all__ = ["CONTROL", "NO_REWARD", "Decision", "Gate", "Request", "Rule", "Trial"]
 
 #: The arm that keeps the current signal.
 CONTROL = 0
+
+#: Why there is no decision where every score is zero.
+NO_REWARD = "no arm saw any base reward, even at twice the horizon"
 
 Stage = Literal["screen", "confirm"]
 
@@ -71,6 +74,7 @@ class Decision:
         z: The statistic that was compared with the critical value.
         pairs: Confirmation pairs that were run.
         critical: The critical value, if there is one.
+        exploratory: Whether it rests on declared events, as no arm saw a base reward.
     """
 
     winner: int | None
@@ -79,6 +83,7 @@ class Decision:
     z: float | None = None
     pairs: int = 0
     critical: float | None = None
+    exploratory: bool = False
 
 
 class Rule(Protocol):
@@ -174,7 +179,7 @@ class Gate:
                 if stretch >= 1:
                     return self._select(best, screens, found, stretch)
                 live = [CONTROL, *best]
-        return Decision(None, "no arm saw any base reward, even at twice the horizon")
+        return Decision(None, NO_REWARD)
 
     def _best(self, screens: dict[int, Trial]) -> list[int]:
         """The best candidates that are not clearly below control."""
