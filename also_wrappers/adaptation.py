@@ -108,7 +108,7 @@ class Adaptation:
         self.history: list[RoundOutcome] = []
         self._every = every
         self._limits = Limits(candidates, refinements, horizon, seed)
-        self._budget = budget
+        self.budget = budget
         if pause_on not in ("interval", "stage"):
             raise ConfigurationError(
                 f"pause_on is 'interval' or 'stage', not {pause_on!r}"
@@ -116,7 +116,7 @@ class Adaptation:
         self._fade_out = fade_out
         self._pause_on = pause_on
         self._executor: Executor = executor or ProcessExecutor()
-        self._next_pause = first or every
+        self.next_pause = first or every
         self._started = False
         self._mainline = Mainline(run)
 
@@ -137,7 +137,7 @@ class Adaptation:
         fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
-        due = trainer.steps >= self._next_pause
+        due = trainer.steps >= self.next_pause
         if due and (self._pause_on == "interval" or self._mainline.stage in STUCK):
             self._round(trainer)
         self._fade(trainer)
@@ -158,7 +158,7 @@ class Adaptation:
         self.advisor.prepare()
         accounting = self.run.accounting
         accounting.agents_per_env = trainer.agents_per_env
-        self._limits.check(trainer, self._budget)
+        self._limits.check(trainer, self.budget)
         try:
             cloudpickle.dumps(trainer.fork())
         except Exception as error:
@@ -166,7 +166,7 @@ class Adaptation:
                 f"make_venv cannot be sent to a worker process ({error}); let it "
                 "make everything it needs itself, from plain values"
             ) from error
-        if self._budget > 0.0:
+        if self.budget > 0.0:
             self._executor.warm(trainer.fork())
         if self.run.resumed:
             self._resume(trainer)
@@ -188,7 +188,7 @@ class Adaptation:
             advisor=self.advisor.name,
             total=trainer.total,
             every=self._every,
-            budget=self._budget,
+            budget=self.budget,
             seed=self._limits.seed,
         )
 
@@ -212,7 +212,7 @@ class Adaptation:
             restore_generators(state["generators"])
             accounting.mainline = state["mainline"]
             accounting.branches += max(spent["mainline"] - state["mainline"], 0)
-            self._next_pause = state["next_pause"]
+            self.next_pause = state["next_pause"]
             self.rounds = state["rounds"]
             self.history = [h for h in self.history if h.round <= self.rounds]
         self._mainline.resume(events, accounting.mainline)
@@ -244,7 +244,7 @@ class Adaptation:
             "round_started", round=self.rounds, signal=posting.signal.id
         )
         self._save("pause", trainer, rounds=self.rounds - 1)
-        self._next_pause = trainer.steps + self._every
+        self.next_pause = trainer.steps + self._every
         if collected is None:
             self._skip("no episode has ended yet")
             return
@@ -255,7 +255,7 @@ class Adaptation:
             length=situation.evidence.values.get("team.episode_length", 1.0),
             copies=collected.copies,
             until=self._fade_begin(trainer),
-            budget=int(self._budget * trainer.total) - self.run.accounting.branches,
+            budget=int(self.budget * trainer.total) - self.run.accounting.branches,
         )
         if isinstance(plan, str):
             self._skip(plan)
@@ -333,7 +333,7 @@ class Adaptation:
             strength=posting.strength if winner is None else 1.0,
             probes=self.run.task.valid_probes(result.probes),
         )
-        self._next_pause = trainer.steps + self._every
+        self.next_pause = trainer.steps + self._every
         if winner is not None:
             self._mainline.guard = Guard()
             self.run.ledger.write(
@@ -363,7 +363,7 @@ class Adaptation:
         accounting.mainline = trainer.steps
         before = checkpoint.posting
         self._post(trainer, signal=before.signal, since=before.since, probes={})
-        self._next_pause = trainer.steps + self._every
+        self.next_pause = trainer.steps + self._every
         self.run.ledger.write(
             "rollback", lost_steps=lost, fall=fall, signal=checkpoint.posting.signal.id
         )
@@ -388,7 +388,7 @@ class Adaptation:
             name,
             trainer.snapshot(),
             {
-                "next_pause": self._next_pause,
+                "next_pause": self.next_pause,
                 "rounds": self.rounds if rounds is None else rounds,
                 "generators": generator_states(),
             },

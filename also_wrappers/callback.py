@@ -84,6 +84,12 @@ class AdaptationCallback(BaseCallback):
                 "the replay buffer reads the board of another run; give it this run's "
                 "run.shape"
             )
+        starts, pause = getattr(model, "learning_starts", 0), self.adaptation.next_pause
+        if self.adaptation.budget and pause <= starts < total:
+            raise ConfigurationError(
+                f"the first round would be at {pause:,} steps, and nothing is learned "
+                f"before learning_starts={starts:,}; give first={2 * starts:,} or so"
+            )
         if not run.board.acknowledged():  # SB3 has reset the environments by now
             raise ConfigurationError(
                 "no environment of the model reads the run's board: make the model's "

@@ -127,6 +127,13 @@ def test_a_run_that_was_stopped_remembers(tmp_path: Path) -> None:
     assert buffer.full
 
 
+def test_a_round_before_anything_is_learned_is_refused(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    early = callback(run, RecordedAdvisor([]), first=256)
+    with pytest.raises(ConfigurationError, match="learning_starts=256; give first=512"):
+        make_model(run).learn(TOTAL, callback=early)
+
+
 def test_a_buffer_of_another_run_is_refused(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "run")
     other = Run(make_task(), tmp_path / "other")
