@@ -201,7 +201,8 @@ class Branches:
 
     def _steps(self, request: Request) -> int:
         """An extension of a screening branch trains only what is new in it."""
-        return self._length(request) - self._trained(request)
+        new = self._length(request) - self._trained(request)
+        return max(new, self.trainer.rollout)
 
     def _trained(self, request: Request) -> int:
         extended = self._extended(request)
