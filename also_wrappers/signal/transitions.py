@@ -140,7 +140,7 @@ class Payments:
         Returns:
             Shape ``(..., agents)``; 0.0 for agents that took no part.
         """
-        rows, present, ended = vars(transitions).values()
+        rows, present = transitions.rows, transitions.present
         before, after = rows[..., 0, :, :], rows[..., 1, :, :]
         there = present[..., 1, :]
         # An agent that comes in has no potential to leave behind.
@@ -154,7 +154,7 @@ class Payments:
             phi = bounded(term, evaluate_binary(node, rows, rows, present))
             past, found = phi[..., 0, :], phi[..., 1, :]
             if term.kind == "potential":
-                found = gamma * np.where(ended, 0.0, found)
+                found = gamma * np.where(transitions.ended, 0.0, found)
             paid += np.where(stayed & paying, term.weight * (found - past), 0.0)
         return paid
 
