@@ -16,8 +16,8 @@ class TensorBoardFigures:
     """A ledger listener that writes TensorBoard scalars and texts.
 
     Scalars, over trainer steps of the mainline: ``also/base_return``,
-    ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_total``,
-    ``also/env_steps_branches``, ``also/arm/<name>``, ``also/decision/effect``,
+    ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_<what>`` (total,
+    mainline, branches, evaluation), ``also/arm/<name>``, ``also/decision/effect``,
     ``also/decision/z``, ``also/decision/swapped``, ``also/term/<name>``. Texts:
     ``also/diagnosis``, ``also/signal``, ``also/decision``. Pictures:
     ``also/evidence``.
@@ -44,8 +44,8 @@ class TensorBoardFigures:
             self._scalar("base_return", event["window"]["mean"], step)
             self._scalar("shaped_return", event["shaped"], step)
             self._scalar("episode_length", event["length"], step)
-            self._scalar("env_steps_total", event["env_steps"]["total"], step)
-            self._scalar("env_steps_branches", event["env_steps"]["branches"], step)
+            for name, count in event["env_steps"].items():
+                self._scalar(f"env_steps_{name}", count, step)
         elif kind == "evidence":
             seen = Evidence.model_validate(event["evidence"])
             self._painting = self._painter.submit(self._paint, seen, step)

@@ -126,6 +126,7 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     drawn.Reload()
     tags = drawn.Tags()
     wanted = {"base_return", "shaped_return", "env_steps_total", "env_steps_branches"}
+    wanted |= {"env_steps_mainline", "env_steps_evaluation"}
     wanted |= {"arm/control", "arm/candidate_2", "decision/swapped", "decision/effect"}
     assert {f"also/{name}" for name in wanted} <= set(tags["scalars"])
     assert "also/signal/text_summary" in tags["tensors"]
