@@ -94,9 +94,10 @@ class Rewards:
         posting = self._posting
         if posting is None or posting.version != board.version:
             self._posting = posting = board.read()
-            layout = board.layout if posting.signal.terms else None
             self._payments = None
-            if layout is not None:
+        if self._payments is None and posting.signal.terms:
+            layout = board.layout
+            if layout is not None:  # else no environment was reset yet
                 features = self._shape.task.features
                 self._payments = Payments(posting.signal, features, layout.agents)
         return posting, self._payments
