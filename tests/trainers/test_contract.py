@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from sb3_contrib import MaskablePPO, RecurrentPPO
+from sb3_contrib import QRDQN, TQC, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.noise import (
     NormalActionNoise,
@@ -39,6 +39,8 @@ from also_wrappers.trainers.vec_env import PettingZooVecEnv
 from examples.plain_ppo import Fork, Settings, Training
 
 ZERO, ONE = np.zeros(1), np.ones(1)
+#: These choose one of some actions, and play in the corridor.
+BY_VALUES = (DQN, QRDQN)
 TASK = Task("Walk to the end together.", corridor_features())
 SIGNAL = Signal(
     terms=(Term(name="on", kind="progress", expression="place", weight=0.5),)
@@ -153,7 +155,7 @@ class OffPolicyHarness(SB3Harness):
         super().__init__(algorithm)
         self.folder = folder
         self.settings = settings
-        self.task = TASK if algorithm is DQN else PENDULUM
+        self.task = TASK if algorithm in BY_VALUES else PENDULUM
         self._made = 0
 
     def make(self, shape: Callable[[Any], Any]) -> SB3Trainer:
@@ -176,7 +178,7 @@ class OffPolicyHarness(SB3Harness):
         return SB3Trainer(model, self.venv, 4096)
 
     def venv(self, shape: Callable[[Any], Any]) -> Any:
-        if self.algorithm is DQN:
+        if self.algorithm in BY_VALUES:
             return PettingZooVecEnv(lambda: shape(Corridor(length=4, limit=8)), 2)
         return DummyVecEnv(
             [lambda: shape(gym.make("Pendulum-v1", max_episode_steps=9))] * 2
@@ -270,14 +272,16 @@ def test_every_trainer_passes(harness: TrainerHarness) -> None:
                 "replay_buffer_kwargs": {"n_steps": 3, "gamma": 0.99},
             },
         ),
+        (TQC, {"train_freq": 4}),
+        (QRDQN, {}),
     ],
-    ids=["sac", "sac with sde", "td3", "ddpg", "dqn", "dqn n-step"],
+    ids=["sac", "sac, sde", "td3", "ddpg", "dqn", "dqn, n-step", "tqc", "qrdqn"],
 )
 def test_off_policy_trainers_pass(
     algorithm: Any, settings: dict[str, Any], tmp_path: Path
 ) -> None:
     harness = OffPolicyHarness(algorithm, tmp_path, **settings)
-    signal = SIGNAL if algorithm is DQN else UP
+    signal = SIGNAL if algorithm in BY_VALUES else UP
     check_trainer(harness, harness.task, signal)
 
 
