@@ -308,7 +308,8 @@ def check_model(model: Any) -> Algorithm:
         raise ConfigurationError(
             f"{type(model).__name__} is no algorithm of Stable-Baselines3 that can be "
             "forked; use PPO, A2C, SAC, TD3, DDPG, DQN or sb3-contrib's MaskablePPO, "
-            "RecurrentPPO, TQC or QRDQN, or write an adapter (also_wrappers.testing.check_trainer)"
+            "RecurrentPPO, TQC or QRDQN, or write an adapter "
+            "(also_wrappers.testing.check_trainer)"
         )
     if model.get_env() is None:
         name = type(model).__name__
