@@ -37,8 +37,9 @@ _PROBES = 256
 #: Off-policy rollouts may be of a single step; there is a pause after so many.
 _LEAST_ROLLOUT = 256
 
-#: Most evaluations of a branch whose training explores, and episodes of each.
-_LOOKS, _EPISODES_PER_LOOK = 5, 10
+#: Evaluations of a branch whose training explores: one for so many trainer steps, so
+#: that they cost less than the branch, at most so many; and episodes of each.
+_STEPS_PER_LOOK, _LOOKS, _EPISODES_PER_LOOK = 4096, 5, 10
 
 
 class SB3Trainer:
@@ -256,7 +257,7 @@ class _Judge:
         self._make_venv = make_venv
         self._seed = seed
         self._first = model.num_timesteps
-        looks = max(min(steps // _LEAST_ROLLOUT, _LOOKS), 1)
+        looks = max(min(steps // _STEPS_PER_LOOK, _LOOKS), 1)
         self._due = [
             self._first + steps * (1.0 + k / looks) / 2.0 for k in range(1, looks + 1)
         ]
