@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def sampling(scale: int, folder: Path) -> list[Row]:
             row(
                 "f: replay buffer",
                 f"a batch of {_BATCH}, {len(terms)} term(s)",
-                lambda buffer=ours: buffer.sample(_BATCH),  # type: ignore[misc]
-                lambda buffer=peer: buffer.sample(_BATCH),  # type: ignore[misc]
+                partial(ours.sample, _BATCH),
+                partial(peer.sample, _BATCH),
                 20 * scale,
                 20,
             )

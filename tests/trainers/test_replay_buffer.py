@@ -129,6 +129,8 @@ class Play:
             **settings,
         )
         random = np.random.default_rng(0)
+        assert isinstance(venv.action_space, spaces.Discrete)
+        choices = int(venv.action_space.n)
         paid = np.zeros((steps, venv.num_envs), dtype=np.float64)
         for other in (venv, reference):
             other.seed(5)
@@ -136,7 +138,7 @@ class Play:
         reference.reset()
         self.old: list[npt.NDArray[Any]] = []
         for t in range(steps):
-            actions = random.integers(venv.action_space.n, size=venv.num_envs)  # type: ignore[attr-defined]
+            actions = random.integers(choices, size=venv.num_envs)
             after, rewards, dones, infos = venv.step(actions)
             paid[t] = reference.step(actions)[1]
             following: Any = after
