@@ -18,7 +18,7 @@ from also_wrappers.exceptions import (
     FeatureError,
     ModelUnavailableError,
 )
-from also_wrappers.run import Run, Task
+from also_wrappers.run.run import Run
 from also_wrappers.signal import (
     Fade,
     Feature,
@@ -28,6 +28,7 @@ from also_wrappers.signal import (
     Term,
     View,
 )
+from also_wrappers.task import Task
 from also_wrappers.wrappers import (
     ShapeReward,
     ShapeRewardAEC,
@@ -38,36 +39,36 @@ from also_wrappers.wrappers import (
 )
 
 if TYPE_CHECKING:
-    from also_wrappers.adaptation import Adaptation
-    from also_wrappers.advisors.ceiling import Ceiling
-    from also_wrappers.advisors.llm import LLMAdvisor
-    from also_wrappers.advisors.models.embedded import Embedded
-    from also_wrappers.advisors.models.ollama import Ollama
-    from also_wrappers.advisors.models.openai import OpenAICompatible
-    from also_wrappers.callback import AdaptationCallback
-    from also_wrappers.trainers.replay_buffer import (
+    from also_wrappers.advisors.llm.advisor import LLMAdvisor
+    from also_wrappers.advisors.llm.ceiling import Ceiling
+    from also_wrappers.advisors.llm.models.embedded import Embedded
+    from also_wrappers.advisors.llm.models.ollama import Ollama
+    from also_wrappers.advisors.llm.models.openai import OpenAICompatible
+    from also_wrappers.gate.gate import Gate
+    from also_wrappers.loop.adaptation import Adaptation
+    from also_wrappers.trainers.sb3.callback import AdaptationCallback
+    from also_wrappers.trainers.sb3.replay_buffer import (
         ShapedDictReplayBuffer,
         ShapedNStepReplayBuffer,
         ShapedReplayBuffer,
     )
-    from also_wrappers.trainers.vec_env import PettingZooVecEnv
-    from also_wrappers.validation.gate import Gate
+    from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 __version__ = "0.1.0"
 
 _LATER = {
-    "Adaptation": "also_wrappers.adaptation",
-    "AdaptationCallback": "also_wrappers.callback",
-    "Ceiling": "also_wrappers.advisors.ceiling",
-    "Embedded": "also_wrappers.advisors.models.embedded",
-    "Gate": "also_wrappers.validation.gate",
-    "LLMAdvisor": "also_wrappers.advisors.llm",
-    "Ollama": "also_wrappers.advisors.models.ollama",
-    "OpenAICompatible": "also_wrappers.advisors.models.openai",
-    "PettingZooVecEnv": "also_wrappers.trainers.vec_env",
-    "ShapedDictReplayBuffer": "also_wrappers.trainers.replay_buffer",
-    "ShapedNStepReplayBuffer": "also_wrappers.trainers.replay_buffer",
-    "ShapedReplayBuffer": "also_wrappers.trainers.replay_buffer",
+    "Adaptation": "also_wrappers.loop.adaptation",
+    "AdaptationCallback": "also_wrappers.trainers.sb3.callback",
+    "Ceiling": "also_wrappers.advisors.llm.ceiling",
+    "Embedded": "also_wrappers.advisors.llm.models.embedded",
+    "Gate": "also_wrappers.gate.gate",
+    "LLMAdvisor": "also_wrappers.advisors.llm.advisor",
+    "Ollama": "also_wrappers.advisors.llm.models.ollama",
+    "OpenAICompatible": "also_wrappers.advisors.llm.models.openai",
+    "PettingZooVecEnv": "also_wrappers.trainers.sb3.vec_env",
+    "ShapedDictReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
+    "ShapedNStepReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
+    "ShapedReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
 }
 
 __all__ = [
@@ -115,3 +116,8 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, and nothing else."""
+    return [*__all__, "__version__"]

@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import also_wrappers as also
 from also_wrappers.catalog import lbforaging
-from also_wrappers.validation.evaluation import evaluate
+from also_wrappers.trainers.sb3.evaluation import evaluate
 
 ENV = "Foraging-8x8-2p-2f-coop-v3"
 

@@ -19,11 +19,12 @@ from mpe2 import simple_spread_v3
 from stable_baselines3 import PPO
 
 import also_wrappers as also
-from also_wrappers.board import Board, Posting
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
 from also_wrappers.catalog import lbforaging, mpe2
 from also_wrappers.evidence import Evidence, summarise
-from also_wrappers.report import plot_evidence
-from also_wrappers.run import Shape
+from also_wrappers.report.page import plot_evidence
+from also_wrappers.wrappers.shape import Shape
 
 #: Observations of the whole team -> an action per agent.
 Policy = Callable[[dict[str, Any]], dict[str, int]]

@@ -23,7 +23,7 @@ from torch.distributions import Categorical
 
 import also_wrappers as also
 from also_wrappers.catalog import lbforaging
-from also_wrappers.trainers.base import ForkOutcome
+from also_wrappers.trainer import ForkOutcome
 
 Shape = Callable[[Any], Any]
 MakeEnv = Callable[[Shape], Any]
@@ -101,7 +101,7 @@ class Copies:
 
 
 class Training:
-    """PPO with shared parameters; satisfies ``also_wrappers.trainers.base.Trainer``."""
+    """PPO with shared parameters; satisfies ``also_wrappers.trainer.Trainer``."""
 
     bootstraps_truncation = False  # the loop below treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else

@@ -1,15 +1,11 @@
 """Who proposes: rules, language models, chance, recordings."""
 
-from also_wrappers.advisors.base import (
-    Advisor,
-    Diagnosis,
-    Finding,
-    Proposal,
-    Situation,
-)
+from also_wrappers.advisors.base import Advisor, Situation
 from also_wrappers.advisors.blind import BlindAdvisor
 from also_wrappers.advisors.recorded import RecordedAdvisor
-from also_wrappers.advisors.rules import RuleAdvisor
+from also_wrappers.advisors.rules.advisor import RuleAdvisor
+from also_wrappers.proposals.diagnosis import Diagnosis, Finding
+from also_wrappers.proposals.proposal import Proposal
 
 __all__ = [
     "Advisor",

@@ -2,175 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from also_wrappers.advisors.taxonomy import FAILURES, INTENTS
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.stage import Stage
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
 
-__all__ = [
-    "Advisor",
-    "ArmOutcome",
-    "Claim",
-    "Diagnosis",
-    "Exchange",
-    "Expectation",
-    "Finding",
-    "Proposal",
-    "Rejection",
-    "RoundOutcome",
-    "Situation",
-    "tried",
-]
-
-
-def _named(known: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in known:
-            raise ValueError(f"{name[:40]!r} is none of {', '.join(known)}")
-        return name
-
-    return AfterValidator(check)
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-_Key = Annotated[str, Field(max_length=120)]
-
-
-class Claim(_Data):
-    """A key of the evidence and what it is said to show.
-
-    Attributes:
-        key: Of the evidence.
-        reads: What the number is said to be.
-        than: For ``above`` and ``below``: another key, or a number.
-    """
-
-    key: _Key
-    reads: Literal["low", "high", "negative", "positive", "zero", "above", "below"]
-    than: _Key = ""
-
-
-class Finding(_Data):
-    """One thing that goes wrong, and the evidence for it.
-
-    Attributes:
-        failure: A name in ``FAILURES``.
-        severity: How much it matters.
-        confidence: How sure the Critic is.
-        claims: What it rests on.
-        argument: Why.
-    """
-
-    failure: Annotated[str, _named(FAILURES)]
-    severity: Literal["minor", "moderate", "severe"]
-    confidence: Literal["low", "medium", "high"] = "medium"
-    claims: Annotated[tuple[Claim, ...], Field(max_length=6)] = ()
-    argument: Annotated[str, Field(max_length=600)] = ""
-
-
-class Diagnosis(_Data):
-    """What a Critic makes of the evidence.
-
-    Attributes:
-        stage: The learning stage as the Critic reads it; it may differ from the
-            measured one.
-        findings: What goes wrong, worst first.
-        advice: What to try next.
-        keep: What to leave alone.
-        probes: Expressions to record as events in the next window, by name.
-        insufficient: Whether the evidence is not enough to say anything.
-    """
-
-    stage: Stage | None = None
-    findings: Annotated[tuple[Finding, ...], Field(max_length=5)] = ()
-    advice: Annotated[str, Field(max_length=800)] = ""
-    keep: Annotated[str, Field(max_length=400)] = ""
-    probes: dict[str, str] = {}
-    insufficient: bool = False
-
-
-class Expectation(_Data):
-    """What should happen to the evidence if a candidate helps as it is meant to."""
-
-    key: _Key
-    moves: Literal["up", "down"]
-
-
-class Proposal(_Data):
-    """A candidate signal with its reasons.
-
-    Attributes:
-        signal: The whole signal that would replace the active one.
-        intent: What kind of change it is; a name in ``INTENTS``.
-        rationale: Why it should help.
-        hypothesis: Which number should move, and which way, if it does.
-        answers: Keys of the evidence that it responds to.
-    """
-
-    signal: Signal
-    intent: Annotated[str, _named(INTENTS)] = "new_term"
-    rationale: Annotated[str, Field(max_length=1000)] = ""
-    hypothesis: Expectation | None = None
-    answers: Annotated[tuple[_Key, ...], Field(max_length=6)] = ()
-
-
-class ArmOutcome(_Data):
-    """What became of one candidate of a round.
-
-    Attributes:
-        signal: The candidate.
-        intent: What kind of change it was.
-        outcome: How it did, in words.
-        score: Its mean base return; ``None`` if it was not tried or failed.
-        hypothesis: What became of its hypothesis, in words; empty without one.
-    """
-
-    signal: Signal
-    intent: str = ""
-    outcome: str
-    score: float | None = None
-    hypothesis: str = ""
-
-
-class Rejection(_Data):
-    """A candidate that was rejected before training, and why."""
-
-    signal: Signal
-    reason: str
-
-
-class RoundOutcome(_Data):
-    """What became of a round; the history that keeps ideas from coming twice.
-
-    Attributes:
-        round: Its number.
-        stage: The learning stage.
-        control: The signal that was active.
-        control_score: Control's mean base return.
-        arms: The candidates that were trained.
-        rejected: Those that were not.
-        decision: The gate's reason.
-        winner: Id of the signal that was swapped in.
-    """
-
-    round: int
-    stage: str
-    control: Signal = Signal()
-    control_score: float | None
-    arms: tuple[ArmOutcome, ...]
-    rejected: tuple[Rejection, ...] = ()
-    decision: str
-    winner: str | None
+__all__ = ["Advisor", "Exchange", "Situation", "tried"]
 
 
 @dataclass(frozen=True)

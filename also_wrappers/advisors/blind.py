@@ -5,13 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from also_wrappers.advisors.base import (
-    ArmOutcome,
-    Diagnosis,
-    Exchange,
-    Proposal,
-    Situation,
-)
+from also_wrappers.advisors.base import Exchange, Situation
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.model import Kind, Signal, Term
 
 __all__ = ["BlindAdvisor"]

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from also_wrappers.advisors.base import (
-    ArmOutcome,
-    Diagnosis,
-    Exchange,
-    Proposal,
-    Situation,
-)
+from also_wrappers.advisors.base import Exchange, Situation
 from also_wrappers.exceptions import AdvisorError
-from also_wrappers.ledger import read_ledger
+from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.proposal import Proposal
 
 __all__ = ["RecordedAdvisor"]
 
@@ -27,7 +24,7 @@ class RecordedAdvisor:
         diagnoses: The diagnosis of each round, in order.
 
     Example:
-        >>> from also_wrappers.advisors.base import Proposal
+        >>> from also_wrappers.proposals import Proposal
         >>> from also_wrappers.signal import Signal, Term
         >>> go = Term(name="go", kind="progress", expression="x", weight=1.0)
         >>> RecordedAdvisor([[Proposal(signal=Signal(terms=(go,)))]]).name

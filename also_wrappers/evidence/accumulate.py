@@ -18,8 +18,8 @@ from also_wrappers.evidence.statistics import (
 )
 from also_wrappers.evidence.steps import Steps
 from also_wrappers.exceptions import AlsoError, ConfigurationError
-from also_wrappers.signal.batch import evaluate_batch
-from also_wrappers.signal.language import Node, parse
+from also_wrappers.signal.language.arrays import evaluate_batch
+from also_wrappers.signal.language.parser import Node, parse
 
 __all__ = ["accumulate", "parse_events"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.evidence.statistics import Layout
-from also_wrappers.signal.compiler import compile_nodes
-from also_wrappers.signal.language import Node
+from also_wrappers.signal.language.compiler import compile_nodes
+from also_wrappers.signal.language.parser import Node
 
 __all__ = ["LONGEST_WINDOW", "Episode", "Recorder", "Success", "compile_success"]
 

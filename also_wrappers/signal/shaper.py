@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
-from also_wrappers.signal.compiler import (
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.language.compiler import (
     Evaluate,
     Rows,
     Step,
@@ -19,8 +20,7 @@ from also_wrappers.signal.compiler import (
     compile_nodes,
     compile_step,
 )
-from also_wrappers.signal.features import FeatureMap
-from also_wrappers.signal.language import Node, parse
+from also_wrappers.signal.language.parser import Node, parse
 from also_wrappers.signal.model import Signal, Term
 
 __all__ = ["CompiledSignal", "Shaper", "compile_signal", "parse_term"]

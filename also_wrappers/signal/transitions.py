@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.batch import evaluate_binary
-from also_wrappers.signal.compiler import binary
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.language.arrays import evaluate_binary
+from also_wrappers.signal.language.compiler import binary
 from also_wrappers.signal.model import Signal, Term
 from also_wrappers.signal.shaper import parse_term
 

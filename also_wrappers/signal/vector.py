@@ -10,12 +10,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.compiler import binary
 from also_wrappers.signal.features import FeatureMap
-from also_wrappers.signal.language import REDUCTIONS, Node
+from also_wrappers.signal.language.compiler import binary
+from also_wrappers.signal.language.parser import REDUCTIONS, Node
+from also_wrappers.signal.language.vectors import LARGEST, compile_vector
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.shaper import MOST_INVALID, parse_term
-from also_wrappers.signal.vector_compiler import LARGEST, compile_vector
 
 __all__ = ["VectorShaper"]
 

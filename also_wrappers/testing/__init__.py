@@ -11,7 +11,7 @@
 * ``corridor_situation``: something to ask an advisor about.
 """
 
-from also_wrappers.advisors.models.base import forbid_model_requests
+from also_wrappers.advisors.llm.models.base import forbid_model_requests
 from also_wrappers.testing.advisors import check_advisor
 from also_wrappers.testing.chat_server import OllamaServer, OpenAIServer
 from also_wrappers.testing.contracts import (

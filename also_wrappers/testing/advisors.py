@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from also_wrappers.advisors.base import (
-    Advisor,
-    ArmOutcome,
-    Diagnosis,
-    Exchange,
-    Proposal,
-    Rejection,
-    Situation,
-    tried,
-)
-from also_wrappers.advisors.grounding import contradiction, unknown_key
+from also_wrappers.advisors.base import Advisor, Exchange, Situation, tried
+from also_wrappers.advisors.llm.grounding import contradiction, unknown_key
 from also_wrappers.exceptions import AdvisorError
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.shaper import compile_signal
 
 __all__ = ["check_advisor"]

@@ -24,7 +24,8 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.test import api_test, parallel_api_test
 from pettingzoo.utils import parallel_to_aec
 
-from also_wrappers.board import Board, Posting
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.testing.rollouts import equal, one_agent, play_turns, rollout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from also_wrappers.advisors.models.base import Reply
+from also_wrappers.advisors.llm.models.base import Reply
 from also_wrappers.exceptions import AdvisorError
 
 __all__ = ["ScriptedModel"]

@@ -9,11 +9,13 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from also_wrappers.board import Board, Posting
-from also_wrappers.generators import generators_restored
-from also_wrappers.run import Shape, Task
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
+from also_wrappers.branches.randomness import generators_restored
 from also_wrappers.signal.model import Signal
-from also_wrappers.trainers.base import ForkOutcome, Trainer
+from also_wrappers.task import Task
+from also_wrappers.trainer import ForkOutcome, Trainer
+from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["TrainerHarness", "check_trainer"]
 

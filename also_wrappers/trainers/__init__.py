@@ -1,1 +1,1 @@
-"""What is trained: one adapter per trainer."""
+"""One room per trainer library."""

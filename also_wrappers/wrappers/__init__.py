@@ -11,9 +11,9 @@ from pettingzoo import AECEnv, ParallelEnv
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.wrappers.aec import ShapeRewardAEC
-from also_wrappers.wrappers.link import Options
 from also_wrappers.wrappers.parallel import ShapeRewardParallel
 from also_wrappers.wrappers.single import ShapeReward
+from also_wrappers.wrappers.source import Options
 from also_wrappers.wrappers.tuple_env import TupleParallelEnv
 from also_wrappers.wrappers.vector import ShapeRewardVector
 

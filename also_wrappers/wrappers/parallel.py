@@ -7,11 +7,11 @@ from typing import Any, Unpack
 from pettingzoo import ParallelEnv
 from pettingzoo.utils import BaseParallelWrapper
 
-from also_wrappers.board import Board
+from also_wrappers.board.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.attachment import Attachment, action_spaces_of
-from also_wrappers.wrappers.link import Options
+from also_wrappers.wrappers.shaped_team import Attachment, action_spaces_of
+from also_wrappers.wrappers.source import Options
 
 __all__ = ["ShapeRewardParallel"]
 

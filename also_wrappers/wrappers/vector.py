@@ -10,14 +10,14 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
-from also_wrappers.board import Board
+from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.spaces import is_batched_arrays
-from also_wrappers.wrappers.batch import BatchAttachment
-from also_wrappers.wrappers.link import Options
+from also_wrappers.wrappers.shaped_vector import BatchAttachment
 from also_wrappers.wrappers.single import AGENT
+from also_wrappers.wrappers.source import Options
 
 __all__ = ["ShapeRewardVector"]
 

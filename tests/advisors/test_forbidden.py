@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.advisors.models.embedded import Embedded
-from also_wrappers.advisors.models.ollama import Ollama
-from also_wrappers.advisors.models.openai import OpenAICompatible
+from also_wrappers.advisors.llm.models.embedded import Embedded
+from also_wrappers.advisors.llm.models.ollama import Ollama
+from also_wrappers.advisors.llm.models.openai import OpenAICompatible
 from also_wrappers.exceptions import ModelUnavailableError
 from also_wrappers.testing import OllamaServer, ScriptedModel, forbid_model_requests
 

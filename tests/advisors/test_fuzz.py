@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.advisors.base import Diagnosis
-from also_wrappers.advisors.llm import LLMAdvisor
+from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.exceptions import AdvisorError
+from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.signal import compile_signal
 from also_wrappers.testing import ScriptedModel, corridor_situation
-from tests.advisors.answers import DIAGNOSIS, candidate
+from tests.support.answers import DIAGNOSIS, candidate
 
 ANSWERS = 10_000
 NUMBERS = [0, -1, 1e308, -1e308, 10**400, 1e-320, float("nan"), float("inf"), 0.5, True]

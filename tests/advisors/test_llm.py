@@ -7,20 +7,16 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.advisors.base import (
-    ArmOutcome,
-    Claim,
-    Diagnosis,
-    RoundOutcome,
-)
-from also_wrappers.advisors.ceiling import Ceiling
-from also_wrappers.advisors.grounding import contradiction
-from also_wrappers.advisors.llm import LLMAdvisor
-from also_wrappers.advisors.models.base import Reply
+from also_wrappers.advisors.llm.advisor import LLMAdvisor
+from also_wrappers.advisors.llm.ceiling import Ceiling
+from also_wrappers.advisors.llm.grounding import contradiction
+from also_wrappers.advisors.llm.models.base import Reply
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.exceptions import AdvisorError, ConfigurationError
+from also_wrappers.proposals.diagnosis import Claim, Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.testing import ScriptedModel, corridor_situation
-from tests.advisors.answers import ACTIVE, CLAIM, candidate, candidates, diagnosis
+from tests.support.answers import ACTIVE, CLAIM, candidate, candidates, diagnosis
 
 
 def test_a_good_answer_becomes_proposals() -> None:

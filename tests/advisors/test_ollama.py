@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.advisors.models.ollama import Ollama
+from also_wrappers.advisors.llm.models.ollama import Ollama
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 from also_wrappers.testing import OllamaServer
 

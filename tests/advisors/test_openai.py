@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.advisors.models.openai import OpenAICompatible
+from also_wrappers.advisors.llm.models.openai import OpenAICompatible
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 from also_wrappers.testing import OpenAIServer
 

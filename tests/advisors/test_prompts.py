@@ -14,29 +14,18 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.advisors import prompts
-from also_wrappers.advisors.base import (
-    ArmOutcome,
-    Diagnosis,
-    Finding,
-    Rejection,
-    RoundOutcome,
-)
-from also_wrappers.advisors.llm import LLMAdvisor
-from also_wrappers.advisors.models.base import tokens_of
-from also_wrappers.advisors.rules import RuleAdvisor
+from also_wrappers.advisors.llm import prompts
+from also_wrappers.advisors.llm.advisor import LLMAdvisor
+from also_wrappers.advisors.llm.models.base import tokens_of
+from also_wrappers.advisors.rules.advisor import RuleAdvisor
 from also_wrappers.exceptions import AdvisorError
-from also_wrappers.signal import (
-    Feature,
-    FeatureMap,
-    Signal,
-    Term,
-    compile_signal,
-)
+from also_wrappers.proposals.diagnosis import Diagnosis, Finding
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
 from also_wrappers.testing import ScriptedModel, corridor_situation
-from also_wrappers.wrappers.link import plain_names
-from tests.advisors.answers import ACTIVE, candidate, candidates, diagnosis
-from tests.advisors.largest import largest
+from also_wrappers.wrappers.source import plain_names
+from tests.support.answers import ACTIVE, candidate, candidates, diagnosis
+from tests.support.largest import largest
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 BUDGET = 3500

@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
-from also_wrappers.advisors.base import (
-    ArmOutcome,
-    Diagnosis,
-    Proposal,
-    RoundOutcome,
-    tried,
-)
+from also_wrappers.advisors.base import tried
 from also_wrappers.exceptions import AdvisorError
-from also_wrappers.ledger import Accounting, Ledger
+from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.ledger.ledger import Ledger
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
 from also_wrappers.testing import corridor_situation
 

@@ -21,13 +21,14 @@ import torch
 
 from also_wrappers.advisors import BlindAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Advisor
-from also_wrappers.advisors.llm import LLMAdvisor
-from also_wrappers.advisors.models.embedded import Embedded
-from also_wrappers.callback import AdaptationCallback
+from also_wrappers.advisors.llm.advisor import LLMAdvisor
+from also_wrappers.advisors.llm.models.embedded import Embedded
 from also_wrappers.catalog import lbforaging
-from also_wrappers.demo import DESCRIPTION, DemoSettings, milestones
-from also_wrappers.demo_training import evaluate_model, make_factory, make_model
-from also_wrappers.run import Run, Task
+from also_wrappers.cli.demo import DESCRIPTION, DemoSettings, milestones
+from also_wrappers.cli.foraging import evaluate_model, make_factory, make_model
+from also_wrappers.run.run import Run
+from also_wrappers.task import Task
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
 
 ADVISORS: dict[str, Callable[[int], Advisor]] = {
     "rules": lambda seed: RuleAdvisor(),

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from also_wrappers.board import Board, Posting
-from also_wrappers.run import Shape, Task
-from also_wrappers.trainers.replay_buffer import ShapedReplayBuffer
-from also_wrappers.trainers.vec_env import PettingZooVecEnv
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
+from also_wrappers.task import Task
+from also_wrappers.trainers.sb3.replay_buffer import ShapedReplayBuffer
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+from also_wrappers.wrappers.shape import Shape
 from tests.benchmarks.measure import Row, row
 from tests.benchmarks.stub import FEATURES, GAMMA, SIGNAL, TERMS, Stub
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from also_wrappers.advisors.models.base import tokens_of
-from also_wrappers.advisors.models.embedded import Embedded
+from also_wrappers.advisors.llm.models.base import tokens_of
+from also_wrappers.advisors.llm.models.embedded import Embedded
 from also_wrappers.exceptions import ModelUnavailableError
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
-from tests.advisors.largest import largest
+from tests.support.largest import largest
 
 
 def main() -> None:

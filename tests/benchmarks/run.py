@@ -27,16 +27,18 @@ from mpe2 import simple_spread_v3
 from rich.console import Console
 from rich.table import Table
 
-from also_wrappers.board import Board, Posting
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
 from also_wrappers.catalog import lbforaging
-from also_wrappers.run import Shape, Task
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
+from also_wrappers.task import Task
 from also_wrappers.wrappers import (
     ShapeReward,
     ShapeRewardParallel,
     ShapeRewardVector,
     wrap,
 )
+from also_wrappers.wrappers.shape import Shape
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 from tests.benchmarks.buffers import sampling

@@ -25,21 +25,18 @@ from rich.console import Console
 from rich.table import Table
 
 from also_wrappers.advisors import RuleAdvisor
-from also_wrappers.board import Posting
-from also_wrappers.callback import AdaptationCallback
+from also_wrappers.board.posting import Posting
+from also_wrappers.branches.branch import BranchOrder
+from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.catalog import lbforaging
-from also_wrappers.demo import DESCRIPTION
-from also_wrappers.demo_training import make_model
-from also_wrappers.run import Run, Task
-from also_wrappers.trainers.sb3 import SB3Trainer
-from also_wrappers.trainers.vec_env import PettingZooVecEnv
-from also_wrappers.validation.branch import BranchOrder
-from also_wrappers.validation.executors import (
-    Executor,
-    ProcessExecutor,
-    SerialExecutor,
-)
-from also_wrappers.validation.gate import Request
+from also_wrappers.cli.demo import DESCRIPTION
+from also_wrappers.cli.foraging import make_model
+from also_wrappers.gate.gate import Request
+from also_wrappers.run.run import Run
+from also_wrappers.task import Task
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
+from also_wrappers.trainers.sb3.trainer import SB3Trainer
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 ENV = "Foraging-8x8-2p-2f-coop-v3"
 

@@ -22,8 +22,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from also_wrappers.validation.gate import Gate, Rule
-from also_wrappers.validation.score_gate import ScoreGate
+from also_wrappers.gate.gate import Gate, Rule
+from also_wrappers.gate.score import ScoreGate
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 from tests.calibration.pools import Pool, load

@@ -22,16 +22,16 @@ from rich.console import Console
 from scipy.stats import binomtest
 from stable_baselines3 import PPO
 
-from also_wrappers.board import Posting
+from also_wrappers.board.posting import Posting
+from also_wrappers.branches.branch import BranchOrder
+from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.catalog import lbforaging
-from also_wrappers.demo_training import make_factory, make_model
-from also_wrappers.run import Task
+from also_wrappers.cli.foraging import make_factory, make_model
+from also_wrappers.gate.gate import Decision, Gate, Request, Trial
+from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
-from also_wrappers.trainers.sb3 import MakeVecEnv, SB3Trainer
-from also_wrappers.trainers.vec_env import PettingZooVecEnv
-from also_wrappers.validation.branch import BranchOrder
-from also_wrappers.validation.executors import ProcessExecutor
-from also_wrappers.validation.gate import Decision, Gate, Request, Trial
+from also_wrappers.trainers.sb3.trainer import MakeVecEnv, SB3Trainer
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from also_wrappers.validation.branch import POINTS
+from also_wrappers.branches.branch import POINTS
 
 __all__ = ["Measured", "Pool", "load"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from also_wrappers.validation.branch import POINTS
-from also_wrappers.validation.gate import Decision, Rule, Trial
+from also_wrappers.branches.branch import POINTS
+from also_wrappers.gate.gate import Decision, Rule, Trial
 from tests.calibration.pools import Measured
 
 __all__ = ["SYNTHETIC", "Draw", "Played", "from_pool", "play", "synthetic"]

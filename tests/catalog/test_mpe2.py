@@ -16,7 +16,7 @@ from mpe2 import (
 from also_wrappers.catalog import mpe2
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.testing import Corridor
-from tests.catalog.play import play
+from tests.support.play import play
 
 
 def apart(one: Any, other: Any) -> Any:

@@ -10,7 +10,7 @@ from pettingzoo.test import parallel_api_test
 from also_wrappers.catalog import rware
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.testing import Corridor
-from tests.catalog.play import play
+from tests.support.play import play
 
 
 def test_rware_features_equal_the_world() -> None:

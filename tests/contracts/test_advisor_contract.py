@@ -9,22 +9,15 @@ from typing import Any
 import pytest
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
-from also_wrappers.advisors.base import (
-    Advisor,
-    ArmOutcome,
-    Claim,
-    Diagnosis,
-    Expectation,
-    Finding,
-    Proposal,
-    RoundOutcome,
-    Situation,
-)
-from also_wrappers.advisors.llm import LLMAdvisor
+from also_wrappers.advisors.base import Advisor, Situation
+from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.exceptions import AdvisorError
+from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
+from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
+from also_wrappers.proposals.proposal import Expectation, Proposal
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import ScriptedModel, check_advisor, corridor_situation
-from tests.advisors.answers import ACTIVE, candidate, candidates, diagnosis
+from tests.support.answers import ACTIVE, candidate, candidates, diagnosis
 
 
 def proposal(expression: str, **more: Any) -> Proposal:

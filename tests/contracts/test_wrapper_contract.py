@@ -26,7 +26,7 @@ from also_wrappers.testing import (
     corridor_features,
 )
 from also_wrappers.wrappers import wrap
-from tests.contracts.environments import Keyed
+from tests.support.environments import Keyed
 
 FORAGING = "Foraging-8x8-2p-2f-coop-v3"
 CASES: dict[str, tuple[Any, FeatureMap]] = {

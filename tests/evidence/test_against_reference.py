@@ -12,7 +12,7 @@ from also_wrappers.evidence.accumulate import accumulate, parse_events
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.recorder import Episode
 from also_wrappers.signal import Feature, FeatureMap, Signal
-from tests.evidence.reference import Story, expected
+from tests.support.reference_evidence import Story, expected
 
 FEATURES = FeatureMap(
     Feature("x", "obs[0]", "", 0.0, 3.0),

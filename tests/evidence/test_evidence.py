@@ -11,17 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from also_wrappers.evidence import (
-    Layout,
-    Recorder,
-    merge,
-    summarise,
-)
+from also_wrappers.board.slots import Slot, SlotReader
+from also_wrappers.evidence import Layout, Recorder, merge, summarise
 from also_wrappers.evidence.accumulate import accumulate
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.recorder import LONGEST_WINDOW, compile_success
 from also_wrappers.signal import Signal, parse
-from also_wrappers.slots import Slot, SlotReader
 
 LAYOUT = Layout(("a", "b"), ("x", "y"), ((3,), (3,)), (0, 1))
 EVENT = parse("team_max(x) > 0.9", ["x", "y"])

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ExpressionError
-from also_wrappers.signal.batch import evaluate_batch
-from also_wrappers.signal.compiler import compile_nodes
-from also_wrappers.signal.language import FUNCTIONS, REDUCTIONS, Node, parse
-from tests.signal.interpreter import interpret
+from also_wrappers.signal.language.arrays import evaluate_batch
+from also_wrappers.signal.language.compiler import compile_nodes
+from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS, Node, parse
+from tests.support.interpreter import interpret
 
 NAMES = ["distance", "left", "speed"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ExpressionError
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
-from also_wrappers.signal.language import Node
+from also_wrappers.signal.language.parser import Node
 from also_wrappers.signal.model import Kind
 from also_wrappers.signal.shaper import compile_signal
 from also_wrappers.signal.vector import VectorShaper

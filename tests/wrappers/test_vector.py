@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from also_wrappers.board import Board, Posting
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
 from also_wrappers.evidence import summarise
 from also_wrappers.exceptions import ConfigurationError, FeatureError
 from also_wrappers.signal import Fade, Feature, FeatureMap, Signal, Term

@@ -9,14 +9,12 @@ import gymnasium as gym
 import pytest
 from pettingzoo.utils import BaseParallelWrapper
 
-from also_wrappers.board import Board, Posting
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
 from also_wrappers.catalog import lbforaging
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Fade, Feature, FeatureMap, Signal, Term
-from also_wrappers.testing import (
-    Corridor,
-    corridor_features,
-)
+from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.wrappers import ShapeRewardParallel, TupleParallelEnv, wrap
 
 CORRIDOR = corridor_features()

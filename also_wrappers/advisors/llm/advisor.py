@@ -1,0 +1,177 @@
+"""``LLMAdvisor``: a Critic and a Generator over a language model.
+
+Whatever a model answers is validated here, in Python: it can only become a diagnosis
+whose claims agree with the evidence, and candidates that are bounded numbers. What
+fails goes back with the reason, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from also_wrappers.advisors.base import Exchange, Situation
+from also_wrappers.advisors.llm import prompts, schemas
+from also_wrappers.advisors.llm.answers import (
+    LONGEST,
+    Reading,
+    read_candidates,
+    read_diagnosis,
+    read_object,
+    reason,
+)
+from also_wrappers.advisors.llm.ceiling import Ceiling
+from also_wrappers.advisors.llm.models.base import ChatModel
+from also_wrappers.exceptions import AdvisorError
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.proposal import Proposal
+
+__all__ = ["LLMAdvisor"]
+
+T = TypeVar("T")
+
+
+class LLMAdvisor:
+    """Asks a language model what goes wrong and what may help.
+
+    Args:
+        model: The language model.
+        repairs: How often an answer that cannot be used goes back with the reason.
+        ceiling: How much the run may ask of the model.
+
+    Example:
+        >>> from also_wrappers import Ollama
+        >>> LLMAdvisor(Ollama("qwen3:8b")).name
+        'llm:qwen3:8b'
+    """
+
+    def __init__(
+        self, model: ChatModel, repairs: int = 2, ceiling: Ceiling | None = None
+    ) -> None:
+        self._ceiling = ceiling or Ceiling()
+        self.name = f"llm:{model.name}"
+        self.exchanges: list[Exchange] = []
+        self._model = model
+        self._repairs = repairs
+
+    def prepare(self) -> None:
+        """Checks that the model can be reached."""
+        self._model.prepare()
+
+    def diagnose(self, situation: Situation) -> Diagnosis:
+        """Asks the Critic; claims that contradict the evidence go back.
+
+        What is still contradicted after the last repair is left out.
+        """
+        evidence = situation.evidence
+
+        def read(data: dict[str, Any], reading: Reading) -> Diagnosis | None:
+            return read_diagnosis(data, evidence, reading)
+
+        schema = schemas.diagnosis(evidence.keys(prompts.EVIDENCE))
+        return self._ask("critic", prompts.critic(situation), schema, read)
+
+    def propose(
+        self, situation: Situation, diagnosis: Diagnosis, k: int
+    ) -> list[Proposal]:
+        """Asks the Generator."""
+        prompt = prompts.generator(situation, diagnosis, k)
+        return self._candidates("generator", prompt, situation, k)
+
+    def refine(
+        self,
+        situation: Situation,
+        diagnosis: Diagnosis,
+        results: Sequence[ArmOutcome],
+        k: int,
+    ) -> list[Proposal]:
+        """Asks the Generator again, with the results."""
+        prompt = prompts.refine(situation, diagnosis, results, k)
+        return self._candidates("refine", prompt, situation, k)
+
+    def rest(self) -> None:
+        """Lets the model free its memory."""
+        self._model.rest()
+
+    def _candidates(
+        self, role: str, prompt: str, situation: Situation, k: int
+    ) -> list[Proposal]:
+        kept: dict[str, Proposal] = {}
+
+        def read(data: dict[str, Any], reading: Reading) -> list[Proposal] | None:
+            # What was valid in any of the answers is worth trying.
+            for proposal in read_candidates(data, situation, k, reading):
+                kept[proposal.signal.id] = proposal
+            return list(kept.values())[-k:] or None
+
+        keys = prompts.citable(situation)
+        schema = schemas.candidates(keys, situation.features, k)
+        return self._ask(role, prompt, schema, read)
+
+    def _ask(
+        self,
+        role: str,
+        prompt: str,
+        schema: dict[str, Any],
+        read: Callable[[dict[str, Any], Reading], T | None],
+    ) -> T:
+        system = prompts.system()
+        request = prompt
+        reading = Reading()
+        usable: T | None = None
+        for _ in range(self._repairs + 1):
+            try:
+                self._ceiling.check()
+                reply = self._model.chat(system, request, schema)
+                self._ceiling.add(reply)
+            except AdvisorError as error:
+                self._note(role, request, "", 0.0, problem=str(error))
+                if usable is not None:
+                    return usable
+                raise
+            reading = Reading()
+            if reply.problem:
+                reading.problems.append(reply.problem)
+            else:
+                try:
+                    usable = read(read_object(reply.text), reading) or usable
+                except (ValidationError, ValueError) as error:
+                    reading.problems.append(reason(error))
+            self._note(
+                role,
+                request,
+                reply.text,
+                reply.seconds,
+                prompt_tokens=reply.prompt_tokens,
+                answer_tokens=reply.answer_tokens,
+                problem="; ".join(reading.problems)[:2000],
+                claims=reading.claims,
+                grounded=reading.grounded,
+            )
+            if usable is not None and not reading.problems:
+                return usable
+            request = f"{prompt}\n\n{prompts.repair(reading.problems, reply.text)}"
+        if usable is not None:
+            return usable
+        raise AdvisorError(
+            f"{self._model.name} gave no usable answer as {role} in "
+            f"{self._repairs + 1} tries; the last problem: "
+            f"{'; '.join(reading.problems)[:300]}"
+        )
+
+    def _note(
+        self, role: str, prompt: str, answer: str, seconds: float, **about: Any
+    ) -> None:
+        self.exchanges.append(
+            Exchange(
+                role=role,
+                prompt=prompt,
+                answer=answer[:LONGEST],
+                model=self._model.name,
+                seconds=round(seconds, 3),
+                **about,
+            )
+        )

@@ -1,0 +1,75 @@
+"""How much a run may ask of a language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from also_wrappers.advisors.llm.models.base import Reply
+from also_wrappers.exceptions import AdvisorError, ConfigurationError
+
+__all__ = ["Ceiling"]
+
+
+@dataclass
+class Ceiling:
+    """Bounds on calls, tokens and seconds; a run that is resumed begins anew.
+
+    A round that reaches one goes without the model; training goes on.
+
+    Attributes:
+        calls: Requests, those that repair an answer included.
+        tokens: Tokens of prompts and answers, as far as the server counts them.
+        seconds: Wall-clock time of the answers.
+
+    Raises:
+        ConfigurationError: A bound is not positive.
+
+    Example:
+        >>> ceiling = Ceiling(calls=1)
+        >>> ceiling.check()
+        >>> ceiling.add(Reply("{}", seconds=2.0))
+        >>> try:
+        ...     ceiling.check()
+        ... except AdvisorError as error:
+        ...     print(str(error).partition(";")[0])
+        the run's ceiling of 1 model calls is reached
+    """
+
+    calls: int = 500
+    tokens: int = 2_000_000
+    seconds: float = 4 * 3600.0
+    _spent: dict[str, float] = field(
+        default_factory=lambda: {"calls": 0, "tokens": 0, "seconds": 0.0}, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        for name in self._spent:
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(
+                    f"a ceiling of {getattr(self, name)} {name} leaves no room for a "
+                    "single call; leave the model out instead"
+                )
+
+    def check(self) -> None:
+        """Raises where one more request is not allowed.
+
+        Raises:
+            AdvisorError: Which bound is reached, and how to raise it.
+        """
+        for name, spent in self._spent.items():
+            bound = getattr(self, name)
+            if spent >= bound:
+                raise AdvisorError(
+                    f"the run's ceiling of {bound:g} model {name} is reached; a higher "
+                    f"one is given as LLMAdvisor(ceiling=Ceiling({name}=...))"
+                )
+
+    def add(self, reply: Reply) -> None:
+        """Counts an answer."""
+        tokens = (reply.prompt_tokens or 0) + (reply.answer_tokens or 0)
+        for name, amount in (
+            ("calls", 1),
+            ("tokens", tokens),
+            ("seconds", reply.seconds),
+        ):
+            self._spent[name] += amount

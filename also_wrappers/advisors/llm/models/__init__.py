@@ -1,0 +1,5 @@
+"""Language models behind one protocol."""
+
+from also_wrappers.advisors.llm.models.base import ChatModel, Reply
+
+__all__ = ["ChatModel", "Reply"]

@@ -1,0 +1,293 @@
+"""Models of an Ollama server, through the ``ollama`` package."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from also_wrappers.advisors.llm.models.base import (
+    Listening,
+    Reply,
+    check_allowed,
+    tokens_of,
+)
+from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
+
+__all__ = ["Ollama"]
+
+_CONNECT_SECONDS = 5.0
+#: Contexts are sized in steps: another size makes the server load the model anew.
+_CONTEXT_STEP = 4096
+_BAD_REQUEST = 400
+
+
+class Ollama:
+    """A model of an Ollama server. Nothing happens at import or construction.
+
+    Args:
+        model: Name of the model, such as ``qwen3:8b``.
+        host: Address of the server; ``OLLAMA_HOST`` or the default if not given.
+        timeout: Seconds for one whole answer of a model that is loaded.
+        load_timeout: Seconds for the server to load the model.
+        num_ctx: Tokens of context; sized to the prompt if not given. A server cuts
+            longer prompts without saying so; that is noticed.
+        num_predict: Tokens of the answer at most, thinking included.
+        keep_alive: How long the server keeps the model loaded.
+        unload: Whether to unload the model after every round, where its memory is
+            wanted for training.
+        think: Whether a thinking model may think first; ``None`` leaves its default.
+        options: Further options of the server, such as ``{"seed": 0}``.
+
+    Example:
+        >>> Ollama("qwen3:8b", options={"seed": 0}).name  # no server is needed for this
+        'qwen3:8b'
+    """
+
+    def __init__(
+        self,
+        model: str,
+        host: str | None = None,
+        *,
+        timeout: float = 300.0,
+        load_timeout: float = 600.0,
+        num_ctx: int | None = None,
+        num_predict: int = 4096,
+        keep_alive: str = "10m",
+        unload: bool = False,
+        think: bool | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = model
+        self._host = host
+        self._timeout = timeout
+        self._load_timeout = load_timeout
+        self._fixed_ctx = num_ctx
+        self._num_ctx = num_ctx or _CONTEXT_STEP
+        self._largest_ctx: int | None = None
+        self._num_predict = num_predict
+        self._keep_alive = keep_alive
+        self._takes_schema = True
+        self._unload = unload
+        self._think = think
+        self._options = {"temperature": 0.7, **(options or {})}
+
+    def prepare(self) -> None:
+        """Checks that the server is there and has the model, as it is to be used."""
+        found = self.models()
+        if self.name not in found and f"{self.name}:latest" not in found:
+            have = ", ".join(sorted(found)) or "none"
+            raise ModelUnavailableError(
+                f"the Ollama server at {self._address()} has no model {self.name!r} "
+                f"(it has: {have}); get it with 'ollama pull {self.name}'"
+            )
+        about = self.about()
+        if self._think and "thinking" not in about.get("capabilities", ["thinking"]):
+            raise ModelUnavailableError(
+                f"{self.name} is not a model that thinks; leave out think=True"
+            )
+
+    def models(self) -> list[str]:
+        """Names of the models that the server has.
+
+        Raises:
+            ModelUnavailableError: There is no server.
+        """
+        check_allowed(self.name)
+        import httpx
+        import ollama
+
+        try:
+            listed = self._client(_CONNECT_SECONDS).list().models
+        except (ConnectionError, httpx.HTTPError) as error:
+            hint = "" if self._has_port() else " (no port is given; Ollama's is 11434)"
+            raise ModelUnavailableError(
+                f"there is no Ollama server at {self._address()}{hint} "
+                f"({type(error).__name__}); start it with 'ollama serve', or set "
+                "OLLAMA_HOST"
+            ) from error
+        except (ollama.ResponseError, ValueError, AttributeError, TypeError) as error:
+            raise ModelUnavailableError(
+                f"what answers at {self._address()} is not an Ollama server "
+                f"({type(error).__name__}); check OLLAMA_HOST"
+            ) from error
+        return [model.model or "" for model in listed]
+
+    def about(self) -> dict[str, Any]:
+        """What the server tells of the model: ``capabilities`` and ``context``, the
+        largest it was made for; either is missing where an older server does not say.
+        """
+        check_allowed(self.name)
+        with self._understood():
+            shown = self._client(_CONNECT_SECONDS).show(self.name)
+        about: dict[str, Any] = {}
+        if shown.capabilities is not None:
+            about["capabilities"] = list(shown.capabilities)
+        for key, value in (shown.modelinfo or {}).items():
+            if key.endswith(".context_length") and isinstance(value, int):
+                about["context"] = self._largest_ctx = value
+        return about
+
+    def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
+        """Asks for an answer that follows the schema, and checks that it is whole."""
+        check_allowed(self.name)
+        import ollama
+
+        self._size_context(system + prompt)
+        options = {
+            **self._options,
+            "num_ctx": self._num_ctx,
+            "num_predict": self._num_predict,
+        }
+        began = time.perf_counter()
+        with self._understood():
+            # An empty request loads the model, or finds it loaded.
+            self._client(self._load_timeout).generate(
+                model=self.name, options=options, keep_alive=self._keep_alive
+            )
+        messages = [
+            {"role": "system", "content": system},
+            {"role": "user", "content": prompt},
+        ]
+        with self._understood():
+            try:
+                form = schema if self._takes_schema else "json"
+                text, thought, last = self._ask(messages, options, form)
+            except ollama.ResponseError as error:
+                if error.status_code != _BAD_REQUEST or not self._takes_schema:
+                    raise
+                # An older server does not know all of the schema.
+                self._takes_schema = False
+                text, thought, last = self._ask(messages, options, "json")
+        if last is None:
+            raise AdvisorError(f"{self.name} broke off in the middle of its answer")
+        return Reply(
+            text,
+            time.perf_counter() - began,
+            last.prompt_eval_count,
+            last.eval_count,
+            self._problem(text, thought, system + prompt, last),
+        )
+
+    def rest(self) -> None:
+        """Unloads the model, if that was asked for."""
+        if self._unload:
+            check_allowed(self.name)
+            with self._understood():
+                self._client(_CONNECT_SECONDS).generate(model=self.name, keep_alive=0)
+
+    def _ask(
+        self, messages: list[dict[str, str]], options: dict[str, Any], form: Any
+    ) -> tuple[str, str, Any]:
+        return self._listen(
+            self._client(self._timeout).chat(
+                model=self.name,
+                messages=messages,
+                stream=True,
+                format=form,
+                options=options,
+                keep_alive=self._keep_alive,
+                **({} if self._think is None else {"think": self._think}),
+            )
+        )
+
+    def _listen(self, parts: Iterator[Any]) -> tuple[str, str, Any]:
+        """Takes an answer piece by piece, for a bounded time and length.
+
+        Returns:
+            The answer, the thinking before it, and the last piece; ``None`` for that
+            if there was none.
+        """
+        listening = Listening(self.name, self._timeout)
+        text: list[str] = []
+        thought: list[str] = []
+        for part in parts:
+            text.append(listening.hear(part.message.content or ""))
+            thought.append(listening.hear(part.message.thinking or ""))
+            if part.done:
+                return "".join(text), "".join(thought), part
+        return "", "", None
+
+    def _problem(self, text: str, thought: str, prompt: str, last: Any) -> str:
+        if last.done_reason == "length" and not text.strip() and thought:
+            return (
+                f"the model thought for all of its {self._num_predict} tokens and did "
+                "not answer; think less"
+            )
+        if last.done_reason == "length":
+            return "the answer was cut at the limit of tokens; answer more briefly"
+        if not text.strip():
+            if thought:
+                return "the model thought and gave no answer"
+            return "the answer was empty"
+        seen = last.prompt_eval_count
+        # A prompt that was cut to fit leaves about half of the context or all of it
+        # filled, and always fewer tokens than its characters need.
+        if seen is not None and len(prompt) / 8.0 > seen:
+            return (
+                f"the server cut the prompt to {seen} tokens; a larger num_ctx than "
+                f"{self._num_ctx} is needed"
+            )
+        return ""
+
+    def _size_context(self, prompt: str) -> None:
+        """Makes room for the prompt and the answer; a context only grows."""
+        if self._fixed_ctx is not None:
+            return
+        needed = tokens_of(prompt) + self._num_predict
+        steps = -(-needed // _CONTEXT_STEP)
+        self._num_ctx = max(self._num_ctx, steps * _CONTEXT_STEP)
+        if self._largest_ctx is not None and self._num_ctx > self._largest_ctx:
+            self._num_ctx = self._largest_ctx
+            if tokens_of(prompt) > self._largest_ctx:
+                raise AdvisorError(
+                    f"the prompt needs about {tokens_of(prompt)} tokens, and "
+                    f"{self.name} reads {self._largest_ctx}; use another model"
+                )
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Turns what can go wrong with a server into one clean error."""
+        import httpx
+        import ollama
+
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise AdvisorError(
+                f"{self.name} gave no answer within {self._timeout:g} seconds "
+                f"(loading: {self._load_timeout:g})"
+            ) from error
+        except (ConnectionError, httpx.HTTPError) as error:
+            raise AdvisorError(
+                f"the Ollama server at {self._address()} cannot be reached: {error}"
+            ) from error
+        except ollama.ResponseError as error:
+            raise AdvisorError(
+                f"the Ollama server refused: {str(error.error)[:300]} "
+                f"(status {error.status_code})"
+            ) from error
+        except (ValueError, AttributeError, TypeError) as error:
+            # An answer that is not what the API promises.
+            raise AdvisorError(
+                f"the server's answer was not understood: {type(error).__name__}"
+            ) from error
+
+    def _client(self, timeout: float) -> Any:
+        import httpx
+        import ollama
+
+        return ollama.Client(
+            host=self._host,
+            timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
+        )
+
+    def _address(self) -> str:
+        return self._host or os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
+
+    def _has_port(self) -> bool:
+        """Whether ``http://host`` names its port; without one it means port 80."""
+        scheme, _, rest = self._address().rpartition("://")
+        return not scheme or ":" in rest.rpartition("]")[2]

@@ -1,0 +1,119 @@
+"""JSON schemas of the answers. Servers enforce enumerations and not ranges of numbers,
+so what may be chosen is listed; all of it is validated again in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from also_wrappers.evidence.stage import Stage
+from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS
+
+__all__ = ["FADES", "MOST_PROBES", "WEIGHTS", "candidates", "diagnosis"]
+
+WEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+#: Shares of the planned training; 0 is no fade.
+FADES = (0, 0.1, 0.2, 0.5)
+#: Probes that a Critic may ask for at a time.
+MOST_PROBES = 3
+#: A longer list of keys makes servers slow; then any text is a key.
+_MOST_KEYS = 120
+
+#: Words of an expression, spaces and brackets included.
+_MOST_WORDS = 80
+
+_TEXT = {"type": "string", "maxLength": 300}
+
+
+def diagnosis(keys: Sequence[str]) -> dict[str, Any]:
+    """The Critic's answer.
+
+    Args:
+        keys: Of the evidence that it was shown.
+    """
+    claim = _object(
+        key=_key(keys),
+        reads={
+            "enum": ["low", "high", "negative", "positive", "zero", "above", "below"]
+        },
+        than={"type": "string", "maxLength": 80},
+    )
+    finding = _object(
+        failure={"enum": list(FAILURES)},
+        severity={"enum": ["minor", "moderate", "severe"]},
+        confidence={"enum": ["low", "medium", "high"]},
+        claims=_list(claim, 4),
+        argument=_TEXT,
+    )
+    probe = _object(
+        name={"type": "string", "maxLength": 40},
+        expression={"type": "string", "maxLength": 200},
+    )
+    return _object(
+        stage={"enum": list(get_args(Stage))},
+        findings=_list(finding, 4),
+        advice=_TEXT,
+        keep=_TEXT,
+        probes=_list(probe, MOST_PROBES),
+        insufficient={"type": "boolean"},
+    )
+
+
+def candidates(keys: Sequence[str], features: FeatureMap, k: int) -> dict[str, Any]:
+    """The Generator's answer of up to ``k`` candidates.
+
+    Args:
+        keys: Of the evidence that it was shown.
+        features: The vocabulary.
+        k: How many candidates.
+    """
+    state = [name for name in features.names if name not in features.action_names]
+    terms = [_term(["bonus"], features.names, ("delta",))]
+    if state:
+        terms.insert(0, _term(["progress", "potential"], state))
+    candidate = _object(
+        intent={"enum": list(INTENTS)},
+        rationale=_TEXT,
+        hypothesis=_object(key=_key(keys), moves={"enum": ["up", "down"]}),
+        answers=_list(_key(keys), 4),
+        terms=_list({"anyOf": terms}, 3),
+        fade={"enum": list(FADES)},
+    )
+    return _object(candidates=_list(candidate, k, at_least=1))
+
+
+def _term(
+    kinds: Sequence[str], features: Sequence[str], also: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A term. Its expression is made of words of the language: where a server enforces
+    that, a model can get the grammar wrong and no name."""
+    calls = "|".join((*FUNCTIONS, *REDUCTIONS, *also))
+    names = "|".join(sorted(features, key=len, reverse=True))
+    word = rf"(({calls})[(]|{names}|[0-9]+([.][0-9]+)?| (and|or) |not |[-+*/<>=(),]| )"
+    pattern = f"^{word}{{1,{_MOST_WORDS}}}$"
+    return _object(
+        kind={"enum": list(kinds)},
+        expression={"type": "string", "pattern": pattern},
+        weight={"enum": list(WEIGHTS)},
+    )
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: dict[str, Any], most: int, at_least: int = 0) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": at_least, "maxItems": most}
+
+
+def _key(keys: Sequence[str]) -> dict[str, Any]:
+    if 0 < len(keys) <= _MOST_KEYS:
+        return {"enum": list(keys)}
+    return {"type": "string", "maxLength": 80}

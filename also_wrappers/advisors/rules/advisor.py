@@ -1,0 +1,218 @@
+"""``RuleAdvisor``: proposals from the evidence by heuristics, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from also_wrappers.advisors.base import Exchange, Situation, tried
+from also_wrappers.advisors.rules import heuristics
+from also_wrappers.advisors.rules.variations import faded, variations
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
+from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.proposal import Proposal
+
+__all__ = ["RuleAdvisor"]
+
+#: Share of episodes with a reward below which there is nothing to learn from.
+_SPARSE = 0.05
+_ENTROPY = 0.2
+
+
+class RuleAdvisor:
+    """Reads the same evidence as a language model would, and proposes by rule.
+
+    It knows no environment. Without a signal it draws to the states that come before a
+    reward or that better episodes are in, to declared events that are rare, and to
+    separate targets where agents crowd; with one it varies what is active, takes away
+    what is hacked, and lets go of what has done its work. The sources of the rules are
+    beside them in ``also_wrappers.advisors.rules.heuristics``.
+
+    Deterministic: the same situation gives the same answer.
+
+    Example:
+        >>> RuleAdvisor().name
+        'rules'
+    """
+
+    name = "rules"
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    def prepare(self) -> None:
+        """Nothing to check."""
+
+    def diagnose(self, situation: Situation) -> Diagnosis:
+        """Names what the numbers show."""
+        evidence = situation.evidence
+        if evidence.insufficient:
+            return Diagnosis(insufficient=True, advice="record longer")
+        findings = [*_of_learning(situation), *_of_the_signal(evidence)]
+        findings += _of_the_team(situation)
+        advice = (
+            "vary the signal that is active"
+            if situation.signal.terms
+            else "draw the team to the states that come before a reward"
+        )
+        return Diagnosis(
+            stage=situation.stage, findings=tuple(findings[:5]), advice=advice
+        )
+
+    def propose(
+        self, situation: Situation, diagnosis: Diagnosis, k: int
+    ) -> list[Proposal]:
+        """New terms without a signal, variations of it otherwise."""
+        if diagnosis.insufficient:
+            return []
+        signal = situation.signal
+        if not signal.terms:
+            return _first(self._new(situation), situation, k)
+        varied = variations(signal, situation.evidence)
+        if situation.stage == "solved":
+            varied = [*faded(signal), *varied]
+        joined = heuristics.combined(situation)
+        found = [*varied[:2], *joined[:1], *varied[2:], *self._new(situation), *joined]
+        return _first(found, situation, k)
+
+    def refine(
+        self,
+        situation: Situation,
+        diagnosis: Diagnosis,
+        results: Sequence[ArmOutcome],
+        k: int,
+    ) -> list[Proposal]:
+        """Varies the candidate that did best so far."""
+        if diagnosis.insufficient:
+            return []
+        scored = [result for result in results if result.score is not None]
+        best = max(scored, key=lambda result: result.score or 0.0, default=None)
+        proposals = []
+        if best is not None and (best.score or 0.0) > 0.0 and best.signal.terms:
+            proposals = variations(best.signal, situation.evidence)
+            proposals = [p for p in proposals if p.intent != "remove"]
+        proposals += self._new(situation)
+        return _first(proposals, situation, k, [result.signal.id for result in results])
+
+    def rest(self) -> None:
+        """Nothing to free."""
+
+    @staticmethod
+    def _new(situation: Situation) -> list[Proposal]:
+        drawn = heuristics.new_terms(situation)
+        special = [
+            *heuristics.toward_events(situation),
+            *heuristics.spread_out(situation),
+            *heuristics.idle_costs(situation),
+        ]
+        # One idea of every kind before the second of any.
+        return [*drawn[:2], *special[:1], *drawn[2:3], *special[1:], *drawn[3:]]
+
+
+def _of_learning(situation: Situation) -> list[Finding]:
+    values = situation.evidence.values
+    findings = []
+    if values.get("team.reward_rate", 0.0) < _SPARSE:
+        findings.append(
+            _finding(
+                "sparse_reward",
+                "severe",
+                "hardly any episode has a base reward",
+                Claim(key="team.reward_rate", reads="below", than=f"{_SPARSE:g}"),
+            )
+        )
+    found = heuristics.targets(situation)
+    if found and found[0].strength > 0.0:
+        best = found[0]
+        reads = "positive" if best.direction > 0.0 else "negative"
+        findings.append(
+            _finding(
+                "undirected_exploration",
+                "moderate",
+                f"{best.feature} stands out in what went well",
+                Claim.model_validate({"key": best.key, "reads": reads}),
+            )
+        )
+    if situation.stage == "plateau":
+        findings.append(_finding("stagnation", "moderate", "nothing changes"))
+    if situation.stage == "regression":
+        findings.append(_finding("forgetting", "severe", "the base return falls"))
+    certain = [
+        Claim(key=key, reads="below", than=f"{_ENTROPY:g}")
+        for agent in situation.agents
+        for key in [f"{agent}.action.entropy"]
+        if values.get(key, 1.0) < _ENTROPY
+    ]
+    if certain and situation.stage in ("no_signal", "discovery"):
+        findings.append(
+            _finding("premature_convergence", "severe", "nearly certain", *certain)
+        )
+    return findings
+
+
+def _of_the_signal(evidence: Evidence) -> list[Finding]:
+    values = evidence.values
+    findings = []
+    if values.get("signal.hacking", 0.0) > 0.5:
+        claim = Claim(key="signal.hacking", reads="high")
+        findings.append(_finding("reward_hacking", "severe", "paid for less", claim))
+    if values.get("signal.flooding", 0.0) > 1.0:
+        claim = Claim(key="signal.flooding", reads="above", than="1")
+        told = "the signal pays an average episode more than a rewarded one earns"
+        findings.append(_finding("flooding", "moderate", told, claim))
+    return findings
+
+
+def _of_the_team(situation: Situation) -> list[Finding]:
+    values = situation.evidence.values
+    findings = []
+    if values.get("team.target.crowding", 0.0) > 0.5:
+        claim = Claim(key="team.target.crowding", reads="high")
+        findings.append(_finding("crowding", "moderate", "at the same target", claim))
+    for what, limit, failure in (
+        ("action.idle_share", 0.5, "lazy_agent"),
+        ("move.back_share", 0.4, "dithering"),
+    ):
+        high = [
+            Claim(key=f"{agent}.{what}", reads="above", than=f"{limit:g}")
+            for agent in situation.agents
+            if values.get(f"{agent}.{what}", 0.0) > limit
+        ]
+        if high:
+            findings.append(_finding(failure, "minor", f"above {limit:g}", *high))
+    return findings
+
+
+def _finding(failure: str, severity: str, argument: str, *claims: Claim) -> Finding:
+    return Finding.model_validate(
+        {
+            "failure": failure,
+            "severity": severity,
+            "claims": claims[:3],
+            "argument": argument,
+        }
+    )
+
+
+def _first(
+    proposals: Iterable[Proposal],
+    situation: Situation,
+    k: int,
+    also: Sequence[str] = (),
+) -> list[Proposal]:
+    """The first that were not tried before, citing only what there is."""
+    known = {signal.id for signal in tried(situation)} | set(also)
+    kept = []
+    for proposal in proposals:
+        if proposal.signal.id not in known:
+            known.add(proposal.signal.id)
+            kept.append(_grounded(proposal, situation.evidence))
+    return kept[:k]
+
+
+def _grounded(proposal: Proposal, evidence: Evidence) -> Proposal:
+    expected = proposal.hypothesis
+    if expected is not None and expected.key not in evidence.values:
+        expected = None
+    answers = tuple(key for key in proposal.answers if key in evidence.values)
+    return proposal.model_copy(update={"hypothesis": expected, "answers": answers})

@@ -1,0 +1,323 @@
+"""What ``RuleAdvisor`` begins with: published heuristics over the evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from also_wrappers.advisors.base import Situation
+from also_wrappers.advisors.rules.margin import margin
+from also_wrappers.advisors.rules.variations import bounded
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.statistics import Layout
+from also_wrappers.exceptions import AlsoError
+from also_wrappers.proposals.proposal import Expectation, Proposal
+from also_wrappers.signal.language.parser import parse
+from also_wrappers.signal.model import Signal, Term
+
+__all__ = [
+    "Target",
+    "combined",
+    "idle_costs",
+    "new_terms",
+    "spread_out",
+    "targets",
+    "toward_events",
+]
+
+_SHRINK = re.compile(r"distance|dist\b|error|gap|remaining|offset", re.IGNORECASE)
+#: Standard deviations from usual that make a feature stand out before a reward.
+_STANDS_OUT = 0.5
+#: Standard errors by which better and worse episodes must differ in a feature.
+_CLEAR = 3.0
+#: Jump at a reward, in standard deviations of usual changes, that makes a feature a
+#: counter of what is left to do, and its size relative to the feature's spread.
+_JUMPS = 3.0
+_WHOLE = 0.5
+#: Shares of steps that count as often, and of episodes that count as seldom.
+_CROWDED, _IDLE, _SELDOM = 0.4, 0.5, 0.5
+_IDLE_COST = 0.005
+
+
+@dataclass(frozen=True)
+class Target:
+    """A feature to draw towards one of its ends, as the team or each agent."""
+
+    feature: str
+    aggregate: str
+    direction: float
+    strength: float
+    key: str
+
+    def expression(self, own: bool) -> str:
+        """What to draw upward."""
+        sign = "" if self.direction > 0.0 else "-"
+        if own:
+            return f"{sign}{self.feature}"
+        return f"{sign}team_{self.aggregate}({self.feature})"
+
+
+def targets(situation: Situation) -> list[Target]:
+    """Features to draw towards, the most telling first, each once.
+
+    First what was special about the states just before a base reward, in standard
+    deviations from usual: a reward-triggered average, as one does for spikes (de Boer &
+    Kuyper 1968). Then what clearly differs between better and worse episodes. Last, by
+    name and description, distances: they are worth shrinking.
+    """
+    values = situation.evidence.values
+    found: dict[str, Target] = {}
+    counter = _counter(situation.evidence)
+    for feature in situation.features.features:
+        name = feature.name
+        key = f"feature.{name}"
+        if name in situation.features.action_names or not _moves(situation, name):
+            continue
+        if counter is not None and counter[0] == name:
+            continue
+        shown = [
+            (abs(effect), aggregate, effect)
+            for aggregate in ("max", "mean", "min")
+            for effect in [values.get(f"{key}.reward_{aggregate}", 0.0)]
+            if abs(effect) >= _STANDS_OUT
+        ]
+        better = values.get(f"{key}.better", 0.0)
+        error = values.get(f"{key}.better_error", 1.0)
+        if shown:
+            size, aggregate, effect = max(shown)
+            told = f"{key}.reward_{aggregate}"
+            found[name] = Target(name, aggregate, _sign(effect), 10.0 + size, told)
+        elif abs(better) > max(_CLEAR * error, _STANDS_OUT):
+            told = f"{key}.better"
+            found[name] = Target(name, "mean", _sign(better), abs(better), told)
+        elif _SHRINK.search(f"{name} {feature.description}"):
+            found[name] = Target(name, "max", -1.0, 0.0, f"{key}.mean")
+    return sorted(found.values(), key=lambda target: -target.strength)
+
+
+def new_terms(situation: Situation) -> list[Proposal]:
+    """A potential (Ng et al. 1999) for every target: of the team, and of each agent.
+
+    What jumps when a reward is paid counts what is left to do. It is added to the
+    potential, so that reaching a goal never costs more than was gained on the way.
+    Where nothing tells what to draw to: both ends of what varies most.
+    """
+    found = targets(situation)[:4] or _either_end(situation)
+    team = len(situation.agents) > 1
+    proposals = []
+    for target in found:
+        for own in (False, True) if team else (True,):
+            expression, weight = _potential(situation.evidence, target, own)
+            proposals.append(
+                _proposal(
+                    f"toward_{target.feature}",
+                    expression,
+                    weight,
+                    f"draw {'each agent' if own else 'the team'} to where "
+                    f"{target.feature} was in what went well"
+                    if target.strength
+                    else f"{target.feature} is worth reaching by its description",
+                    f"feature.{target.feature}.change",
+                    "up" if target.direction > 0.0 else "down",
+                    (target.key,),
+                )
+            )
+    return proposals
+
+
+def toward_events(situation: Situation) -> list[Proposal]:
+    """Draws towards events that are rare, by how far their conditions are from true."""
+    proposals = []
+    for name, condition in situation.evidence.events.items():
+        rate = situation.evidence.values.get(f"event.{name}.rate")
+        if rate is None or rate > _SELDOM:
+            continue
+        try:
+            distance = margin(condition, situation.features.names)
+            expression = f"min({distance}, 0)"
+            parse(
+                expression,
+                situation.features.names,
+                forbidden=situation.features.action_names,
+            )
+        except AlsoError:
+            continue
+        if distance is not None:
+            proposals.append(
+                _proposal(
+                    f"toward_{name}",
+                    expression,
+                    _reward(situation.evidence),
+                    f"{name} was declared and is rare: draw towards it",
+                    f"event.{name}.rate",
+                    "up",
+                    (f"event.{name}.rate",),
+                )
+            )
+    return proposals
+
+
+def spread_out(situation: Situation) -> list[Proposal]:
+    """Draws one agent to each of several targets where agents crowd at the same."""
+    crowding = situation.evidence.values.get("team.target.crowding", 0.0)
+    layout = Layout.declare(situation.agents, situation.features, ())
+    names = [layout.features[column] for column, _ in layout.targets]
+    if crowding < _CROWDED or not names:
+        return []
+    expression = "-(" + " + ".join(f"team_min({name})" for name in names) + ")"
+    return [
+        _proposal(
+            "spread_out",
+            expression,
+            _reward(situation.evidence),
+            "agents crowd at the same target: pay for the nearest agent to each",
+            "team.target.crowding",
+            "down",
+            ("team.target.crowding",),
+        )
+    ]
+
+
+def idle_costs(situation: Situation) -> list[Proposal]:
+    """A small cost of changing nothing, added to what is active or promising."""
+    evidence = situation.evidence
+    idle = [
+        f"{agent}.action.idle_share"
+        for agent in situation.agents
+        if evidence.values.get(f"{agent}.action.idle_share", 0.0) > _IDLE
+    ]
+    state = [
+        name
+        for name in situation.features.names
+        if name not in situation.features.action_names and _moves(situation, name)
+    ]
+    if not idle or not state:
+        return []
+    still = " and ".join(f"delta({name}) == 0" for name in state[:6])
+    cost = Term(name="idle_cost", kind="bonus", expression=f"-({still})", weight=1.0)
+    cost = cost.model_copy(
+        update={"weight": float(f"{_IDLE_COST * _reward(evidence):.3g}")}
+    )
+    return [
+        Proposal(
+            signal=Signal(terms=(*_base_terms(situation)[:3], cost)),
+            intent="combine",
+            rationale="agents often change nothing: let that cost a little",
+            hypothesis=Expectation(key=idle[0], moves="down"),
+            answers=tuple(idle[:6]),
+        )
+    ]
+
+
+def combined(situation: Situation) -> list[Proposal]:
+    """The active terms joined with the best new one."""
+    active = situation.signal.terms
+    names = {term.name for term in active}
+    return [
+        proposal.model_copy(
+            update={
+                "signal": Signal(terms=(*active, *proposal.signal.terms)),
+                "intent": "combine",
+            }
+        )
+        for proposal in new_terms(situation)[:2]
+        if active and not names & {term.name for term in proposal.signal.terms}
+    ]
+
+
+def _proposal(
+    name: str,
+    expression: str,
+    weight: float,
+    rationale: str,
+    key: str,
+    moves: str,
+    answers: Sequence[str],
+) -> Proposal:
+    term = Term(
+        name=re.sub(r"[^a-z0-9_]", "_", name.lower())[:40],
+        kind="progress",
+        expression=expression,
+        weight=bounded(weight),
+        rationale=rationale,
+    )
+    return Proposal(
+        signal=Signal(terms=(term,)),
+        rationale=rationale,
+        hypothesis=Expectation.model_validate({"key": key, "moves": moves}),
+        answers=tuple(answers),
+    )
+
+
+def _base_terms(situation: Situation) -> Sequence[Term]:
+    if situation.signal.terms:
+        return situation.signal.terms
+    first: Iterable[Proposal] = new_terms(situation)[:1]
+    return [term for proposal in first for term in proposal.signal.terms]
+
+
+def _either_end(situation: Situation) -> list[Target]:
+    """Both directions of the features that vary most within their range."""
+    values = situation.evidence.values
+
+    def variety(name: str) -> float:
+        key = f"feature.{name}"
+        extent = values.get(f"{key}.max", 0.0) - values.get(f"{key}.min", 0.0)
+        return values.get(f"{key}.std", 0.0) / extent if extent > 1e-9 else 0.0
+
+    state = [
+        name
+        for name in situation.features.names
+        if name not in situation.features.action_names and variety(name) > 0.0
+    ]
+    return [
+        Target(name, "mean", sign, 0.0, f"feature.{name}.std")
+        for name in sorted(state, key=variety, reverse=True)[:2]
+        for sign in (1.0, -1.0)
+    ]
+
+
+def _potential(evidence: Evidence, target: Target, own: bool) -> tuple[str, float]:
+    """The expression, and a weight that pays a whole approach like a reward."""
+    values = evidence.values
+    key = f"feature.{target.feature}"
+    extent = values.get(f"{key}.max", 1.0) - values.get(f"{key}.min", 0.0)
+    expression = target.expression(own)
+    counter = _counter(evidence)
+    if counter is not None and counter[0] != target.feature:
+        name, jump = counter
+        sign = "+" if jump > 0.0 else "-"
+        expression += f" {sign} {abs(extent / jump):.3g} * {name}"
+    return expression, _reward(evidence) / max(extent, 1e-6)
+
+
+def _counter(evidence: Evidence) -> tuple[str, float] | None:
+    """The feature that jumps most at a reward, and its jump."""
+    best: tuple[str, float] | None = None
+    most = _JUMPS
+    for name in evidence.features:
+        jump = evidence.values.get(f"feature.{name}.reward_jump", 0.0)
+        usual = evidence.values.get(f"feature.{name}.jump_std", 0.0)
+        std = evidence.values.get(f"feature.{name}.std", 0.0)
+        if usual <= 1e-9 or abs(jump) < _WHOLE * std:
+            continue
+        if abs(jump) / usual > most:
+            most = abs(jump) / usual
+            best = (name, jump)
+    return best
+
+
+def _moves(situation: Situation, name: str) -> bool:
+    """Whether a feature varies at all."""
+    return situation.evidence.values.get(f"feature.{name}.std", 0.0) > 1e-9
+
+
+def _reward(evidence: Evidence) -> float:
+    """What a good episode earns."""
+    reward = evidence.values.get("team.base_return.max", 0.0)
+    return reward if reward > 0.0 else 1.0
+
+
+def _sign(value: float) -> float:
+    return 1.0 if value > 0.0 else -1.0

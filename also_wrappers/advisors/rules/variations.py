@@ -1,0 +1,120 @@
+"""What may be better than a signal as it is: changes of the one that is active."""
+
+from __future__ import annotations
+
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.proposals.proposal import Expectation, Proposal
+from also_wrappers.signal.model import Signal
+
+__all__ = ["bounded", "faded", "variations"]
+
+#: Share of the planned training in which a signal that has done its work fades.
+_FADE = 0.2
+
+
+def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
+    """What may be better than a signal as it is, the most pressing first.
+
+    A hacked or flooding signal loses its worst term or half of its strength; a balanced
+    one makes its terms pay alike; one that has done its work fades.
+    """
+    values = evidence.values
+    factors = (0.5, 0.25) if values.get("signal.flooding", 0.0) > 1.0 else (2.0, 0.5)
+    strict = Signal(
+        terms=tuple(
+            term.model_copy(update={"kind": "potential"})
+            if term.kind == "progress"
+            else term
+            for term in signal.terms
+        )
+    )
+    correlation = {
+        term.name: values.get(f"term.{term.name}.correlation", 0.0)
+        for term in signal.terms
+    }
+    worst = min(correlation, key=lambda name: correlation[name])
+    less = Proposal(
+        signal=Signal(terms=tuple(t for t in signal.terms if t.name != worst)),
+        intent="remove",
+        rationale=f"{worst} goes least with the base return",
+        hypothesis=Expectation(key="team.base_return.mean", moves="up"),
+        answers=(f"term.{worst}.correlation",),
+    )
+    hacked = values.get("signal.hacking", 0.0) > 0.5 or correlation[worst] < -0.1
+    return [
+        *([less] if hacked else []),
+        *(
+            Proposal(
+                signal=_scaled(signal, dict.fromkeys(correlation, factor)),
+                intent="reweight",
+                rationale=f"{factor:g} times as much guidance",
+            )
+            for factor in factors[:1]
+        ),
+        Proposal(
+            signal=strict,
+            intent="change_kind",
+            rationale="the same guidance in the form that keeps the optimal policy",
+        ),
+        Proposal(
+            signal=_scaled(signal, dict.fromkeys(correlation, factors[1])),
+            intent="reweight",
+            rationale=f"{factors[1]:g} times as much guidance",
+        ),
+        *_balanced(signal, values),
+        *faded(signal),
+        *([] if hacked else [less]),
+        Proposal(
+            signal=Signal(),
+            intent="remove",
+            rationale="what was learned may no longer need guidance",
+        ),
+    ]
+
+
+def faded(signal: Signal) -> list[Proposal]:
+    """The same signal, to go away while training goes on."""
+    return [
+        Proposal(
+            signal=signal.model_copy(update={"fade": _FADE}),
+            intent="schedule",
+            rationale="what was learned should hold without guidance",
+            hypothesis=Expectation(key="team.base_return.mean", moves="up"),
+        )
+    ]
+
+
+def _balanced(signal: Signal, values: dict[str, float]) -> list[Proposal]:
+    """Weights with which all terms pay alike, by their shares of what was paid."""
+    shares = {
+        term.name: values.get(f"term.{term.name}.share", 0.0) for term in signal.terms
+    }
+    if len(shares) < 2 or min(shares.values()) <= 0.0:
+        return []
+    even = 1.0 / len(shares)
+    return [
+        Proposal(
+            signal=_scaled(
+                signal, {name: even / share for name, share in shares.items()}
+            ),
+            intent="reweight",
+            rationale="let all terms pay alike",
+            answers=tuple(f"term.{name}.share" for name in shares)[:6],
+        )
+    ]
+
+
+def _scaled(signal: Signal, factors: dict[str, float]) -> Signal:
+    return Signal(
+        terms=tuple(
+            term.model_copy(
+                update={"weight": bounded(term.weight * factors[term.name])}
+            )
+            for term in signal.terms
+        )
+    )
+
+
+def bounded(weight: float) -> float:
+    """A weight that a term may have, in three digits."""
+    return float(f"{max(min(weight, 100.0), -100.0):.3g}")

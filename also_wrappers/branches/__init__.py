@@ -1,0 +1,14 @@
+"""Branches: trained from one snapshot, here or in worker processes."""
+
+from also_wrappers.branches.branch import Arm, BranchOrder, BranchResult, run_branch
+from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
+
+__all__ = [
+    "Arm",
+    "BranchOrder",
+    "BranchResult",
+    "Executor",
+    "ProcessExecutor",
+    "SerialExecutor",
+    "run_branch",
+]

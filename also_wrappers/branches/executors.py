@@ -1,0 +1,291 @@
+"""Where branches run: in this process, or in worker processes."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any, Protocol
+
+import cloudpickle
+
+from also_wrappers.branches.branch import BranchOrder, BranchResult, run_branch
+from also_wrappers.branches.randomness import generators_restored, seed_generators
+from also_wrappers.gate.gate import Request
+from also_wrappers.trainer import Fork
+
+__all__ = [
+    "Executor",
+    "ProcessExecutor",
+    "SerialExecutor",
+    "start_process",
+]
+
+
+class Executor(Protocol):
+    """Runs branches; a branch that fails is a result with an error."""
+
+    def warm(self, fork: Fork) -> None:
+        """Branches of this fork will come: what takes long may be done now."""
+
+    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
+        """Yields results as they come."""
+
+    def close(self) -> None:
+        """No branches will come for now: processes and memory are given back."""
+
+
+class SerialExecutor:
+    """One branch after the other in this process, global generators restored."""
+
+    def warm(self, fork: Fork) -> None:
+        """This process has what it needs."""
+
+    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
+        """Yields results in the order of the orders."""
+        for order in orders:
+            with generators_restored():
+                try:
+                    seed_generators(order.seed)
+                    result = run_branch(order)
+                except Exception as error:
+                    result = _failure(order, f"{type(error).__name__}: {error}")
+            yield result
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class ProcessExecutor:
+    """Branches in worker processes, a few at a time.
+
+    Workers stay for the next branches and rounds, so that imports are paid for once.
+    One that dies, or exceeds its time, costs the branch that it was at and is
+    replaced; after so many branches each is replaced anyway, so that what environments
+    leak stays bounded.
+
+    Args:
+        workers: Branches at a time; the number of processors if not given.
+        timeout: Seconds after which a branch is given up.
+        recycle: Branches after which a worker is replaced.
+    """
+
+    def __init__(
+        self, workers: int | None = None, timeout: float = 3600.0, recycle: int = 50
+    ) -> None:
+        self.workers = workers or available_processors()
+        self._timeout = timeout
+        self._recycle = recycle
+        self._pool: list[_Worker] = []
+
+    def warm(self, fork: Fork) -> None:
+        """Starts the workers, which import what the fork needs meanwhile."""
+        payload = cloudpickle.dumps(fork)
+        while len(self._pool) < self.workers:
+            self._pool.append(_Worker(fork.preload))
+            self._pool[-1].warm(payload)
+
+    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
+        """Yields results as branches end."""
+        waiting = list(orders)
+        try:
+            while waiting or any(worker.order for worker in self._pool):
+                self._assign(waiting)
+                busy = [worker for worker in self._pool if worker.order]
+                connection.wait([worker.pipe for worker in busy], timeout=1.0)
+                for worker in busy:
+                    result = worker.collect(self._timeout)
+                    if result is not None:
+                        if not worker.alive or worker.branches >= self._recycle:
+                            worker.stop()
+                            self._pool.remove(worker)
+                        yield result
+        finally:
+            # Whoever asked does not want the rest any more.
+            for worker in [worker for worker in self._pool if worker.order]:
+                worker.stop()
+                self._pool.remove(worker)
+
+    def close(self) -> None:
+        """Ends the workers; more branches would start new ones."""
+        for worker in self._pool:
+            worker.stop()
+        self._pool.clear()
+
+    def _assign(self, waiting: list[BranchOrder]) -> None:
+        """Gives waiting orders to idle workers, and starts more where there are few."""
+        for worker in list(self._pool):
+            if waiting and not worker.order and not worker.give(waiting[0]):
+                self._pool.remove(worker)  # it died while it was idle
+            elif waiting and worker.order is waiting[0]:
+                waiting.pop(0)
+        while waiting and len(self._pool) < self.workers:
+            worker = _Worker(waiting[0].fork.preload)
+            self._pool.append(worker)
+            if not worker.give(waiting[0]):
+                raise RuntimeError("a worker process cannot be started")
+            waiting.pop(0)
+
+
+class _Worker:
+    """The parent's end of a worker process.
+
+    A snapshot may hold a replay buffer, so the same one is sent only once.
+
+    Attributes:
+        pipe: Where results come from.
+        order: What it is at.
+        branches: How many it has been given.
+    """
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self.order: BranchOrder | None = None
+        self.branches = 0
+        self._snapshot: bytes | None = None
+        self.pipe, theirs = multiprocessing.Pipe()
+        self._process = start_process(_work, (theirs,), preload)
+        self._began = 0.0
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is."""
+        return bool(self._process.is_alive())
+
+    def warm(self, payload: bytes) -> None:
+        """Sends a fork that is to be warmed."""
+        self.pipe.send((None, None, payload))
+
+    def give(self, order: BranchOrder) -> bool:
+        """Sends an order; whether there was somebody to take it."""
+        snapshot = None if order.snapshot is self._snapshot else order.snapshot
+        payload = cloudpickle.dumps(replace(order, snapshot=b""))
+        try:
+            self.pipe.send((order.request, snapshot, payload))
+        except OSError:
+            return False
+        self._snapshot = order.snapshot
+        self.order, self._began = order, time.monotonic()
+        self.branches += 1
+        return True
+
+    def collect(self, timeout: float) -> BranchResult | None:
+        """The result of the order, if there is one or there will be none."""
+        order = self.order
+        assert order is not None
+        if self.pipe.poll():
+            self.order = None
+            try:
+                result = self.pipe.recv()
+            except (EOFError, OSError):
+                self._process.join()
+                code = self._process.exitcode
+                return _failure(order, f"its process died with exit code {code}")
+            assert isinstance(result, BranchResult)
+            return result
+        if time.monotonic() - self._began > timeout:
+            self.order = None
+            self.stop()
+            return _failure(order, f"gave no result within {timeout:g} seconds")
+        return None
+
+    def stop(self) -> None:
+        """Ends the process, whatever it is at."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_process(target: Any, args: tuple[Any, ...], preload: Sequence[str]) -> Any:
+    """Starts a daemon process that does not import the user's main module.
+
+    The user's script may well have no ``if __name__ == "__main__"`` guard, and what
+    it defines travels by cloudpickle, so workers must not run it again.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context(
+        "forkserver" if "forkserver" in methods else "spawn"
+    )
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload([__name__, *preload])
+    process = context.Process(target=target, args=args, daemon=True)
+    main = sys.modules["__main__"]
+    names = vars(main)
+    hidden = {name: names.pop(name, None) for name in ("__file__", "__spec__")}
+    main.__spec__ = None
+    try:
+        process.start()
+    finally:
+        names |= {name: value for name, value in hidden.items() if value is not None}
+    return process
+
+
+def follow_parent() -> None:
+    """Makes this worker ignore Ctrl-C, and end when its parent does, even by kill."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _work(pipe: connection.Connection) -> None:
+    """A worker's life: orders in, results out, until the pipe or the parent ends."""
+    follow_parent()
+    # The parent ends its daemons when it exits, which is wanted; that daemons may have
+    # no children is not, since a branch's environments may run in processes.
+    vars(multiprocessing.current_process())["_config"]["daemon"] = False
+    held = b""
+    while True:
+        try:
+            request, snapshot, payload = pipe.recv()
+        except EOFError:
+            return
+        if request is None:
+            with contextlib.suppress(Exception):  # the first branch will say it
+                cloudpickle.loads(payload).warm()
+            continue
+        held = held if snapshot is None else snapshot
+        pipe.send(_result(request, held, payload))
+
+
+def _result(request: Request, snapshot: bytes, payload: bytes) -> BranchResult:
+    seed = 0
+    try:
+        order = replace(cloudpickle.loads(payload), snapshot=snapshot)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(1)  # branches share the processors between them
+        seed = order.seed
+        seed_generators(seed)
+        return run_branch(order)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error}"
+        told += f" ({Path(where.filename).name}:{where.lineno})"
+        return BranchResult(request, seed, error=told)
+
+
+def _failure(order: BranchOrder, error: str) -> BranchResult:
+    return BranchResult(order.request, order.seed, error=error)

@@ -1,0 +1,5 @@
+"""Checks of candidates before any training."""
+
+from also_wrappers.checks.check import Checks
+
+__all__ = ["Checks"]

@@ -1,0 +1,275 @@
+"""Checks of candidates on recorded episodes, before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import kendalltau
+
+from also_wrappers.checks.payments import (
+    ends,
+    pay_for_staying,
+    payments,
+    standing,
+    values,
+)
+from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.exceptions import AlsoError
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.model import Signal, Term
+from also_wrappers.signal.shaper import parse_term
+
+__all__ = ["Checks"]
+
+#: Share of values that may be not finite.
+_MOST_INVALID = 0.01
+#: Size of what an episode is paid, as a multiple of the base reward's scale, above
+#: which weights are scaled down, and below which nobody would notice it.
+_MOST_PAID, _LEAST_PAID = 10.0, 0.001
+#: Share of each other's size by which two signals must differ.
+_APART = 0.1
+#: Share of a good episode's base return that dying may be worth.
+_DYING = 0.5
+_DEATHS = 3
+#: Episodes that a ranking needs, and the error that is allowed for.
+_RANKED, _SURE = 8, 0.01
+
+_FADES = (
+    "it fades, and values that were learned from a replay buffer fade with it; leave "
+    "the fade out"
+)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What candidates of a round are checked against.
+
+    Attributes:
+        features: The vocabulary.
+        agents: The team.
+        episodes: Recorded feature rows for a dry run.
+        scale: Size of the base return of a good episode.
+        gamma: The learner's discount factor.
+        may_fade: Whether the learner stands a signal that fades by itself.
+    """
+
+    features: FeatureMap
+    agents: Sequence[str]
+    episodes: Sequence[EpisodeRows]
+    scale: float
+    gamma: float
+    may_fade: bool = True
+
+    def check(
+        self, proposal: Proposal, tried: Sequence[Signal]
+    ) -> tuple[Proposal | None, str]:
+        """Checks one candidate.
+
+        Args:
+            proposal: The candidate.
+            tried: Signals that it must differ from: the active one, its siblings, and
+                those that were trained or rejected before.
+
+        Returns:
+            The candidate, scaled down where it would flood the base reward, or
+            ``None``; and a sentence on what was wrong or changed, empty where nothing
+            was.
+        """
+        signal = proposal.signal
+        try:
+            for term in signal.terms:
+                parse_term(term, self.features, self.agents)
+        except AlsoError as error:
+            return None, str(error)
+        if signal.fade is not None and not self.may_fade:
+            return None, _FADES
+        if any(_same_text(signal, other) for other in tried):
+            return None, _TRIED
+        if not signal.terms or not self.episodes:
+            return proposal, ""
+        problem = self._values(signal)
+        if problem:
+            return None, problem
+        proposal, remark = self._scaled(proposal)
+        problem = self._effect(proposal.signal) or self._repeats(proposal.signal, tried)
+        return (None, problem) if problem else (proposal, remark)
+
+    def _values(self, signal: Signal) -> str:
+        """Whether every term is a number, and not the same one everywhere."""
+        for term in signal.terms:
+            there = [
+                found[_there(term, episode)]
+                for episode in self.episodes
+                for found in [values(term, self.features, self.agents, episode)]
+            ]
+            every = np.concatenate(there)
+            invalid = 1.0 - float(np.isfinite(every).mean()) if every.size else 0.0
+            if invalid > _MOST_INVALID:
+                return (
+                    f"term {term.name!r} is not finite in {invalid:.0%} of the "
+                    "recorded steps; guard divisions, roots and logarithms"
+                )
+            bounded = np.clip(np.nan_to_num(every), -term.bound, term.bound)
+            if bounded.size and float(np.ptp(bounded)) < 1e-9:
+                return (
+                    f"term {term.name!r} has the same value at every recorded step, so "
+                    "it cannot tell good behaviour from bad"
+                )
+        return ""
+
+    def _scaled(self, proposal: Proposal) -> tuple[Proposal, str]:
+        """The candidate with smaller weights, if it would flood the base reward."""
+        paid = self._paid(proposal.signal)
+        limit = _MOST_PAID * self.scale
+        if paid <= limit:
+            return proposal, ""
+        signal = proposal.signal
+        factor = limit / paid
+        terms = tuple(
+            term.model_copy(update={"weight": float(f"{term.weight * factor:.3g}")})
+            for term in signal.terms
+        )
+        return (
+            proposal.model_copy(
+                update={"signal": signal.model_copy(update={"terms": terms})}
+            ),
+            f"its weights were scaled by {factor:.3g}, because it would have paid "
+            f"{paid:.3g} an episode where a good one earns {self.scale:.3g}",
+        )
+
+    def _effect(self, signal: Signal) -> str:
+        """What agents would learn from it that nobody wants."""
+        paid = self._paid(signal)
+        if paid < _LEAST_PAID * self.scale:
+            return (
+                f"it would pay {paid:.2g} an episode where a good one earns "
+                f"{self.scale:.3g}: too little to be noticed; use larger weights"
+            )
+        staying = max(
+            float(pay_for_staying(signal, self.features, self.agents, episode).max())
+            for episode in self.episodes
+            if len(episode.rewards)
+        )
+        if staying * self._longest > self.scale:
+            return (
+                f"to stand still in the best place would be paid {staying:.3g} a step, "
+                f"{staying * self._longest:.3g} an episode, where a good episode earns "
+                f"{self.scale:.3g}: agents would stay; use progress or potential, "
+                f"or a weight {staying * self._longest / self.scale:.2g} times smaller"
+            )
+        dying = self._dying(signal)
+        if dying > _DYING * self.scale:
+            return (
+                f"an agent whose episode ends without success gains {dying:.3g} by it, "
+                f"where a good episode earns {self.scale:.3g}: agents would end their "
+                "episodes early; let less be charged every step, or change what jumps "
+                "at the end"
+            )
+        return self._ranking(signal)
+
+    def _ranking(self, signal: Signal) -> str:
+        """Whether it prefers worse episodes to better ones.
+
+        By Kendall's rank correlation, which allows for ties (Kendall 1945).
+        """
+        whole = [episode for episode in self.episodes if episode.complete]
+        returns = np.array([episode.base_return for episode in whole])
+        if len(whole) < _RANKED or float(np.ptp(returns)) < 1e-9:
+            return ""
+        liked = [standing(signal, self.features, self.agents, e) for e in whole]
+        found = kendalltau(liked, returns)
+        if not (found.statistic < 0.0 and found.pvalue < _SURE):
+            return ""
+        return (
+            f"it ranks worse episodes above better ones (rank correlation "
+            f"{found.statistic:.2f} with the base return over {len(whole)} episodes); "
+            "turn it round, or count what was already achieved"
+        )
+
+    def _dying(self, signal: Signal) -> float:
+        """What agents gain by ending without success: what their last step pays, and
+        the steps that they would have been charged for; the mean over such ends."""
+        gains = []
+        for episode in self.episodes:
+            ended = ends(episode) & (episode.rewards <= 0.0)
+            if not ended.any():
+                continue
+            paid = self._payments(signal, episode, strict=False)
+            for t, agent in zip(*np.nonzero(ended), strict=True):
+                if episode.rewards[: t + 1, agent].sum() > 0.0:
+                    continue
+                charged = max(-float(paid[: t + 1, agent].mean()), 0.0)
+                gains.append(paid[t, agent] + charged * (self._longest - t - 1))
+        return float(np.mean(gains)) if len(gains) >= _DEATHS else 0.0
+
+    def _repeats(self, signal: Signal, tried: Sequence[Signal]) -> str:
+        """Whether it pays the same as another one, however it is written."""
+        mine = self._flat(signal)
+        for other in tried:
+            if _kinds(other) != _kinds(signal) or other.fade != signal.fade:
+                continue
+            try:
+                theirs = self._flat(other)
+            except AlsoError:  # it was rejected because it does not parse
+                continue
+            size = max(_size(mine), _size(theirs))
+            if _size(mine - theirs) <= _APART * size:
+                return f"{_TRIED}: {other.describe()}"
+        return ""
+
+    def _flat(self, signal: Signal) -> npt.NDArray[np.float64]:
+        paid = [self._payments(signal, episode) for episode in self.episodes]
+        return np.concatenate([part.ravel() for part in paid])
+
+    def _paid(self, signal: Signal) -> float:
+        """Size of what an episode is paid, term by term, mean over agents."""
+        sizes = [
+            np.abs(self._payments(signal.model_copy(update={"terms": (t,)}), e)).sum()
+            for t in signal.terms
+            for e in self.episodes
+        ]
+        return float(sum(sizes)) / len(self.episodes) / len(self.agents)
+
+    def _payments(
+        self, signal: Signal, episode: EpisodeRows, *, strict: bool = True
+    ) -> npt.NDArray[np.float64]:
+        return payments(
+            signal, self.features, self.agents, episode, self.gamma, strict=strict
+        )
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(len(episode.rewards) for episode in self.episodes)
+
+
+_TRIED = "it is the same as one that is active or was tried already"
+
+
+def _there(term: Term, episode: EpisodeRows) -> npt.NDArray[np.bool_]:
+    return episode.alive[1:] if term.kind == "bonus" else episode.alive
+
+
+def _size(paid: npt.NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.square(paid).sum()))
+
+
+def _kinds(signal: Signal) -> list[str]:
+    return sorted(term.kind for term in signal.terms)
+
+
+def _same_text(one: Signal, other: Signal) -> bool:
+    """Whether two signals differ in names and in weights by less than a tenth only."""
+    if len(one.terms) != len(other.terms) or one.fade != other.fade:
+        return False
+    return all(
+        a.kind == b.kind
+        and a.agents == b.agents
+        and "".join(a.expression.split()) == "".join(b.expression.split())
+        and abs(a.weight - b.weight) <= _APART * max(abs(a.weight), abs(b.weight))
+        for a, b in zip(one.terms, other.terms, strict=True)
+    )

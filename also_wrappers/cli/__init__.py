@@ -1,0 +1,5 @@
+"""The command line: ``also-wrappers``."""
+
+from also_wrappers.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,160 @@
+"""The command line: ``also-wrappers demo | inspect | report | doctor``."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.exceptions import AlsoError, ConfigurationError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Adapts the learning signal while training runs.",
+)
+_console = Console()
+_DEMO_ENV = "Foraging-8x8-2p-2f-coop-v3"
+
+
+_Timeout = Annotated[
+    float, typer.Option(help="Seconds for one answer of the model.", min=0.1)
+]
+
+
+@app.command()
+def demo(
+    env: Annotated[str, typer.Option(help="A foraging environment.")] = _DEMO_ENV,
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Where to record; runs/demo-... if not given.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="An Ollama model; the host is taken from OLLAMA_HOST."),
+    ] = None,
+    timeout: _Timeout = 300.0,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in --run-dir, as begun."),
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Tiny budgets, under a minute.")
+    ] = False,
+) -> None:
+    """Train level-based foraging, adapted against base reward alone."""
+    _need("sb3", "stable_baselines3", "torch", "tensorboard", "matplotlib")
+    _need("envs", "lbforaging")
+    if resume and run_dir is None:
+        raise ConfigurationError("--resume needs --run-dir, the run to go on with")
+    from also_wrappers.cli.demo import DemoSettings, run_demo
+
+    logging.getLogger("lbforaging").setLevel(logging.ERROR)
+    folder = run_dir or Path("runs") / f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
+    settings = DemoSettings(env, seed, folder, resume, smoke, model)
+    if resume:
+        settings = settings.as_begun()
+    try:
+        run_demo(settings, _advisor(settings.model, timeout), _console)
+    except KeyboardInterrupt:
+        Console(stderr=True).print(
+            "stopped; what was recorded is kept. To go on from the last checkpoint: "
+            f"also-wrappers demo --resume --run-dir {folder}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def report(run_dir: Path) -> None:
+    """Write a run's report.html anew."""
+    from also_wrappers.report.page import write_report
+
+    _console.print(str(write_report(run_dir)), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def inspect(run_dir: Path) -> None:
+    """Print what happened in a run."""
+    from also_wrappers.ledger.ledger import read_ledger
+    from also_wrappers.report.terminal import ProgressLines
+
+    events = list(read_ledger(run_dir / "ledger.jsonl"))
+    if not events:
+        raise ConfigurationError(f"{run_dir} holds no run (no ledger.jsonl)")
+    total = next((e["total"] for e in events if "total" in e), 1)
+    lines = ProgressLines(_console, total)
+    began = events[0]["time"]
+    for event in events:
+        lines.show(event, event["time"] - began)
+
+
+@app.command()
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="An Ollama model; all are listed if not given.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The server; OLLAMA_HOST if not given.")
+    ] = None,
+    timeout: _Timeout = 300.0,
+) -> None:
+    """Check what is installed, and whether a language model works, and how fast."""
+    from also_wrappers.cli.doctor import examine
+
+    def tell(line: str) -> None:
+        _console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    examine(model, host, timeout, tell)
+
+
+def main() -> None:
+    """Runs the command line; an error of ours is one sentence and exit code 2."""
+    try:
+        app()
+    except AlsoError as error:
+        Console(stderr=True).print(
+            f"error: {error}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        sys.exit(2)
+
+
+def _need(extra: str, *modules: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)} is not installed; "
+            f"run: pip install 'also-wrappers[{extra}]'"
+        )
+
+
+def _advisor(model: str | None, timeout: float) -> Advisor:
+    if model is None:
+        from also_wrappers.advisors.rules.advisor import RuleAdvisor
+
+        _console.print(
+            "No model was named, so built-in rules propose. To let a language model "
+            "propose: start Ollama and give --model NAME, such as --model qwen3:8b",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return RuleAdvisor()
+    from also_wrappers.advisors.llm.advisor import LLMAdvisor
+    from also_wrappers.advisors.llm.models.ollama import Ollama
+
+    return LLMAdvisor(Ollama(model, timeout=timeout))

@@ -1,0 +1,290 @@
+"""The demo: level-based foraging with PPO, adapted against base reward alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import PPO
+
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.branches.executors import start_process
+from also_wrappers.catalog import lbforaging
+from also_wrappers.cli.foraging import (
+    evaluate_model,
+    make_factory,
+    make_model,
+    train_base_only,
+)
+from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.files import write_json
+from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.report.page import write_report
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.run import Run
+from also_wrappers.task import Task
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
+from also_wrappers.trainers.sb3.trainer import MakeVecEnv
+
+__all__ = ["DemoSettings", "run_demo"]
+
+DESCRIPTION = (
+    "Agents on a grid collect foods. A food is collected when agents whose levels "
+    "sum to at least its level stand next to it and load in the same step; in this "
+    "variant every food needs all agents. The team is paid only when a food is "
+    "collected."
+)
+#: Base return of a policy that has nearly solved the task; 1 is the most there is.
+_HIGH = 0.9
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """What the demo runs.
+
+    Attributes:
+        env_id: A foraging environment.
+        seed: Of everything.
+        run_dir: Where to record.
+        resume: Whether to go on with the run that is there.
+        smoke: Tiny budgets: the same path, no result to speak of.
+        model: An Ollama model that proposes; without one, rules do.
+    """
+
+    env_id: str
+    seed: int
+    run_dir: Path
+    resume: bool = False
+    smoke: bool = False
+    model: str | None = None
+
+    def save(self) -> None:
+        """Writes into the run's directory what a resumed run has to know."""
+        names = ("env_id", "seed", "smoke", "model")
+        settings = {name: getattr(self, name) for name in names}
+        write_json(self.run_dir / "demo.json", settings)
+
+    def as_begun(self) -> DemoSettings:
+        """The settings that the run in the directory was begun with, resumed.
+
+        Raises:
+            ConfigurationError: There is no demo's run in the directory.
+        """
+        path = self.run_dir / "demo.json"
+        if not path.exists():
+            raise ConfigurationError(
+                f"{self.run_dir} holds no run to resume; begin one without --resume"
+            )
+        return replace(self, resume=True, **json.loads(path.read_text()))
+
+    @property
+    def scale(self) -> int:
+        """Larger fields take longer to learn: 1 for a side of 8, 2 for one of 16."""
+        sides = re.findall(r"(\d+)x(\d+)", self.env_id)
+        return max(1, round(int(sides[0][0]) / 8)) if sides else 1
+
+    @property
+    def total(self) -> int:
+        """Trainer steps of the mainline."""
+        return 32_768 if self.smoke else 307_200 * self.scale
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """When to pause and how long branches are.
+
+        The mainline is short, so its budget for branches is larger than the default.
+        """
+        if self.smoke:
+            return {"first": 4096, "every": 8192, "horizon": 4096, "budget": 2.25}
+        return {
+            "first": 20_480,
+            "every": 102_400 * self.scale,
+            "horizon": 61_440 * self.scale,
+            "budget": 5.0,
+        }
+
+    @property
+    def episodes(self) -> int:
+        """Evaluation episodes."""
+        return 32 if self.smoke else 256
+
+
+def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None:
+    """Runs the demo and prints its table.
+
+    Raises:
+        AlsoError: Something cannot work; before any training.
+    """
+    torch.set_num_threads(1)
+    probe = lbforaging.parallel_env(settings.env_id)
+    task = Task(DESCRIPTION, lbforaging.features(probe), success="base_return >= 0.99")
+    advisor.prepare()
+    run = Run(task, settings.run_dir, resume=settings.resume)
+    settings.save()
+    if settings.resume and (settings.run_dir / "result.json").exists():
+        raise AlsoError(f"the run in {settings.run_dir} is finished; see its report")
+    make_venv = make_factory(settings.env_id)
+    lines = ProgressLines(console, settings.total)
+    run.ledger.listeners.append(lines)
+    follower = start_process(
+        train_base_only,
+        (settings.run_dir, settings.env_id, settings.seed, settings.episodes),
+        ("also_wrappers.cli.foraging", "torch"),
+    )
+    if _finished(settings.run_dir):
+        lines.say("resume", "the adapted run is finished, base reward alone is not")
+        model = PPO.load(settings.run_dir / "model.zip", device="cpu")
+    else:
+        model = make_model(make_venv(run.shape), settings.seed)
+        callback = AdaptationCallback(
+            run,
+            make_venv,
+            advisor,
+            seed=settings.seed,
+            verbose=0,  # the lines above go on until the table
+            **settings.schedule,
+        )
+        model.learn(settings.total, callback=callback)
+        model.save(settings.run_dir / "model.zip")
+    lines.say("wait", "base reward alone trains up to the same number of steps")
+    base_path = settings.run_dir / "base_only" / "result.json"
+    while not base_path.exists() and follower.is_alive():
+        follower.join(timeout=0.5)
+    if not base_path.exists():
+        raise AlsoError(
+            "training on base reward alone ended without a result; --resume tries again"
+        )
+    lines.say("evaluate", f"{settings.episodes} episodes, stochastic policy, unshaped")
+    result = _result(settings, run, advisor, model, make_venv)
+    write_json(settings.run_dir / "result.json", result)
+    report = write_report(settings.run_dir)
+    run.close()
+    _print(console, settings, result, run, report)
+
+
+def _result(
+    settings: DemoSettings,
+    run: Run,
+    advisor: Advisor,
+    model: PPO,
+    make_venv: MakeVecEnv,
+) -> dict[str, Any]:
+    events = run.events()
+    base_only = json.loads((settings.run_dir / "base_only/result.json").read_text())
+    last = next(e for e in reversed(events) if e["event"] == "run_finished")
+    counts = last["env_steps"]
+    seconds = sum(
+        after["time"] - before["time"]
+        for before, after in itertools.pairwise(events)
+        if after["event"] != "run_resumed"
+    )
+    return {
+        "env": settings.env_id,
+        "seed": settings.seed,
+        "advisor": advisor.name,
+        "rounds": last["rounds"],
+        "swaps": sum(event["event"] == "swap" for event in events),
+        "seconds": round(seconds + time.time() - events[-1]["time"], 1),
+        "env_steps": counts,
+        "adapted": evaluate_model(model, make_venv, settings.episodes, settings.seed),
+        "base_only": base_only["evaluation"],
+        "base_only_env_steps": base_only["env_steps"],
+        "signal": last["signal"],
+        "milestones": milestones(settings.run_dir),
+    }
+
+
+def milestones(run_dir: Path) -> dict[str, int | None]:
+    """When either training was first at nine tenths of what there is, in env steps.
+
+    Returns:
+        ``adapted_own``: steps of the adapted policy's own lineage; ``base_only``: of
+        base reward alone (mean of its last 100 agent episodes); ``search``: what
+        discarded branches had cost at the first swap. ``None`` where it never was.
+    """
+    events = list(read_ledger(run_dir / "ledger.jsonl"))
+    path = run_dir / "base_only" / "curve.jsonl"
+    curve = [json.loads(line) for line in path.read_text().splitlines()]
+    counts = events[-1]
+    agents = counts["trainer_steps"]["total"] // counts["env_steps"]["total"]
+    own = (
+        event["env_steps"]["mainline"]
+        for event in events
+        if event["event"] == "record" and event["window"]["mean"] >= _HIGH
+    )
+    alone = (p["trainer_steps"] // agents for p in curve if p["mean"] >= _HIGH)
+    swaps = (e["env_steps"]["branches"] for e in events if e["event"] == "swap")
+    return {
+        "adapted_own": next(own, None),
+        "base_only": next(alone, None),
+        "search": next(swaps, None),
+    }
+
+
+def _finished(run_dir: Path) -> bool:
+    finished = [e["event"] for e in read_ledger(run_dir / "ledger.jsonl")][-1:]
+    return finished == ["run_finished"] and (run_dir / "model.zip").exists()
+
+
+def _print(
+    console: Console,
+    settings: DemoSettings,
+    result: dict[str, Any],
+    run: Run,
+    report: Path,
+) -> None:
+    table = Table(title=f"{settings.env_id}, seed {settings.seed}, {result['advisor']}")
+    for column in (
+        "training",
+        "environment steps",
+        "base return",
+        "spread",
+        "episodes",
+    ):
+        table.add_column(column, justify="left" if column == "training" else "right")
+    steps = result["env_steps"]
+    for name, key, count in (
+        ("adapted", "adapted", f"{steps['total']:,}"),
+        ("base reward alone", "base_only", f"{result['base_only_env_steps']:,}"),
+    ):
+        row = result[key]
+        table.add_row(
+            name, count, f"{row['mean']:.3f}", f"{row['std']:.3f}", str(row["episodes"])
+        )
+    console.print(table)
+    console.print(
+        f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
+        f"and {steps['branches']:,} were spent on branches that were discarded, "
+        f"{steps['evaluation']:,} on a rehearsal; "
+        f"{result['rounds']} rounds, {result['swaps']} swap(s), "
+        f"{result['seconds']:.0f} seconds.",
+        highlight=False,
+    )
+    first = {
+        name: "never" if steps is None else f"after {steps:,}"
+        for name, steps in result["milestones"].items()
+    }
+    console.print(
+        f"Base return of {_HIGH:g} in training: adapted {first['adapted_own']} of its "
+        f"own environment steps, base reward alone {first['base_only']}. First swap: "
+        f"{first['search']} environment steps of discarded branches.",
+        highlight=False,
+    )
+    signal = run.board.read().signal
+    console.print(f"Active signal: {signal.describe()}", markup=False, highlight=False)
+    console.print(f"Report: {report}", highlight=False, soft_wrap=True)
+    console.print(
+        f"TensorBoard: tensorboard --logdir {settings.run_dir / 'tensorboard'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if settings.smoke:
+        console.print("A smoke run shows that everything works, and no learning.")

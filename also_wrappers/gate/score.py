@@ -1,0 +1,139 @@
+"""Point scores as a rule of decision, for comparison: they declare no error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+from typing import NamedTuple
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.gate.gate import CONTROL, Decision, Request, Trial
+
+__all__ = ["Points", "ScoreGate"]
+
+_LAST = 5
+
+
+class Points(NamedTuple):
+    """What a branch's curve is reduced to.
+
+    Attributes:
+        last: Mean of its last five points.
+        area: Mean over the branch, by the trapezoidal rule.
+        final: Its last point.
+        best: Its highest point.
+        spike: How far the best lies above the mean of the last five.
+        spread: Standard deviation of the last five.
+    """
+
+    last: float
+    area: float
+    final: float
+    best: float
+    spike: float
+    spread: float
+
+    @classmethod
+    def of(cls, points: Sequence[float]) -> Points:
+        """Reduces a curve of at least two points."""
+        late = points[-_LAST:]
+        inner = sum(points) - (points[0] + points[-1]) / 2.0
+        best, last = max(points), fmean(late)
+        return cls(
+            last,
+            inner / (len(points) - 1),
+            points[-1],
+            best,
+            best - last,
+            pstdev(late),
+        )
+
+    @property
+    def score(self) -> float:
+        """The weighted sum."""
+        earned = 0.35 * self.last + 0.35 * self.area
+        earned += 0.20 * self.final + 0.10 * self.best
+        return earned - 0.10 * (self.spike + self.spread)
+
+
+@dataclass(frozen=True)
+class ScoreGate:
+    """Accepts the candidate with the best point score after one branch per arm.
+
+    The rule of the LLM-ALSO paper (arXiv 2605.29293): a weighted sum of the mean of the
+    last five points, the area under the curve, the final and the best point, minus what
+    speaks of spikes and spread. ``python tests/calibration/gate.py`` shows what it does
+    where no candidate is better than control: it promotes one in about half of the
+    rounds. Use ``Gate``, unless it is this that is to be studied.
+
+    Attributes:
+        margin: By how much the score has to lie above control's.
+        hard: Whether mean of the last five and area have to lie above control's as
+            well, and spike and spread not above them by more than ``slack``.
+        slack: See ``hard``.
+
+    Raises:
+        ConfigurationError: A number is negative.
+
+    Example:
+        >>> flat, rising = (0.1,) * 6, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+        >>> requests = [Request(arm, "screen", 0) for arm in (0, 1)]
+        >>> trials = [
+        ...     Trial(request, points[-1], 0.01, points=points)
+        ...     for request, points in zip(requests, (flat, rising))
+        ... ]
+        >>> ScoreGate().next(2, trials)  # the winner goes on with a fresh seed
+        [Request(arm=1, stage='confirm', index=1, stretch=1)]
+        >>> ScoreGate(margin=0.5).next(2, trials).reason
+        'no candidate scores clearly above control'
+    """
+
+    margin: float = 0.03
+    hard: bool = False
+    slack: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.margin < 0.0 or self.slack < 0.0:
+            raise ConfigurationError("margin and slack must not be negative")
+
+    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
+        """Asks for one branch per arm, and one of the winner to go on with."""
+        found = {trial.request: trial for trial in trials}
+        screens = [Request(arm, "screen", 0) for arm in range(arms)]
+        missing = [request for request in screens if request not in found]
+        if missing:
+            return missing
+        control = found[screens[CONTROL]]
+        if not control.ok:
+            return Decision(None, "the control branch failed")
+        level = Points.of(control.points)
+        scored = {
+            trial.request.arm: Points.of(trial.points)
+            for request, trial in found.items()
+            if request in screens[1:] and trial.ok
+        }
+        accepted = [arm for arm in scored if self._accepts(scored[arm], level)]
+        if not accepted:
+            return Decision(None, "no candidate scores clearly above control")
+        winner = max(accepted, key=lambda arm: scored[arm].score)
+        gain = scored[winner].score - level.score
+        # What becomes the mainline is a branch on a fresh seed, as with any gate.
+        fresh = Request(winner, "confirm", 1)
+        if fresh not in found:
+            return [fresh]
+        if not found[fresh].ok:
+            return Decision(None, "the best candidate failed on a fresh seed")
+        return Decision(winner, "its score is above control's", gain)
+
+    def _accepts(self, candidate: Points, control: Points) -> bool:
+        if candidate.score <= control.score + self.margin:
+            return False
+        if not self.hard:
+            return True
+        return (
+            candidate.last > control.last
+            and candidate.area > control.area
+            and candidate.spike <= control.spike + self.slack
+            and candidate.spread <= control.spread + self.slack
+        )

@@ -1,0 +1,117 @@
+"""What is seen of the mainline: its record, its evidence, its trainer."""
+
+from __future__ import annotations
+
+from statistics import pstdev
+from typing import Any
+
+import numpy as np
+
+from also_wrappers.board.board import Collected
+from also_wrappers.board.posting import Posting
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.stage import Stage, Window, detect_stage
+from also_wrappers.evidence.summary import summarise
+from also_wrappers.loop.guard import Guard
+from also_wrappers.run.run import Run
+from also_wrappers.trainer import Trainer
+
+__all__ = ["Mainline"]
+
+#: Episodes of a line of the record.
+_RECORD_EPISODES = 50
+
+
+class Mainline:
+    """Watches the mainline of a run.
+
+    Args:
+        run: The run.
+
+    Attributes:
+        windows: The record so far.
+        guard: Watches the last swap; ``None`` without one.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.windows: list[Window] = []
+        self.guard: Guard | None = None
+        self._run = run
+        self._pending: list[Any] = []
+        self._shaped: list[float] = []
+
+    @property
+    def stage(self) -> Stage:
+        """The learning stage."""
+        return detect_stage(self.windows)
+
+    def record(self, trainer: Trainer, at_least: int = _RECORD_EPISODES) -> None:
+        """Writes a line for every so many episodes."""
+        self._pending.extend(self._run.board.new_episodes())
+        if len(self._pending) < at_least:
+            return
+        rows = np.array(self._pending)
+        self._pending = []
+        declared = self._run.task.success is not None
+        window = Window(
+            steps=trainer.steps,
+            episodes=len(rows),
+            mean=float(rows[:, 1].mean()),
+            std=float(rows[:, 1].std()),
+            rewarded=float(rows[:, 6].mean()),
+            success=float(rows[:, 4].mean()) if declared else None,
+        )
+        shaped = float(rows[:, 2].mean())
+        self.windows.append(window)
+        self._shaped.append(shaped)
+        if self.guard is not None:
+            self.guard.add(window, shaped)
+        self._run.ledger.write(
+            "record",
+            window=vars(window),
+            shaped=shaped,
+            strength=self._run.board.read().strength,
+            length=float(rows[:, 3].mean()),
+        )
+
+    def resume(self, events: list[dict[str, Any]], steps: int) -> None:
+        """Takes the record of a run up to some steps; the last swap stays watched."""
+        self.windows, self.guard = [], None
+        for event in events:
+            if event["trainer_steps"]["mainline"] > steps:
+                continue
+            if event["event"] == "record":
+                window = Window(**event["window"])
+                self.windows.append(window)
+                if self.guard is not None:
+                    self.guard.add(window, event["shaped"])
+            elif event["event"] == "swap":
+                self.guard = Guard()
+            elif event["event"] == "rollback":
+                self.guard = None
+
+    def evidence(
+        self, trainer: Trainer, posting: Posting, collected: Collected
+    ) -> Evidence:
+        """The evidence of the window that ends now; a new one begins for the trainer.
+
+        How much the policy changes between pauses, and how much the shaped return
+        swings between records, is what makes teammates look non-stationary to each
+        other (RELED, arXiv 2511.19368).
+        """
+        told = {}
+        drift = trainer.policy_drift()
+        if drift is not None:
+            told["policy_drift"] = drift
+        if len(self._shaped) > 1:
+            told["reward_volatility"] = pstdev(self._shaped)
+        self._shaped = []
+        task = self._run.task
+        return summarise(
+            collected.layout,
+            collected.values,
+            posting.signal,
+            {**task.events, **posting.probes},
+            has_success=task.success is not None,
+            trainer=told,
+        )

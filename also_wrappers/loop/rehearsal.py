@@ -1,0 +1,113 @@
+"""One rollout of a branch before training, to find what could not work later."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from also_wrappers.board.board import Board, Collected
+from also_wrappers.board.posting import Posting
+from also_wrappers.branches.randomness import generators_restored, seed_generators
+from also_wrappers.evidence.recorder import compile_success
+from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.run.run import Run
+from also_wrappers.signal.language.parser import parse
+from also_wrappers.task import Task
+from also_wrappers.trainer import Trainer
+from also_wrappers.wrappers.shape import Shape
+
+__all__ = ["rehearse"]
+
+#: Episodes that say something of what always holds.
+_EPISODES = 10
+
+
+def rehearse(run: Run, trainer: Trainer) -> int:
+    """Trains a branch for one rollout in this process and throws it away.
+
+    Args:
+        run: The run.
+        trainer: At rest; it is left as it is.
+
+    Returns:
+        Trainer steps that this took.
+
+    Raises:
+        ConfigurationError: What is wrong with the factory, its environments or the
+            task, and what to do.
+    """
+    before = run.board.copies
+    if not before:
+        raise ConfigurationError(
+            "no environment of the training reads the run's board: make them with "
+            "run.shape around each"
+        )
+    try:
+        snapshot = trainer.snapshot()
+    except Exception as error:
+        raise ConfigurationError(
+            f"the state of the training cannot be saved ({type(error).__name__}: "
+            f"{error}), so it cannot be forked; keep what cannot be pickled, such as "
+            "locks, open files and connections, out of the model and its schedules"
+        ) from error
+    posting = Posting(
+        version=1,
+        gamma=trainer.gamma,
+        bootstraps_truncation=trainer.bootstraps_truncation,
+    )
+    with tempfile.TemporaryDirectory() as folder, generators_restored():
+        board = Board.create(Path(folder) / "board", posting)
+        shape = Shape(run.task, board)
+        seed_generators(0)
+        try:
+            outcome = trainer.fork()(snapshot, shape, 0, trainer.rollout)
+        except AlsoError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(
+                f"a branch cannot be trained ({type(error).__name__}: {error}); the "
+                "factory must make whole environments each time it is called"
+            ) from error
+        copies = board.copies
+        episodes = board.new_episodes()
+        collected = board.collect(run.task.events)
+    if run.board.copies != before:
+        raise ConfigurationError(
+            "the factory puts the run's own wrapper on, whatever shape it is given, so "
+            "branches and evaluations would count as the mainline; put shape around "
+            "each environment, and nothing else of this package"
+        )
+    if not copies:
+        raise ConfigurationError(
+            "the factory does not use the shape that it is given; put shape around "
+            "each environment: make_venv = lambda shape: ...shape(make_env())..."
+        )
+    if copies != before:
+        raise ConfigurationError(
+            f"the factory makes {copies} environments and the training has {before}: "
+            "it must make as many, or a branch would be another training"
+        )
+    if not np.isfinite(episodes[:, 1]).all():
+        raise ConfigurationError(
+            "the base reward is not finite in some episodes; mend the environment, or "
+            "bound its reward before it is shaped"
+        )
+    if collected is not None:
+        _check_success(run.task, collected, bool(episodes[:, 4].all()), len(episodes))
+    return outcome.steps + outcome.evaluation_steps
+
+
+def _check_success(task: Task, seen: Collected, always: bool, episodes: int) -> None:
+    """Success that held in every episode must not hold in first states already."""
+    if task.success is None or not always or episodes < _EPISODES:
+        return
+    names = (*task.features.names, "base_return", "episode_length")
+    success = compile_success(parse(task.success, names))
+    if all(success(e.rows[0], e.alive[0], 0.0, 1) for e in seen.episodes):
+        raise ConfigurationError(
+            f"the success expression {task.success!r} held at the end of all "
+            f"{episodes} episodes of a first rollout, and in their first states with "
+            "nothing earned: it tells nothing; say what only a success has"
+        )

@@ -1,0 +1,16 @@
+"""What is said and proposed, as data."""
+
+from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.proposal import Expectation, Proposal
+
+__all__ = [
+    "ArmOutcome",
+    "Claim",
+    "Diagnosis",
+    "Expectation",
+    "Finding",
+    "Proposal",
+    "Rejection",
+    "RoundOutcome",
+]

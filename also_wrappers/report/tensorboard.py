@@ -1,0 +1,89 @@
+"""TensorBoard figures, drawn from the ledger's events as they are written."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.report.pictures import new_figure, plot_evidence
+
+__all__ = ["TensorBoardFigures"]
+
+
+class TensorBoardFigures:
+    """A ledger listener that writes TensorBoard scalars and texts.
+
+    Scalars, over trainer steps of the mainline: ``also/base_return``,
+    ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_<what>`` (total,
+    mainline, branches, evaluation), ``also/arm/<name>``, ``also/decision/effect``,
+    ``also/decision/z``, ``also/decision/swapped``, ``also/term/<name>``. Texts:
+    ``also/diagnosis``, ``also/signal``, ``also/decision``. Pictures:
+    ``also/evidence``.
+
+    Args:
+        folder: Where the event files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+        new_figure(1.0, 1.0)  # loads matplotlib now, and not while training waits
+        self._before: Evidence | None = None
+        # Pictures take half a second each, in which branches can be trained already.
+        self._painter = ThreadPoolExecutor(1, "also-figures")
+        self._painting: Future[None] | None = None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Draws one event of the ledger."""
+        step = event["trainer_steps"]["mainline"]
+        kind = event["event"]
+        if kind == "record":
+            self._scalar("base_return", event["window"]["mean"], step)
+            self._scalar("shaped_return", event["shaped"], step)
+            self._scalar("episode_length", event["length"], step)
+            for name, count in event["env_steps"].items():
+                self._scalar(f"env_steps_{name}", count, step)
+        elif kind == "evidence":
+            seen = Evidence.model_validate(event["evidence"])
+            self._painting = self._painter.submit(self._paint, seen, step)
+            for key, value in seen.values.items():
+                if key.startswith("term.") and key.endswith(".paid"):
+                    self._scalar(f"term/{key.split('.')[1]}", value, step)
+        elif kind == "diagnosis":
+            self._text("diagnosis", _findings(event["diagnosis"]), step)
+        elif kind == "branch" and not event["error"]:
+            self._scalar(f"arm/{event['name']}", event["score"], step)
+        elif kind == "decision":
+            self._scalar("decision/swapped", float(event["winner"] is not None), step)
+            for name in ("effect", "z"):
+                if event[name] is not None:
+                    self._scalar(f"decision/{name}", event[name], step)
+            self._text("decision", event["reason"], step)
+        elif kind == "swap":
+            self._text("signal", event["describe"], step)
+        if kind in ("round_finished", "run_finished"):
+            if self._painting is not None:
+                self._painting.result()
+            self._writer.flush()
+
+    def _paint(self, seen: Evidence, step: int) -> None:
+        picture = plot_evidence(seen, self._before)
+        self._writer.add_figure("also/evidence", picture, step)
+        self._before = seen
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        self._writer.add_scalar(f"also/{name}", value, step)
+
+    def _text(self, name: str, text: str, step: int) -> None:
+        self._writer.add_text(f"also/{name}", f"```\n{text}\n```", step)
+
+
+def _findings(diagnosis: dict[str, Any]) -> str:
+    lines = [
+        f"{finding['failure']} ({finding['severity']}): {finding['argument']}"
+        for finding in diagnosis["findings"]
+    ]
+    return "\n".join([*lines, diagnosis["advice"]])

@@ -1,0 +1,368 @@
+"""Tree -> one Python function for one environment.
+
+The code that is generated is made from operator names of our own table, feature
+indices and names of constants: no text of an expression reaches ``exec``. It is
+straight-line: every distinct subtree is computed once per agent, every reduction over
+the team once per step.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from also_wrappers.signal.language.parser import REDUCTIONS, Node
+from also_wrappers.signal.model import Kind
+
+__all__ = [
+    "Evaluate",
+    "Rows",
+    "Step",
+    "StepTerm",
+    "binary",
+    "compile_nodes",
+    "compile_step",
+]
+
+#: One feature row per agent, in the order of the team.
+Rows = Sequence[Sequence[float]]
+
+#: ``(rows, rows before the step, indices of alive agents) -> per node, per agent``
+#: (the values of agents that are not alive are 0.0).
+Evaluate = Callable[[Rows, Rows, Sequence[int]], list[list[float]]]
+
+#: See ``compile_step``.
+Step = Callable[
+    [
+        Rows,
+        Rows,
+        Sequence[int],
+        list[list[float | None]],
+        list[float],
+        list[float],
+        list[float],
+        Callable[[int, float], float],
+    ],
+    list[float],
+]
+
+_EXP_LIMIT = math.log(sys.float_info.max)
+
+
+def _power(base: float, exponent: float) -> float:
+    if base < 0.0 and not exponent.is_integer():
+        return math.nan
+    if base == 0.0 and exponent < 0.0:
+        return math.nan
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return -math.inf if base < 0.0 and exponent % 2.0 == 1.0 else math.inf
+
+
+def _least(values: list[float]) -> float:
+    total = sum(values)
+    return min(values) if total == total or not _has_nan(values) else math.nan
+
+
+def _greatest(values: list[float]) -> float:
+    total = sum(values)
+    return max(values) if total == total or not _has_nan(values) else math.nan
+
+
+def _has_nan(values: list[float]) -> bool:
+    return any(value != value for value in values)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _std(values: list[float]) -> float:
+    mean = sum(values) / len(values)
+    return math.sqrt(
+        sum([(value - mean) * (value - mean) for value in values]) / len(values)
+    )
+
+
+_REDUCE: dict[str, Callable[[list[float]], float]] = {
+    "mean": _mean,
+    "min": _least,
+    "max": _greatest,
+    "sum": sum,
+    "std": _std,
+}
+
+#: Templates over variable names, all of which the generator makes itself.
+_CODE: dict[str, str] = {
+    "neg": "-{0}",
+    "+": "{0} + {1}",
+    "-": "{0} - {1}",
+    "*": "{0} * {1}",
+    "/": "{0} / {1} if {1} else nan",
+    "**": "power({0}, {1})",
+    "<": "1.0 if {0} < {1} else 0.0 if {0} >= {1} else nan",
+    "<=": "1.0 if {0} <= {1} else 0.0 if {0} > {1} else nan",
+    ">": "1.0 if {0} > {1} else 0.0 if {0} <= {1} else nan",
+    ">=": "1.0 if {0} >= {1} else 0.0 if {0} < {1} else nan",
+    "==": "1.0 if {0} == {1} else 0.0 if {0} < {1} or {0} > {1} else nan",
+    "!=": "0.0 if {0} == {1} else 1.0 if {0} < {1} or {0} > {1} else nan",
+    "not": "1.0 if {0} == 0.0 else 0.0 if {0} == {0} else nan",
+    "and": "nan if {0} != {0} or {1} != {1} else 1.0 if {0} and {1} else 0.0",
+    "or": "nan if {0} != {0} or {1} != {1} else 1.0 if {0} or {1} else 0.0",
+    "where": "{2} if {0} == 0.0 else {1} if {0} == {0} else nan",
+    "abs": "abs({0})",
+    "min": "{0} if {0} < {1} or {0} != {0} else {1}",
+    "max": "{0} if {0} > {1} or {0} != {0} else {1}",
+    "exp": "inf if {0} > exp_limit else exp({0})",
+    "log1p": "log1p({0}) if {0} > -1.0 else nan",
+    "sqrt": "sqrt({0}) if {0} >= 0.0 else nan",
+    "tanh": "tanh({0})",
+    "sign": "1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0}",
+    "hypot": "hypot({0}, {1}) if {0} == {0} and {1} == {1} else nan",
+}
+
+
+def compile_nodes(nodes: Sequence[Node]) -> Evaluate:
+    """Compiles several trees into one function.
+
+    Args:
+        nodes: Roots of checked trees.
+
+    Returns:
+        A function ``(rows, before, alive) -> values``; ``values[k][i]`` belongs to
+        ``nodes[k]`` and agent ``i``. Plain features are read from ``rows``, the
+        state that a step arrived at; ``delta`` reads ``before`` as well.
+    """
+    return _Generator(nodes).evaluate()
+
+
+@dataclass(frozen=True)
+class StepTerm:
+    """What the step function has to know of a term besides its tree.
+
+    Attributes:
+        kind: The term's kind.
+        bound: Its values are clipped to ``[-bound, bound]``.
+        pays: Places of the agents that it pays; ``None`` means all.
+    """
+
+    kind: Kind
+    bound: float
+    pays: frozenset[int] | None
+
+
+def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
+    """Compiles all terms of a signal into one function of a step.
+
+    Args:
+        nodes: Roots of the terms' checked trees.
+        terms: The terms, in the same order.
+
+    Returns:
+        A function ``(rows, before, alive, phi, weights, keep, totals, bounded)`` that
+        returns what is added per agent. It reads the last Phi of each state term and
+        agent from ``phi`` and leaves the new one there (``None``: the agent has just
+        appeared and is paid from the next step on); ``keep[i]`` is what Phi(s') of a
+        potential counts for agent ``i``: the discount, or 0 at the end. ``bounded``
+        is called for values out of bounds only.
+    """
+    return _Generator(nodes).step(terms)
+
+
+class _Generator:
+    """Writes straight-line code from trees.
+
+    Constants become default arguments, so that they are locals of the function.
+    """
+
+    def __init__(self, roots: Sequence[Node]) -> None:
+        self._roots = [binary(root) for root in roots]
+        self._constants: dict[str, float] = {}
+        self._lines: list[str] = []
+        self._reduced: dict[tuple[Node, str], str] = {}
+        self._memo: dict[tuple[Node, str], str] = {}
+        self._count = 0
+
+    def evaluate(self) -> Evaluate:
+        """A function that computes all roots."""
+        self._stages()
+        for k in range(len(self._roots)):
+            self._line(1, f"out{k} = [0.0] * len(rows)")
+        self._open_agents(self._roots)
+        for k, root in enumerate(self._roots):
+            self._line(2, f"out{k}[i] = {self._emit(root, 'r')}")
+        outputs = ", ".join(f"out{k}" for k in range(len(self._roots)))
+        self._line(1, f"return [{outputs}]")
+        function: Evaluate = self._function("rows, before, alive", {})
+        return function
+
+    def step(self, terms: Sequence[StepTerm]) -> Step:
+        """A function that computes what all terms pay at a step."""
+        self._stages()
+        self._line(1, "added = [0.0] * len(rows)")
+        scope: dict[str, Any] = {}
+        for k, term in enumerate(terms):
+            self._line(1, f"w{k} = weights[{k}]; s{k} = 0.0")
+            if term.kind != "bonus":
+                self._line(1, f"phi{k} = phi[{k}]")
+            scope[f"bound{k}"] = term.bound
+            scope[f"low{k}"] = -term.bound
+            if term.pays is not None:
+                scope[f"pays{k}"] = term.pays
+        self._open_agents(self._roots)
+        self._line(2, "a = 0.0")
+        for k, (term, root) in enumerate(zip(terms, self._roots, strict=True)):
+            value = self._emit(root, "r")
+            self._line(2, f"v = {value}")
+            self._line(2, f"if not low{k} <= v <= bound{k}: v = bounded({k}, v)")
+            level = 2
+            paid = f"w{k} * v"
+            if term.kind != "bonus":
+                self._line(2, f"then = phi{k}[i]; phi{k}[i] = v")
+                self._line(2, "if then is not None:")
+                level = 3
+                gain = "keep[i] * v" if term.kind == "potential" else "v"
+                paid = f"w{k} * ({gain} - then)"
+            if term.pays is not None:
+                self._line(level, f"if i in pays{k}:")
+                level += 1
+            self._line(level, f"x = {paid}; a += x; s{k} += x")
+        self._line(2, "added[i] = a")
+        for k in range(len(terms)):
+            self._line(1, f"totals[{k}] += s{k}")
+        self._line(1, "return added")
+        arguments = "rows, before, alive, phi, weights, keep, totals, bounded"
+        function: Step = self._function(arguments, scope)
+        return function
+
+    def _function(self, arguments: str, scope: dict[str, Any]) -> Any:
+        scope = {
+            **scope,
+            **self._constants,
+            "nan": math.nan,
+            "inf": math.inf,
+            "exp_limit": _EXP_LIMIT,
+            "power": _power,
+            "exp": math.exp,
+            "log1p": math.log1p,
+            "sqrt": math.sqrt,
+            "tanh": math.tanh,
+            "hypot": math.hypot,
+            **{f"reduce_{name}": function for name, function in _REDUCE.items()},
+        }
+        used = ", ".join(f"{name}={name}" for name in scope)
+        source = "\n".join([f"def generated({arguments}, {used}):", *self._lines])
+        exec(compile(source, "<signal>", "exec"), scope)
+        return scope["generated"]
+
+    def _stages(self) -> None:
+        """Writes the reductions, those that others stand on first."""
+        stages: dict[int, list[tuple[Node, str]]] = {}
+        for root in self._roots:
+            self._plan(root, "r", stages)
+        for level in sorted(stages):
+            self._stage(stages[level])
+
+    def _plan(
+        self, node: Node, when: str, stages: dict[int, list[tuple[Node, str]]]
+    ) -> int:
+        """Sorts reductions by how many others they stand on; returns the level."""
+        if node.op == "delta":
+            now = self._plan(node.args[0], "r", stages)
+            return max(now, self._plan(node.args[0], "b", stages))
+        level = max((self._plan(arg, when, stages) for arg in node.args), default=0)
+        if node.op not in REDUCTIONS:
+            return level
+        members = stages.setdefault(level, [])
+        if (node, when) not in members:
+            members.append((node, when))
+        return level + 1
+
+    def _stage(self, members: list[tuple[Node, str]]) -> None:
+        names = []
+        for _ in members:
+            names.append(f"v{self._count}")
+            self._count += 1
+            self._line(1, f"{names[-1]} = []")
+        if any(when == "b" for _, when in members):
+            self._line(1, "if before is None: before = rows")
+        self._open_agents([node.args[0] for node, _ in members], members)
+        for name, (node, when) in zip(names, members, strict=True):
+            self._line(2, f"{name}.append({self._emit(node.args[0], when)})")
+        for name, (node, when) in zip(names, members, strict=True):
+            scope, function = node.op.split("_")
+            result = f"o{name}"
+            if scope == "team":
+                self._line(1, f"{result} = reduce_{function}({name})")
+            else:
+                mates = f"{name}[:j] + {name}[j + 1 :]"
+                self._line(
+                    1,
+                    f"{result} = [reduce_{function}({mates}) for j in "
+                    f"range(len({name}))] if len({name}) > 1 else [nan] * len({name})",
+                )
+                result += "[j]"
+            self._reduced[node, when] = result
+
+    def _open_agents(
+        self, roots: Sequence[Node], members: Sequence[tuple[Node, str]] = ()
+    ) -> None:
+        """Begins the loop over agents, with no more names than it needs."""
+        self._memo = {}
+        ops = {op for root in roots for op in _ops(root)}
+        others = any(op.startswith("others_") for op in ops)
+        self._line(1, "for j, i in enumerate(alive):" if others else "for i in alive:")
+        self._line(2, "r = rows[i]")
+        if "delta" in ops or any(when == "b" for _, when in members):
+            self._line(2, "b = before[i]")
+
+    def _emit(self, node: Node, when: str) -> str:
+        """Writes the code of a subtree; returns the name that holds its value."""
+        if node.op == "const":
+            name = f"c{len(self._constants)}"
+            self._constants[name] = node.value
+            return name
+        key = (node, when)
+        if key in self._memo:
+            return self._memo[key]
+        if node.op == "feature":
+            code = f"{when}[{node.index}]"
+        elif node.op in REDUCTIONS:
+            code = self._reduced[node, when]
+        elif node.op == "delta":
+            after = self._emit(node.args[0], "r")
+            code = f"{after} - {self._emit(node.args[0], 'b')}"
+        else:
+            code = _CODE[node.op].format(*[self._emit(arg, when) for arg in node.args])
+        name = f"t{self._count}"
+        self._count += 1
+        self._line(2, f"{name} = {code}")
+        self._memo[key] = name
+        return name
+
+    def _line(self, level: int, code: str) -> None:
+        self._lines.append("    " * level + code)
+
+
+def _ops(node: Node) -> Iterator[str]:
+    yield node.op
+    for arg in node.args:
+        yield from _ops(arg)
+
+
+def binary(node: Node) -> Node:
+    """Rewrites clip and the longer min and max into two-argument min and max."""
+    args = tuple(binary(arg) for arg in node.args)
+    if node.op == "clip":
+        x, low, high = args
+        return Node("min", (Node("max", (x, low)), high))
+    if node.op in ("min", "max") and len(args) > 2:
+        first = Node(node.op, args[:2])
+        for arg in args[2:]:
+            first = Node(node.op, (first, arg))
+        return first
+    return Node(node.op, args, node.value, node.index)

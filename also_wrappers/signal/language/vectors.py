@@ -1,0 +1,205 @@
+"""Trees -> numpy code that computes all terms for many environments at once.
+
+The code is generated as for one environment: from operator names of our own table,
+feature indices and names of constants. Where no value can be other than finite, an
+operator needs no guard, so there are two forms of the code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from also_wrappers.signal.language.arrays import GUARDED
+from also_wrappers.signal.language.parser import Node
+
+__all__ = ["LARGEST", "VectorCode", "compile_vector"]
+
+Array = npt.NDArray[np.float64]
+
+#: ``(columns, columns before the step, out)``: a column is a feature of all
+#: environments; the value of term k is left in ``out[k]``.
+_Values = Callable[[Array, Array, Array], None]
+
+#: So many products of features stay finite while each feature is below this.
+LARGEST, _MOST_PRODUCTS = 1e6, 20
+
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_PLAIN: dict[str, str] = {
+    "neg": "negative({0}{out})",
+    "+": "add({0}, {1}{out})",
+    "-": "subtract({0}, {1}{out})",
+    "*": "multiply({0}, {1}{out})",
+    "abs": "absolute({0}{out})",
+    "min": "minimum({0}, {1}{out})",
+    "max": "maximum({0}, {1}{out})",
+    "tanh": "tanh({0}{out})",
+    "sign": "sign({0}{out})",
+    "hypot": "hypot({0}, {1}{out})",
+}
+_NUMPY = tuple(code.partition("(")[0] for code in _PLAIN.values())
+
+
+@dataclass(frozen=True)
+class VectorCode:
+    """The two forms of what computes all terms.
+
+    Attributes:
+        quick: For features that are all finite and below ``LARGEST`` in size.
+        guarded: For any features.
+        calm: Whether the quick form cannot leave the finite numbers.
+    """
+
+    quick: _Values
+    guarded: _Values
+    calm: bool
+
+
+def compile_vector(nodes: Sequence[Node]) -> VectorCode:
+    """Compiles trees without reductions.
+
+    Args:
+        nodes: Roots of the terms' checked trees.
+    """
+    quick, guarded = _Generator(quick=True), _Generator(quick=False)
+    return VectorCode(
+        quick.function(nodes),
+        guarded.function(nodes),
+        all(quick.sure(node) for node in nodes),
+    )
+
+
+class _Generator:
+    """Writes straight-line numpy code, every distinct subtree once.
+
+    Args:
+        quick: Whether all features are known to be finite and below a limit. Then only
+            what can still leave the finite numbers is guarded.
+    """
+
+    def __init__(self, quick: bool) -> None:
+        self._quick = quick
+        self._finite = False
+        self._lines: list[str] = []
+        self._scope: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
+        self._scope["where"] = np.where
+        self._memo: dict[tuple[Node, str], str] = {}
+        self._count = 0
+
+    def function(self, nodes: Sequence[Node]) -> _Values:
+        """A function that computes all roots."""
+        products = sum(_products(node) for node in nodes)
+        self._finite = self._quick and products <= _MOST_PRODUCTS
+        for k, node in enumerate(nodes):
+            self._root(node, k)
+        body = [f"    {line}" for line in self._lines]
+        source = "\n".join(["def generated(r, b, out):", *body, "    return None"])
+        exec(compile(source, "<signal>", "exec"), self._scope)
+        generated: _Values = self._scope["generated"]
+        return generated
+
+    def sure(self, node: Node) -> bool:
+        """Whether its value is finite, whatever the features are."""
+        if node.op == "const":
+            return math.isfinite(node.value)
+        if node.op == "feature":
+            return self._finite
+        if node.op == "/":
+            divisor = node.args[1]
+            known = divisor.op == "const" and abs(divisor.value) > 1.0 / LARGEST
+            return known and self.sure(node.args[0])
+        if node.op == "**":
+            return _whole_power(node) and self.sure(node.args[0])
+        if node.op in ("exp", "sqrt", "log1p"):
+            return False
+        return all(self.sure(arg) for arg in node.args)
+
+    def _root(self, node: Node, k: int) -> None:
+        target = f"out[{k}]"
+        if node.op in _PLAIN and (self.sure(node) or _lets_through(node)):
+            args = [self._emit(arg, "r") for arg in node.args]
+            code = _PLAIN[node.op].format(*args, out=f", out={target}")
+            if (node, "r") not in self._memo:
+                self._lines.append(code)
+                self._memo[node, "r"] = target
+                return
+        self._lines.append(f"{target} = {self._emit(node, 'r')}")
+
+    def _emit(self, node: Node, when: str) -> str:
+        """Writes the code of a subtree; returns the name that holds its value."""
+        if (node, when) in self._memo:
+            return self._memo[node, when]
+        if node.op == "const":
+            # A Python float would raise where numpy gives nan, as in 1 / 0.
+            name = self._new()
+            self._scope[name] = np.float64(node.value)
+            self._memo[node, when] = name
+            return name
+        if node.op == "feature":
+            code = f"{when}[{node.index}]"
+        elif node.op == "delta":
+            after = self._emit(node.args[0], "r")
+            code = f"{after} - {self._emit(node.args[0], 'b')}"
+        elif node.op in _PLAIN and (self.sure(node) or _lets_through(node)):
+            args = [self._emit(arg, when) for arg in node.args]
+            code = _PLAIN[node.op].format(*args, out="")
+        elif self.sure(node) and node.op == "where":
+            condition = self._truth(node.args[0], when)
+            args = [self._emit(arg, when) for arg in node.args[1:]]
+            code = f"where({condition}, {args[0]}, {args[1]})"
+        elif self.sure(node) and node.op == "/":
+            code = (
+                f"{self._emit(node.args[0], when)} / {self._emit(node.args[1], when)}"
+            )
+        elif self.sure(node) and node.op == "**":
+            code = f"{self._emit(node.args[0], when)} ** {int(node.args[1].value)}"
+        elif self.sure(node):
+            code = f"{self._truth(node, when)} + 0.0"
+        else:
+            args = [self._emit(arg, when) for arg in node.args]
+            function = self._new()
+            self._scope[function] = GUARDED[node.op]
+            code = f"{function}({', '.join(args)})"
+        name = self._new()
+        self._lines.append(f"{name} = {code}")
+        self._memo[node, when] = name
+        return name
+
+    def _truth(self, node: Node, when: str) -> str:
+        """Code of a condition as booleans; its arguments are known to be finite."""
+        if node.op in _COMPARISONS:
+            one, other = (self._emit(arg, when) for arg in node.args)
+            return f"({one} {node.op} {other})"
+        if node.op in ("and", "or"):
+            one, other = (self._truth(arg, when) for arg in node.args)
+            return f"({one} {'&' if node.op == 'and' else '|'} {other})"
+        if node.op == "not":
+            return f"(~{self._truth(node.args[0], when)})"
+        return f"({self._emit(node, when)} != 0.0)"
+
+    def _new(self) -> str:
+        self._count += 1
+        return f"t{self._count}"
+
+
+def _lets_through(node: Node) -> bool:
+    """Whether numpy's own operator gives nan wherever ours does."""
+    return node.op != "hypot"
+
+
+def _whole_power(node: Node) -> bool:
+    exponent = node.args[1].value
+    return exponent.is_integer() and 0.0 <= exponent <= 4.0
+
+
+def _products(node: Node) -> float:
+    """How many factors a value has at most, to keep it finite."""
+    inside = sum(_products(arg) for arg in node.args)
+    if node.op == "**":
+        return inside * max(abs(node.args[1].value), 1.0)
+    return inside + (node.op in ("feature", "/"))

@@ -1,0 +1,85 @@
+"""``Task``: what is to be learned, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.language.parser import parse
+
+__all__ = ["Task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned, in words and numbers.
+
+    Attributes:
+        description: What the agents should achieve; advisors read it.
+        features: The vocabulary.
+        events: Expressions to record, by name, such as
+            ``{"both_near": "team_max(distance) < 0.2"}``. Declare what is wanted: where
+            no branch sees any base reward, signals are compared by how often these
+            happen, and the decision is marked as exploratory.
+        success: An expression over the features, ``base_return`` and
+            ``episode_length`` that holds at the end of a successful episode.
+        swap_at: When an environment takes a signal that was swapped in: at its next
+            ``"reset"``, or at its next ``"step"`` where episodes do not end.
+
+    Raises:
+        ConfigurationError: An expression is not valid.
+
+    Example:
+        >>> from also_wrappers import Feature, FeatureMap
+        >>> task = Task(
+        ...     "Both reach the far end.",
+        ...     FeatureMap(Feature("distance", "obs[0]", "to the far end", 0.0, 1.0)),
+        ...     events={"both_near": "team_max(distance) < 0.2"},
+        ...     success="base_return >= 1",
+        ... )
+        >>> task.features.describe()
+        ['distance in [0, 1]: to the far end']
+    """
+
+    description: str
+    features: FeatureMap
+    events: Mapping[str, str] = field(default_factory=dict)
+    success: str | None = None
+    swap_at: Literal["reset", "step"] = "reset"
+
+    def __post_init__(self) -> None:
+        names = list(self.features.names)
+        for name, text in self.events.items():
+            if not name.isidentifier():
+                raise ConfigurationError(
+                    f"{name!r} cannot be an event's name; use letters, digits and "
+                    "underscores, as in both_near"
+                )
+            self._check(f"event {name!r}", text, names)
+        if self.success is not None:
+            self._check("success", self.success, [*names, *AT_END])
+
+    def valid_probes(self, probes: Mapping[str, str]) -> dict[str, str]:
+        """Those of an advisor's probes that can be recorded beside the events."""
+        kept = {}
+        for name, text in probes.items():
+            if name.isidentifier() and len(name) <= 40 and name not in self.events:
+                try:
+                    parse(text, self.features.names, allow_delta=True)
+                except AlsoError:
+                    continue
+                kept[name] = text
+        return kept
+
+    @staticmethod
+    def _check(what: str, text: str, names: list[str]) -> None:
+        try:
+            parse(text, names, allow_delta=what != "success")
+        except AlsoError as error:
+            raise ConfigurationError(f"{what}: {error}") from error
+
+
+AT_END = ("base_return", "episode_length")

@@ -1,0 +1,22 @@
+"""Stable-Baselines3: the callback, the trainer, replay buffers, vectors."""
+
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
+from also_wrappers.trainers.sb3.evaluation import evaluate
+from also_wrappers.trainers.sb3.replay_buffer import (
+    ShapedDictReplayBuffer,
+    ShapedNStepReplayBuffer,
+    ShapedReplayBuffer,
+)
+from also_wrappers.trainers.sb3.trainer import SB3Fork, SB3Trainer
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+
+__all__ = [
+    "AdaptationCallback",
+    "PettingZooVecEnv",
+    "SB3Fork",
+    "SB3Trainer",
+    "ShapedDictReplayBuffer",
+    "ShapedNStepReplayBuffer",
+    "ShapedReplayBuffer",
+    "evaluate",
+]

@@ -1,0 +1,120 @@
+"""``AdaptationCallback``: the loop at Stable-Baselines3's pause point."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from rich.console import Console
+from stable_baselines3.common.callbacks import BaseCallback
+
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.report.tensorboard import TensorBoardFigures
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.run import Run
+from also_wrappers.trainers.sb3.trainer import MakeVecEnv, SB3Trainer, check_model
+
+__all__ = ["AdaptationCallback"]
+
+
+class AdaptationCallback(BaseCallback):
+    """Adapts the learning signal while an SB3 model learns.
+
+    Pauses are at rollout starts, the one point where everything is at rest: the
+    update is done, the buffer is empty, the last observation is current.
+
+    Args:
+        run: The run.
+        make_venv: Makes the training environments, with the given shape around each:
+            the mainline, every branch and every evaluation need the same environment
+            with another wrapper, so a factory must use the shape it is handed.
+        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        every: Trainer steps between rounds.
+        verbose: 1 prints a line per stage, 0 prints nothing.
+        **options: Further arguments of ``Adaptation``.
+
+    Raises:
+        ConfigurationError: When training starts, if the model cannot be forked.
+
+    Example:
+        >>> import tempfile
+        >>> from stable_baselines3 import PPO
+        >>> from also_wrappers import PettingZooVecEnv, Run, Task
+        >>> from also_wrappers.testing import Corridor, corridor_features
+        >>> def make_venv(shape):
+        ...     return PettingZooVecEnv(lambda: shape(Corridor()), num_envs=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run(Task("Walk.", corridor_features()), f"{folder}/run")
+        ...     venv = make_venv(run.shape)
+        ...     model = PPO("MlpPolicy", venv, n_steps=32, batch_size=32)
+        ...     callback = AdaptationCallback(run, make_venv, every=10_000, verbose=0)
+        ...     _ = model.learn(256, callback)
+        ...     run.close()
+        >>> model.num_timesteps
+        256
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        make_venv: MakeVecEnv,
+        advisor: Advisor | None = None,
+        *,
+        every: int,
+        verbose: int = 1,
+        **options: Any,
+    ) -> None:
+        super().__init__(verbose)
+        self.adaptation = Adaptation(run, advisor, every=every, **options)
+        self._make_venv = make_venv
+        self._trainer: SB3Trainer | None = None
+        self._next_pause = 0
+        self._listening = False
+
+    def _on_training_start(self) -> None:
+        model = check_model(self.model)
+        total = int(self.locals["total_timesteps"])
+        self._trainer = SB3Trainer(model, self._make_venv, total)
+        run = self.adaptation.run
+        buffer = getattr(self.model, "replay_buffer", None)
+        if buffer is not None and buffer.shape.board.path != run.board.path:
+            raise ConfigurationError(
+                "the replay buffer reads the board of another run; give it this run's "
+                "run.shape"
+            )
+        starts, pause = getattr(model, "learning_starts", 0), self.adaptation.next_pause
+        if self.adaptation.budget and pause <= starts < total:
+            raise ConfigurationError(
+                f"the first round would be at {pause:,} steps, and nothing is learned "
+                f"before learning_starts={starts:,}; give first={2 * starts:,} or so"
+            )
+        if not run.board.acknowledged():  # SB3 has reset the environments by now
+            raise ConfigurationError(
+                "no environment of the model reads the run's board: make the model's "
+                "environments with make_venv(run.shape), and let make_venv put the "
+                "shape around each of them"
+            )
+        if self._listening:
+            return
+        self._listening = True
+        if importlib.util.find_spec("tensorboard") is not None:
+            run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
+        if self.verbose:
+            run.ledger.listeners.append(ProgressLines(Console(), total))
+
+    def _on_rollout_start(self) -> None:
+        assert self._trainer is not None
+        if self.num_timesteps < self._next_pause:
+            return  # off-policy, rollouts are short
+        self._trainer.observe()
+        self.adaptation.step(self._trainer)
+        self._next_pause = self._trainer.steps + self._trainer.rollout
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        assert self._trainer is not None
+        self.adaptation.finish(self._trainer)

@@ -1,0 +1,298 @@
+"""Replay buffers that pay what the active signal pays, whenever it was swapped in.
+
+They keep base rewards and the team's features; what the signal adds is computed when a
+batch is sampled (as imitation relabels with a learned reward). So a swap changes the
+past as well, and an off-policy learner never mixes two signals.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from stable_baselines3.common.buffers import (
+    DictReplayBuffer,
+    NStepReplayBuffer,
+    ReplayBuffer,
+)
+
+from also_wrappers.board.posting import Posting
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.signal.transitions import Payments, decode
+from also_wrappers.wrappers.shape import Shape
+
+__all__ = [
+    "Relabelling",
+    "ShapedDictReplayBuffer",
+    "ShapedNStepReplayBuffer",
+    "ShapedReplayBuffer",
+]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+#: What SB3's buffers hold besides rewards; some have no ``next_observations``.
+_HELD = ("observations", "next_observations", "actions", "dones", "timeouts")
+
+
+class Rewards:
+    """Stands in for a buffer's array of rewards.
+
+    What is written is kept as base rewards; what is read at any index is the base
+    reward and what the posted signal adds to it there.
+
+    Args:
+        base: Where base rewards are kept, shape ``(size, environments)``.
+        shape: With the board that the signal is posted on.
+
+    Attributes:
+        base: Base rewards.
+        rows: Encoded transitions, shape ``(size, environments, 2, agents,
+            features + 1)``; made when the first is stored.
+        places: Place in its team of the agent of each transition.
+        steps: Steps of an environment copy that were stored since it was made.
+    """
+
+    def __init__(self, base: npt.NDArray[np.float32], shape: Shape) -> None:
+        self.base = base
+        self.rows: npt.NDArray[np.float32] | None = None
+        self.places = np.zeros(base.shape, dtype=np.int16)
+        self.steps = 0
+        self._shape = shape
+        self._posting: Posting | None = None
+        self._payments: Payments | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held."""
+        held = 0 if self.rows is None else self.rows.nbytes
+        return self.base.nbytes + self.places.nbytes + held
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.base[index] = value
+
+    def __getitem__(self, index: Any) -> npt.NDArray[np.float32]:
+        base = self.base[index]
+        posting, payments = self._posted()
+        if payments is None or self.rows is None or posting.gamma is None:
+            return np.array(base)
+        steps = decode(self.rows[index], posting.bootstraps_truncation)
+        places = self.places[index][..., None]
+        mine = np.take_along_axis(payments(steps, posting.gamma), places, axis=-1)
+        fade = posting.fade.strength(self.steps) if posting.fade else 1.0
+        paid = base + posting.strength * fade * mine[..., 0]
+        return np.asarray(paid, dtype=np.float32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy reads the board itself."""
+        return {**vars(self), "_posting": None, "_payments": None}
+
+    def _posted(self) -> tuple[Posting, Payments | None]:
+        """What is posted, and what pays it, if anything is to be paid."""
+        board = self._shape.board
+        posting = self._posting
+        if posting is None or posting.version != board.version:
+            self._posting = posting = board.read()
+            self._payments = None
+        if self._payments is None and posting.signal.terms:
+            layout = board.layout
+            if layout is not None:  # else no environment was reset yet
+                features = self._shape.task.features
+                self._payments = Payments(posting.signal, features, layout.agents)
+        return posting, self._payments
+
+
+class Relabelling(ReplayBuffer):
+    """What the shaped buffers share.
+
+    Args:
+        buffer_size: As in Stable-Baselines3's buffers.
+        observation_space: Likewise.
+        *arguments: Further arguments of theirs.
+        shape: What was put around the environments: ``run.shape``.
+        **settings: Of Stable-Baselines3's buffer.
+
+    Raises:
+        ConfigurationError: The buffer does not go with the observations.
+    """
+
+    rewards: Any  # the annotation of SB3 says that it is an array
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        *arguments: Any,
+        shape: Shape,
+        **settings: Any,
+    ) -> None:
+        if not isinstance(shape, Shape):
+            raise ConfigurationError(
+                f"shape must be run.shape, which knows the board, not {shape!r}"
+            )
+        of_dicts = isinstance(self, DictReplayBuffer)
+        if isinstance(observation_space, spaces.Dict) != of_dicts:
+            raise ConfigurationError(
+                "ShapedDictReplayBuffer is for observations that are dictionaries, the "
+                f"others are not; these are {observation_space}"
+            )
+        super().__init__(buffer_size, observation_space, *arguments, **settings)
+        self.shape = shape
+        self.rewards = Rewards(self.rewards, shape)
+        # A model that was saved may be loaded, to be used, where its run is not.
+        posting = shape.board.read() if shape.board.exists else Posting(rows=True)
+        if not posting.rows:
+            update = {"version": posting.version + 1, "rows": True}
+            shape.board.post(posting.model_copy(update=update))
+
+    def add(
+        self,
+        obs: Any,
+        next_obs: Any,
+        action: npt.NDArray[Any],
+        reward: npt.NDArray[Any],
+        done: npt.NDArray[Any],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Stores transitions with what their infos tell of the team.
+
+        Raises:
+            ConfigurationError: The infos tell nothing, or the rewards are others than
+                those that the environments' wrapper has paid.
+        """
+        at, rewards = self.pos, self.rewards
+        super().add(obs, next_obs, action, reward, done, infos)
+        told = [info.get("shaping", {}) for info in infos]
+        if rewards.rows is None:
+            shape = next((t["rows"].shape for t in told if "rows" in t), None)
+            if shape is None:
+                raise ConfigurationError(_NO_ROWS)
+            held = (self.buffer_size, self.n_envs, *shape)
+            rewards.rows = np.zeros(held, dtype=np.float32)
+        for i, shaping in enumerate(told):
+            paid = float(reward[i])
+            if "rows" not in shaping:  # an agent whose episode is over
+                rewards.rows[at, i] = 0.0
+                continue
+            total = shaping["total"]
+            if abs(paid - total) > 1e-4 * max(1.0, abs(total)):
+                raise ConfigurationError(
+                    f"the learner is paid {paid:g} where the shaped reward is "
+                    f"{total:g}: something changes rewards outside of the shape; put "
+                    "it inside, between the environment and the shape"
+                )
+            rewards.base[at, i] = shaping["base"]
+            rewards.rows[at, i] = shaping["rows"]
+            rewards.places[at, i] = shaping["place"]
+        rewards.steps += 1
+
+    def state(self) -> Arrays:
+        """All that is stored, by name; only the part of the arrays that is filled."""
+        # Where memory is optimised, the last next observation lies one further.
+        used = min(self.size() + self.optimize_memory_usage, self.buffer_size)
+        held = {name: array[:used] for name, array in self._arrays().items()}
+        return {**held, "pos": np.array(self.pos), "full": np.array(self.full)}
+
+    def load(self, state: Arrays) -> None:
+        """Puts back what ``state`` returned, into the arrays that are there.
+
+        Raises:
+            ConfigurationError: It is of another kind of buffer.
+        """
+        if "rows" in state and self.rewards.rows is None:
+            held = (self.buffer_size, self.n_envs, *state["rows"].shape[2:])
+            self.rewards.rows = np.zeros(held, dtype=np.float32)
+        arrays = self._arrays()
+        counters = {"pos", "full"}
+        if not arrays.keys() >= state.keys() - counters:
+            odd = ", ".join(sorted(state.keys() - counters - arrays.keys()))
+            raise ConfigurationError(f"another kind of replay buffer held {odd}")
+        for name, array in arrays.items():
+            if name in state:
+                array[: len(state[name])] = state[name]
+        self.pos, self.full = int(state["pos"]), bool(state["full"])
+
+    def cut(self) -> None:
+        """Ends the episodes of the last transitions: other environments follow.
+
+        Only matters where transitions are read in a row. The same is done by SB3 where
+        training is begun anew with a buffer that is there.
+        """
+        if not self.size():
+            return
+        last = self.pos - 1
+        if self.optimize_memory_usage:
+            self.dones[last] = 1.0
+        elif isinstance(self, NStepReplayBuffer):
+            self.timeouts[last] = np.maximum(self.timeouts[last], 1 - self.dones[last])
+
+    def _arrays(self) -> Arrays:
+        found = {name: vars(self).get(name) for name in _HELD}
+        found |= {name: getattr(self.rewards, name) for name in ("base", "places")}
+        found["rows"] = self.rewards.rows
+        flat: Arrays = {}
+        for name, held in found.items():
+            if isinstance(held, dict):
+                flat |= {f"{name}.{key}": array for key, array in held.items()}
+            elif held is not None:
+                flat[name] = held
+        return flat
+
+
+_NO_ROWS = (
+    "no environment tells its features, which the replay buffer needs: make the "
+    "model's environments with make_venv(run.shape), with the shape around each, and "
+    "reset them after the model was made"
+)
+
+
+class ShapedReplayBuffer(Relabelling):
+    """A replay buffer whose samples are paid by the signal that is active.
+
+    Features are kept in single precision, so what is paid agrees with the wrapper's to
+    that precision. Memory: 8 bytes per agent of the team and (feature + 1), for every
+    transition, besides what Stable-Baselines3 keeps.
+
+    Example:
+        >>> import tempfile
+        >>> from stable_baselines3 import DQN
+        >>> from also_wrappers import PettingZooVecEnv, Run, Task
+        >>> from also_wrappers.testing import Corridor, corridor_features
+        >>> def make_venv(shape):
+        ...     return PettingZooVecEnv(lambda: shape(Corridor()), num_envs=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run(Task("Walk.", corridor_features()), f"{folder}/run")
+        ...     model = DQN(
+        ...         "MlpPolicy",
+        ...         make_venv(run.shape),
+        ...         buffer_size=1000,
+        ...         replay_buffer_class=ShapedReplayBuffer,
+        ...         replay_buffer_kwargs={"shape": run.shape},
+        ...     )
+        ...     _ = model.learn(80)
+        ...     run.close()
+        >>> model.replay_buffer.size()
+        20
+    """
+
+
+class ShapedDictReplayBuffer(Relabelling, DictReplayBuffer):
+    """The same for observations that are dictionaries.
+
+    Example:
+        >>> ShapedDictReplayBuffer.__mro__[2].__name__
+        'DictReplayBuffer'
+    """
+
+
+class ShapedNStepReplayBuffer(Relabelling, NStepReplayBuffer):
+    """The same for n-step returns.
+
+    Give it ``replay_buffer_kwargs={"shape": run.shape, "n_steps": 3, "gamma": 0.99}``:
+    SB3 hands these over only to a buffer that it has chosen itself.
+
+    Example:
+        >>> ShapedNStepReplayBuffer.__mro__[2].__name__
+        'NStepReplayBuffer'
+    """

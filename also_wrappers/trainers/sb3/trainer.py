@@ -1,0 +1,350 @@
+"""The adapter for Stable-Baselines3's algorithms."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import torch as th
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.distributions import kl_divergence
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import TrainFrequencyUnit
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainers.sb3.evaluation import evaluate
+from also_wrappers.trainers.sb3.replay_buffer import Relabelling
+from also_wrappers.trainers.sb3.snapshots import load, restore, save, share_statistics
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+
+__all__ = ["EnoughError", "MakeVecEnv", "SB3Fork", "SB3Trainer", "check_model"]
+
+#: Makes the training environments; puts ``shape`` around each of them.
+MakeVecEnv = Callable[[Callable[[Any], Any]], VecEnv]
+
+Algorithm = OnPolicyAlgorithm | OffPolicyAlgorithm
+
+#: Observations on which the drift of the policy is measured.
+_PROBES = 256
+
+#: Off-policy rollouts may be of a single step; there is a pause after so many.
+_LEAST_ROLLOUT = 256
+
+#: Evaluations of a branch whose training explores: one for so many trainer steps, so
+#: that they cost less than the branch, at most so many; and episodes of each.
+_STEPS_PER_LOOK, _LOOKS, _EPISODES_PER_LOOK = 4096, 5, 10
+
+
+class SB3Trainer:
+    """An SB3 model in training.
+
+    Args:
+        model: A PPO or A2C model (or another on-policy algorithm), or SAC, TD3, DDPG or
+            DQN with a shaped replay buffer.
+        make_venv: Makes the model's environments with a given shape.
+        total: Trainer steps that ``learn`` was asked for.
+
+    Raises:
+        ConfigurationError: The model or its environments cannot be forked.
+    """
+
+    def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
+        check_model(model)
+        self.model = model
+        self.total = total
+        self._make_venv = make_venv
+        self._probes: list[Any] = []
+        self._drift_since: Any = None
+        venv = cast(VecEnv, model.get_env())
+        self.agents_per_env = int(getattr(venv, "agents_per_env", 1))
+        self.rollout = _rollout(model)
+        self.evaluates = _explores(model)
+        self.replays = isinstance(model, OffPolicyAlgorithm)
+        # SB3 bootstraps a time-out where its VecEnv tells of it; others may not.
+        telling = (DummyVecEnv, SubprocVecEnv, PettingZooVecEnv)
+        buffer = getattr(model, "replay_buffer", None)
+        self.bootstraps_truncation = isinstance(venv.unwrapped, telling) and bool(
+            getattr(buffer, "handle_timeout_termination", True)
+        )
+
+    @property
+    def steps(self) -> int:
+        """Trainer steps of the lineage."""
+        return int(self.model.num_timesteps)
+
+    @property
+    def gamma(self) -> float:
+        """The discount factor."""
+        return float(self.model.gamma)
+
+    def snapshot(self) -> bytes:
+        """All that training depends on but the environments."""
+        return save(self.model)
+
+    def adopt(self, snapshot: bytes) -> None:
+        """Loads a snapshot into the living model."""
+        restore(self.model, snapshot)
+
+    def observe(self) -> None:
+        """Keeps the current observations until there are enough to measure drift."""
+        have = sum(len(_first(probe)) for probe in self._probes)
+        seen = self.model._last_obs
+        if self._drift_since is None and have < _PROBES and seen is not None:
+            self._probes.append(copy.deepcopy(seen))
+
+    def policy_drift(self) -> float | None:
+        """Mean KL divergence of the policy at the last call from the policy now.
+
+        Not told of recurrent policies, whose actions depend on more than what is seen,
+        and of values and actors without a distribution.
+        """
+        policy: Any = self.model.policy
+        told = isinstance(policy, ActorCriticPolicy)
+        if not self._probes or not told or hasattr(policy, "lstm_actor"):
+            return None
+        probes = self._probes
+        stacked: Any = (
+            {key: np.concatenate([p[key] for p in probes]) for key in probes[0]}
+            if isinstance(probes[0], dict)
+            else np.concatenate(probes)
+        )
+        with th.no_grad():
+            found = policy.get_distribution(policy.obs_to_tensor(stacked)[0])
+            now = copy.deepcopy(found)  # SB3 uses one object for all of them
+            before, self._drift_since = self._drift_since, now
+            if before is None:
+                return None
+            divergence = kl_divergence(before, now)
+        return float(divergence.reshape(divergence.shape[0], -1).sum(dim=1).mean())
+
+    def fork(self) -> SB3Fork:
+        """What a worker needs."""
+        return SB3Fork(self.model, self._make_venv, self.total)
+
+
+def _first(observations: Any) -> Any:
+    if isinstance(observations, dict):
+        return next(iter(observations.values()))
+    return observations
+
+
+def _rollout(model: Any) -> int:
+    """Trainer steps of one rollout; off-policy, of as many as make a good pause."""
+    if isinstance(model, OnPolicyAlgorithm):
+        return int(model.n_steps * model.n_envs)
+    frequency = model.train_freq
+    steps = frequency.frequency if frequency.unit == TrainFrequencyUnit.STEP else 1
+    return int(-(-_LEAST_ROLLOUT // (steps * model.n_envs)) * steps * model.n_envs)
+
+
+def _explores(model: Any) -> bool:
+    """Whether training adds noise to the actions of the policy."""
+    noise = getattr(model, "action_noise", None)
+    return noise is not None or hasattr(model, "exploration_rate")
+
+
+class SB3Fork:
+    """Trains branches of an SB3 model.
+
+    Args:
+        model: The model.
+        make_venv: Makes its environments with a given shape.
+        total: Trainer steps that are planned.
+    """
+
+    #: Making an optimizer imports the last of them.
+    preload = ("also_wrappers.trainers.sb3", "stable_baselines3", "torch._dynamo")
+
+    def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
+        self._algorithm = type(model)
+        self._evaluates = _explores(model)
+        self._make_venv = make_venv
+        self._total = total
+        held = dict(getattr(model, "replay_buffer_kwargs", {}))
+        held.pop("shape", None)
+        self._buffer: dict[str, Any] | None = None
+        if hasattr(model, "replay_buffer_kwargs"):
+            self._buffer = held
+
+    def warm(self) -> None:
+        """Makes environments once."""
+        self._make_venv(_unshaped).close()
+
+    def __call__(
+        self,
+        snapshot: bytes,
+        shape: Callable[[Any], Any],
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
+    ) -> ForkOutcome:
+        """Trains a branch with the parent's schedules."""
+        venv = self._make_venv(shape)
+        settings: dict[str, Any] = {"tensorboard_log": None, "verbose": 0}
+        if self._buffer is not None:
+            settings["replay_buffer_kwargs"] = {**self._buffer, "shape": shape}
+        model = load(self._algorithm, snapshot, venv, settings, new_signal)
+        model.set_random_seed(seed)
+        first = model.num_timesteps
+        judge = None
+        if self._evaluates:
+            judge = _Judge(model, self._make_venv, seed, steps)
+        # SB3's learn takes its total as a local and adds the steps so far to it; asked
+        # for the rest of the parent's plan, it follows the parent's schedules.
+        try:
+            model.learn(
+                max(self._total - first, steps),
+                callback=_Branch(first + steps, judge),
+                reset_num_timesteps=False,
+            )
+        except EnoughError:
+            pass
+        finally:
+            venv.close()
+        trained = model.num_timesteps - first
+        return ForkOutcome(
+            save(model),
+            trained,
+            trained // venv.num_envs,
+            None if judge is None else np.array(judge.rows),
+            0 if judge is None else judge.steps,
+        )
+
+
+class EnoughError(Exception):
+    """Leaves ``learn`` at the start of a rollout, where everything is at rest."""
+
+
+class _Branch(BaseCallback):
+    """Ends a branch, and has it judged on the way."""
+
+    def __init__(self, steps: int, judge: _Judge | None) -> None:
+        super().__init__()
+        self._steps = steps
+        self._judge = judge
+
+    def _on_rollout_start(self) -> None:
+        if self._judge is not None:
+            self._judge.look()
+        if self.model.num_timesteps >= self._steps:
+            raise EnoughError
+
+    def _on_step(self) -> bool:
+        return True
+
+
+class _Judge:
+    """Evaluates a branch, at equal distances in its last half.
+
+    Attributes:
+        rows: Of each episode, the copy's step so far and the base return.
+        steps: Trainer steps that were spent.
+    """
+
+    def __init__(
+        self, model: Any, make_venv: MakeVecEnv, seed: int, steps: int
+    ) -> None:
+        self.rows: list[tuple[float, float]] = []
+        self.steps = 0
+        self._model = model
+        self._make_venv = make_venv
+        self._seed = seed
+        self._first = model.num_timesteps
+        looks = max(min(steps // _STEPS_PER_LOOK, _LOOKS), 1)
+        self._due = [
+            self._first + steps * (1.0 + k / looks) / 2.0 for k in range(1, looks + 1)
+        ]
+
+    def look(self) -> None:
+        """Evaluates if it is time to."""
+        now = self._model.num_timesteps
+        while self._due and now >= self._due[0]:
+            del self._due[0]
+            at = (now - self._first) / self._model.n_envs
+            self.rows.extend((at, found) for found in self._evaluate())
+
+    def _evaluate(self) -> list[float]:
+        """Base returns with no more exploration than will be left in the end."""
+        model = self._model
+        venv = share_statistics(model, self._make_venv(_unshaped))
+        exploration = getattr(model, "exploration_rate", None)
+        if exploration is not None:
+            model.exploration_rate = model.exploration_final_eps
+        try:
+            returns, steps = evaluate(
+                lambda seen: model.predict(seen, deterministic=False)[0],
+                venv,
+                _EPISODES_PER_LOOK,
+                (self._seed + self.steps) % 2**31,
+            )
+        finally:
+            venv.close()
+        if exploration is not None:
+            model.exploration_rate = exploration
+        self.steps += steps
+        return returns
+
+
+def _unshaped(env: Any) -> Any:
+    return env
+
+
+def check_model(model: Any) -> Algorithm:
+    """Refuses what cannot be forked, before any training.
+
+    Returns:
+        The model.
+
+    Raises:
+        ConfigurationError: With what to do instead.
+    """
+    if not isinstance(model, Algorithm):
+        raise ConfigurationError(
+            f"{type(model).__name__} is no algorithm of Stable-Baselines3 that can be "
+            "forked; use PPO, A2C, SAC, TD3, DDPG, DQN or sb3-contrib's MaskablePPO, "
+            "RecurrentPPO, TQC or QRDQN, or write an adapter "
+            "(also_wrappers.testing.check_trainer)"
+        )
+    if model.get_env() is None:
+        name = type(model).__name__
+        raise ConfigurationError(f"the {name} has no environment; give it one first")
+    if isinstance(model, OffPolicyAlgorithm):
+        _check_buffer(model)
+    normalize = model.get_vec_normalize_env()
+    if normalize and normalize.norm_reward and np.isfinite(normalize.clip_reward):
+        raise ConfigurationError(
+            f"VecNormalize clips rewards at {normalize.clip_reward:g}, and what is "
+            "clipped of a potential changes what is optimal; use norm_reward=False, or "
+            "clip_reward=numpy.inf"
+        )
+    return model
+
+
+def _check_buffer(model: OffPolicyAlgorithm) -> None:
+    buffer = model.replay_buffer
+    name = type(buffer).__name__
+    if isinstance(buffer, HerReplayBuffer):
+        raise ConfigurationError(
+            "HerReplayBuffer pays for goals that were set afterwards, for which no "
+            "features were recorded, so a signal cannot be paid for them; use "
+            "ShapedReplayBuffer or ShapedDictReplayBuffer"
+        )
+    if not isinstance(buffer, Relabelling):
+        raise ConfigurationError(
+            f"{name} keeps the rewards of earlier signals; give the model "
+            "replay_buffer_class=ShapedReplayBuffer (or ShapedDictReplayBuffer, or "
+            "ShapedNStepReplayBuffer) and replay_buffer_kwargs={'shape': run.shape}"
+        )
+    gamma = getattr(buffer, "gamma", model.gamma)
+    if gamma != model.gamma:
+        raise ConfigurationError(
+            f"the replay buffer discounts by {gamma:g} and the model by "
+            f"{model.gamma:g}; put 'gamma': {model.gamma:g} into replay_buffer_kwargs"
+        )

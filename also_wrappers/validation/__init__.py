@@ -1,1 +1,0 @@
-"""Whether a candidate is used: checks, branches and the gate."""

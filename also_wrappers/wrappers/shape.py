@@ -1,0 +1,33 @@
+"""``Shape``: puts a board's wrapper around an environment, whatever its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from also_wrappers.board.board import Board
+from also_wrappers.task import Task
+from also_wrappers.wrappers import wrap
+
+__all__ = ["Shape"]
+
+
+class Shape:
+    """Puts a board's wrapper around an environment; what ``make_venv`` is handed.
+
+    Every environment that one ``Shape`` is put around shares one board.
+    """
+
+    def __init__(self, task: Task, board: Board) -> None:
+        self.board = board
+        self.task = task
+
+    def __call__(self, env: Any) -> Any:
+        """Wraps one environment, whatever its kind."""
+        return wrap(
+            env,
+            self.task.features,
+            board=self.board,
+            events=self.task.events,
+            success=self.task.success,
+            swap_at=self.task.swap_at,
+        )

@@ -1,0 +1,296 @@
+"""One environment copy's attachment to a signal, or to a board.
+
+The wrappers are thin adapters over this: they hand over what the environment returned
+and add to the rewards what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from also_wrappers.board.board import Board
+from also_wrappers.evidence.recorder import Recorder
+from also_wrappers.signal.features import FeatureMap, View
+from also_wrappers.signal.model import Signal
+from also_wrappers.signal.shaper import CompiledSignal, Shaper, compile_signal
+from also_wrappers.signal.transitions import encode
+from also_wrappers.wrappers.source import Link, Options, flat_action
+
+__all__ = ["Attachment"]
+
+_NO_INFO: Mapping[str, Any] = {}
+_NOBODY: Sequence[int] = ()
+
+
+class Attachment:
+    """Features in, added reward out; evidence left on the board on the way.
+
+    Args:
+        features: The vocabulary.
+        agents: All agents that can take part, as the environment calls them.
+        action_spaces: Their action spaces, in the same order.
+        signal: A signal that stays (static use); this or ``board``, not both.
+        board: Where to read the active signal and leave evidence (live use).
+        **options: See ``Options``.
+
+    Raises:
+        ConfigurationError: Neither or both of signal and board were given.
+        ExpressionError: The signal, an event or the success does not parse.
+    """
+
+    def __init__(
+        self,
+        features: FeatureMap,
+        agents: Sequence[str],
+        action_spaces: Sequence[spaces.Space[Any]],
+        signal: Signal | None,
+        board: Board | None,
+        **options: Unpack[Options],
+    ) -> None:
+        self.features = features
+        self.agents = tuple(agents)
+        self.places = {agent: i for i, agent in enumerate(self.agents)}
+        self._link = Link(features, agents, action_spaces, signal, board, options)
+        self._spaces = list(action_spaces)
+        sizes = self._link.layout.actions
+        # A team that makes one choice each is recorded without detours.
+        self._starts = (
+            [
+                (agent, int(getattr(space, "start", 0)))
+                for agent, space in zip(self.agents, action_spaces, strict=True)
+            ]
+            if all(isinstance(space, spaces.Discrete) for space in action_spaces)
+            and all(len(size) == 1 for size in sizes)
+            else None
+        )
+        self._compile()
+        self._steps = 0
+        self._rows: list[Sequence[float]] = [[0.0] * len(features) for _ in self.agents]
+        self._everyone: Sequence[int] = tuple(range(len(self.agents)))
+        self._present: Sequence[int] = self._everyone
+        self._checked = False
+        self._told: npt.NDArray[np.float32] | None = None
+
+    @property
+    def signal(self) -> Signal:
+        """The signal of the episode that is running."""
+        compiled = self._shaper.compiled
+        return compiled.signal if compiled else self._compiled.signal
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether a feature reads ``env.state()``."""
+        return self.features.needs_state
+
+    def reset(
+        self,
+        observations: Mapping[str, Any],
+        infos: Mapping[str, Any],
+        state: Any = None,
+    ) -> None:
+        """Starts an episode; a signal that was posted meanwhile is taken now."""
+        alive = self._read(observations, {}, infos, state)
+        if self._link.refresh():
+            self._renew()
+        strength = self._link.strength(self._steps)
+        self._shaper.reset(self._compiled, self._rows, alive, strength)
+        self.signal_id = self._compiled.signal.id
+        if self._recorder is not None:
+            self._recorder.begin(self._rows, alive)
+
+    def step(
+        self,
+        actions: Mapping[str, Any],
+        observations: Mapping[str, Any],
+        rewards: Mapping[str, Any],
+        terminations: Mapping[str, Any],
+        truncations: Mapping[str, Any],
+        infos: Mapping[str, Any],
+        state: Any = None,
+        *,
+        ended: bool,
+        over: bool,
+    ) -> list[float] | None:
+        """Handles one environment step.
+
+        Args:
+            actions: What the agents did.
+            observations: What they observe now.
+            rewards: Base rewards.
+            terminations: Whose episode terminated.
+            truncations: Whose episode was truncated.
+            infos: The environment's infos.
+            state: ``env.state()``, if ``needs_state``.
+            ended: Whether anybody's episode terminated or was truncated.
+            over: Whether the environment's episode ends with this step.
+
+        Returns:
+            What to add to the agents' rewards, in the order of ``agents``, or ``None``
+            where the signal is empty and the rewards must stay as they are.
+        """
+        if self._link.swaps_at_step and self._link.outdated:
+            self._swap()
+        before, was = self._rows, self._present
+        alive = self._read(observations, actions, infos, state)
+        self._steps += 1
+        terminated = truncated = _NOBODY
+        if ended:
+            places = self.places
+            terminated = [places[a] for a, is_so in terminations.items() if is_so]
+            truncated = [places[a] for a, is_so in truncations.items() if is_so]
+        added = self._shaper.step(self._rows, alive, terminated, truncated)
+        if self._link.posting.rows:
+            self._told = encode(before, was, self._rows, alive, terminated, truncated)
+        recorder = self._recorder
+        if recorder is not None:
+            agents = self.agents
+            if alive is self._everyone:
+                base = [float(rewards[agent]) for agent in agents]
+            else:
+                base = [float(rewards.get(agent, 0.0)) for agent in agents]
+            recorder.step(self._rows, self._taken(actions), base, added, alive)
+            if over or recorder.full:
+                self._leave(bool(terminated) and over)
+                if not over:
+                    recorder.begin(self._rows, alive)
+        return added if self._shaper.totals else None
+
+    def info(
+        self, base: float, added: float, over: bool, place: int = 0
+    ) -> dict[str, Any]:
+        """What goes under ``info["shaping"]``; small, as SB3 copies it every step.
+
+        Args:
+            base: The agent's base reward.
+            added: What the signal added to it.
+            over: Whether the episode ends; what each term paid is told then.
+            place: The agent's place in the team; told with the team's features where a
+                replay buffer has asked for them.
+        """
+        told: dict[str, Any] = {
+            "base": base,
+            "total": base + added,
+            "signal": self.signal_id,
+        }
+        if over:
+            names = [term.name for term in self.signal.terms]
+            told["terms"] = dict(zip(names, self._shaper.totals, strict=True))
+        if self._told is not None:
+            told["rows"], told["place"] = self._told, place
+        return told
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Compiled code does not travel."""
+        state = self.__dict__.copy()
+        for name in ("_compiled", "_shaper", "_recorder"):
+            state[name] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._compile()
+
+    def _compile(self) -> None:
+        link = self._link
+        self._recorder = Recorder(link.layout, link.success()) if link.live else None
+        self._compiled: CompiledSignal = compile_signal(
+            link.signal, self.features, link.names
+        )
+        self._shaper = Shaper(
+            len(self.agents), link.gamma, link.posting.bootstraps_truncation
+        )
+        self.signal_id = self._compiled.signal.id
+
+    def _renew(self) -> None:
+        """Puts what was posted in force."""
+        link = self._link
+        if link.signal != self._compiled.signal:
+            self._compiled = compile_signal(link.signal, self.features, link.names)
+        self._shaper.gamma = link.gamma
+        self._shaper.bootstraps_truncation = link.posting.bootstraps_truncation
+
+    def _swap(self) -> None:
+        """Takes a new posting in the middle of an episode, which is cut in two."""
+        recorder = self._recorder
+        if recorder is not None:
+            if recorder.steps:
+                self._leave(False)
+            recorder.begin(self._rows, self._present)
+        self._link.refresh()
+        self._renew()
+        self._shaper.swap(self._compiled, self._link.posting.strength)
+        self.signal_id = self._compiled.signal.id
+
+    def _read(
+        self,
+        observations: Mapping[str, Any],
+        actions: Mapping[str, Any],
+        infos: Mapping[str, Any],
+        state: Any,
+    ) -> Sequence[int]:
+        """Reads a new list of rows; returns the places of those who are there."""
+        if not self._checked:
+            self._check(observations, actions, infos, state)
+        agents = self.agents
+        if len(observations) == len(agents):
+            self._rows = self.features.rows(agents, observations, actions, infos, state)
+            self._present = self._everyone
+            return self._everyone
+        rows = list(self._rows)
+        alive = []
+        for i, a in enumerate(agents):
+            if a in observations:
+                (rows[i],) = self.features.rows(
+                    [a], observations, actions, infos, state
+                )
+                alive.append(i)
+        self._rows = rows
+        self._present = tuple(alive)
+        return self._present
+
+    def _check(
+        self,
+        observations: Mapping[str, Any],
+        actions: Mapping[str, Any],
+        infos: Mapping[str, Any],
+        state: Any,
+    ) -> None:
+        for agent, seen in observations.items():
+            info = infos.get(agent, _NO_INFO)
+            view = View(seen, actions.get(agent), info, state, agent)
+            self.features.check(view, agent)
+        self._checked = True
+
+    def _taken(self, actions: Mapping[str, Any]) -> list[float]:
+        """The components of what all agents did, one after the other."""
+        if self._starts is not None:
+            if len(actions) == len(self.agents):
+                return [actions[agent] - start for agent, start in self._starts]
+            return [actions.get(agent, start) - start for agent, start in self._starts]
+        components = self._link.layout.components
+        taken: list[float] = []
+        for agent, space in zip(self.agents, self._spaces, strict=True):
+            taken.extend(flat_action(space, actions.get(agent), components))
+        return taken
+
+    def _leave(self, terminated: bool) -> None:
+        assert self._recorder is not None
+        shaper = self._shaper
+        paid = None if self._link.outdated else shaper.totals
+        episode = self._recorder.finish(terminated, paid, shaper.invalid)
+        self._link.leave(episode, self._steps)
+
+
+def action_spaces_of(env: Any, agents: Sequence[str]) -> list[spaces.Space[Any]]:
+    """The action spaces of a PettingZoo environment, in the order of the team."""
+    return [env.action_space(agent) for agent in agents]
+
+
+def as_float(reward: Any) -> float:
+    """A reward as a Python float, also where it is a numpy scalar or array of one."""
+    return float(np.asarray(reward).reshape(())) if np.ndim(reward) else float(reward)

@@ -1,0 +1,351 @@
+"""The loop, end to end, on a tiny environment."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pytest
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
+from also_wrappers.branches.executors import SerialExecutor
+from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
+from also_wrappers.gate.gate import Gate
+from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.report.page import write_report
+from also_wrappers.run.run import Run
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from also_wrappers.task import Task
+from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+
+TOTAL = 8192
+ROLLOUT = 256
+LENIENT = Gate(critical=0.1, max_pairs=3, min_gain=0.0)
+HELPFUL = Proposal(
+    signal=Signal(
+        terms=(Term(name="on", kind="progress", expression="place", weight=3.0),)
+    ),
+    rationale="the end is where the reward is",
+)
+HARMFUL = Proposal(
+    signal=Signal(
+        terms=(Term(name="off", kind="progress", expression="-place", weight=3.0),)
+    )
+)
+
+
+def make_venv(shape: Callable[[Any], Any]) -> PettingZooVecEnv:
+    return PettingZooVecEnv(lambda: shape(Corridor(length=5, limit=12)), 8)
+
+
+def make_task() -> Task:
+    return Task(
+        "Walk to the end together.",
+        corridor_features(),
+        events={"far": "team_min(place) > 0.5"},
+        success="base_return >= 1",
+    )
+
+
+def make_model(run: Run) -> PPO:
+    return PPO(
+        "MlpPolicy",
+        make_venv(run.shape),
+        n_steps=16,
+        batch_size=64,
+        n_epochs=4,
+        learning_rate=3e-3,
+        policy_kwargs={"net_arch": [16]},
+        seed=0,
+        device="cpu",
+    )
+
+
+def callback(run: Run, advisor: Any, **options: Any) -> AdaptationCallback:
+    settings: dict[str, Any] = {
+        "first": 1024,
+        "every": 2048,
+        "horizon": 1024,
+        "budget": 8.0,
+        "gate": LENIENT,
+        "executor": SerialExecutor(),
+    }
+    return AdaptationCallback(run, make_venv, advisor, **(settings | options))
+
+
+def events(run_dir: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    lines = [json.loads(x) for x in (run_dir / "ledger.jsonl").read_text().splitlines()]
+    return [line for line in lines if kind in (None, line["event"])]
+
+
+def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
+    tmp_path: Path,
+) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    advisor = RecordedAdvisor([[HARMFUL, HELPFUL]])
+    model = make_model(run)
+    model.learn(TOTAL, callback=callback(run, advisor, every=100_000))
+    run.close()
+    (swap,) = events(run.dir, "swap")
+    assert swap["new"] == HELPFUL.signal.id
+    posted = run.board.read()
+    assert posted.signal == HELPFUL.signal
+    assert posted.gamma == model.gamma
+    assert set(run.board.acknowledged().values()) == {posted.version}
+    # The lineage is as long as it was asked to be, adopted branch included.
+    assert model.num_timesteps == TOTAL
+    last = events(run.dir)[-1]
+    assert last["event"] == "run_finished"
+    branches = sum(event["steps"] for event in events(run.dir, "branch"))
+    adopted = events(run.dir, "round_finished")[0]["adopted_steps"]
+    assert adopted == 1024
+    counts = last["trainer_steps"]
+    assert counts["mainline"] == TOTAL
+    assert counts["branches"] == branches - adopted
+    assert counts["evaluation"] == ROLLOUT  # of the rehearsal
+    assert counts["total"] == TOTAL + branches - adopted + ROLLOUT
+    assert last["env_steps"]["total"] == counts["total"] // 2
+    kinds = [event["event"] for event in events(run.dir)]
+    first = [kinds.index(k) for k in ("evidence", "diagnosis", "proposal", "check")]
+    assert first == sorted(first)
+    for name in ("evidence.json", "candidates.json", "branches.jsonl", "decision.json"):
+        assert (run.dir / "rounds" / "0001" / name).exists(), name
+    schedule = json.loads((run.dir / "schedule.json").read_text())
+    assert Signal.model_validate(schedule[0]["signal"]) == HELPFUL.signal
+    drawn = EventAccumulator(str(run.dir / "tensorboard"))
+    drawn.Reload()
+    tags = drawn.Tags()
+    wanted = {"base_return", "shaped_return", "env_steps_total", "env_steps_branches"}
+    wanted |= {"env_steps_mainline", "env_steps_evaluation"}
+    wanted |= {"arm/control", "arm/candidate_2", "decision/swapped", "decision/effect"}
+    assert {f"also/{name}" for name in wanted} <= set(tags["scalars"])
+    assert "also/signal/text_summary" in tags["tensors"]
+    page = write_report(run.dir).read_text()
+    assert "Swapped in" in page
+    assert page.count("<svg") == 3  # the curve, what was seen, the arms
+
+
+def test_an_impossible_gate_changes_nothing_but_adopts_controls_branch(
+    tmp_path: Path,
+) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    gate = Gate(critical=1e9, max_pairs=2)
+    model = make_model(run)
+    model.learn(TOTAL, callback=callback(run, RecordedAdvisor([[HELPFUL]]), gate=gate))
+    assert events(run.dir, "swap") == []
+    assert run.board.read().signal == Signal()
+    first = events(run.dir, "round_finished")[0]
+    assert first["adopted_steps"] == 1024
+    assert model.num_timesteps == TOTAL
+    # The recording has one round; the others are skipped, and training goes on.
+    assert len(events(run.dir, "advisor_error")) == len(events(run.dir, "decision")) - 1
+
+
+@pytest.mark.parametrize("advisor", [RuleAdvisor(), BlindAdvisor(3)])
+def test_advisors_without_a_model_play_whole_rounds(
+    tmp_path: Path, advisor: Any
+) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    make_model(run).learn(TOTAL, callback=callback(run, advisor))
+    assert events(run.dir, "advisor_error") == []
+    assert len(events(run.dir, "decision")) >= 2
+    assert len(events(run.dir, "proposal")) >= 4
+
+
+class Broken(RuleAdvisor):
+    """Fails in one of its answers."""
+
+    def __init__(self, where: str, error: Exception) -> None:
+        super().__init__()
+        self._where = where
+        self._error = error
+
+    def _fail(self, where: str) -> None:
+        if where == self._where:
+            raise self._error
+
+    def diagnose(self, situation: Any) -> Diagnosis:
+        self._fail("diagnosis")
+        return super().diagnose(situation)
+
+    def propose(self, situation: Any, diagnosis: Any, k: int) -> list[Proposal]:
+        self._fail("proposal")
+        return super().propose(situation, diagnosis, k)
+
+    def refine(
+        self, situation: Any, diagnosis: Any, results: Sequence[Any], k: int
+    ) -> list[Proposal]:
+        self._fail("refinement")
+        return super().refine(situation, diagnosis, results, k)
+
+
+@pytest.mark.parametrize("where", ["diagnosis", "proposal", "refinement"])
+def test_an_advisor_that_fails_costs_a_step_and_not_the_run(
+    tmp_path: Path, where: str
+) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    error = AdvisorError("gone") if where == "proposal" else KeyError("a bug")
+    model = make_model(run)
+    model.learn(TOTAL, callback=callback(run, Broken(where, error), every=100_000))
+    (recorded,) = events(run.dir, "advisor_error")
+    assert recorded["asked_for"] == where
+    assert model.num_timesteps == TOTAL
+    assert events(run.dir)[-1]["event"] == "run_finished"
+
+
+def test_the_budget_is_kept_and_what_it_prevents_is_said(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    proposals = RecordedAdvisor([[HELPFUL, HARMFUL]] * 3)
+    gate = Gate(critical=1e9, max_pairs=50)
+    make_model(run).learn(
+        TOTAL, callback=callback(run, proposals, gate=gate, budget=0.25)
+    )
+    assert 0 < events(run.dir)[-1]["trainer_steps"]["branches"] <= 0.25 * TOTAL
+    reasons = [event["reason"] for event in events(run.dir, "decision")]
+    assert reasons[0] == "the branch budget is spent"
+    skipped = [
+        e["skipped"] for e in events(run.dir, "round_finished") if "skipped" in e
+    ]
+    assert any("budget are left" in reason for reason in skipped)
+
+
+class Crash(BaseCallback):
+    """Ends a run as a crash would, at a given number of steps."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps >= self._at:
+            raise RuntimeError("the lights went out")
+        return True
+
+
+@pytest.mark.parametrize("at", [600, 2600, 4300])
+def test_a_run_that_crashed_goes_on(tmp_path: Path, at: int) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    advisor = RecordedAdvisor([[HARMFUL, HELPFUL]] * 5)
+    crashing = [callback(run, advisor), Crash(at)]
+    with pytest.raises(RuntimeError, match="lights"):
+        make_model(run).learn(TOTAL, callback=crashing)
+    run.close()
+    before = events(run.dir)
+    with (run.dir / "ledger.jsonl").open("a") as file:
+        file.write('{"event": "bran')  # a line that was cut
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        Run(make_task(), run.dir)
+    again = Run(make_task(), run.dir, resume=True)
+    advisor = RecordedAdvisor([[HARMFUL, HELPFUL]] * 5)
+    model = make_model(again)
+    model.learn(TOTAL, callback=callback(again, advisor))
+    after = events(run.dir)
+    assert after[: len(before)] == before
+    assert after[len(before)]["event"] == "run_resumed"
+    assert model.num_timesteps == TOTAL
+    counts = after[-1]["trainer_steps"]
+    assert counts["mainline"] == TOTAL
+    totals = [event["trainer_steps"]["total"] for event in after]
+    assert totals == sorted(totals), "a step that was counted was forgotten"
+    rounds = [event["round"] for event in events(run.dir, "decision")]
+    assert rounds == sorted(rounds)
+    branches = sum(event["steps"] for event in events(run.dir, "branch"))
+    adopted = sum(e.get("adopted_steps", 0) for e in events(run.dir, "round_finished"))
+    # What was trained after the checkpoint was spent, and is counted as discarded.
+    lost = counts["branches"] - (branches - adopted)
+    assert 0 <= lost <= at
+
+
+def test_bad_input_is_found_before_training(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="success: there is no feature"):
+        Task("x", corridor_features(), success="base_retrun >= 1")
+    with pytest.raises(ConfigurationError, match="cannot be an event's name"):
+        Task("x", corridor_features(), events={"both near": "place > 1"})
+    with pytest.raises(ConfigurationError, match="event 'e'"):
+        Task("x", corridor_features(), events={"e": "plaice > 1"})
+    with pytest.raises(ConfigurationError, match="no run to resume"):
+        Run(make_task(), tmp_path / "none", resume=True)
+    run = Run(make_task(), tmp_path / "a")
+    with pytest.raises(ConfigurationError, match="every must be at least 1"):
+        callback(run, None, every=0)
+    with pytest.raises(ConfigurationError, match="shorter than one rollout"):
+        make_model(run).learn(TOTAL, callback=callback(run, None, horizon=10))
+    run = Run(make_task(), tmp_path / "b")
+    model = make_model(run)
+    model.set_env(make_venv(lambda env: env))
+    with pytest.raises(ConfigurationError, match=r"make_venv\(run.shape\)"):
+        model.learn(TOTAL, callback=callback(run, None))
+    assert model.num_timesteps == 0
+
+
+def test_features_that_do_not_fit_are_found_before_training(tmp_path: Path) -> None:
+    run = Run(Task("x", FeatureMap(Feature("far", "obs[7]"))), tmp_path / "run")
+    model = make_model(run)
+    with pytest.raises(FeatureError, match=r"'far' \(obs\[7\]\).*shape \(2,\)"):
+        model.learn(TOTAL, callback=callback(run, None))
+    assert model.num_timesteps == 0
+
+
+def test_a_factory_that_cannot_travel_is_refused(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    lock = threading.Lock()
+
+    def with_a_lock(shape: Callable[[Any], Any]) -> PettingZooVecEnv:
+        with lock:
+            return make_venv(shape)
+
+    adapted = AdaptationCallback(run, with_a_lock, every=1024, horizon=1024)
+    model = make_model(run)
+    with pytest.raises(ConfigurationError, match="cannot be sent to a worker"):
+        model.learn(TOTAL, callback=adapted)
+    assert model.num_timesteps == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vectoriser", [DummyVecEnv, SubprocVecEnv])
+def test_a_gymnasium_environment_under_sb3s_own_vectorisers(
+    tmp_path: Path, vectoriser: Any
+) -> None:
+    """Branches run in processes, and so may their environments."""
+    features = FeatureMap(Feature("angle", "obs[2]"), Feature("place", "obs[0]"))
+    run = Run(Task("Keep the pole upright.", features), tmp_path / "run")
+
+    def make_cart(shape: Callable[[Any], Any]) -> Any:
+        return make_vec_env(
+            lambda: shape(gym.make("CartPole-v1")), 2, vec_env_cls=vectoriser
+        )
+
+    upright = Term(name="up", kind="potential", expression="-abs(angle)", weight=1.0)
+    advisor = RecordedAdvisor([[Proposal(signal=Signal(terms=(upright,)))]])
+    venv = make_cart(run.shape)
+    model = PPO("MlpPolicy", venv, n_steps=64, seed=0, device="cpu")
+    adapted = AdaptationCallback(
+        run,
+        make_cart,
+        advisor,
+        first=1024,
+        every=100_000,
+        horizon=512,
+        budget=2.0,
+        gate=Gate(max_pairs=2),
+    )
+    model.learn(3072, callback=adapted)
+    branches = events(run.dir, "branch")
+    assert {branch["name"] for branch in branches} == {"control", "candidate_1"}
+    assert [branch["error"] for branch in branches] == [""] * len(branches)
+    assert all(branch["episodes"] > 1 for branch in branches)
+    assert len(events(run.dir, "decision")) == 1
+    assert run.board.read().bootstraps_truncation
+    venv.close()

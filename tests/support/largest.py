@@ -1,0 +1,102 @@
+"""The largest prompts that an environment of usual size makes."""
+
+from __future__ import annotations
+
+from also_wrappers.advisors.base import Situation
+from also_wrappers.advisors.llm import prompts
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.meanings import MEANINGS
+from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+
+AGENTS = tuple(f"agent_{k}" for k in range(4))
+NAMES = [
+    *(f"{thing}_distance" for thing in ("nearest_food", "shared_food", "mate", "door")),
+    *(f"food{k}_distance" for k in range(4)),
+    *("foods_left", "own_level", "speed", "carried_load"),
+]
+
+
+def situation() -> Situation:
+    """Twelve features, four agents, a long history, and nothing left out."""
+    features = FeatureMap(
+        *[
+            Feature(
+                name, f"obs[{k}]", "grid distance to the nearest one of all", 0.0, 1.0
+            )
+            for k, name in enumerate(NAMES)
+        ]
+    )
+    values: dict[str, float] = {}
+    for pattern in MEANINGS:
+        whose = NAMES if pattern.startswith("feature.") else AGENTS
+        if pattern.startswith(("event.", "term.")):
+            whose = ["both_at_food", "one_waits"]
+        for place, name in enumerate(whose):
+            key = pattern.replace("*", name, 1)
+            for choice in range(6) if "*" in key else [0]:
+                values[key.replace("*", f"{choice}")] = -0.123 * (place + choice + 1)
+    shaped = "-team_max(nearest_food_distance + 0.5 * shared_food_distance)"
+    signals = [
+        Signal(
+            terms=(
+                Term(name="a", kind="progress", expression=shaped, weight=0.1 * k),
+                Term(name="b", kind="bonus", expression="-(speed < 0.1)", weight=0.01),
+            )
+        )
+        for k in range(1, 9)
+    ]
+    outcome = "base return 0.123 over 2 branch(es), control 0.045"
+    history = [
+        RoundOutcome(
+            round=number,
+            stage="discovery",
+            control_score=0.1,
+            arms=tuple(ArmOutcome(signal=s, outcome=outcome) for s in signals[:5]),
+            decision="stopped: candidate_2 is not better than control after 3 pairs",
+            winner=None,
+        )
+        for number in (1, 2, 3)
+    ]
+    return Situation(
+        "Two agents load food together. " * 20,
+        features,
+        AGENTS,
+        signals[0],
+        Evidence(values=values, features=tuple(NAMES), agents=AGENTS),
+        "discovery",
+        0.4,
+        history,
+        tuple(Rejection(signal=s, reason="x" * 300) for s in signals[5:8]),
+    )
+
+
+def largest() -> dict[str, str]:
+    """The prompts by role."""
+    now = situation()
+    keys = now.evidence.keys(prompts.EVIDENCE)[:4]
+    finding = Finding(
+        failure="miscoordination",
+        severity="severe",
+        claims=tuple(Claim(key=key, reads="low") for key in keys),
+        argument="Agents are at different foods at most times. " * 5,
+    )
+    diagnosis = Diagnosis(findings=(finding,) * 4, advice="Bring them together. " * 15)
+    results = [
+        ArmOutcome(
+            signal=arm.signal,
+            outcome=arm.outcome,
+            hypothesis="feature.mate_distance.change should go down: it did, -0.2 "
+            "against control's -0.1",
+        )
+        for arm in now.history[0].arms[:3]
+    ]
+    asked = {
+        "critic": prompts.critic(now),
+        "generator": prompts.generator(now, diagnosis, 3),
+        "refine": prompts.refine(now, diagnosis, results, 2),
+    }
+    repair = prompts.repair(["candidate 1: " + "y" * 300] * 3, "z" * 2000)
+    asked["repair"] = f"{max(asked.values(), key=len)}\n\n{repair}"
+    return {role: f"{prompts.system()}\n{text}" for role, text in asked.items()}
