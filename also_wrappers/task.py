@@ -20,7 +20,7 @@ class Task:
     Attributes:
         description: What the agents should achieve; advisors read it.
         features: The vocabulary.
-        events: Expressions to record, by name, such as
+        conditions: Expressions to record, by name, such as
             ``{"both_near": "team_max(distance) < 0.2"}``. Declare what is wanted: where
             no branch sees any base reward, signals are compared by how often these
             happen, and the decision is marked as exploratory.
@@ -37,7 +37,7 @@ class Task:
         >>> task = Task(
         ...     "Both reach the far end.",
         ...     FeatureMap(Feature("distance", "obs[0]", "to the far end", 0.0, 1.0)),
-        ...     events={"both_near": "team_max(distance) < 0.2"},
+        ...     conditions={"both_near": "team_max(distance) < 0.2"},
         ...     success="base_return >= 1",
         ... )
         >>> task.features.describe()
@@ -46,27 +46,27 @@ class Task:
 
     description: str
     features: FeatureMap
-    events: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
     success: str | None = None
     swap_at: Literal["reset", "step"] = "reset"
 
     def __post_init__(self) -> None:
         names = list(self.features.names)
-        for name, text in self.events.items():
+        for name, text in self.conditions.items():
             if not name.isidentifier():
                 raise ConfigurationError(
-                    f"{name!r} cannot be an event's name; use letters, digits and "
+                    f"{name!r} cannot be a condition's name; use letters, digits and "
                     "underscores, as in both_near"
                 )
-            self._check(f"event {name!r}", text, names)
+            self._check(f"condition {name!r}", text, names)
         if self.success is not None:
             self._check("success", self.success, [*names, *AT_END])
 
     def valid_probes(self, probes: Mapping[str, str]) -> dict[str, str]:
-        """Those of an advisor's probes that can be recorded beside the events."""
+        """Those of an advisor's probes that can be recorded beside the conditions."""
         kept = {}
         for name, text in probes.items():
-            if name.isidentifier() and len(name) <= 40 and name not in self.events:
+            if name.isidentifier() and len(name) <= 40 and name not in self.conditions:
                 try:
                     parse(text, self.features.names, allow_delta=True)
                 except AlsoError:

@@ -76,7 +76,7 @@ def main(arguments: Arguments) -> None:
     task = also.Task(
         description="Two agents must cover two landmarks, one each, at the same time.",
         features=features,
-        events={"together": "team_max(mate_distance) < 0.3"},
+        conditions={"together": "team_max(mate_distance) < 0.3"},
         success="base_return >= 1",
     )
     run = also.Run(task, arguments.run_dir)

@@ -7,38 +7,47 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import also_wrappers
 
 ROOT = Path(also_wrappers.__file__).parent
 PACKAGE = "also_wrappers"
 
-#: Floors from the ground up. A module imports its own floor and those below.
+#: Floors from the ground up. A room imports its own floor and those below.
 FLOORS: list[list[str]] = [
-    ["exceptions", "files", "generators", "rendering", "templates"],
-    ["signal"],
-    ["evidence"],
-    ["slots", "board", "ledger"],
-    ["wrappers", "advisors", "validation.gate"],
-    ["run", "trainers", "validation", "catalog"],
-    ["plan", "branches", "rounds", "mainline", "rehearsal"],
-    ["adaptation", "pictures"],
-    ["report", "progress", "figures"],
-    ["callback", "testing"],
-    ["demo", "demo_training"],
-    ["doctor", "cli", ""],
+    ["exceptions", "files", "rendering", "templates", "trainer"],
+    ["signal", "gate"],
+    ["evidence", "task"],
+    ["board", "proposals"],
+    ["wrappers", "checks", "ledger"],
+    ["advisors", "branches", "run", "report", "catalog"],
+    ["loop", "testing"],
+    ["trainers"],
+    ["cli", ""],
 ]
 
+#: What a room never imports, whatever its floor.
+NEVER: dict[str, list[str]] = {
+    "loop": ["trainers", "report", "cli"],
+    "report": ["run", "loop", "cli"],
+    "signal": ["board"],
+    "evidence": ["board"],
+    "proposals": ["board"],
+}
 
-def floor(module: str) -> int:
-    """The floor of a module, by its longest matching name."""
-    best, height = -1, -1
+
+def room(module: str) -> str:
+    """The room that a module is in, or the module's own name at the top."""
+    return module.partition(".")[0]
+
+
+def floor(name: str) -> int:
+    """The floor of a room."""
     for level, names in enumerate(FLOORS):
-        for name in names:
-            fits = module == name or (name and module.startswith(f"{name}."))
-            if fits and len(name) > best:
-                best, height = len(name), level
-    assert height >= 0, f"{module} stands on no floor"
-    return height
+        if name in names:
+            return level
+    raise AssertionError(f"{name!r} stands on no floor")
 
 
 def imports(path: Path) -> set[str]:
@@ -46,15 +55,18 @@ def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} if node.module != PACKAGE else set()
-            if (
-                ROOT / node.module.replace(f"{PACKAGE}.", "").replace(".", "/")
-            ).is_dir():
-                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            if node.module == PACKAGE:
+                found |= {f"{PACKAGE}.{alias.name}" for alias in node.names}
+            else:
+                found.add(node.module)
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     ours = {name for name in found if name.startswith(f"{PACKAGE}.")}
     return {name.removeprefix(f"{PACKAGE}.") for name in ours}
+
+
+def files() -> list[Path]:
+    return [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
 
 
 def name_of(path: Path) -> str:
@@ -62,21 +74,65 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+def arrows() -> dict[tuple[str, str], list[str]]:
+    """Which room imports which, and the imports that say so."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in files():
+        name = name_of(path)
+        for target in imports(path):
+            if room(target) != room(name):
+                pair = (room(name), room(target))
+                found.setdefault(pair, []).append(f"{name} imports {target}")
+    return found
+
+
 def test_nothing_imports_upward() -> None:
-    files = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
-    assert len(files) > 40
+    assert len(FLOORS) <= 9
+    assert len(files()) > 40
     upward = [
-        f"{name_of(path)} imports {target}"
-        for path in files
-        for target in imports(path)
-        if floor(target) > floor(name_of(path))
+        said
+        for (above, below), all_said in arrows().items()
+        for said in all_said
+        if floor(below) > floor(above)
     ]
     assert upward == []
 
 
+def test_rooms_of_one_floor_do_not_import_each_other_in_circles() -> None:
+    pairs = set(arrows())
+    circles = [(one, other) for one, other in pairs if (other, one) in pairs]
+    assert circles == []
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_a_room_never_imports_what_it_must_not_know(name: str) -> None:
+    met = [said for other in NEVER[name] for said in arrows().get((name, other), [])]
+    assert met == []
+
+
+def test_the_rules_that_decide_know_nothing_of_ours_but_errors() -> None:
+    assert {below for above, below in arrows() if above == "gate"} <= {"exceptions"}
+
+
+def test_only_tests_import_the_contracts_and_doubles() -> None:
+    assert [pair for pair in arrows() if pair[1] == "testing"] == []
+
+
+def test_the_top_holds_a_few_modules_and_the_rooms() -> None:
+    modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
+    assert modules == {"exceptions", "files", "rendering", "task", "trainer"}
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert rooms | modules == {name for names in FLOORS for name in names if name}
+
+
+def test_no_file_is_long() -> None:
+    lines = {name_of(path): len(path.read_text().splitlines()) for path in files()}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+
+
 def test_the_signal_is_pure() -> None:
     allowed = {"numpy", "pydantic", "gymnasium"} | set(sys.stdlib_module_names)
-    for path in (ROOT / "signal").glob("*.py"):
+    for path in (ROOT / "signal").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.ImportFrom):
@@ -97,6 +153,7 @@ def test_a_heavy_import_waits_until_it_is_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_is_there_and_no_other_is_shown() -> None:
     for name in also_wrappers.__all__:
         assert getattr(also_wrappers, name).__doc__, name
+    assert set(dir(also_wrappers)) == {*also_wrappers.__all__, "__version__"}

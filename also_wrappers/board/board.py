@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from also_wrappers.board.posting import Posting
 from also_wrappers.board.slots import RING_COLUMNS, Slot, SlotReader
-from also_wrappers.evidence.accumulate import parse_events
+from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.statistics import Layout, merge
 from also_wrappers.files import write_atomic
@@ -114,22 +114,22 @@ class Board:
         """Starts a new evidence window; copies empty their accumulators by it."""
         self._words[_WINDOW] += 1
 
-    def collect(self, events: Mapping[str, str] | None = None) -> Collected | None:
+    def collect(self, conditions: Mapping[str, str] | None = None) -> Collected | None:
         """Reads what copies recorded in this window; ``None`` if nothing yet.
 
         Args:
-            events: The task's named expressions; the posting's probes come after them.
+            conditions: The task's, by name; the posting's probes come after them.
 
         Raises:
-            ConfigurationError: An event is not a valid expression.
+            ConfigurationError: A condition is not a valid expression.
         """
-        named = {**(events or {}), **self.read().probes}
+        named = {**(conditions or {}), **self.read().probes}
         copies = 0
         parts: list[Array] = []
         episodes: list[EpisodeRows] = []
         layout: Layout | None = None
         for reader in self._slots():
-            nodes = parse_events(named, reader.layout.features)
+            nodes = parse_conditions(named, reader.layout.features)
             found = reader.read(self.window, nodes)
             if found is None:
                 continue

@@ -22,7 +22,7 @@ class Posting(BaseModel):
         gamma: The learner's discount factor; until a trainer has posted it, no
             signal is in force.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
-        probes: Expressions to record as events besides the task's, by name.
+        probes: Expressions to record as conditions besides the task's, by name.
         rows: Whether infos carry the features of each step, for a replay buffer that
             computes anew what a signal pays.
     """

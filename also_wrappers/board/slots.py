@@ -54,11 +54,11 @@ class Slot:
         copies: How many environment copies leave their episodes here.
 
     Attributes:
-        events: Trees of the named expressions to look for in episodes.
+        conditions: Trees of the named expressions to look for in episodes.
     """
 
     def __init__(self, folder: Path, layout: Layout, copies: int = 1) -> None:
-        self.events: Sequence[Node] = ()
+        self.conditions: Sequence[Node] = ()
         self._layout = layout
         path = folder / f"{os.getpid()}-{next(_copies)}.map"
         path.write_bytes(b"")
@@ -108,7 +108,7 @@ class Slot:
 
     def _accumulate(self) -> None:
         parts = self._parts
-        accumulate(self._layout, parts.values, parts.block, self.events)
+        accumulate(self._layout, parts.values, parts.block, self.conditions)
         parts.block.clear()
 
     def _ring(self, episode: Episode, at: int) -> None:
@@ -210,7 +210,7 @@ class SlotReader:
         return int(self._parts.header[_COPIES])
 
     def read(
-        self, window: int, events: Sequence[Node]
+        self, window: int, conditions: Sequence[Node]
     ) -> tuple[Array, list[EpisodeRows]] | None:
         """Accumulators and whole episodes of a window; ``None`` without any."""
 
@@ -227,7 +227,7 @@ class SlotReader:
         if found is None:
             return None
         values, waiting, episodes = found
-        accumulate(self.layout, values, waiting, events)
+        accumulate(self.layout, values, waiting, conditions)
         return values, episodes
 
     def recent(self, since: int) -> tuple[int, Array]:

@@ -134,11 +134,11 @@ class BranchResult:
         variance = max(self.variance, floor)
         return Trial(self.request, self.score, variance, self.ok, self.points)
 
-    def event_trial(self, keys: Sequence[str]) -> Trial:
+    def condition_trial(self, keys: Sequence[str]) -> Trial:
         """What the gate gets to see where no arm has seen any base reward.
 
         Args:
-            keys: Shares of episodes in which events happened; their mean is the score.
+            keys: Rates of conditions; the mean of the rates is the score.
         """
         rates = [self.observed.get(key, 0.0) for key in keys]
         rate = sum(rates) / len(rates)
@@ -230,15 +230,15 @@ def _points(episodes: npt.NDArray[np.float64], steps: int) -> tuple[float, ...]:
 
 def _observe(order: BranchOrder, board: Board) -> dict[str, float]:
     """The numbers that are wanted of a branch's evidence, as far as there are any."""
-    collected = board.collect(order.task.events) if order.keys else None
+    collected = board.collect(order.task.conditions) if order.keys else None
     if collected is None:
         return {}
-    events = {**order.task.events, **order.posting.probes}
+    conditions = {**order.task.conditions, **order.posting.probes}
     seen = summarise(
         collected.layout,
         collected.values,
         order.posting.signal,
-        events,
+        conditions,
         has_success=order.task.success is not None,
     )
     return {key: seen.values[key] for key in order.keys if key in seen.values}

@@ -12,7 +12,7 @@ from also_wrappers.evidence.behaviour import movement, targets
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.statistics import (
     AGGREGATES,
-    MAX_EVENTS,
+    MAX_CONDITIONS,
     Layout,
     add_scalars,
 )
@@ -21,7 +21,7 @@ from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.signal.language.arrays import evaluate_batch
 from also_wrappers.signal.language.parser import Node, parse
 
-__all__ = ["accumulate", "parse_events"]
+__all__ = ["accumulate", "parse_conditions"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -31,27 +31,27 @@ Places = npt.NDArray[np.int64]
 _total = np.add.reduce
 
 
-def parse_events(named: Mapping[str, str], features: Sequence[str]) -> list[Node]:
+def parse_conditions(named: Mapping[str, str], features: Sequence[str]) -> list[Node]:
     """The trees of named expressions, as many as can be recorded at a time.
 
     Raises:
         ConfigurationError: One of them is not valid.
 
     Example:
-        >>> len(parse_events({"near": "team_max(x) > 0.9"}, ["x"]))
+        >>> len(parse_conditions({"near": "team_max(x) > 0.9"}, ["x"]))
         1
     """
     nodes = []
-    for name, text in list(named.items())[:MAX_EVENTS]:
+    for name, text in list(named.items())[:MAX_CONDITIONS]:
         try:
             nodes.append(parse(text, features, allow_delta=True))
         except AlsoError as error:
-            raise ConfigurationError(f"event {name!r}: {error}") from error
+            raise ConfigurationError(f"condition {name!r}: {error}") from error
     return nodes
 
 
 def accumulate(
-    layout: Layout, values: Array, block: Block, events: Sequence[Node]
+    layout: Layout, values: Array, block: Block, conditions: Sequence[Node]
 ) -> None:
     """Adds the episodes of a block to accumulators, in place.
 
@@ -59,7 +59,7 @@ def accumulate(
         layout: Of both.
         values: The accumulators.
         block: The episodes; it is not changed.
-        events: Trees of the named expressions to look for.
+        conditions: Trees of the named expressions to look for.
     """
     if not block.episodes:
         return
@@ -72,7 +72,7 @@ def accumulate(
         movement(steps, views, values)
         targets(steps, views, values)
         _features(steps, views)
-        _events(steps, views, events)
+        _conditions(steps, views, conditions)
         _terms(steps, views, values)
 
 
@@ -229,18 +229,18 @@ def _episode_features(s: Steps, views: dict[str, Array], mean: Array) -> None:
     views["episode_change_times_return"][...] += change @ s.returns
 
 
-def _events(s: Steps, views: dict[str, Array], events: Sequence[Node]) -> None:
+def _conditions(s: Steps, views: dict[str, Array], conditions: Sequence[Node]) -> None:
     rows, alive = s.block.rows[: s.end], s.block.alive[: s.end]
-    for k, node in enumerate(events):
+    for k, node in enumerate(conditions):
         held = evaluate_batch(node, rows[1:], rows[:-1], alive[1:])
         true = (held.max(axis=1) > 0.0) & s.valid
         which, first = s.firsts(true)
-        views["event_episodes"][k] += float(len(which))
-        views["event_rewarded"][k] += float(s.rewarded[which].sum())
-        views["event_first"][k] += float(first.sum())
-        views["event_steps"][k] += float(true.sum())
-        views["event_times_return"][k] += float(s.returns[which].sum())
-        views["event_times_time"][k] += float(s.time[which].sum())
+        views["condition_episodes"][k] += float(len(which))
+        views["condition_rewarded"][k] += float(s.rewarded[which].sum())
+        views["condition_first"][k] += float(first.sum())
+        views["condition_steps"][k] += float(true.sum())
+        views["condition_times_return"][k] += float(s.returns[which].sum())
+        views["condition_times_time"][k] += float(s.time[which].sum())
 
 
 def _terms(s: Steps, views: dict[str, Array], values: Array) -> None:

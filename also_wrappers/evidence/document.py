@@ -16,7 +16,7 @@ __all__ = ["Evidence"]
 #: Characters of a token, estimated.
 _TOKEN = 3.0
 #: What is shown first.
-_FIRST = ("team", "trainer", "signal", "event", "term")
+_FIRST = ("team", "trainer", "signal", "condition", "term")
 #: Differences between episodes, in standard deviations.
 _AGGREGATES = ("mean", "min", "max")
 _EFFECTS = ("better", "late", "change_better")
@@ -30,7 +30,7 @@ class Evidence(BaseModel):
         unavailable: Keys that have no number, with the reason.
         features: Names of the features.
         agents: Names of the agents.
-        events: Recorded expressions by name.
+        conditions: Recorded expressions by name.
         signal: The signal that was active.
         insufficient: Reasons for which the evidence says nothing; empty if it does.
         visits: How often the first two features with a declared range (``visits_of``)
@@ -50,7 +50,7 @@ class Evidence(BaseModel):
     unavailable: dict[str, str] = {}
     features: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
-    events: dict[str, str] = {}
+    conditions: dict[str, str] = {}
     signal: Signal = Signal()
     insufficient: tuple[str, ...] = ()
     visits: tuple[tuple[float, ...], ...] = ()

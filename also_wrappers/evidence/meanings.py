@@ -22,7 +22,7 @@ class Meaning(NamedTuple):
 
 _D = "standard deviations"
 
-#: By pattern; ``*`` stands for the name of an agent, feature, event or term, and a
+#: By pattern; ``*`` stands for the name of an agent, feature, condition or term, and a
 #: component of an action that has several is counted in the key: ``action_0``.
 MEANINGS: dict[str, Meaning] = {
     "team.episodes": Meaning("episodes", "seen in this window"),
@@ -94,13 +94,13 @@ MEANINGS: dict[str, Meaning] = {
     "feature.*.jump_std": Meaning(
         "feature", "standard deviation of its change in a step"
     ),
-    "event.*.rate": Meaning("share", "episodes in which it happened"),
-    "event.*.first": Meaning("step", "at which it happened first"),
-    "event.*.reward_rate": Meaning(
+    "condition.*.rate": Meaning("share", "episodes in which it happened"),
+    "condition.*.first": Meaning("step", "at which it happened first"),
+    "condition.*.reward_rate": Meaning(
         "share", "of the episodes with it that had a reward"
     ),
-    "event.*.better": Meaning(_D, "its rate in better episodes minus worse"),
-    "event.*.late": Meaning(_D, "its rate in late episodes minus early"),
+    "condition.*.better": Meaning(_D, "its rate in better episodes minus worse"),
+    "condition.*.late": Meaning(_D, "its rate in late episodes minus early"),
     "term.*.paid": Meaning("reward", "what the term added per episode and agent"),
     "term.*.share": Meaning("share", "of all that was added, by size"),
     "term.*.correlation": Meaning("-1 to 1", "of what it paid and the base return"),

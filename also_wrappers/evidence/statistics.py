@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from also_wrappers.signal.features import FeatureMap
 
-__all__ = ["AGGREGATES", "BINS", "MAX_EVENTS", "Layout", "merge"]
+__all__ = ["AGGREGATES", "BINS", "MAX_CONDITIONS", "Layout", "merge"]
 
 Array = npt.NDArray[np.float64]
 
 #: Named expressions that can be recorded at a time, the user's and the advisor's.
-MAX_EVENTS = 8
+MAX_CONDITIONS = 8
 MAX_RECORDED_TERMS = 8
 #: How a feature of several agents becomes one number of the team.
 AGGREGATES = ("mean", "min", "max")
@@ -156,7 +156,7 @@ class Layout:
         """Name -> place, shape, and how it merges (``sum``, ``min`` or ``max``)."""
         a, f = len(self.agents), len(self.features)
         d, n = self.components, self.choices
-        g, e, t = len(AGGREGATES), MAX_EVENTS, MAX_RECORDED_TERMS
+        g, e, t = len(AGGREGATES), MAX_CONDITIONS, MAX_RECORDED_TERMS
         shapes: dict[str, tuple[tuple[int, ...], str]] = {
             "scalars": ((len(SCALARS),), "sum"),
             "return_min": ((1,), "min"),
@@ -201,12 +201,12 @@ class Layout:
             "jump": ((f,), "sum"),
             "jump_squared": ((f,), "sum"),
             "jump_at_reward": ((f,), "sum"),
-            "event_episodes": ((e,), "sum"),
-            "event_rewarded": ((e,), "sum"),
-            "event_first": ((e,), "sum"),
-            "event_steps": ((e,), "sum"),
-            "event_times_return": ((e,), "sum"),
-            "event_times_time": ((e,), "sum"),
+            "condition_episodes": ((e,), "sum"),
+            "condition_rewarded": ((e,), "sum"),
+            "condition_first": ((e,), "sum"),
+            "condition_steps": ((e,), "sum"),
+            "condition_times_return": ((e,), "sum"),
+            "condition_times_time": ((e,), "sum"),
             "term": ((t,), "sum"),
             "term_size": ((t,), "sum"),
             "term_squared": ((t,), "sum"),

@@ -30,7 +30,7 @@ def summarise(
     layout: Layout,
     values: Array,
     signal: Signal,
-    events: Mapping[str, str] | None = None,
+    conditions: Mapping[str, str] | None = None,
     *,
     has_success: bool = False,
     trainer: Mapping[str, float] | None = None,
@@ -41,7 +41,7 @@ def summarise(
         layout: Layout of ``values``.
         values: Merged accumulators of one window.
         signal: The signal that was active in it.
-        events: Recorded expressions, in the order in which they were recorded.
+        conditions: Recorded expressions, in the order in which they were recorded.
         has_success: Whether the task declares what success is.
         trainer: What the trainer tells of itself, by the last part of the key.
 
@@ -50,7 +50,7 @@ def summarise(
         >>> summarise(layout, layout.empty(), Signal()).insufficient
         ('0 episodes, at least 20 are needed',)
     """
-    named = dict(events or {})
+    named = dict(conditions or {})
     return _Summary(layout, values, signal, named, has_success, trainer or {}).build()
 
 
@@ -60,14 +60,14 @@ class _Summary:
         layout: Layout,
         values: Array,
         signal: Signal,
-        events: dict[str, str],
+        conditions: dict[str, str],
         has_success: bool,
         trainer: Mapping[str, float],
     ) -> None:
         self._layout = layout
         self._values = values
         self._signal = signal
-        self._events = events
+        self._conditions = conditions
         self._has_success = has_success
         self._trainer = trainer
         self._out: dict[str, float] = {}
@@ -95,7 +95,7 @@ class _Summary:
                 self._together()
             for f, name in enumerate(self._layout.features):
                 self._feature(f, f"feature.{name}")
-            self._event_keys()
+            self._condition_keys()
             self._terms()
             for name, value in self._trainer.items():
                 self._put(f"trainer.{name}", value)
@@ -104,7 +104,7 @@ class _Summary:
             unavailable=self._missing,
             features=self._layout.features,
             agents=self._layout.agents,
-            events=self._events,
+            conditions=self._conditions,
             signal=self._signal,
             insufficient=tuple(insufficient),
             visits=tuple(map(tuple, self._block("visits").tolist())) if mapped else (),
@@ -307,21 +307,21 @@ class _Summary:
         self._put(f"{key}.reward_jump", jump)
         self._put(f"{key}.jump_std", std)
 
-    def _event_keys(self) -> None:
+    def _condition_keys(self) -> None:
         n = self._n
-        for k, name in enumerate(self._events):
-            key = f"event.{name}"
-            seen = self._at("event_episodes", k)
+        for k, name in enumerate(self._conditions):
+            key = f"condition.{name}"
+            seen = self._at("condition_episodes", k)
             self._put(f"{key}.rate", seen / n)
             if not seen:
                 self._missing[f"{key}.first"] = "it never happened"
                 continue
-            self._put(f"{key}.first", self._at("event_first", k) / seen)
-            self._put(f"{key}.reward_rate", self._at("event_rewarded", k) / seen)
+            self._put(f"{key}.first", self._at("condition_first", k) / seen)
+            self._put(f"{key}.reward_rate", self._at("condition_rewarded", k) / seen)
             rate = moments(n, seen, seen)
-            both = self._at("event_times_return", k)
+            both = self._at("condition_times_return", k)
             self._effect(f"{key}.better", both, rate, self._return, _EQUAL)
-            both = self._at("event_times_time", k)
+            both = self._at("condition_times_time", k)
             self._effect(f"{key}.late", both, rate, self._time, _STILL)
 
     def _terms(self) -> None:

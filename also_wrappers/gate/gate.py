@@ -74,7 +74,7 @@ class Decision:
         z: The statistic that was compared with the critical value.
         pairs: Confirmation pairs that were run.
         critical: The critical value, if there is one.
-        exploratory: Whether it rests on declared events, as no arm saw a base reward.
+        exploratory: Whether conditions decided, as no arm saw a base reward.
     """
 
     winner: int | None

@@ -240,7 +240,7 @@ class Adaptation:
 
     def _round(self, trainer: Trainer) -> None:
         posting = self.run.board.read()
-        collected = self.run.board.collect(self.run.task.events)
+        collected = self.run.board.collect(self.run.task.conditions)
         self.rounds += 1
         self.run.ledger.write(
             "round_started", round=self.rounds, signal=posting.signal.id

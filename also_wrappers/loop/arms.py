@@ -38,12 +38,12 @@ class Branches:
         plan: How much may be tried.
         posting: What is posted now.
         accounting: Where steps are counted.
-        record: Writes an event of the round into the ledger.
+        record: Writes a condition of the round into the ledger.
         file: Where results are written as well.
         arms: Control and the candidates that passed the checks.
         results: Of all branches so far.
-        by_events: Whether the gate sees how often declared events happened, in place of
-            base returns.
+        by_conditions: Whether the gate sees how often declared conditions held, in
+            place of base returns.
     """
 
     number: int
@@ -57,7 +57,7 @@ class Branches:
     file: Path
     arms: list[Arm] = field(default_factory=list)
     results: list[BranchResult] = field(default_factory=list)
-    by_events: bool = False
+    by_conditions: bool = False
 
     def __post_init__(self) -> None:
         self.arms.append(Arm(CONTROL, "control", self.posting.signal))
@@ -79,9 +79,9 @@ class Branches:
     @property
     def trials(self) -> list[Trial]:
         """What the gate gets to see."""
-        if self.by_events:
-            events = self._event_keys()
-            return [result.event_trial(events) for result in self.results]
+        if self.by_conditions:
+            conditions = self._condition_keys()
+            return [result.condition_trial(conditions) for result in self.results]
         largest = max((result.largest for result in self.results), default=0.0)
         return [result.trial(largest) for result in self.results]
 
@@ -259,7 +259,7 @@ class Branches:
     def _keys(self) -> tuple[str, ...]:
         expected = [arm.hypothesis for arm in self.arms if arm.hypothesis is not None]
         keys = [expectation.key for expectation in expected]
-        return tuple(dict.fromkeys([*keys, *self._event_keys()]))
+        return tuple(dict.fromkeys([*keys, *self._condition_keys()]))
 
-    def _event_keys(self) -> list[str]:
-        return [f"event.{name}.rate" for name in self.task.events]
+    def _condition_keys(self) -> list[str]:
+        return [f"condition.{name}.rate" for name in self.task.conditions]

@@ -111,7 +111,7 @@ class Mainline:
             collected.layout,
             collected.values,
             posting.signal,
-            {**task.events, **posting.probes},
+            {**task.conditions, **posting.probes},
             has_success=task.success is not None,
             trainer=told,
         )

@@ -72,7 +72,7 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             ) from error
         copies = board.copies
         episodes = board.new_episodes()
-        collected = board.collect(run.task.events)
+        collected = board.collect(run.task.conditions)
     if run.board.copies != before:
         raise ConfigurationError(
             "the factory puts the run's own wrapper on, whatever shape it is given, so "

@@ -125,11 +125,11 @@ class Round:
                 self._refine(diagnosis)
                 continue
             if isinstance(step, Decision):
-                if branches.by_events:
+                if branches.by_conditions:
                     return self._exploratory(step)
-                if branches.reward_was_seen or not self.run.task.events:
+                if branches.reward_was_seen or not self.run.task.conditions:
                     return step
-                branches.by_events = True
+                branches.by_conditions = True
                 continue
             refusal = branches.unaffordable(step)
             if refusal:
@@ -137,12 +137,12 @@ class Round:
             branches.run(step)
 
     def _exploratory(self, step: Decision) -> Decision:
-        events = ", ".join(self.run.task.events)
+        conditions = ", ".join(self.run.task.conditions)
         reason = (
-            f"no base reward was seen; by how often {events} happened, {step.reason}"
+            f"no base reward was seen; by how often {conditions} held, {step.reason}"
         )
         if step.reason == NO_REWARD:
-            reason = f"no arm saw any base reward, nor {events}"
+            reason = f"no arm saw any base reward, nor {conditions}"
         return replace(step, reason=reason, exploratory=True)
 
     def _propose(self, diagnosis: Diagnosis) -> None:

@@ -54,7 +54,7 @@ class Diagnosis(Data):
         findings: What goes wrong, worst first.
         advice: What to try next.
         keep: What to leave alone.
-        probes: Expressions to record as events in the next window, by name.
+        probes: Expressions to record as conditions in the next window, by name.
         insufficient: Whether the evidence is not enough to say anything.
     """
 

@@ -122,10 +122,10 @@ def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
         for key in evidence.values
         if (
             key.endswith(("_rate", "_share", "crowding", "coverage", "redundancy"))
-            and not key.startswith("event.")
+            and not key.startswith("condition.")
         )
         or key.endswith(".specialisation")
-        or (key.startswith("event.") and key.endswith(".rate"))
+        or (key.startswith("condition.") and key.endswith(".rate"))
     ]
     if not keys:
         _nothing(axes, "team", "")

@@ -17,7 +17,7 @@ def corridor_situation(**changes: Any) -> Situation:
 
     Args:
         **changes: Fields of the situation; ``values`` are added to its evidence, and
-            ``insufficient`` and ``events`` are the evidence's own.
+            ``insufficient`` and ``conditions`` are the evidence's own.
 
     Example:
         >>> corridor_situation(progress=0.5).progress
@@ -48,7 +48,7 @@ def corridor_situation(**changes: Any) -> Situation:
         features=features.names,
         agents=changes.get("agents", ("agent_0", "agent_1")),
         insufficient=changes.pop("insufficient", ()),
-        events=changes.pop("events", {}),
+        conditions=changes.pop("conditions", {}),
     )
     arguments: dict[str, Any] = {
         "task": "Walk to the end together.",

@@ -28,8 +28,8 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         features: The vocabulary that the signal speaks.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
-            ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
+            see ``also_wrappers.wrappers.Options``.
 
     Raises:
         ConfigurationError: Neither or both of ``signal`` and ``board`` were given.

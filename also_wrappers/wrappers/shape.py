@@ -27,7 +27,7 @@ class Shape:
             env,
             self.task.features,
             board=self.board,
-            events=self.task.events,
+            conditions=self.task.conditions,
             success=self.task.success,
             swap_at=self.task.swap_at,
         )

@@ -38,7 +38,7 @@ class BatchAttachment:
 
     Raises:
         ConfigurationError: Neither or both of signal and board were given.
-        ExpressionError: The signal, an event or the success does not parse.
+        ExpressionError: The signal, a condition or the success does not parse.
     """
 
     def __init__(

@@ -29,8 +29,8 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         features: The vocabulary that the signal speaks.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
-            ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
+            see ``also_wrappers.wrappers.Options``.
 
     Example:
         >>> from also_wrappers.signal import Feature, FeatureMap, Term

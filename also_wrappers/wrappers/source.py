@@ -14,7 +14,7 @@ from gymnasium import spaces
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.board.slots import Slot
-from also_wrappers.evidence.accumulate import parse_events
+from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.recorder import Episode, Success, compile_success
 from also_wrappers.evidence.statistics import Layout
 from also_wrappers.exceptions import ConfigurationError
@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
             trainer posts it.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes; with
             a board, the trainer posts it.
-        events: Expressions to record, by name (with a board).
+        conditions: Expressions to record, by name (with a board).
         success: Expression over the features, ``base_return`` and ``episode_length``
             that holds at the end of a success (with a board).
         fade: Takes the strength of a static signal to zero, in steps of this
@@ -51,7 +51,7 @@ class Options(TypedDict, total=False):
 
     gamma: float
     bootstraps_truncation: bool
-    events: Mapping[str, str] | None
+    conditions: Mapping[str, str] | None
     success: str | None
     fade: Fade | None
     swap_at: Literal["reset", "step"]
@@ -129,7 +129,7 @@ class Link:
         self._copies = copies
         self._slot: Slot | None = None
         self._claimed_in = 0  # a process that was forked off claims its own
-        self._events = dict(options.get("events") or {})
+        self._conditions = dict(options.get("conditions") or {})
         self._success = options.get("success")
         self.success()  # says at once what is wrong with it
         if board is not None:
@@ -172,16 +172,16 @@ class Link:
         """Reads what is posted.
 
         Raises:
-            ConfigurationError: An event is not a valid expression.
+            ConfigurationError: A condition is not a valid expression.
         """
         board = self._board
         if board is None:
             return
         self.posting = board.read()
-        named = {**self._events, **self.posting.probes}
-        nodes = parse_events(named, self.layout.features)
+        named = {**self._conditions, **self.posting.probes}
+        nodes = parse_conditions(named, self.layout.features)
         if self._slot is not None:
-            self._slot.events = nodes
+            self._slot.conditions = nodes
 
     def refresh(self) -> bool:
         """Takes what was posted meanwhile, and says so on the board.

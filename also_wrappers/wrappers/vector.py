@@ -35,8 +35,8 @@ class ShapeRewardVector(VectorWrapper):
         features: The vocabulary that the signal speaks, for one sub-environment.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``events``, ``success``; see
-            ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
+            see ``also_wrappers.wrappers.Options``.
 
     Raises:
         ConfigurationError: An argument does not go with another, or with vectors.

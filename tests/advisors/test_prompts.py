@@ -78,7 +78,7 @@ def test_worked_examples_are_valid() -> None:
     names = ("table_distance", "door_distance", "table_tilt", "tables_left")
     features = FeatureMap(*[Feature(n, f"obs[{k}]") for k, n in enumerate(names)])
     values = {
-        "event.both_at_table.rate": 0.1,
+        "condition.both_at_table.rate": 0.1,
         "feature.tables_left.end": 1.0,
         "feature.table_tilt.better": -0.3,
     }

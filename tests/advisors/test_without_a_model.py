@@ -109,15 +109,19 @@ def test_rules_use_what_better_episodes_have() -> None:
     )
 
 
-def test_rules_approach_declared_events_that_are_rare() -> None:
-    events = {"both_far": "team_min(place) > 0.9", "moved": "move > 0", "odd": "place"}
-    rates = {f"event.{name}.rate": 0.02 for name in events}
-    found = expressions(events=events, values=rates)
+def test_rules_approach_declared_conditions_that_are_rare() -> None:
+    conditions = {
+        "both_far": "team_min(place) > 0.9",
+        "moved": "move > 0",
+        "odd": "place",
+    }
+    rates = {f"condition.{name}.rate": 0.02 for name in conditions}
+    found = expressions(conditions=conditions, values=rates)
     assert "1 * progress[min((team_min(place) - 0.9), 0)]" in found
     assert not any("move > 0" in text or "min(None" in text for text in found)
     often = dict.fromkeys(rates, 0.9)
     assert not any(
-        "0.9), 0)" in text for text in expressions(events=events, values=often)
+        "0.9), 0)" in text for text in expressions(conditions=conditions, values=often)
     )
 
 

@@ -71,9 +71,9 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "solved": {"signal": ACTIVE, "stage": "solved"},
     "one agent": {"agents": ("agent_0",)},
     "insufficient": {"insufficient": ("3 episodes",)},
-    "events that are rare": {
-        "events": {"both": "team_min(place) > 0.9", "odd": "place * 2"},
-        "values": {"event.both.rate": 0.01, "event.odd.rate": 0.01},
+    "conditions that are rare": {
+        "conditions": {"both": "team_min(place) > 0.9", "odd": "place * 2"},
+        "values": {"condition.both.rate": 0.01, "condition.odd.rate": 0.01},
     },
 }
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from also_wrappers.evidence import Layout, merge, summarise
-from also_wrappers.evidence.accumulate import accumulate, parse_events
+from also_wrappers.evidence.accumulate import accumulate, parse_conditions
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.recorder import Episode
 from also_wrappers.signal import Feature, FeatureMap, Signal
@@ -28,7 +28,7 @@ TEAMS: dict[str, tuple[tuple[int, ...], ...]] = {
     "continuous": ((0, 0), (0, 0)),
     "alone": ((4,),),
 }
-EVENTS = {"high": "team_max(x) > 2.5"}
+CONDITIONS = {"high": "team_max(x) > 2.5"}
 
 
 def make_episode(random: np.random.Generator, layout: Layout) -> Episode:
@@ -71,7 +71,7 @@ def gather(layout: Layout, stories: list[Story], together: int) -> np.ndarray:
     """Accumulates in blocks of some episodes."""
     values = layout.empty()
     block = Block(layout, np.zeros(-(-Block.size(layout) // 8)))
-    nodes = parse_events(EVENTS, layout.features)
+    nodes = parse_conditions(CONDITIONS, layout.features)
     for n, story in enumerate(stories, start=1):
         block.append(story.episode, story.time)
         if n % together == 0:
@@ -97,7 +97,7 @@ def test_it_is_what_plain_loops_give(
     whole = gather(layout, stories, together + 3)
     np.testing.assert_allclose(values, whole, atol=1e-9)
     np.testing.assert_array_equal(values, merge(layout, parts[::-1]))
-    got = summarise(layout, values, Signal(), EVENTS).values
+    got = summarise(layout, values, Signal(), CONDITIONS).values
     wanted = expected(layout, stories, limit=2.5)
     if len(agents) == 1:
         wanted = {k: v for k, v in wanted.items() if not k.startswith("team.")}

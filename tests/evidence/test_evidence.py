@@ -85,9 +85,9 @@ def test_known_numbers() -> None:
     assert got["team.action.same_share"] == 0.75
     # Agent a acts 0, 1 in 3 of 4 and 1 of 4 episodes; agent b acts 0, 2.
     assert 0.0 < got["team.action.specialisation"] < 0.5
-    assert got["event.near.rate"] == 0.25
-    assert got["event.near.first"] == 3
-    assert got["event.near.reward_rate"] == 1.0
+    assert got["condition.near.rate"] == 0.25
+    assert got["condition.near.first"] == 3
+    assert got["condition.near.reward_rate"] == 1.0
     assert got["a.action.idle_share"] == pytest.approx(0.75 * 3 / 4)
     assert got["a.action.entropy"] > 0.0
     assert got["feature.x.max"] == 0.95
@@ -97,7 +97,7 @@ def test_known_numbers() -> None:
     # x is high in exactly the episodes that are paid, and those came first.
     assert got["feature.x.better"] > 5.0 > got["feature.x.better_error"]
     assert got["feature.x.late"] < -1.0
-    assert got["event.near.better"] == got["feature.x.better"]
+    assert got["condition.near.better"] == got["feature.x.better"]
     assert evidence.unavailable["feature.y.better"] == "it does not vary"
     assert "feature.y.reward_jump" in got
 

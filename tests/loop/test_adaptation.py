@@ -54,7 +54,7 @@ def make_task() -> Task:
     return Task(
         "Walk to the end together.",
         corridor_features(),
-        events={"far": "team_min(place) > 0.5"},
+        conditions={"far": "team_min(place) > 0.5"},
         success="base_return >= 1",
     )
 
@@ -271,10 +271,10 @@ def test_a_run_that_crashed_goes_on(tmp_path: Path, at: int) -> None:
 def test_bad_input_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="success: there is no feature"):
         Task("x", corridor_features(), success="base_retrun >= 1")
-    with pytest.raises(ConfigurationError, match="cannot be an event's name"):
-        Task("x", corridor_features(), events={"both near": "place > 1"})
-    with pytest.raises(ConfigurationError, match="event 'e'"):
-        Task("x", corridor_features(), events={"e": "plaice > 1"})
+    with pytest.raises(ConfigurationError, match=r"cannot be a condition.s name"):
+        Task("x", corridor_features(), conditions={"both near": "place > 1"})
+    with pytest.raises(ConfigurationError, match="condition 'e'"):
+        Task("x", corridor_features(), conditions={"e": "plaice > 1"})
     with pytest.raises(ConfigurationError, match="no run to resume"):
         Run(make_task(), tmp_path / "none", resume=True)
     run = Run(make_task(), tmp_path / "a")

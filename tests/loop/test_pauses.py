@@ -172,10 +172,10 @@ def test_what_a_diagnosis_asks_for_is_recorded_from_then_on(tmp_path: Path) -> N
     make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
     run.close()
     first, second, *_ = [e["evidence"]["values"] for e in events(run.dir, "evidence")]
-    assert "event.far.rate" in first
-    assert "event.near.rate" not in first
-    assert 0.0 < second["event.near.rate"] <= 1.0
-    asked = {key.split(".")[1] for key in second if key.startswith("event.")}
+    assert "condition.far.rate" in first
+    assert "condition.near.rate" not in first
+    assert 0.0 < second["condition.near.rate"] <= 1.0
+    asked = {key.split(".")[1] for key in second if key.startswith("condition.")}
     assert asked == {"far", "near"}
     # What the trainer tells of itself needs two looks.
     assert "trainer.policy_drift" not in first
@@ -287,7 +287,7 @@ def test_declared_events_decide_where_the_reward_is_out_of_reach(
     (decision,) = events(run.dir, "decision")
     assert decision["exploratory"]
     assert decision["winner"] == "candidate_1"
-    assert "by how often far happened, confirmed" in decision["reason"]
+    assert "by how often far held, confirmed" in decision["reason"]
     assert {b["score"] for b in events(run.dir, "branch")} == {0.0}
     assert run.board.read().signal == HELPFUL.signal
-    assert "by how often far happened" in write_report(run.dir).read_text()
+    assert "by how often far held" in write_report(run.dir).read_text()

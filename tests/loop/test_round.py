@@ -89,10 +89,10 @@ def play(
     advisor: RecordedAdvisor | None = None,
     situation: Situation | None = None,
     gate: Gate | None = None,
-    events: Mapping[str, str] | None = None,
+    conditions: Mapping[str, str] | None = None,
     **plan: int,
 ) -> RoundResult:
-    run = Run(Task("x", corridor_features(), events or {}), tmp_path / "run")
+    run = Run(Task("x", corridor_features(), conditions or {}), tmp_path / "run")
     numbers = {
         "candidates": 2,
         "refinements": 1,
@@ -153,18 +153,17 @@ def test_where_no_reward_is_seen_branches_are_extended_once(tmp_path: Path) -> N
     assert result.adopted == 2 * HORIZON
 
 
-def test_where_no_reward_is_seen_declared_events_decide(tmp_path: Path) -> None:
+def test_where_no_reward_is_seen_declared_conditions_decide(tmp_path: Path) -> None:
     """Arm k is observed to see them in a share of k tenths of its episodes."""
     made = Made(lambda order: 0.0)
-    result = play(tmp_path, made, events={"far": "place > 0.9"})
+    result = play(tmp_path, made, conditions={"far": "place > 0.9"})
     decision = result.decision
     assert (decision.winner, decision.exploratory) == (2, True)
     assert (
-        decision.reason
-        == "no base reward was seen; by how often far happened, confirmed"
+        decision.reason == "no base reward was seen; by how often far held, confirmed"
     )
     assert decision.effect == pytest.approx(0.2)
-    assert all(order.keys[-1] == "event.far.rate" for order in made.orders)
+    assert all(order.keys[-1] == "condition.far.rate" for order in made.orders)
     # They were extended first, in the hope of a base reward.
     assert [o for o in made.orders if o.request.stretch == 2]
     confirming = [o for o in made.orders if o.request.stage == "confirm"]
@@ -179,7 +178,7 @@ def test_where_nothing_at_all_is_seen_nothing_changes(tmp_path: Path) -> None:
                 yield replace(result, observed={})
 
     made = Unseen(lambda order: 0.0)
-    result = play(tmp_path, made, events={"far": "place > 0.9"})
+    result = play(tmp_path, made, conditions={"far": "place > 0.9"})
     assert result.decision.winner is None
     assert result.decision.reason == "no arm saw any base reward, nor far"
     assert result.adopted == 2 * HORIZON

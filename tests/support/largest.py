@@ -31,7 +31,7 @@ def situation() -> Situation:
     values: dict[str, float] = {}
     for pattern in MEANINGS:
         whose = NAMES if pattern.startswith("feature.") else AGENTS
-        if pattern.startswith(("event.", "term.")):
+        if pattern.startswith(("condition.", "term.")):
             whose = ["both_at_food", "one_waits"]
         for place, name in enumerate(whose):
             key = pattern.replace("*", name, 1)

@@ -103,8 +103,8 @@ def expected(layout: Layout, stories: list[Story], limit: float) -> dict[str, fl
         )
         for story in stories
     ]
-    out["event.high.rate"] = float(np.mean(happened))
-    _effect(out, "event.high.better", [float(h) for h in happened], returns)
+    out["condition.high.rate"] = float(np.mean(happened))
+    _effect(out, "condition.high.better", [float(h) for h in happened], returns)
     _crowding(out, layout, steps)
     return out
 

@@ -21,7 +21,7 @@ from also_wrappers.wrappers import ShapeReward, ShapeRewardVector
 FEATURES = FeatureMap(
     Feature("x", "obs[0]"), Feature("angle", "obs[2]"), Feature("push", "action")
 )
-EVENTS = {"tilted": "abs(angle) > 0.15"}
+CONDITIONS = {"tilted": "abs(angle) > 0.15"}
 SUCCESS = "episode_length > 15"
 COPIES = 3
 
@@ -107,7 +107,7 @@ def test_it_equals_stacked_singles(
         if not live:
             return {"signal": FIRST, "gamma": 0.9, "fade": Fade(begin=10, end=80)}
         board = Board.create(tmp_path / name, posting(FIRST, 1))
-        return {"board": board, "events": EVENTS, "success": SUCCESS}
+        return {"board": board, "conditions": CONDITIONS, "success": SUCCESS}
 
     together = arguments("together")
     board = together.get("board")
@@ -122,14 +122,14 @@ def test_it_equals_stacked_singles(
         assert got[k] == pytest.approx(play_single(env, k, alone, mode), abs=1e-12)
     if board is None:
         return
-    one, other = board.collect(EVENTS), apart["board"].collect(EVENTS)
+    one, other = board.collect(CONDITIONS), apart["board"].collect(CONDITIONS)
     assert one.copies == other.copies == COPIES
     stories = [
-        summarise(c.layout, c.values, FIRST, EVENTS, has_success=True).values
+        summarise(c.layout, c.values, FIRST, CONDITIONS, has_success=True).values
         for c in (one, other)
     ]
     assert stories[0] == pytest.approx(stories[1], abs=1e-9)
-    assert stories[0]["event.tilted.rate"] > 0.0
+    assert stories[0]["condition.tilted.rate"] > 0.0
     assert 0.0 < stories[0]["team.success_rate"] < 1.0
     assert len(one.episodes) == 4
 

@@ -23,7 +23,7 @@ class RuleAdvisor:
     """Reads the same evidence as a language model would, and proposes by rule.
 
     It knows no environment. Without a signal it draws to the states that come before a
-    reward or that better episodes are in, to declared events that are rare, and to
+    reward or that better episodes are in, to declared conditions that are rare, and to
     separate targets where agents crowd; with one it varies what is active, takes away
     what is hacked, and lets go of what has done its work. The sources of the rules are
     beside them in ``also_wrappers.advisors.rules.heuristics``.
@@ -101,7 +101,7 @@ class RuleAdvisor:
     def _new(situation: Situation) -> list[Proposal]:
         drawn = heuristics.new_terms(situation)
         special = [
-            *heuristics.toward_events(situation),
+            *heuristics.toward_conditions(situation),
             *heuristics.spread_out(situation),
             *heuristics.idle_costs(situation),
         ]

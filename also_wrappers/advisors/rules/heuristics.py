@@ -23,7 +23,7 @@ __all__ = [
     "new_terms",
     "spread_out",
     "targets",
-    "toward_events",
+    "toward_conditions",
 ]
 
 _SHRINK = re.compile(r"distance|dist\b|error|gap|remaining|offset", re.IGNORECASE)
@@ -126,11 +126,11 @@ def new_terms(situation: Situation) -> list[Proposal]:
     return proposals
 
 
-def toward_events(situation: Situation) -> list[Proposal]:
-    """Draws towards events that are rare, by how far their conditions are from true."""
+def toward_conditions(situation: Situation) -> list[Proposal]:
+    """Draws towards conditions that seldom hold, by how far each is from holding."""
     proposals = []
-    for name, condition in situation.evidence.events.items():
-        rate = situation.evidence.values.get(f"event.{name}.rate")
+    for name, condition in situation.evidence.conditions.items():
+        rate = situation.evidence.values.get(f"condition.{name}.rate")
         if rate is None or rate > _SELDOM:
             continue
         try:
@@ -150,9 +150,9 @@ def toward_events(situation: Situation) -> list[Proposal]:
                     expression,
                     _reward(situation.evidence),
                     f"{name} was declared and is rare: draw towards it",
-                    f"event.{name}.rate",
+                    f"condition.{name}.rate",
                     "up",
-                    (f"event.{name}.rate",),
+                    (f"condition.{name}.rate",),
                 )
             )
     return proposals

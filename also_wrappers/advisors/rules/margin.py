@@ -1,4 +1,4 @@
-"""By how much a condition holds: an event turned into something to approach.
+"""By how much a condition holds: a comparison turned into something to approach.
 
 The robustness degree of temporal logic (Fainekos & Pappas 2009), which makes a reward
 of a yes-or-no condition (Aksaray et al. 2016): positive where the condition holds,
