@@ -16,7 +16,7 @@ import numpy.typing as npt
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.summary import summarise
-from also_wrappers.gate.gate import Request, Trial
+from also_wrappers.gate.rule import Request, Trial
 from also_wrappers.proposals.proposal import Expectation
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task

@@ -20,7 +20,7 @@ import cloudpickle
 
 from also_wrappers.branches.branch import BranchOrder, BranchResult, run_branch
 from also_wrappers.branches.randomness import generators_restored, seed_generators
-from also_wrappers.gate.gate import Request
+from also_wrappers.gate.rule import Request
 from also_wrappers.trainer import Fork
 
 __all__ = [

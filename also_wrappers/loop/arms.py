@@ -11,7 +11,7 @@ from typing import Any
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import Arm, BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor
-from also_wrappers.gate.gate import CONTROL, Request, Trial
+from also_wrappers.gate.rule import CONTROL, Request, Trial
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.loop.plan import Plan
 from also_wrappers.proposals.outcomes import ArmOutcome

@@ -31,7 +31,7 @@ from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialEx
 from also_wrappers.catalog import lbforaging
 from also_wrappers.cli.demo import DESCRIPTION
 from also_wrappers.cli.foraging import make_model
-from also_wrappers.gate.gate import Request
+from also_wrappers.gate import Request
 from also_wrappers.run.run import Run
 from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback

@@ -22,7 +22,7 @@ import torch
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import ProcessExecutor, SerialExecutor
-from also_wrappers.gate.gate import Request
+from also_wrappers.gate import Request
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
 

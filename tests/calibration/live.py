@@ -27,7 +27,7 @@ from also_wrappers.branches.branch import BranchOrder
 from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.catalog import lbforaging
 from also_wrappers.cli.foraging import make_factory, make_model
-from also_wrappers.gate.gate import Decision, Gate, Request, Trial
+from also_wrappers.gate import Decision, Gate, Request, Trial
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.sb3.trainer import MakeVecEnv, SB3Trainer
@@ -100,7 +100,7 @@ def play(
 
 
 def _seed(number: int, request: Request) -> int:
-    stage = 0 if request.stage == "screen" else 1
+    stage = 0 if request.phase == "screen" else 1
     places = (number, request.arm, stage, request.index, request.stretch)
     return hash(places) % 2**31
 

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
-from also_wrappers.gate.gate import Gate
+from also_wrappers.gate import Gate
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report

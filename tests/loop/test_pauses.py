@@ -15,7 +15,7 @@ from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.gate import Decision, Request, Trial
+from also_wrappers.gate import Decision, Request, Trial
 from also_wrappers.loop.plan import Limits, Plan
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal

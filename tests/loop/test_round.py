@@ -13,7 +13,7 @@ from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Situation
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
-from also_wrappers.gate.gate import Gate, Request
+from also_wrappers.gate import Gate, Request
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.round import Round, RoundResult
@@ -64,7 +64,7 @@ class Made:
         for order in orders:
             self.orders.append(order)
             request = order.request
-            left = f"{request.arm}-{request.stage}-{request.index}-{request.stretch}"
+            left = f"{request.arm}-{request.phase}-{request.index}-{request.stretch}"
             yield BranchResult(
                 request,
                 order.seed,
@@ -124,7 +124,7 @@ def test_seeds_are_common_to_arms_and_fresh_in_every_stage(tmp_path: Path) -> No
     assert result.snapshot == b"3-confirm-1-1"
     by_place: dict[Any, set[int]] = {}
     for order in made.orders:
-        place = (order.request.stage, order.request.index)
+        place = (order.request.phase, order.request.index)
         by_place.setdefault(place, set()).add(order.seed)
     assert all(len(seeds) == 1 for seeds in by_place.values())
     assert len(set.union(*by_place.values())) == len(by_place)
@@ -166,7 +166,7 @@ def test_where_no_reward_is_seen_declared_conditions_decide(tmp_path: Path) -> N
     assert all(order.keys[-1] == "condition.far.rate" for order in made.orders)
     # They were extended first, in the hope of a base reward.
     assert [o for o in made.orders if o.request.stretch == 2]
-    confirming = [o for o in made.orders if o.request.stage == "confirm"]
+    confirming = [o for o in made.orders if o.request.phase == "confirm"]
     assert {o.steps for o in confirming} == {HORIZON}
     assert result.adopted == HORIZON
 
@@ -195,10 +195,10 @@ def test_replacements_join_extended_branches_at_their_length(tmp_path: Path) -> 
     joined = [
         (order.steps, order.snapshot)
         for order in made.orders
-        if order.request.arm == 3 and order.request.stage == "screen"
+        if order.request.arm == 3 and order.request.phase == "screen"
     ]
     assert joined[:2] == [(HORIZON, b"start"), (HORIZON, b"3-screen-0-1")]
-    confirming = [o for o in made.orders if o.request.stage == "confirm"]
+    confirming = [o for o in made.orders if o.request.phase == "confirm"]
     assert {order.steps for order in confirming} == {2 * HORIZON}
     assert result.adopted == 2 * HORIZON
 
@@ -207,7 +207,7 @@ def test_screening_early_extends_the_best_and_control(tmp_path: Path) -> None:
     """At half the horizon arm 1 is clearly worse; the others go on for the rest."""
     made = Made(lambda order: [0.5, 0.1, 0.9, 0.6][order.request.arm])
     result = play(tmp_path, made, gate=Gate(early=True, top=3, max_pairs=2))
-    screens = [o for o in made.orders if o.request.stage == "screen"]
+    screens = [o for o in made.orders if o.request.phase == "screen"]
     halves = [o for o in screens if o.request.stretch == 0.5]
     assert [o.request.arm for o in halves] == [0, 1, 2, 3]
     assert {(o.steps, o.scored_from) for o in halves} == {(HORIZON // 2, HORIZON // 4)}
@@ -219,12 +219,12 @@ def test_screening_early_extends_the_best_and_control(tmp_path: Path) -> None:
         f"{k}-screen-0-0.5".encode() for k in (0, 2, 3)
     }
     assert not [o for o in screens if o.request.index]
-    confirming = [o for o in made.orders if o.request.stage == "confirm"]
+    confirming = [o for o in made.orders if o.request.phase == "confirm"]
     assert {o.steps for o in confirming} == {HORIZON}
     assert {o.request.arm for o in confirming} == {0, 2}
     assert result.decision.winner == 2
     assert result.adopted == HORIZON
-    seeds = {(o.request.stage, o.request.stretch): o.seed for o in made.orders}
+    seeds = {(o.request.phase, o.request.stretch): o.seed for o in made.orders}
     assert len(set(seeds.values())) == len(seeds)
 
 

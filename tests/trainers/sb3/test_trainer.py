@@ -15,7 +15,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.gate import Request
+from also_wrappers.gate import Request
 from also_wrappers.signal import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
