@@ -125,6 +125,10 @@ class Adaptation:
         self.run.ledger.write(RunFinished(rounds=self.rounds, signal=posting.signal))
         self._executor.close()
 
+    def _wants_a_round(self) -> bool:
+        always = self._settings.pause_on == "interval"
+        return always or self._mainline.stage in STUCK
+
     def _start(self, trainer: Trainer) -> None:
         self._started = True
         self.advisor.prepare()

@@ -27,7 +27,7 @@ from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
-from tests.loop.test_adaptation import (
+from tests.support.corridor import (
     HARMFUL,
     HELPFUL,
     LENIENT,
@@ -38,7 +38,7 @@ from tests.loop.test_adaptation import (
     make_model,
     make_task,
 )
-from tests.loop.test_round import StubTrainer
+from tests.support.rounds import StubTrainer
 
 
 def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:

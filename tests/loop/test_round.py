@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,59 +23,9 @@ from also_wrappers.run.run import Run
 from also_wrappers.signal import Fade, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features, corridor_situation
+from tests.support.rounds import Made, StubTrainer
 
 HORIZON = 100
-
-
-class StubTrainer:
-    """At rest, for ever."""
-
-    steps, total, rollout, gamma = 0, 10_000, 10, 0.99
-    bootstraps_truncation, agents_per_env = True, 1
-    evaluates, replays = False, False
-
-    def snapshot(self) -> bytes:
-        return b"start"
-
-    def adopt(self, snapshot: bytes) -> None:
-        raise AssertionError("a round must not change the trainer")
-
-    def policy_drift(self) -> None:
-        return None
-
-    def fork(self) -> Any:
-        return None
-
-
-class Made:
-    """Branches that score what a function says."""
-
-    def __init__(self, score: Callable[[BranchOrder], float]) -> None:
-        self.orders: list[BranchOrder] = []
-        self._score = score
-
-    def warm(self, fork: Any) -> None:
-        """Made up branches need nothing."""
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
-        for order in orders:
-            self.orders.append(order)
-            request = order.request
-            left = f"{request.arm}-{request.phase}-{request.index}-{request.stretch}"
-            yield BranchResult(
-                request,
-                order.seed,
-                order.steps,
-                self._score(order),
-                1e-4,
-                1.0,
-                300,
-                snapshot=left.encode(),
-                observed=dict.fromkeys(order.keys, 0.1 * request.arm),
-            )
 
 
 def proposal(weight: float) -> Proposal:
