@@ -1,6 +1,12 @@
 """Branches: trained from one snapshot, here or in worker processes."""
 
-from also_wrappers.branches.branch import Arm, BranchOrder, BranchResult, run_branch
+from also_wrappers.branches.branch import (
+    Arm,
+    BranchOrder,
+    BranchResult,
+    failed_branch,
+    run_branch,
+)
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 
 __all__ = [
@@ -10,5 +16,6 @@ __all__ = [
     "Executor",
     "ProcessExecutor",
     "SerialExecutor",
+    "failed_branch",
     "run_branch",
 ]

@@ -12,7 +12,7 @@ from also_wrappers.advisors.rules.advisor import RuleAdvisor
 from also_wrappers.board.board import Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor, ProcessExecutor
-from also_wrappers.branches.randomness import generator_states, restore_generators
+from also_wrappers.branches.randomness import randomness_states, restore_randomness
 from also_wrappers.evidence.stage import STUCK
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
@@ -211,7 +211,7 @@ class Adaptation:
         if checkpoint is not None:
             state = checkpoint.state
             trainer.adopt(checkpoint.snapshot)
-            restore_generators(state["generators"])
+            restore_randomness(state["generators"])
             accounting.mainline = state["mainline"]
             accounting.branches += max(spent["mainline"] - state["mainline"], 0)
             self.next_pause = state["next_pause"]
@@ -281,6 +281,8 @@ class Adaptation:
             self._skip(f"the round failed: {type(error).__name__}: {error}")
             return
         self._swap(trainer, result)
+        for snapshot in self.run.round_dir(self.rounds).glob("*.zip"):
+            snapshot.unlink()
 
     def _situation(
         self, trainer: Trainer, posting: Posting, collected: Collected
@@ -319,7 +321,7 @@ class Adaptation:
         accounting = self.run.accounting
         if result.decision.winner is not None:
             self.run.copy_checkpoint("pause", "before_swap")
-        if result.snapshot:
+        if result.snapshot is not None:
             trainer.adopt(result.snapshot)
             accounting.branches -= result.adopted
             accounting.mainline = trainer.steps
@@ -388,11 +390,11 @@ class Adaptation:
     def _save(self, name: str, trainer: Trainer, rounds: int | None = None) -> None:
         self.run.save_checkpoint(
             name,
-            trainer.snapshot(),
+            trainer.snapshot,
             {
                 "next_pause": self.next_pause,
                 "rounds": self.rounds if rounds is None else rounds,
-                "generators": generator_states(),
+                "generators": randomness_states(),
             },
         )
 

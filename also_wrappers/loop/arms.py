@@ -61,7 +61,8 @@ class Branches:
 
     def __post_init__(self) -> None:
         self.arms.append(Arm(CONTROL, "control", self.posting.signal))
-        self._snapshot = self.trainer.snapshot()
+        self._snapshot = self.file.with_name("start.zip")
+        self.trainer.snapshot(self._snapshot)
 
     def admit(self, proposal: Proposal) -> Arm:
         """Makes a candidate an arm."""
@@ -232,14 +233,21 @@ class Branches:
             self.trainer.fork(),
             self.task,
             self._posting(arm, trained),
-            extended.snapshot if extended else self._snapshot,
+            (extended and extended.snapshot) or self._snapshot,
             seed % 2**31,
             self._steps(request),
             self._keys(),
             new_signal=not extended and arm.signal != self.posting.signal,
             scored_from=max(self._length(request) // 2 - trained, 0),
-            keep=(request.stage, request.index) in _KEPT,
+            end=self._end(request),
         )
+
+    def _end(self, request: Request) -> Path | None:
+        """Where a branch's end goes; ``None`` where it is not wanted."""
+        if (request.stage, request.index) not in _KEPT:
+            return None
+        name = f"{request.arm}-{request.stage}-{request.index}-{request.stretch}.zip"
+        return self.file.with_name(name)
 
     def _posting(self, arm: Arm, trained: int) -> Posting:
         """What a branch's environments read; they are fresh, so that a signal that

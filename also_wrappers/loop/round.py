@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from also_wrappers.advisors.base import Advisor, Situation, tried
@@ -35,7 +36,7 @@ class RoundResult:
     Attributes:
         decision: The gate's decision.
         arms: Control and all candidates.
-        snapshot: What becomes the mainline; empty if nothing does.
+        snapshot: What becomes the mainline; ``None`` if nothing does.
         adopted: Trainer steps of the branches that led to ``snapshot``.
         probes: Expressions to record from now on.
         outcome: The same in short, for the history.
@@ -43,7 +44,7 @@ class RoundResult:
 
     decision: Decision
     arms: tuple[Arm, ...]
-    snapshot: bytes
+    snapshot: Path | None
     adopted: int
     probes: dict[str, str]
     outcome: RoundOutcome
@@ -256,7 +257,7 @@ class Round:
         return RoundResult(
             decision,
             tuple(branches.arms),
-            adopted[-1].snapshot if adopted else b"",
+            adopted[-1].snapshot if adopted else None,
             sum(result.steps for result in adopted),
             probes,
             outcome,

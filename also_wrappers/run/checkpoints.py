@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from also_wrappers.board.posting import Posting
@@ -23,6 +24,6 @@ class Checkpoint:
     """
 
     name: str
-    snapshot: bytes
+    snapshot: Path
     posting: Posting
     state: dict[str, Any]

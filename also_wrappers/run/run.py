@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import write_atomic, write_json
+from also_wrappers.files import replacing, write_json
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.ledger import Ledger, read_ledger
 from also_wrappers.run.checkpoints import Checkpoint
@@ -77,7 +79,7 @@ class Run:
         return path
 
     def save_checkpoint(
-        self, name: str, snapshot: bytes, state: dict[str, Any]
+        self, name: str, snapshot: Callable[[Path], None], state: dict[str, Any]
     ) -> None:
         """Saves where to go on from, then drops the snapshot it replaces.
 
@@ -86,7 +88,7 @@ class Run:
         """
         folder = self.dir / "checkpoints"
         file = f"{name}-{self.accounting.mainline}.zip"
-        write_atomic(folder / file, snapshot)
+        snapshot(folder / file)
         described = {
             "name": name,
             "snapshot": file,
@@ -105,9 +107,9 @@ class Run:
         """Keeps a checkpoint under another name, which later ones do not replace."""
         folder = self.dir / "checkpoints"
         described = json.loads((folder / f"{name}.json").read_text())
-        data = (folder / described["snapshot"]).read_bytes()
+        with replacing(folder / f"{copy}.zip") as beside:
+            shutil.copyfile(folder / described["snapshot"], beside)
         described |= {"name": copy, "snapshot": f"{copy}.zip"}
-        write_atomic(folder / f"{copy}.zip", data)
         write_json(folder / f"{copy}.json", described)
 
     def load_checkpoint(self, name: str = "last") -> Checkpoint | None:
@@ -118,7 +120,7 @@ class Run:
         data = json.loads(path.read_text())
         return Checkpoint(
             data["name"],
-            (path.parent / data["snapshot"]).read_bytes(),
+            path.parent / data["snapshot"],
             Posting.model_validate(data["posting"]),
             {
                 **data["state"],

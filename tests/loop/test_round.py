@@ -34,10 +34,10 @@ class StubTrainer:
     bootstraps_truncation, agents_per_env = True, 1
     evaluates, replays = False, False
 
-    def snapshot(self) -> bytes:
-        return b"start"
+    def snapshot(self, path: Path) -> None:
+        path.write_text("start")
 
-    def adopt(self, snapshot: bytes) -> None:
+    def adopt(self, path: Path) -> None:
         raise AssertionError("a round must not change the trainer")
 
     def policy_drift(self) -> None:
@@ -64,7 +64,8 @@ class Made:
         for order in orders:
             self.orders.append(order)
             request = order.request
-            left = f"{request.arm}-{request.stage}-{request.index}-{request.stretch}"
+            if order.end is not None:
+                order.end.touch()
             yield BranchResult(
                 request,
                 order.seed,
@@ -73,9 +74,15 @@ class Made:
                 1e-4,
                 1.0,
                 300,
-                snapshot=left.encode(),
+                snapshot=order.end,
                 observed=dict.fromkeys(order.keys, 0.1 * request.arm),
             )
+
+
+def name(snapshot: Path | None) -> str:
+    assert snapshot is not None
+    assert snapshot.exists()
+    return snapshot.stem
 
 
 def proposal(weight: float) -> Proposal:
@@ -121,21 +128,21 @@ def test_seeds_are_common_to_arms_and_fresh_in_every_stage(tmp_path: Path) -> No
     made = Made(lambda order: 1.0 + order.request.arm + order.seed % 7 / 10)
     result = play(tmp_path, made)
     assert result.decision.winner == 3
-    assert result.snapshot == b"3-confirm-1-1"
+    assert name(result.snapshot) == "3-confirm-1-1"
     by_place: dict[Any, set[int]] = {}
     for order in made.orders:
         place = (order.request.stage, order.request.index)
         by_place.setdefault(place, set()).add(order.seed)
     assert all(len(seeds) == 1 for seeds in by_place.values())
     assert len(set.union(*by_place.values())) == len(by_place)
-    assert {order.snapshot for order in made.orders} == {b"start"}
+    assert {name(order.snapshot) for order in made.orders} == {"start"}
 
 
 def test_no_change_adopts_controls_screening_branch(tmp_path: Path) -> None:
     made = Made(lambda order: 1.0 - 0.5 * (order.request.arm > 0))
     result = play(tmp_path, made)
     assert result.decision.winner is None
-    assert result.snapshot == b"0-screen-0-1"
+    assert name(result.snapshot) == "0-screen-0-1"
     assert result.adopted == HORIZON
 
 
@@ -145,11 +152,11 @@ def test_where_no_reward_is_seen_branches_are_extended_once(tmp_path: Path) -> N
     assert result.decision.reason.startswith("no arm saw any base reward")
     longer = [order for order in made.orders if order.request.stretch == 2]
     # Each goes on from where its shorter branch ended, for one more horizon.
-    assert [order.snapshot for order in longer] == [
-        f"{arm}-screen-0-1".encode() for arm in range(3)
+    assert [name(order.snapshot) for order in longer] == [
+        f"{arm}-screen-0-1" for arm in range(3)
     ]
     assert {order.steps for order in longer} == {HORIZON}
-    assert result.snapshot == b"0-screen-0-2"
+    assert name(result.snapshot) == "0-screen-0-2"
     assert result.adopted == 2 * HORIZON
 
 
@@ -193,11 +200,11 @@ def test_replacements_join_extended_branches_at_their_length(tmp_path: Path) -> 
     result = play(tmp_path, made)
     assert result.decision.winner == 3
     joined = [
-        (order.steps, order.snapshot)
+        (order.steps, name(order.snapshot))
         for order in made.orders
         if order.request.arm == 3 and order.request.stage == "screen"
     ]
-    assert joined[:2] == [(HORIZON, b"start"), (HORIZON, b"3-screen-0-1")]
+    assert joined[:2] == [(HORIZON, "start"), (HORIZON, "3-screen-0-1")]
     confirming = [o for o in made.orders if o.request.stage == "confirm"]
     assert {order.steps for order in confirming} == {2 * HORIZON}
     assert result.adopted == 2 * HORIZON
@@ -215,8 +222,8 @@ def test_screening_early_extends_the_best_and_control(tmp_path: Path) -> None:
     assert {o.request.arm for o in longer} == {0, 2, 3}
     # Their scores are those of the last half of the whole.
     assert {(o.steps, o.scored_from) for o in longer} == {(HORIZON // 2, 0)}
-    assert {o.snapshot for o in longer} == {
-        f"{k}-screen-0-0.5".encode() for k in (0, 2, 3)
+    assert {name(o.snapshot) for o in longer} == {
+        f"{k}-screen-0-0.5" for k in (0, 2, 3)
     }
     assert not [o for o in screens if o.request.index]
     confirming = [o for o in made.orders if o.request.stage == "confirm"]
