@@ -9,7 +9,7 @@ import numpy as np
 
 from also_wrappers.board.board import Board, Collected
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.randomness import generators_restored, seed_generators
+from also_wrappers.branches.randomness import randomness_restored, seed_randomness
 from also_wrappers.evidence.recorder import compile_success
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.run.run import Run
@@ -49,10 +49,10 @@ def rehearse(run: Run, trainer: Trainer) -> int:
         gamma=trainer.gamma,
         bootstraps_truncation=trainer.bootstraps_truncation,
     )
-    with tempfile.TemporaryDirectory() as folder, generators_restored():
-        snapshot = Path(folder) / "snapshot"
+    with tempfile.TemporaryDirectory() as folder, randomness_restored():
+        start = Path(folder) / "start"
         try:
-            trainer.snapshot(snapshot)
+            trainer.snapshot(start)
         except Exception as error:
             raise ConfigurationError(
                 f"the state of the training cannot be saved ({type(error).__name__}: "
@@ -62,9 +62,9 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             ) from error
         board = Board.create(Path(folder) / "board", posting)
         shape = Shape(run.task, board)
-        seed_generators(0)
+        seed_randomness(0)
         try:
-            outcome = trainer.fork()(snapshot, shape, 0, trainer.rollout)
+            outcome = trainer.fork()(start, shape, 0, trainer.rollout)
         except AlsoError:
             raise
         except Exception as error:

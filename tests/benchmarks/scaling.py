@@ -100,10 +100,10 @@ def compare(folder: Path, branches: int, horizon: int) -> Table:
     }
     for name, executor in executors.items():
         # Workers import once, at their first branch.
-        list(executor.run([order(trainer, task, seed, 2048) for seed in range(4)]))
+        list(executor.run(orders(trainer, task, folder, 4, 2048)))
         began = time.monotonic()
-        orders = [order(trainer, task, seed, horizon) for seed in range(branches)]
-        failed = [result.error for result in executor.run(orders) if result.error]
+        ordered = orders(trainer, task, folder, branches, horizon)
+        failed = [result.error for result in executor.run(ordered) if result.error]
         if failed:
             raise RuntimeError(failed[0])
         seconds = time.monotonic() - began
@@ -113,12 +113,25 @@ def compare(folder: Path, branches: int, horizon: int) -> Table:
     return table
 
 
-def order(trainer: SB3Trainer, task: Task, seed: int, horizon: int) -> BranchOrder:
-    """A branch of control."""
-    posting = Posting(version=1, gamma=trainer.gamma)
-    request = Request(0, "screen", seed)
-    fork, snapshot = trainer.fork(), trainer.snapshot()
-    return BranchOrder(request, fork, task, posting, snapshot, seed, horizon)
+def orders(
+    trainer: SB3Trainer, task: Task, folder: Path, count: int, horizon: int
+) -> list[BranchOrder]:
+    """Branches of control, whose ends are kept."""
+    trainer.snapshot(folder / "start")
+    return [
+        BranchOrder(
+            Request(0, "screen", seed),
+            trainer.fork(),
+            task,
+            Posting(version=1, gamma=trainer.gamma),
+            folder / "start",
+            seed,
+            horizon,
+            scored_from=horizon // 2,
+            end=folder / f"end-{seed}",
+        )
+        for seed in range(count)
+    ]
 
 
 class Resumed(AdaptationCallback):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,11 +68,16 @@ def foraging() -> tuple[MakeVecEnv, Any, Task, int]:
 
 
 def play(
-    trainer: SB3Trainer, task: Task, gate: Gate, horizon: int, number: int, arms: int
+    trainer: SB3Trainer,
+    start: Path,
+    task: Task,
+    gate: Gate,
+    horizon: int,
+    number: int,
+    arms: int,
 ) -> tuple[Decision, int]:
     """One round of control against itself; every branch has a seed of its own."""
     executor = ProcessExecutor()
-    snapshot = trainer.snapshot()
     trials: list[Trial] = []
     branches = 0
     while True:
@@ -84,9 +90,10 @@ def play(
                 trainer.fork(),
                 task,
                 Posting(version=1, gamma=trainer.gamma),
-                snapshot,
+                start,
                 _seed(number, request),
                 round(horizon * request.stretch),
+                scored_from=round(horizon * request.stretch) // 2,
             )
             for request in step
         ]
@@ -118,16 +125,20 @@ def main() -> None:
     make_venv, model, task, horizon = make()
     model.learn(arguments.trained)
     trainer = SB3Trainer(model, make_venv, 10 * arguments.trained)
+    folder = tempfile.TemporaryDirectory()
+    start = Path(folder.name) / "start"
+    trainer.snapshot(start)
     console = Console(highlight=False)
     began = time.monotonic()
     promoted = spent = 0
     for number in range(arguments.rounds):
         decision, branches = play(
-            trainer, task, Gate(), horizon, number, arguments.candidates + 1
+            trainer, start, task, Gate(), horizon, number, arguments.candidates + 1
         )
         promoted += decision.winner is not None
         spent += branches
         console.print(f"round {number + 1}: {decision.reason}, {branches} branches")
+    folder.cleanup()
     found = binomtest(promoted, arguments.rounds).proportion_ci(method="exact")
     console.print(
         f"{arguments.env}: {promoted} of {arguments.rounds} rounds promoted a "

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
+from also_wrappers.advisors.base import Situation
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
 from also_wrappers.gate import Gate
 from also_wrappers.proposals.diagnosis import Diagnosis

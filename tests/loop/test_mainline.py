@@ -6,7 +6,7 @@ from pathlib import Path
 
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
-from also_wrappers.ledger.events import Recorded, RolledBack, Swapped
+from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
 from also_wrappers.loop.mainline import Mainline
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal
@@ -38,9 +38,9 @@ def rollback(steps: int) -> RolledBack:
 def test_a_swap_stays_watched(tmp_path: Path) -> None:
     run = Run(Task("Walk.", corridor_features()), tmp_path / "run")
     mainline = Mainline(run)
-    before = [record(k, 0.5, 0.5) for k in range(4)]
-    after = [record(10 + k, 0.9 - 0.05 * k, 1.0 + k) for k in range(8)]
-    lost = [record(100, 0.0, 99.0), swap(100)]
+    before: list[Event] = [record(k, 0.5, 0.5) for k in range(4)]
+    after: list[Event] = [record(10 + k, 0.9 - 0.05 * k, 1.0 + k) for k in range(8)]
+    lost: list[Event] = [record(100, 0.0, 99.0), swap(100)]
     mainline.resume([*before, swap(5), *after, *lost], steps=20)
     assert len(mainline.windows) == 12
     assert mainline.guard is not None

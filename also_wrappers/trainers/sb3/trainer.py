@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -84,13 +85,13 @@ class SB3Trainer:
         """The discount factor."""
         return float(self.model.gamma)
 
-    def snapshot(self) -> bytes:
-        """All that training depends on but the environments."""
-        return save(self.model)
+    def snapshot(self, path: Path) -> None:
+        """Writes all that training depends on but the environments to a file."""
+        save(self.model, path)
 
-    def adopt(self, snapshot: bytes) -> None:
+    def adopt(self, path: Path) -> None:
         """Loads a snapshot into the living model."""
-        restore(self.model, snapshot)
+        restore(self.model, path)
 
     def observe(self) -> None:
         """Keeps the current observations until there are enough to measure drift."""
@@ -179,18 +180,20 @@ class SB3Fork:
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Callable[[Any], Any],
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> ForkOutcome:
         """Trains a branch with the parent's schedules."""
         venv = self._make_venv(shape)
         settings: dict[str, Any] = {"tensorboard_log": None, "verbose": 0}
         if self._buffer is not None:
             settings["replay_buffer_kwargs"] = {**self._buffer, "shape": shape}
-        model = load(self._algorithm, snapshot, venv, settings, new_signal)
+        model = load(self._algorithm, start, venv, settings, new_signal)
         model.set_random_seed(seed)
         first = model.num_timesteps
         judge = None
@@ -208,9 +211,10 @@ class SB3Fork:
             pass
         finally:
             venv.close()
+        if end is not None:
+            save(model, end)
         trained = model.num_timesteps - first
         return ForkOutcome(
-            save(model),
             trained,
             trained // venv.num_envs,
             None if judge is None else np.array(judge.rows),
