@@ -188,7 +188,7 @@ def run_branch(order: BranchOrder) -> BranchResult:
     skipped = order.steps // 2 if order.scored_from is None else order.scored_from
     half = skipped * outcome.copy_steps / max(outcome.steps, 1)
     episodes = played if outcome.evaluated is None else outcome.evaluated
-    returns = episodes[episodes[:, 0] > half, 1]
+    returns = episodes["base_return"][episodes["end"] > half]
     spent = BranchResult(
         order.request,
         order.seed,
@@ -202,12 +202,12 @@ def run_branch(order: BranchOrder) -> BranchResult:
     score = float(returns.mean())
     if not math.isfinite(score):
         return replace(spent, error="a base return is not finite")
-    shaped = played[played[:, 0] > half, 2]
+    shaped = played["shaped_return"][played["end"] > half]
     return replace(
         spent,
         score=score,
         variance=float(returns.var(ddof=1)) / len(returns) if len(returns) > 1 else 0.0,
-        largest=float(np.abs(episodes[:, 1]).max()),
+        largest=float(np.abs(episodes["base_return"]).max()),
         episodes=len(returns),
         shaped=float(shaped.mean()) if len(shaped) else 0.0,
         points=_points(episodes, outcome.copy_steps),
@@ -216,13 +216,13 @@ def run_branch(order: BranchOrder) -> BranchResult:
     )
 
 
-def _points(episodes: npt.NDArray[np.float64], steps: int) -> tuple[float, ...]:
+def _points(episodes: npt.NDArray[np.void], steps: int) -> tuple[float, ...]:
     """Mean base returns of the episodes that end in equal parts of a branch; a part in
     which none ends repeats the one before."""
     points: list[float] = []
-    part = np.ceil(episodes[:, 0] * POINTS / steps).astype(int)
+    part = np.ceil(episodes["end"] * POINTS / steps).astype(int)
     for number in range(1, POINTS + 1):
-        returns = episodes[part == number, 1]
+        returns = episodes["base_return"][part == number]
         before = points[-1] if points else 0.0
         points.append(float(returns.mean()) if len(returns) else before)
     return tuple(points)

@@ -14,7 +14,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import generators_restored
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
-from also_wrappers.trainer import ForkOutcome, Trainer
+from also_wrappers.trainer import EVALUATED, ForkOutcome, Trainer
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["TrainerHarness", "check_trainer"]
@@ -213,8 +213,14 @@ def _branch(trainer: Trainer, task: Task, signal: Signal, seed: int) -> ForkOutc
         f"{outcome.copy_steps} steps of {copies} copies with {trainer.agents_per_env} "
         f"agents are not {outcome.steps} trainer steps"
     )
+    evaluated = outcome.evaluated
+    assert evaluated is None or evaluated.dtype == EVALUATED, (
+        f"evaluated is an array of {evaluated.dtype}; make it one of "
+        "also_wrappers.trainer.EVALUATED, with the fields end and base_return"
+    )
     assert len(episodes), "no episode ended in a branch of two rollouts"
-    assert np.any(episodes[:, 1] != episodes[:, 2]), "the signal paid nothing"
+    paid = episodes["base_return"] != episodes["shaped_return"]
+    assert paid.any(), "the signal paid nothing"
     return outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +310,7 @@ class Wrong(PlainHarness):
         if fault == "optimizer":
             parts = {"policy": training.policy, "value": training.value}
             training._parts = lambda: parts  # type: ignore[method-assign]
-        if fault in ("shape", "seed", "count", "parent"):
+        if fault in ("shape", "seed", "count", "parent", "evaluated"):
             inner = training.fork()
             training.fork = lambda: WrongFork(  # type: ignore[method-assign]
                 inner.make_env, inner.total, inner.settings, fault, training
@@ -342,6 +343,8 @@ class WrongFork(Fork):
         outcome = super().__call__(snapshot, shape, seed, steps)
         if fault == "count":
             return ForkOutcome(outcome.snapshot, steps - 1, outcome.copy_steps)
+        if fault == "evaluated":
+            return replace(outcome, evaluated=np.zeros((4, 2)))
         if fault == "parent":
             with torch.no_grad():
                 next(vars(self)["training"].policy.parameters()).add_(1.0)
@@ -359,6 +362,7 @@ def _no_shape(env: Any) -> Any:
         ("shape", "the signal did not reach the environments"),
         ("seed", "branches with other seeds are the same"),
         ("count", "512 steps were wanted|256 steps were wanted"),
+        ("evaluated", "evaluated is an array of float64; make it one of"),
         ("parent", "the parent of a fork differs in|a training that was forked"),
         ("none", ""),
     ],
