@@ -16,7 +16,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fork", "ForkOutcome", "Trainer"]
+__all__ = ["EVALUATED", "Fork", "ForkOutcome", "Trainer"]
+
+#: One episode of an evaluation.
+#:
+#: * ``end``: step of the branch at which the evaluation took place, in environment
+#:   steps of one copy.
+#: * ``base_return``: undiscounted sum of base rewards, mean over agents.
+EVALUATED = np.dtype([("end", np.int64), ("base_return", np.float64)])
 
 
 @dataclass(frozen=True)
@@ -26,15 +33,15 @@ class ForkOutcome:
     Attributes:
         steps: Trainer steps that were trained: at least as many as were asked for.
         copy_steps: Steps of one environment copy among them.
-        evaluated: Shape ``(episodes, 2)``: of each evaluation episode in the last half
-            of the branch, the copy's step at which it was played and its base return.
-            ``None`` where the episodes of the training say as much.
-        evaluation_steps: Trainer steps of the evaluations, besides ``steps``.
+        evaluated: Episodes of the evaluations in the last half of the branch, an array
+            of ``EVALUATED``, shape ``(episodes,)``. ``None`` where the episodes of the
+            training are as good.
+        evaluation_steps: Trainer steps that the evaluations took.
     """
 
     steps: int
     copy_steps: int
-    evaluated: npt.NDArray[np.float64] | None = None
+    evaluated: npt.NDArray[np.void] | None = None
     evaluation_steps: int = 0
 
 

@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.board.posting import Posting
-from also_wrappers.board.slots import RING_COLUMNS, Slot, SlotReader
+from also_wrappers.board.slots import Slot, SlotReader
 from also_wrappers.evidence.accumulate import parse_conditions
-from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
 from also_wrappers.evidence.statistics import Layout, merge
 from also_wrappers.files import write_atomic
 
@@ -48,7 +48,7 @@ class Collected:
         layout: Layout of ``values``.
         values: Merged accumulators.
         episodes: Whole episodes, in an order that does not depend on processes.
-        copies: How many copies had something to tell.
+        copies: How many environment copies share the slots that were read.
     """
 
     layout: Layout
@@ -119,7 +119,8 @@ class Board:
         """Reads what copies recorded in this window; ``None`` if nothing yet.
 
         Args:
-            conditions: The task's, by name; the posting's probes come after them.
+            conditions: The task's conditions, by name; the posting's probes come after
+                them.
 
         Raises:
             ConfigurationError: A condition is not a valid expression.
@@ -131,36 +132,31 @@ class Board:
         layout: Layout | None = None
         for reader in self._slots():
             nodes = parse_conditions(named, reader.layout.features)
-            found = reader.read(self.window, nodes)
-            if found is None:
+            recorded = reader.read(self.window, nodes)
+            if recorded is None:
                 continue
             layout = reader.layout
             copies += reader.copies
-            parts.append(found[0])
-            episodes += found[1]
+            parts.append(recorded[0])
+            episodes += recorded[1]
         if layout is None:
             return None
         episodes.sort(key=lambda e: (e.base_return, len(e.rows), e.rows.tobytes()))
         return Collected(layout, merge(layout, parts), episodes, copies)
 
-    def new_episodes(self) -> Array:
-        """Numbers of the episodes that ended since the last call.
+    def new_episodes(self) -> Episodes:
+        """Reads the numbers of the episodes that ended since the last call.
 
         Returns:
-            Shape ``(episodes, 7)``: the copy's step at its end, base return, shaped
-            return, length, success, terminated, rewarded; in an order that does not
-            depend on processes.
+            Array of ``EPISODE``, shape ``(episodes,)``, sorted by its fields from the
+            first to the last, so that the order does not depend on processes.
         """
-        found = []
+        parts = [np.zeros(0, EPISODE)]
         for reader in self._slots():
             cursor = self._cursors.get(reader.name, 0)
-            total, rows = reader.recent(cursor)
-            self._cursors[reader.name] = total
-            found.append(rows)
-        if not found:
-            return np.zeros((0, RING_COLUMNS))
-        rows = np.concatenate(found)
-        return rows[np.lexsort(rows.T[::-1])]
+            self._cursors[reader.name], part = reader.recent(cursor)
+            parts.append(part)
+        return np.sort(np.concatenate(parts))
 
     def acknowledged(self) -> dict[str, int]:
         """The version that each copy took last, by slot."""

@@ -30,8 +30,6 @@ __all__ = [
     "run_branch",
 ]
 
-Array = npt.NDArray[np.float64]
-
 #: Parts of a branch whose mean returns are kept.
 POINTS = 6
 
@@ -194,7 +192,7 @@ def _train(order: BranchOrder) -> BranchResult:
     error = ""
     skipped = order.scored_from * outcome.copy_steps / max(outcome.steps, 1)
     episodes = played if outcome.evaluated is None else outcome.evaluated
-    returns = episodes[episodes[:, 0] > skipped, 1]
+    returns = episodes["base_return"][episodes["end"] > skipped]
     if not len(returns):
         error = "no episode ended in the last half of the branch; use a longer horizon"
     elif not math.isfinite(returns.mean()):
@@ -205,14 +203,14 @@ def _train(order: BranchOrder) -> BranchResult:
             steps=outcome.steps,
             evaluation_steps=outcome.evaluation_steps,
         )
-    shaped = played[played[:, 0] > skipped, 2]
+    shaped = played["shaped_return"][played["end"] > skipped]
     return BranchResult(
         order.request,
         order.seed,
         outcome.steps,
         score=float(returns.mean()),
         variance=float(returns.var(ddof=1)) / len(returns) if len(returns) > 1 else 0.0,
-        largest=float(np.abs(episodes[:, 1]).max()),
+        largest=float(np.abs(episodes["base_return"]).max()),
         episodes=len(returns),
         shaped=float(shaped.mean()) if len(shaped) else 0.0,
         points=_points(episodes, outcome.copy_steps),
@@ -222,15 +220,15 @@ def _train(order: BranchOrder) -> BranchResult:
     )
 
 
-def _points(episodes: Array, steps: int) -> tuple[float, ...]:
+def _points(episodes: npt.NDArray[np.void], steps: int) -> tuple[float, ...]:
     """Returns the mean base return of the episodes that end in each part of a branch.
 
     A part in which no episode ends repeats the one before.
     """
     points: list[float] = []
-    part = np.ceil(episodes[:, 0] * POINTS / steps).astype(int)
+    part = np.ceil(episodes["end"] * POINTS / steps).astype(int)
     for number in range(1, POINTS + 1):
-        returns = episodes[part == number, 1]
+        returns = episodes["base_return"][part == number]
         before = points[-1] if points else 0.0
         points.append(float(returns.mean()) if len(returns) else before)
     return tuple(points)

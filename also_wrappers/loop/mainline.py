@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import pstdev
-from typing import Any
 
 import numpy as np
 
 from also_wrappers.board.board import Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.episodes import EPISODE, Episodes
 from also_wrappers.evidence.stage import Stage, Window, detect_stage
 from also_wrappers.evidence.summary import summarise
 from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
@@ -39,7 +39,7 @@ class Mainline:
         self.windows: list[Window] = []
         self.guard: Guard | None = None
         self._run = run
-        self._pending: list[Any] = []
+        self._pending: Episodes = np.zeros(0, EPISODE)
         self._shaped: list[float] = []
 
     @property
@@ -57,21 +57,21 @@ class Mainline:
             strength: Strength of the active signal.
             at_least: Episodes of an event.
         """
-        self._pending.extend(self._run.board.new_episodes())
-        if len(self._pending) < at_least:
+        episodes = np.concatenate((self._pending, self._run.board.new_episodes()))
+        if len(episodes) < at_least:
+            self._pending = episodes
             return
-        rows = np.array(self._pending)
-        self._pending = []
+        self._pending = np.zeros(0, EPISODE)
         declared = self._run.task.success is not None
         window = Window(
             steps=trainer.steps,
-            episodes=len(rows),
-            mean=float(rows[:, 1].mean()),
-            std=float(rows[:, 1].std()),
-            rewarded=float(rows[:, 6].mean()),
-            success=float(rows[:, 4].mean()) if declared else None,
+            episodes=len(episodes),
+            mean=float(episodes["base_return"].mean()),
+            std=float(episodes["base_return"].std()),
+            rewarded=float(episodes["rewarded"].mean()),
+            success=float(episodes["success"].mean()) if declared else None,
         )
-        shaped = float(rows[:, 2].mean())
+        shaped = float(episodes["shaped_return"].mean())
         self.windows.append(window)
         self._shaped.append(shaped)
         if self.guard is not None:
@@ -81,7 +81,7 @@ class Mainline:
                 window=window,
                 shaped=shaped,
                 strength=strength,
-                length=float(rows[:, 3].mean()),
+                length=float(episodes["length"].mean()),
             )
         )
 

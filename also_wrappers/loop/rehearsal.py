@@ -91,13 +91,14 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             f"the factory makes {copies} environments and the training has {before}: "
             "it must make as many, or a branch would be another training"
         )
-    if not np.isfinite(episodes[:, 1]).all():
+    if not np.isfinite(episodes["base_return"]).all():
         raise ConfigurationError(
             "the base reward is not finite in some episodes; mend the environment, or "
             "bound its reward before it is shaped"
         )
     if collected is not None:
-        _check_success(run.task, collected, bool(episodes[:, 4].all()), len(episodes))
+        always = bool(episodes["success"].all())
+        _check_success(run.task, collected, always, len(episodes))
     return outcome.steps + outcome.evaluation_steps
 
 

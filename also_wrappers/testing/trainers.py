@@ -17,7 +17,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import randomness_restored, seed_randomness
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
-from also_wrappers.trainer import ForkOutcome, Trainer
+from also_wrappers.trainer import EVALUATED, ForkOutcome, Trainer
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["ReplayHarness", "TrainerHarness", "check_trainer"]
@@ -329,7 +329,13 @@ class _Contract:
             f"{outcome.copy_steps} steps of {collected.copies} copies with "
             f"{trainer.agents_per_env} agents are not {outcome.steps} trainer steps"
         )
-        assert np.any(episodes[:, 1] != episodes[:, 2]), "the signal paid nothing"
+        evaluated = outcome.evaluated
+        assert evaluated is None or evaluated.dtype == EVALUATED, (
+            f"evaluated is an array of {evaluated.dtype}; make it one of "
+            "also_wrappers.trainer.EVALUATED, with the fields end and base_return"
+        )
+        paid = episodes["base_return"] != episodes["shaped_return"]
+        assert paid.any(), "the signal paid nothing"
         return outcome, end
 
 

@@ -120,6 +120,8 @@ class WrongFork(Fork):
             return replace(outcome, steps=steps - 1)
         if fault == "copies":
             return replace(outcome, copy_steps=2 * outcome.copy_steps)
+        if fault == "evaluated":
+            return replace(outcome, evaluated=np.zeros((4, 2)))
         if fault == "parent":
             with torch.no_grad():
                 next(vars(self)["training"].policy.parameters()).add_(1.0)
@@ -142,6 +144,7 @@ def _no_shape(env: Any) -> Any:
         ("seed", "branches with other seeds are the same"),
         ("count", "256 steps were wanted, 255 counted"),
         ("copies", "64 steps of 4 copies with 2 agents are not 256 trainer steps"),
+        ("evaluated", "evaluated is an array of float64; make it one of"),
         ("parent", "the parent of a fork differs in|a training that was forked"),
         ("start", "a branch changed its snapshot"),
         ("no end", "the end of a branch must .* it has left nothing"),

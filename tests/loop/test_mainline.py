@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
@@ -11,7 +13,8 @@ from also_wrappers.loop.mainline import Mainline
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal
 from also_wrappers.task import Task
-from also_wrappers.testing import corridor_features
+from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainer import Trainer
 
 
 def at(steps: int) -> Counts:
@@ -33,6 +36,35 @@ def swap(steps: int) -> Swapped:
 
 def rollback(steps: int) -> RolledBack:
     return RolledBack(trainer_steps=at(steps), lost_steps=9, fall=0.1, signal="none")
+
+
+@dataclass
+class Counter:
+    """All that the record asks of a trainer."""
+
+    steps: int = 0
+
+
+def test_a_line_of_the_record_waits_for_enough_episodes(tmp_path: Path) -> None:
+    run = Run(Task("Walk.", corridor_features(), success="base_return >= 1"), tmp_path)
+    env = run.shape(Corridor(length=3, limit=4))
+    mainline, trainer = Mainline(run), Counter()
+    for episode in range(6):
+        action = 2 if episode in (0, 3) else 0
+        env.reset(seed=0)
+        while env.agents:
+            env.step(dict.fromkeys(env.agents, action))
+        trainer.steps += 8
+        mainline.record(cast(Trainer, trainer), 1.0, at_least=4)
+    (line,) = mainline.windows
+    assert (line.steps, line.episodes) == (32, 4)
+    assert (line.mean, line.std) == (0.5, 0.5)
+    assert (line.rewarded, line.success) == (0.5, 0.5)
+    (written,) = [e for e in run.events() if isinstance(e, Recorded)]
+    assert written.length == 3.0
+    mainline.record(cast(Trainer, trainer), 1.0, at_least=1)
+    assert mainline.windows[-1].episodes == 2
+    run.close()
 
 
 def test_a_swap_stays_watched(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainer import EVALUATED, ForkOutcome
 from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 from also_wrappers.trainers.sb3.snapshots import load, restore, save, share_statistics
@@ -217,7 +217,7 @@ class SB3Fork:
         return ForkOutcome(
             trained,
             trained // venv.num_envs,
-            None if judge is None else np.array(judge.rows),
+            None if judge is None else np.array(judge.episodes, dtype=EVALUATED),
             0 if judge is None else judge.steps,
         )
 
@@ -248,14 +248,14 @@ class _Judge:
     """Evaluates a branch, at equal distances in its last half.
 
     Attributes:
-        rows: Of each episode, the copy's step so far and the base return.
+        episodes: The fields of ``EVALUATED`` of each episode, in order.
         steps: Trainer steps that were spent.
     """
 
     def __init__(
         self, model: Any, make_venv: MakeVecEnv, seed: int, steps: int
     ) -> None:
-        self.rows: list[tuple[float, float]] = []
+        self.episodes: list[tuple[int, float]] = []
         self.steps = 0
         self._model = model
         self._make_venv = make_venv
@@ -271,8 +271,8 @@ class _Judge:
         now = self._model.num_timesteps
         while self._due and now >= self._due[0]:
             del self._due[0]
-            at = (now - self._first) / self._model.n_envs
-            self.rows.extend((at, found) for found in self._evaluate())
+            end = (now - self._first) // self._model.n_envs
+            self.episodes.extend((end, base) for base in self._evaluate())
 
     def _evaluate(self) -> list[float]:
         """Base returns with no more exploration than will be left in the end."""

@@ -108,7 +108,7 @@ def test_a_branch_explores_as_its_parent_would(tmp_path: Path) -> None:
     )
     # Looks at the branch were made with what exploration is left in the end.
     assert outcome.evaluated is not None
-    assert outcome.evaluated[:, 0].tolist() == [32] * 16
+    assert outcome.evaluated["end"].tolist() == [32] * 16
 
 
 def test_a_run_that_was_stopped_remembers(tmp_path: Path) -> None:
