@@ -78,7 +78,8 @@ class Board:
         if not (path / "words").exists():
             write_atomic(path / "words", bytes(8 * _WORDS))
         board = cls(path)
-        board.post(posting or Posting())
+        if posting is not None or not (path / "signal.json").exists():
+            board.post(posting or Posting())
         return board
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import pstdev
 from typing import Any
 
@@ -12,6 +13,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.stage import Stage, Window, detect_stage
 from also_wrappers.evidence.summary import summarise
+from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
 from also_wrappers.loop.guard import Guard
 from also_wrappers.run.run import Run
 from also_wrappers.trainer import Trainer
@@ -45,8 +47,16 @@ class Mainline:
         """The learning stage."""
         return detect_stage(self.windows)
 
-    def record(self, trainer: Trainer, at_least: int = _RECORD_EPISODES) -> None:
-        """Writes a line for every so many episodes."""
+    def record(
+        self, trainer: Trainer, strength: float, at_least: int = _RECORD_EPISODES
+    ) -> None:
+        """Writes an event for every so many episodes.
+
+        Args:
+            trainer: The trainer.
+            strength: Strength of the active signal.
+            at_least: Episodes of an event.
+        """
         self._pending.extend(self._run.board.new_episodes())
         if len(self._pending) < at_least:
             return
@@ -67,28 +77,34 @@ class Mainline:
         if self.guard is not None:
             self.guard.add(window, shaped)
         self._run.ledger.write(
-            "record",
-            window=vars(window),
-            shaped=shaped,
-            strength=self._run.board.read().strength,
-            length=float(rows[:, 3].mean()),
+            Recorded(
+                window=window,
+                shaped=shaped,
+                strength=strength,
+                length=float(rows[:, 3].mean()),
+            )
         )
 
-    def resume(self, events: list[dict[str, Any]], steps: int) -> None:
-        """Takes the record of a run up to some steps; the last swap stays watched."""
+    def resume(self, events: Sequence[Event], steps: int) -> None:
+        """Takes the record of a run up to some steps; the last swap stays watched.
+
+        Args:
+            events: All events of the run.
+            steps: Trainer steps of the lineage.
+        """
         self.windows, self.guard = [], None
         for event in events:
-            if event["trainer_steps"]["mainline"] > steps:
+            if event.trainer_steps.mainline > steps:
                 continue
-            if event["event"] == "record":
-                window = Window(**event["window"])
-                self.windows.append(window)
-                if self.guard is not None:
-                    self.guard.add(window, event["shaped"])
-            elif event["event"] == "swap":
-                self.guard = Guard()
-            elif event["event"] == "rollback":
-                self.guard = None
+            match event:
+                case Recorded(window=window, shaped=shaped):
+                    self.windows.append(window)
+                    if self.guard is not None:
+                        self.guard.add(window, shaped)
+                case Swapped():
+                    self.guard = Guard()
+                case RolledBack():
+                    self.guard = None
 
     def evidence(
         self, trainer: Trainer, posting: Posting, collected: Collected
@@ -99,12 +115,12 @@ class Mainline:
         swings between records, is what makes teammates look non-stationary to each
         other (RELED, arXiv 2511.19368).
         """
-        told = {}
+        about = {}
         drift = trainer.policy_drift()
         if drift is not None:
-            told["policy_drift"] = drift
+            about["policy_drift"] = drift
         if len(self._shaped) > 1:
-            told["reward_volatility"] = pstdev(self._shaped)
+            about["reward_volatility"] = pstdev(self._shaped)
         self._shaped = []
         task = self._run.task
         return summarise(
@@ -113,5 +129,5 @@ class Mainline:
             posting.signal,
             {**task.conditions, **posting.probes},
             has_success=task.success is not None,
-            trainer=told,
+            trainer=about,
         )

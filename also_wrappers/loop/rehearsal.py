@@ -44,20 +44,22 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             "no environment of the training reads the run's board: make them with "
             "run.shape around each"
         )
-    try:
-        snapshot = trainer.snapshot()
-    except Exception as error:
-        raise ConfigurationError(
-            f"the state of the training cannot be saved ({type(error).__name__}: "
-            f"{error}), so it cannot be forked; keep what cannot be pickled, such as "
-            "locks, open files and connections, out of the model and its schedules"
-        ) from error
     posting = Posting(
         version=1,
         gamma=trainer.gamma,
         bootstraps_truncation=trainer.bootstraps_truncation,
     )
     with tempfile.TemporaryDirectory() as folder, generators_restored():
+        snapshot = Path(folder) / "snapshot"
+        try:
+            trainer.snapshot(snapshot)
+        except Exception as error:
+            raise ConfigurationError(
+                f"the state of the training cannot be saved ({type(error).__name__}: "
+                f"{error}), so it cannot be forked; keep what cannot be pickled, such "
+                "as locks, open files and connections, out of the model and its "
+                "schedules"
+            ) from error
         board = Board.create(Path(folder) / "board", posting)
         shape = Shape(run.task, board)
         seed_generators(0)

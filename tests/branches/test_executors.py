@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -15,60 +14,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from also_wrappers.board.posting import Posting
-from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import ProcessExecutor, SerialExecutor
-from also_wrappers.gate import Request
-from also_wrappers.task import Task
-from also_wrappers.testing import corridor_features
-
-
-class Tells:
-    """A fork that ends in an error that tells of its process; seeds say what to do."""
-
-    preload = ()
-
-    def warm(self) -> None:
-        """Has nothing to do."""
-
-    def __call__(
-        self,
-        snapshot: bytes,
-        shape: Any,
-        seed: int,
-        steps: int,
-        new_signal: bool = False,
-    ) -> Any:
-        if seed == 666:
-            os._exit(7)
-        if seed == 777:
-            time.sleep(600)
-        drawn = random.random(), np.random.random(), torch.rand(1).item()
-        raise ValueError(f"pid {os.getpid()} drew {drawn}")
-
-
-def orders(*seeds: int) -> list[BranchOrder]:
-    return [
-        BranchOrder(
-            Request(0, "screen", place),
-            Tells(),
-            Task("x", corridor_features()),
-            Posting(gamma=0.9),
-            b"",
-            seed,
-            10,
-        )
-        for place, seed in enumerate(seeds)
-    ]
-
-
-def pids(results: list[BranchResult]) -> set[int]:
-    found = [re.search(r"pid (\d+)", result.error) for result in results]
-    return {int(match[1]) for match in found if match}
+from tests.support.workers import Tells, orders, pids
 
 
 def gone(process: int) -> bool:
@@ -196,7 +145,8 @@ def test_a_branch_does_not_depend_on_what_its_process_did_before() -> None:
 
 SCRIPT = """
     import sys, time
-    from tests.branches.test_executors import ProcessExecutor, orders, pids
+    from also_wrappers.branches.executors import ProcessExecutor
+    from tests.support.workers import orders, pids
     executor = ProcessExecutor(2)
     print(*pids(list(executor.run(orders(1, 2, 3, 4)))), flush=True)
     if sys.argv[1] == "busy":

@@ -21,7 +21,7 @@ TOTAL = 49_152
 SCRIPT = f"""
 import sys
 from pathlib import Path
-from tests.loop.test_adaptation import (
+from tests.support.corridor import (
     HELPFUL, LENIENT, callback, make_model, make_task
 )
 from also_wrappers.advisors import RuleAdvisor

@@ -16,7 +16,8 @@ from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Request, Trial
-from also_wrappers.loop.plan import Limits, Plan
+from also_wrappers.loop.plan import Plan
+from also_wrappers.loop.settings import Settings
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
@@ -27,7 +28,7 @@ from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
-from tests.loop.test_adaptation import (
+from tests.support.corridor import (
     HARMFUL,
     HELPFUL,
     LENIENT,
@@ -38,7 +39,7 @@ from tests.loop.test_adaptation import (
     make_model,
     make_task,
 )
-from tests.loop.test_round import StubTrainer
+from tests.support.rounds import StubTrainer
 
 
 def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
@@ -112,7 +113,9 @@ def test_the_report_counts_what_a_model_claims(tmp_path: Path) -> None:
     make_model(run).learn(TOTAL, callback=callback(run, advisor, every=100_000))
     run.close()
     asked = events(run.dir, "exchange")
-    assert [(e["claims"], e["grounded"]) for e in asked[:2]] == [(3, 2), (1, 1)]
+    assert [
+        (e["exchange"]["claims"], e["exchange"]["grounded"]) for e in asked[:2]
+    ] == [(3, 2), (1, 1)]
     page = write_report(run.dir).read_text()
     line = page[page.index("<td>scripted</td>") :].partition("</tr>")[0]
     # Two answers of the Critic, and one request too many of the Generator.
@@ -143,7 +146,7 @@ def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
         trainer = StubTrainer()
         trainer.steps = steps
         plan = Plan.make(
-            Limits(candidates=3, refinements=2, horizon=None, seed=0),
+            Settings(every=1),
             trainer,
             length=10.0,
             copies=4,
@@ -206,7 +209,9 @@ class Promotes:
         wanted = [Request(arm, "screen", 0) for arm in range(arms)]
         wanted += [Request(arm, "confirm", 1) for arm in (0, 1)]
         missing = [w for w in wanted if w not in {t.request for t in trials}]
-        return missing or Decision(1, "promoted regardless")
+        return missing or Decision(
+            "provisional", "promoted regardless", 1, Request(1, "confirm", 1)
+        )
 
 
 def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
@@ -242,7 +247,7 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
     assert "agents would stay" in refused[0]
     (swap,) = events(run.dir, "swap")
     (rollback,) = events(run.dir, "rollback")
-    assert swap["new"] == trap.signal.id
+    assert Signal.model_validate(swap["signal"]) == trap.signal
     assert rollback["fall"] > 0.0
     assert run.board.read().signal == Signal()
     counts = events(run.dir)[-1]["trainer_steps"]

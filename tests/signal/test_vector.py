@@ -15,7 +15,7 @@ from also_wrappers.signal.language.parser import Node
 from also_wrappers.signal.model import Kind
 from also_wrappers.signal.shaper import compile_signal
 from also_wrappers.signal.vector import VectorShaper
-from tests.signal.test_language import NAMES, nodes, row
+from tests.support.language import NAMES, nodes, row
 
 FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
 KINDS: list[Kind] = ["potential", "progress", "bonus"]

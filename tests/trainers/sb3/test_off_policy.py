@@ -16,7 +16,7 @@ from also_wrappers.run.run import Run
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling, ShapedReplayBuffer
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.wrappers.shape import Shape
-from tests.loop.test_adaptation import (
+from tests.support.corridor import (
     HARMFUL,
     HELPFUL,
     callback,

@@ -1,0 +1,59 @@
+"""Random expressions of the term language, and rows to read them on."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import strategies as st
+
+from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS, Node
+
+NAMES = ["distance", "left", "speed"]
+
+
+def nodes(delta: bool) -> st.SearchStrategy[Node]:
+    """Random valid trees."""
+    leaves = st.one_of(
+        st.floats(-100, 100).map(lambda value: Node("const", value=value)),
+        st.integers(0, 2).map(lambda index: Node("feature", index=index)),
+    )
+
+    def extend(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        def build(op: str, count: int) -> st.SearchStrategy[Node]:
+            return st.tuples(*[inner] * count).map(lambda args: Node(op, args))
+
+        operators = [
+            build(op, 2)
+            for op in [
+                "+",
+                "-",
+                "*",
+                "/",
+                "<",
+                "<=",
+                ">",
+                ">=",
+                "==",
+                "!=",
+                "and",
+                "or",
+            ]
+        ]
+        functions = [build(op, low) for op, (low, _) in FUNCTIONS.items()]
+        reductions = [build(op, 1) for op in REDUCTIONS]
+        powers = st.tuples(inner, st.sampled_from([-2.0, -0.5, 0.5, 2.0, 3.0])).map(
+            lambda pair: Node("**", (pair[0], Node("const", value=pair[1])))
+        )
+        others = [build("neg", 1), build("not", 1), powers]
+        return st.one_of(*operators, *functions, *reductions, *others)
+
+    trees = st.recursive(leaves, extend, max_leaves=12)
+    if not delta:
+        return trees
+    return trees | trees.map(lambda node: Node("delta", (node,)))
+
+
+numbers = st.one_of(
+    st.floats(-5, 5), st.sampled_from([0.0, 1.0, -1.0, math.nan, math.inf, 1e300])
+)
+row = st.lists(numbers, min_size=3, max_size=3)
