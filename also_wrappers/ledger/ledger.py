@@ -85,8 +85,9 @@ class Ledger:
             try:
                 listener(stamped)
             except Exception as error:
+                name = getattr(listener, "__name__", type(listener).__name__)
                 warnings.warn(
-                    f"{type(listener).__name__} failed to show {stamped.event!r} "
+                    f"{name} failed to show the event {stamped.event!r} "
                     f"({type(error).__name__}: {error}); the run goes on",
                     RuntimeWarning,
                     stacklevel=2,

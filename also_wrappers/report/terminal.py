@@ -113,7 +113,10 @@ class ProgressLines:
             case Swapped():
                 return "swap", f"the signal is now {event.describe}"
             case RolledBack():
-                return "rollback", f"base return fell by {event.fall:.3f}; signal undone"
+                return (
+                    "rollback",
+                    f"base return fell by {event.fall:.3f}; signal undone",
+                )
             case RoundFinished() if event.skipped:
                 return "skip", event.skipped
             case _:

@@ -35,7 +35,9 @@ from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.proposals.proposal import Expectation, Proposal
 from also_wrappers.signal import Signal, Term
 
-SIGNAL = Signal(terms=(Term(name="near", kind="progress", expression="-distance", weight=1.0),))
+SIGNAL = Signal(
+    terms=(Term(name="near", kind="progress", expression="-distance", weight=1.0),)
+)
 TOTAL = 10_000
 
 #: An event, and the steps that the run has spent on the mainline and on branches.
