@@ -41,11 +41,14 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
 def _draw_record(axes: Any, events: Sequence[Event], color: str, label: str) -> None:
     """Draws the record of a run; nothing is known of its mainline during a round."""
     stretches: list[list[Recorded]] = [[]]
+    begun = 0
     for event in events:
         match event:
             case Recorded():
                 stretches[-1].append(event)
-            case RoundFinished(skipped=""):
+            case RoundStarted():
+                begun = event.env_steps.total
+            case RoundFinished() if event.env_steps.total > begun:
                 stretches.append([])
     for stretch in filter(None, stretches):
         steps = [event.env_steps.total for event in stretch]
@@ -61,14 +64,14 @@ def _draw_record(axes: Any, events: Sequence[Event], color: str, label: str) -> 
 
 def _mark_rounds(axes: Any, events: Sequence[Event]) -> None:
     """Shades the steps that rounds spent, and marks the swaps."""
-    begun: dict[int, int] = {}
+    begun = 0
     for event in events:
         steps = event.env_steps.total
         match event:
             case RoundStarted():
-                begun[event.round] = steps
-            case RoundFinished() if event.round in begun:
-                axes.axvspan(begun[event.round], steps, color="tab:orange", alpha=0.08)
+                begun = steps
+            case RoundFinished() if steps > begun:
+                axes.axvspan(begun, steps, color="tab:orange", alpha=0.08)
             case Swapped():
                 axes.axvline(steps, color="tab:green", linestyle="--")
                 place = (steps, 1.0), ("data", "axes fraction")
