@@ -24,6 +24,7 @@ from torch.distributions import Categorical
 import also_wrappers as also
 from also_wrappers.catalog import lbforaging
 from also_wrappers.files import replacing
+from also_wrappers.ledger.events import Decided, Event, Recorded, Swapped
 from also_wrappers.trainer import ForkOutcome
 
 Shape = Callable[[Any], Any]
@@ -302,11 +303,16 @@ def main(arguments: Arguments) -> None:
     run.close()
 
 
-def _say(event: dict[str, Any]) -> None:
-    told = {"record": "window", "decision": "reason", "swap": "describe"}
-    if event["event"] in told:
-        steps = event["trainer_steps"]["mainline"]
-        print(steps, event["event"], event[told[event["event"]]], flush=True)
+def _say(event: Event) -> None:
+    """Prints the record, decisions and swaps."""
+    steps = event.trainer_steps.mainline
+    match event:
+        case Recorded(window=window):
+            print(f"{steps}: base return {window.mean:.3f}", flush=True)
+        case Decided(reason=reason):
+            print(f"{steps}: {reason}", flush=True)
+        case Swapped(describe=signal):
+            print(f"{steps}: the signal is now {signal}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -17,13 +18,12 @@ from also_wrappers.ledger.events import (
     EVENT,
     SCHEMA_VERSION,
     Event,
-    RunEvent,
     RunFinished,
 )
 
 __all__ = ["Ledger", "LedgerReader", "follow", "read_ledger"]
 
-E = TypeVar("E", bound=RunEvent)
+E = TypeVar("E", bound=Event)
 
 #: Seconds between two looks at a ledger that is followed.
 _INTERVAL = 0.2
@@ -42,7 +42,9 @@ class Ledger:
         accounting: The counts that go into every event.
 
     Attributes:
-        listeners: Called with every event; for progress lines and figures.
+        listeners: Called with every event, after its line is in the file; for progress
+            lines and figures. A listener that raises an error is warned of, and the
+            run goes on: what is shown of a training must not end the training.
     """
 
     def __init__(self, path: Path, accounting: Accounting) -> None:
@@ -74,10 +76,22 @@ class Ledger:
             }
         )
         line = json.dumps(stamped.model_dump(mode="json"), allow_nan=True)
-        self._file.write(redact(line) + "\n")
+        written = redact(line)
+        self._file.write(written + "\n")
         self._file.flush()
+        if written != line:  # listeners print and draw, and must not tell secrets
+            stamped = type(event).model_validate_json(written)
         for listener in self.listeners:
-            listener(stamped)
+            try:
+                listener(stamped)
+            except Exception as error:
+                name = getattr(listener, "__name__", type(listener).__name__)
+                warnings.warn(
+                    f"{name} failed to show the event {stamped.event!r} "
+                    f"({type(error).__name__}: {error}); the run goes on",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
         return stamped
 
     def close(self) -> None:
@@ -109,8 +123,9 @@ class LedgerReader:
             for line in file:
                 if not line.endswith(b"\n"):
                     return
+                event = _event(line, self._path)
                 self._position += len(line)
-                yield _event(line, self._path)
+                yield event
 
 
 def read_ledger(path: Path) -> Iterator[Event]:
@@ -125,6 +140,8 @@ def read_ledger(path: Path) -> Iterator[Event]:
 def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
     """Yields the events of a ledger as they are written, until the run has finished.
 
+    A run that was stopped may be resumed at any time, so its ledger is waited for.
+
     Args:
         path: The file; it may not be there yet.
         interval: Seconds between two looks.
@@ -133,11 +150,13 @@ def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
         ConfigurationError: A line is no event of this version.
     """
     reader = LedgerReader(path)
+    finished = False
     while True:
         for event in reader.read():
+            finished = isinstance(event, RunFinished)
             yield event
-            if isinstance(event, RunFinished):
-                return
+        if finished:
+            return
         time.sleep(interval)
 
 
@@ -160,4 +179,8 @@ def _damage(line: bytes, path: Path) -> str:
             f"{version}, this one reads form {SCHEMA_VERSION}); use that version for "
             "this run, or begin a new one"
         )
-    return f"{path} has a line that is no event: {line[:80]!r}"
+    start = line[:80].decode(errors="replace").rstrip()
+    return (
+        f"{path} has a line that is no event of a run: {start!r}; take the file back "
+        "to what the run wrote, or remove that line"
+    )

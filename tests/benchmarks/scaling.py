@@ -29,9 +29,9 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.catalog import lbforaging
-from also_wrappers.cli.demo import DESCRIPTION
-from also_wrappers.cli.foraging import make_model
+from also_wrappers.cli.foraging import DESCRIPTION, make_model
 from also_wrappers.gate import Request
+from also_wrappers.ledger.events import BranchEnded, RoundStarted
 from also_wrappers.run.run import Run
 from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -172,8 +172,8 @@ def whole_round(folder: Path, horizon: int) -> Table:
         if not path.name.startswith(own)
     )
     events = run.events()
-    begun = next(e["time"] for e in events if e["event"] == "round_started")
-    ends = [event["time"] for event in events if event["event"] == "branch"]
+    begun = next(e.time for e in events if isinstance(e, RoundStarted))
+    ends = [event.time for event in events if isinstance(event, BranchEnded)]
     assert callback.resumed is not None
     length = callback.resumed - begun
     # Time in which no branch was training: before the first, between batches, after.

@@ -58,7 +58,12 @@ def check_smoke(folder: Path) -> dict[str, Any]:
     assert counts["mainline"] == 16_384
     assert result["base_only_env_steps"] == counts["total"]
     assert result["adapted"]["episodes"] == result["base_only"]["episodes"] == 32
-    assert set(result["milestones"]) == {"adapted_own", "base_only", "search"}
+    milestones = {"adapted_own", "adapted_total", "base_only", "search"}
+    assert set(result["milestones"]) == milestones
+    base_only = ledger(folder / "base_only")[-1]
+    assert base_only["event"] == "run_finished"
+    assert base_only["env_steps"]["mainline"] == counts["total"]
+    assert "base reward alone" in (folder / "report.html").read_text()
     assert (folder / "report.html").stat().st_size > 10_000
     assert list((folder / "tensorboard").iterdir())
     return result

@@ -103,7 +103,7 @@ class AdaptationCallback(BaseCallback):
         if importlib.util.find_spec("tensorboard") is not None:
             run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
         if self.verbose:
-            run.ledger.listeners.append(ProgressLines(Console(), total))
+            run.ledger.listeners.append(ProgressLines(Console()))
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
