@@ -230,7 +230,7 @@ class Adaptation:
             lasts = posted.signal.fade * trainer.total
             strength *= _falling(posted.since, lasts, trainer.steps)
         strength = math.floor(100.0 * strength) / 100.0
-        if posted.signal.terms and strength != posted.strength:
+        if not posted.signal.empty and strength != posted.strength:
             self._post(trainer, strength=strength)
 
     def _fade_begin(self, trainer: Trainer) -> int:
