@@ -57,8 +57,8 @@ def tried(situation: Situation) -> list[Signal]:
         earlier = [arm.signal for arm in outcome.arms]
         earlier += [rejection.signal for rejection in outcome.rejected]
         same = outcome.control.id == situation.signal.id
-        signals += [signal for signal in earlier if signal.terms or same]
-        signals += [outcome.control] if outcome.control.terms else []
+        signals += [signal for signal in earlier if not signal.empty or same]
+        signals += [] if outcome.control.empty else [outcome.control]
     return list({signal.id: signal for signal in signals}.values())
 
 

@@ -9,7 +9,8 @@ from also_wrappers.advisors.base import Exchange, Situation
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal.model import Kind, Signal, Term
+from also_wrappers.signal.kinds import KINDS
+from also_wrappers.signal.model import Signal, Term
 
 __all__ = ["BlindAdvisor"]
 
@@ -72,9 +73,8 @@ class BlindAdvisor:
             + pick.choice(wrappers).format(name)
             for name in pick.sample(names, min(len(names), pick.choice([1, 2])))
         ]
-        kinds: list[Kind] = ["potential", "progress", "bonus"]
-        kind = pick.choice(kinds)
-        weight = round(pick.uniform(0.1, 2.0), 2) * (0.02 if kind == "bonus" else 1.0)
+        kind = pick.choice(list(KINDS))
+        weight = round(pick.uniform(0.1, 2.0), 2) * KINDS[kind].usual_weight
         term = Term(
             name="random", kind=kind, expression=" + ".join(parts), weight=weight
         )

@@ -229,10 +229,10 @@ def milestones(
     alone = _first_high(base_only)
     swap = next((event for event in adapted if isinstance(event, Swapped)), None)
     return {
-        "adapted_own": high and high.env_steps.mainline,
-        "adapted_total": high and high.env_steps.total,
-        "base_only": alone and alone.env_steps.mainline,
-        "search": swap and swap.env_steps.branches,
+        "adapted_own": high.env_steps.mainline if high else None,
+        "adapted_total": high.env_steps.total if high else None,
+        "base_only": alone.env_steps.mainline if alone else None,
+        "search": swap.env_steps.branches if swap else None,
     }
 
 

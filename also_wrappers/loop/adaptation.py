@@ -190,7 +190,7 @@ class Adaptation:
         wanted = strength(
             posting, fade_begin(self._settings.fade_out, trainer), trainer
         )
-        if posting.signal.terms and wanted != posting.strength:
+        if not posting.signal.empty and wanted != posting.strength:
             self._poster.post(strength=wanted)
 
     def _play(self, trainer: Trainer) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import binary
 from also_wrappers.signal.language.parser import REDUCTIONS, Node
 from also_wrappers.signal.language.vectors import LARGEST, compile_vector
@@ -74,19 +75,20 @@ class VectorShaper:
         self._code = compile_vector(nodes)
         self._bounds = [term.bound for term in terms]
         self._least_bound = min(self._bounds, default=0.0)
-        kept = {"potential": gamma, "progress": 1.0, "bonus": 1.0}
-        #: What the values are worth: when a step arrives at them, when the next step
-        #: leaves them, and what is not paid where the episode ended.
+        kinds = [KINDS[term.kind] for term in terms]
+        self._of_state = np.array([kind.of_state for kind in kinds], dtype=bool)
+        weights = np.array([term.weight for term in terms])
+        discounted = np.array([kind.discounted for kind in kinds], dtype=bool)
+        #: What the values are worth when a step arrives at them, and what the next step
+        #: takes back when it leaves them; shape ``(2, terms)``.
         self._worth = np.array(
             [
-                [term.weight * kept[term.kind] for term in terms],
-                [0.0 if term.kind == "bonus" else term.weight for term in terms],
+                weights * np.where(discounted, gamma, 1.0),
+                np.where(self._of_state, weights, 0.0),
             ]
         )
-        self._kept = np.array(
-            [term.weight * gamma * (term.kind == "potential") for term in terms]
-        )
-        self._has_state = np.array([term.kind != "bonus" for term in terms], dtype=bool)
+        #: The part of what they are worth that is not paid where the episode ended.
+        self._kept = np.where(discounted, weights * gamma, 0.0)
         self.invalid = np.zeros((len(terms), 0), dtype=np.int64)
         self.totals: Array = np.zeros((len(terms), 0))
         self._off: Mask | None = None
@@ -97,7 +99,7 @@ class VectorShaper:
         self._owed: Array = np.zeros(0)
 
     def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
-        """Whether it is what another shaper with these arguments would be."""
+        """True where a shaper made with these arguments would pay the same."""
         return self._made_for == (signal, gamma, bootstraps_truncation)
 
     def reset(
@@ -131,7 +133,7 @@ class VectorShaper:
         self._before = np.where(which, columns, self._before)
         known = self.invalid.copy()
         values = self._values(columns, columns)
-        counted = self._has_state[:, None] & which
+        counted = self._of_state[:, None] & which
         self._count(np.where(counted, self.invalid, known))
         self._fine = self._fine and whole
         self._last = np.where(which, values, self._last)
@@ -139,13 +141,16 @@ class VectorShaper:
         self._owed = np.where(which, self._worth.dot(values)[1], self._owed)
 
     def step(self, columns: Array, terminated: Mask, truncated: Mask) -> Array:
-        """What is added to each environment's reward.
+        """Computes what the signal adds to the rewards of one step.
 
         Args:
             columns: Features that the step arrived at, shape ``(features,
                 environments)``; not changed by the caller afterwards.
             terminated: Whose episode terminated.
             truncated: Whose episode was truncated.
+
+        Returns:
+            What is added to each environment's reward, shape ``(environments,)``.
         """
         values = self._values(columns, self._before)
         arrived, leaves = self._worth.dot(values)
@@ -161,7 +166,7 @@ class VectorShaper:
         return added
 
     def forgive(self, which: Mask) -> None:
-        """Forgets which values were not finite, in environments that come new."""
+        """Forgets which values were not finite in the environments of a mask."""
         if self.invalid.any():
             self._count(np.where(which, 0, self.invalid))
 
@@ -171,7 +176,7 @@ class VectorShaper:
         self._off = off if off.any() else None
 
     def _sum(self, values: Array, ended: Mask) -> None:
-        """Adds to what each term has paid."""
+        """Adds what each term paid at one step to ``totals``."""
         arrived, leaves = self._worth
         paid = arrived[:, None] * values - leaves[:, None] * self._last
         if np.count_nonzero(ended):
@@ -181,7 +186,7 @@ class VectorShaper:
         self.totals += paid
 
     def _values(self, columns: Array, before: Array) -> Array:
-        """The bounded values, shape ``(terms, environments)``; a new array."""
+        """Returns the bounded values as a new array ``(terms, environments)``."""
         out = np.empty((len(self._bounds), columns.shape[1]))
         fine = _small(columns)
         quick = fine and (self._fine or before is columns)
@@ -201,7 +206,10 @@ class VectorShaper:
         return out
 
     def _bound(self, values: Array) -> None:
-        """Clips; what is not finite counts as 0, and too much of it ends the term."""
+        """Clips values in place.
+
+        A value that is not finite counts as 0; too many of them switch the term off.
+        """
         for k, bound in enumerate(self._bounds):
             finite = np.isfinite(values[k])
             if not finite.all():
@@ -216,7 +224,7 @@ class VectorShaper:
 
 
 def _small(values: Array) -> bool:
-    """Whether no value is large, or nan; the sum of squares is the cheapest bound."""
+    """True where no value is large or nan; the sum of squares is the cheapest test."""
     flat = values.ravel()
     if flat.size > _MOST_DOT:
         return _between(flat, LARGEST)
@@ -224,7 +232,7 @@ def _small(values: Array) -> bool:
 
 
 def _within(values: Array, bound: float) -> bool:
-    """Whether all values are in ``[-bound, bound]``; nan is not."""
+    """True where all values are in ``[-bound, bound]``; nan is not."""
     flat = values.ravel()
     if flat.size <= _MOST_DOT:  # the sum of fourth powers is close, and cheap
         squares = flat * flat
@@ -240,7 +248,7 @@ def _between(flat: Array, bound: float) -> bool:
 
 
 def _alone(node: Node) -> Node:
-    """What reductions mean for a team of one: itself, no spread, no others."""
+    """Rewrites reductions for a team of one: itself, no spread, no others."""
     args = tuple(_alone(arg) for arg in node.args)
     if node.op in ("team_mean", "team_min", "team_max", "team_sum"):
         return args[0]

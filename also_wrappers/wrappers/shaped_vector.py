@@ -128,7 +128,7 @@ class BatchAttachment:
         added: Array | None = None
         for shaper, mask in self._shapers:
             paid = shaper.step(columns, terminated, truncated)
-            if shaper.signal.terms:
+            if not shaper.signal.empty:
                 if len(self._shapers) > 1:
                     paid = np.where(mask, paid, 0.0)
                 added = paid if added is None else added + paid

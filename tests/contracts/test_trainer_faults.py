@@ -121,7 +121,8 @@ class WrongFork(Fork):
         if fault == "copies":
             return replace(outcome, copy_steps=2 * outcome.copy_steps)
         if fault == "evaluated":
-            return replace(outcome, evaluated=np.zeros((4, 2)))
+            plain: Any = np.zeros((4, 2))
+            return replace(outcome, evaluated=plain)
         if fault == "parent":
             with torch.no_grad():
                 next(vars(self)["training"].policy.parameters()).add_(1.0)

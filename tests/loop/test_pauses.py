@@ -23,6 +23,7 @@ from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal, Term
+from also_wrappers.signal.transitions import Payments
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -222,8 +223,8 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
     # The checks see this trap; one that they do not see has to be made by hand.
     effect = Checks._effect
 
-    def blind(checks: Checks, signal: Signal) -> str:
-        refused.append(effect(checks, signal))
+    def blind(checks: Checks, pay: Payments) -> str:
+        refused.append(effect(checks, pay))
         return ""
 
     monkeypatch.setattr(Checks, "_effect", blind)

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ExpressionError
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
+from also_wrappers.signal.kinds import KINDS, KindName
 from also_wrappers.signal.language.parser import Node
-from also_wrappers.signal.model import Kind
 from also_wrappers.signal.shaper import compile_signal
 from also_wrappers.signal.vector import VectorShaper
 from tests.support.language import NAMES, nodes, row
 
 FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
-KINDS: list[Kind] = ["potential", "progress", "bonus"]
 
 
 def text(node: Node) -> str:
@@ -42,14 +41,14 @@ def text(node: Node) -> str:
 
 @given(
     st.lists(nodes(delta=False), min_size=1, max_size=3),
-    st.lists(st.sampled_from(KINDS), min_size=3, max_size=3),
+    st.lists(st.sampled_from([*KINDS]), min_size=3, max_size=3),
     st.lists(st.lists(row, min_size=4, max_size=4), min_size=2, max_size=4),
     st.booleans(),
     st.sampled_from([1, 1000]),
 )
 def test_it_equals_one_environment_at_a_time(
     trees: list[Node],
-    kinds: list[Kind],
+    kinds: list[KindName],
     frames: list[list[list[float]]],
     bootstraps: bool,
     repeated: int,

@@ -16,6 +16,7 @@ from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
 from also_wrappers.rendering import render
+from also_wrappers.signal.kinds import KINDS, STATE_KINDS
 from also_wrappers.signal.language.parser import GRAMMAR
 from also_wrappers.signal.model import Signal
 
@@ -133,6 +134,8 @@ def _history(history: Sequence[RoundOutcome]) -> list[str]:
 def _diagnosed(situation: Situation, diagnosis: Diagnosis) -> dict[str, Any]:
     measured = situation.evidence.values
     return {
+        "kinds": KINDS,
+        "of_state": " and ".join(STATE_KINDS).capitalize(),
         "grammar": GRAMMAR,
         "intents": INTENTS,
         "findings": [

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from also_wrappers.evidence.stage import Stage
 from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
 from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS
 
 __all__ = ["FADES", "MOST_PROBES", "WEIGHTS", "candidates", "diagnosis"]
@@ -70,9 +71,9 @@ def candidates(keys: Sequence[str], features: FeatureMap, k: int) -> dict[str, A
         k: How many candidates.
     """
     state = [name for name in features.names if name not in features.action_names]
-    terms = [_term(["bonus"], features.names, ("delta",))]
+    terms = [_term(TRANSITION_KINDS, features.names, ("delta",))]
     if state:
-        terms.insert(0, _term(["progress", "potential"], state))
+        terms.insert(0, _term(STATE_KINDS, state))
     candidate = _object(
         intent={"enum": list(INTENTS)},
         rationale=_TEXT,

@@ -51,9 +51,9 @@ class RuleAdvisor:
         findings = [*_of_learning(situation), *_of_the_signal(evidence)]
         findings += _of_the_team(situation)
         advice = (
-            "vary the signal that is active"
-            if situation.signal.terms
-            else "draw the team to the states that come before a reward"
+            "draw the team to the states that come before a reward"
+            if situation.signal.empty
+            else "vary the signal that is active"
         )
         return Diagnosis(
             stage=situation.stage, findings=tuple(findings[:5]), advice=advice
@@ -66,7 +66,7 @@ class RuleAdvisor:
         if diagnosis.insufficient:
             return []
         signal = situation.signal
-        if not signal.terms:
+        if signal.empty:
             return _first(self._new(situation), situation, k)
         varied = variations(signal, situation.evidence)
         if situation.stage == "solved":
@@ -88,7 +88,7 @@ class RuleAdvisor:
         scored = [result for result in results if result.score is not None]
         best = max(scored, key=lambda result: result.score or 0.0, default=None)
         proposals = []
-        if best is not None and (best.score or 0.0) > 0.0 and best.signal.terms:
+        if best is not None and (best.score or 0.0) > 0.0 and not best.signal.empty:
             proposals = variations(best.signal, situation.evidence)
             proposals = [p for p in proposals if p.intent != "remove"]
         proposals += self._new(situation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.proposals.proposal import Expectation, Proposal
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.model import Signal
 
 __all__ = ["bounded", "faded", "variations"]
@@ -23,7 +24,7 @@ def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
     strict = Signal(
         terms=tuple(
             term.model_copy(update={"kind": "potential"})
-            if term.kind == "progress"
+            if KINDS[term.kind].of_state
             else term
             for term in signal.terms
         )
