@@ -96,7 +96,7 @@ def test_what_holds_no_run_has_no_report(run_dir: Path, tmp_path: Path) -> None:
 def test_control_comes_first_and_what_was_not_trained_says_so(tmp_path: Path) -> None:
     second = checked(name="candidate_2", describe="another")
     failed = branch(name="candidate_1", arm=1, error="it died")
-    lines = [
+    lines: list[Line] = [
         (started(), 0, 0),
         (RoundStarted(round=1, signal=Signal().id), 0, 0),
         *((event, 0, 0) for event in (checked(), second, failed, branch())),
