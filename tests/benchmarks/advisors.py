@@ -26,6 +26,8 @@ from also_wrappers.advisors.llm.models.embedded import Embedded
 from also_wrappers.catalog import lbforaging
 from also_wrappers.cli.demo import DESCRIPTION, DemoSettings, milestones
 from also_wrappers.cli.foraging import evaluate_model, make_factory, make_model
+from also_wrappers.ledger.events import Checked, Exchanged, RoundStarted, Swapped
+from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.run.run import Run
 from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -70,20 +72,19 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
     run.close()
     spent = run.accounting.trainer_steps()
     total = int((1.0 + settings.schedule["budget"]) * settings.total)
-    rest = max(total - spent["total"], 0)
+    rest = max(total - spent.total, 0)
     if rest:
         # The signal has faded out by now, so that this is the base reward alone.
         model.learn(rest, reset_num_timesteps=False)
     result = evaluate_model(model, make_venv, 256, seed)
-    events = run.events()
-    kinds = [event["event"] for event in events]
-    asked = [event for event in events if event["event"] == "exchange"]
-    claims = sum(event["claims"] for event in asked)
-    grounded = sum(event["grounded"] for event in asked)
+    events = list(read_ledger(folder / "ledger.jsonl"))
+    exchanges = [event.exchange for event in events if isinstance(event, Exchanged)]
+    claims = sum(exchange.claims for exchange in exchanges)
+    grounded = sum(exchange.grounded for exchange in exchanges)
     agents = run.accounting.agents_per_env
-    parts = (spent["mainline"], spent["branches"], rest)
+    parts = (spent.mainline, spent.branches, rest)
     reached = _own_steps_to_high(folder)
-    checks = [event["passed"] for event in events if event["event"] == "check"]
+    checks = [event.passed for event in events if isinstance(event, Checked)]
     return [
         name,
         str(seed),
@@ -91,11 +92,11 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
         f"({result['std']:.3f})",
         str(sum(checks)),
         str(len(checks) - sum(checks)),
-        str(kinds.count("round_started")),
-        str(kinds.count("swap")),
+        str(sum(isinstance(event, RoundStarted) for event in events)),
+        str(sum(isinstance(event, Swapped) for event in events)),
         " + ".join(f"{part // agents:,}" for part in parts),
         f"{reached:,}" if reached is not None else "never",
-        f"{grounded} of {claims}" if asked else "-",
+        f"{grounded} of {claims}" if exchanges else "-",
         f"{time.monotonic() - began:.0f}",
     ]
 
