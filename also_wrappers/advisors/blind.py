@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
-from also_wrappers.advisors.base import Exchange, Situation
+from also_wrappers.advisors.base import Advisor, Situation
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.model import Signal, Term
@@ -15,11 +13,11 @@ from also_wrappers.signal.model import Signal, Term
 __all__ = ["BlindAdvisor"]
 
 
-class BlindAdvisor:
+class BlindAdvisor(Advisor):
     """Proposes without looking at the evidence.
 
     Args:
-        seed: Of its random choices.
+        seed: Seed of the random choices.
 
     Example:
         >>> BlindAdvisor(seed=1).name
@@ -29,34 +27,16 @@ class BlindAdvisor:
     name = "blind"
 
     def __init__(self, seed: int = 0) -> None:
-        self.exchanges: list[Exchange] = []
+        super().__init__()
         self._random = random.Random(seed)
 
-    def prepare(self) -> None:
-        """Nothing to check."""
-
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Says nothing."""
+        """Returns a diagnosis without findings."""
         return Diagnosis(advice="anything")
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        """Random terms over one or two random features of the state."""
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        """Draws ``k`` random terms over one or two random features of the state."""
         return [self._proposal(situation) for _ in range(k)]
-
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        """Further random terms."""
-        return [self._proposal(situation) for _ in range(k)]
-
-    def rest(self) -> None:
-        """Nothing to free."""
 
     def _proposal(self, situation: Situation) -> Proposal:
         pick = self._random

@@ -1,4 +1,4 @@
-"""What is said and proposed, as data."""
+"""What advisors say and propose, and what became of it, as data."""
 
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.exchange import Exchange

@@ -78,9 +78,9 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
         model.learn(rest, reset_num_timesteps=False)
     result = evaluate_model(model, make_venv, 256, seed)
     events = run.events()
-    asked = [event.exchange for event in events if isinstance(event, Exchanged)]
-    claims = sum(exchange.claims for exchange in asked)
-    grounded = sum(exchange.grounded for exchange in asked)
+    exchanges = [event.exchange for event in events if isinstance(event, Exchanged)]
+    claims = sum(exchange.claims for exchange in exchanges)
+    grounded = sum(exchange.grounded for exchange in exchanges)
     agents = run.accounting.agents_per_env
     parts = (spent.mainline, spent.branches, rest)
     reached = milestones(run.events(), [])["adapted_own"]
@@ -96,7 +96,7 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
         str(sum(isinstance(event, Swapped) for event in events)),
         " + ".join(f"{part // agents:,}" for part in parts),
         f"{reached:,}" if reached is not None else "never",
-        f"{grounded} of {claims}" if asked else "-",
+        f"{grounded} of {claims}" if exchanges else "-",
         f"{time.monotonic() - began:.0f}",
     ]
 
