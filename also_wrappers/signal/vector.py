@@ -35,8 +35,8 @@ class VectorShaper:
         features: The vocabulary.
         gamma: The learner's discount factor.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
-        track: Whether ``totals`` are summed payment by payment, as a ``Shaper`` sums
-            them. Without, they are made from sums of values, which costs next to
+        track: Whether what terms pay is summed payment by payment, as a ``Shaper``
+            sums it. Without, it is made from sums of values, which costs next to
             nothing per step; the two differ by rounding.
 
     Attributes:
@@ -100,18 +100,6 @@ class VectorShaper:
         self._last: Array = np.zeros((0, 0))
         self._owed: Array = np.zeros(0)
 
-    @property
-    def totals(self) -> Array:
-        """What each term has paid in each episode, shape ``(terms, environments)``."""
-        if self._track:
-            return self._paid
-        # The values that a step leaves are those that the step before arrived at.
-        arrived, leaves = self._worth[:, :, None]
-        totals: Array = (arrived - leaves) * self._sums
-        totals += leaves * (self._last - self._first)
-        totals -= self._kept[:, None] * self._last * self._ended
-        return totals if self._strength is None else totals * self._strength
-
     def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
         """Whether it is what another shaper with these arguments would be."""
         return self._made_for == (signal, gamma, bootstraps_truncation)
@@ -154,9 +142,11 @@ class VectorShaper:
         self._count(np.where(counted, self.invalid, known))
         self._fine = self._fine and whole
         self._last = np.where(which, values, self._last)
-        self._first = np.where(which, values, self._first)
-        self._paid[:, which] = self._sums[:, which] = 0.0
-        self._ended = self._ended & ~which
+        if self._track:
+            self._paid[:, which] = 0.0
+        else:
+            np.copyto(self._first, values, where=which)
+            np.copyto(self._sums, 0.0, where=which)
         self._owed = np.where(which, self._worth.dot(values)[1], self._owed)
 
     def step(self, columns: Array, terminated: Mask, truncated: Mask) -> Array:
@@ -170,7 +160,7 @@ class VectorShaper:
         """
         values = self._values(columns, self._before)
         arrived, leaves = self._worth.dot(values)
-        added: Array = arrived - self._owed
+        added: Array = np.subtract(arrived, self._owed, out=arrived)
         ended = terminated if self._bootstraps else terminated | truncated
         if np.count_nonzero(ended):
             added[ended] -= self._kept @ values[:, ended]
@@ -183,6 +173,29 @@ class VectorShaper:
             self._ended = ended
         self._owed, self._last, self._before = leaves, values, columns
         return added
+
+    def paid(self, places: int | npt.NDArray[np.intp]) -> Array:
+        """Returns what each term has paid in the episodes of some environments.
+
+        To be asked before the environments' next episodes start.
+
+        Args:
+            places: Index of one environment, or indices of several.
+
+        Returns:
+            Shape ``(terms,)``, or ``(places, terms)``.
+        """
+        if self._track:
+            return self._paid.T[places]
+        # The values that a step leaves are those that the step before arrived at.
+        arrived, leaves = self._worth
+        last = self._last.T[places]
+        paid: Array = (arrived - leaves) * self._sums.T[places]
+        paid += leaves * (last - self._first.T[places])
+        paid -= self._kept * last * self._ended[places, None]
+        if self._strength is not None:
+            paid *= self._strength[places, None]
+        return paid
 
     def forgive(self, which: Mask) -> None:
         """Forgets which values were not finite, in environments that come new."""

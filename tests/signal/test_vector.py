@@ -92,8 +92,8 @@ def test_it_equals_one_environment_at_a_time(
             )
             assert added[k] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
             for shaper in (many, tracking):
-                totals = shaper.totals[:, k].tolist()
-                assert totals == pytest.approx(single.totals, rel=1e-9, abs=1e-9)
+                paid = shaper.paid(k).tolist()
+                assert paid == pytest.approx(single.totals, rel=1e-9, abs=1e-9)
         which = np.array([False, True, True, True])
         for shaper in (many, tracking):
             shaper.reset(wide(np.array(frame).T), wide(which))
@@ -110,7 +110,9 @@ def test_what_a_term_has_paid_is_right_after_it_was_switched_off() -> None:
     )
     features = FeatureMap(Feature("x", "obs[0]"))
     tracks = (True, False)
-    shapers = [VectorShaper(Signal(terms=terms), features, 0.9, track=t) for t in tracks]
+    shapers = [
+        VectorShaper(Signal(terms=terms), features, 0.9, track=t) for t in tracks
+    ]
     randomness = np.random.default_rng(0)
     nobody = np.zeros(3, dtype=bool)
     strength = np.array([1.0, 0.5, 0.25])
@@ -125,5 +127,9 @@ def test_what_a_term_has_paid_is_right_after_it_was_switched_off() -> None:
         np.testing.assert_array_equal(one, other)
         added += one
     assert shapers[0].invalid.min() >= MOST_INVALID
-    np.testing.assert_allclose(shapers[0].totals.sum(axis=0), added, atol=1e-9)
-    np.testing.assert_allclose(shapers[1].totals, shapers[0].totals, atol=1e-9)
+    np.testing.assert_allclose(
+        shapers[0].paid(np.arange(3)).sum(axis=1), added, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        shapers[1].paid(np.arange(3)), shapers[0].paid(np.arange(3)), atol=1e-9
+    )
