@@ -10,13 +10,13 @@ import numpy.typing as npt
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT, Episode, Success
 from also_wrappers.evidence.statistics import Layout
 
-__all__ = ["BatchRecorder"]
+__all__ = ["VectorRecorder"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-class BatchRecorder:
+class VectorRecorder:
     """The ``Recorder`` of many environments with one agent each.
 
     Args:

@@ -15,6 +15,7 @@ from also_wrappers.report.rounds import collect_rounds
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
     EVIDENCE,
+    Line,
     base_only_run,
     branch,
     checked,
