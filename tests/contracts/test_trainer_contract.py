@@ -344,7 +344,8 @@ class WrongFork(Fork):
         if fault == "count":
             return ForkOutcome(outcome.snapshot, steps - 1, outcome.copy_steps)
         if fault == "evaluated":
-            return replace(outcome, evaluated=np.zeros((4, 2)))
+            rows: Any = np.zeros((4, 2))
+            return replace(outcome, evaluated=rows)
         if fault == "parent":
             with torch.no_grad():
                 next(vars(self)["training"].policy.parameters()).add_(1.0)
