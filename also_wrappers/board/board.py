@@ -71,7 +71,7 @@ class Board:
 
     @classmethod
     def create(cls, path: Path, posting: Posting | None = None) -> Board:
-        """Makes a board, or makes one anew: what slots held is dropped."""
+        """Makes a board, or makes one anew, without the slots that it had."""
         path = Path(path)
         shutil.rmtree(path / "slots", ignore_errors=True)
         (path / "slots").mkdir(parents=True)
@@ -84,27 +84,27 @@ class Board:
 
     @property
     def exists(self) -> bool:
-        """Whether the directory is still there."""
+        """True while the board's directory exists."""
         return (self.path / "words").exists()
 
     @property
     def version(self) -> int:
-        """Version of the posting, as a hint that it changed."""
+        """The version of the posting, to tell cheaply that the posting changed."""
         return self._words[_VERSION]
 
     @property
     def window(self) -> int:
-        """Number of the evidence window."""
+        """The number of the evidence window."""
         return self._words[_WINDOW]
 
     def post(self, posting: Posting) -> None:
-        """Posts; each environment copy takes it at its next reset."""
+        """Replaces the posting; each environment copy takes it at its next reset."""
         data = posting.model_dump_json(indent=2)
         write_atomic(self.path / "signal.json", data.encode())
         self._words[_VERSION] = posting.version
 
     def read(self) -> Posting:
-        """What is posted now."""
+        """Reads the posting."""
         return Posting.model_validate_json((self.path / "signal.json").read_bytes())
 
     def claim(self, layout: Layout, copies: int = 1) -> Slot:
@@ -112,7 +112,7 @@ class Board:
         return Slot(self.path / "slots", layout, copies)
 
     def begin_window(self) -> None:
-        """Starts a new evidence window; copies empty their accumulators by it."""
+        """Starts a new evidence window, for which copies empty their accumulators."""
         self._words[_WINDOW] += 1
 
     def collect(self, conditions: Mapping[str, str] | None = None) -> Collected | None:
@@ -159,17 +159,17 @@ class Board:
         return np.sort(np.concatenate(parts))
 
     def acknowledged(self) -> dict[str, int]:
-        """The version that each copy took last, by slot."""
+        """Returns the version of the posting that each copy took last, by slot."""
         return {reader.name: reader.acknowledged for reader in self._slots()}
 
     @property
     def layout(self) -> Layout | None:
-        """What copies record; ``None`` before one has claimed a slot."""
+        """Names and sizes of what copies record; ``None`` before one claims a slot."""
         return next((reader.layout for reader in self._slots()), None)
 
     @property
     def copies(self) -> int:
-        """How many environment copies have claimed a slot so far."""
+        """The number of environment copies that have claimed a slot."""
         return sum(reader.copies for reader in self._slots())
 
     def __getstate__(self) -> dict[str, Any]:

@@ -113,19 +113,13 @@ class Slot:
         path = folder / f"{os.getpid()}-{next(_slots)}.map"
         record = _open(path, layout, copies, "w+")
         # Numbers stay arrays of one element, which write through at the least cost.
-        self._sequence: npt.NDArray[np.int64] = record["sequence"]
-        self._acknowledged: npt.NDArray[np.int64] = record["acknowledged"]
-        self._window: npt.NDArray[np.int64] = record["window"]
-        self._kept: npt.NDArray[np.int64] = record["kept"]
-        self._ended: npt.NDArray[np.int64] = record["ended"]
-        self._ring: Episodes = record["ring"][0]
-        reservoir = record["reservoir"][0]
-        self._numbers: Episodes = reservoir["numbers"]
-        self._rows: Array = reservoir["rows"]
-        self._rewards: Array = reservoir["rewards"]
-        self._alive: npt.NDArray[np.bool_] = reservoir["alive"]
-        self._values: Array = record["values"][0]
-        self._block = Block(record["block"])
+        self._sequence, self._acknowledged = record["sequence"], record["acknowledged"]
+        self._window, self._kept = record["window"], record["kept"]
+        self._ended, self._ring = record["ended"], record["ring"][0]
+        whole = record["reservoir"][0]
+        self._numbers, self._rows = whole["numbers"], whole["rows"]
+        self._rewards, self._alive = whole["rewards"], whole["alive"]
+        self._values, self._block = record["values"][0], Block(record["block"])
         self._layout = layout
         self._values[...] = layout.empty()
         described = {"layout": layout.to_json(), "copies": copies}

@@ -89,3 +89,90 @@ def test_masks_come_through() -> None:
     check_trainer(
         MaskableHarness(), Task("Stay up.", features), Signal(terms=(upright,))
     )
+<<<<<<< HEAD
+=======
+
+
+class Wrong(PlainHarness):
+    """An adapter with a fault."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def state(self, trainer: Any) -> Mapping[str, Any]:
+        return flat("optimizer", trainer.optimizer.state_dict())
+
+    def make(self, shape: Callable[[Any], Any]) -> Training:
+        training = super().make(shape)
+        fault = self.fault
+        if fault == "optimizer":
+            parts = {"policy": training.policy, "value": training.value}
+            training._parts = lambda: parts  # type: ignore[method-assign]
+        if fault in ("shape", "seed", "count", "parent", "evaluated"):
+            inner = training.fork()
+            training.fork = lambda: WrongFork(  # type: ignore[method-assign]
+                inner.make_env, inner.total, inner.settings, fault, training
+            )
+        return training
+
+
+class WrongFork(Fork):
+    """A fork with a fault."""
+
+    def __init__(self, *arguments: Any) -> None:
+        *own, fault, training = arguments
+        super().__init__(*own)
+        object.__setattr__(self, "fault", fault)
+        object.__setattr__(self, "training", training)
+
+    def __call__(
+        self,
+        snapshot: bytes,
+        shape: Any,
+        seed: int,
+        steps: int,
+        new_signal: bool = False,
+    ) -> ForkOutcome:
+        fault: str = vars(self)["fault"]
+        if fault == "shape":
+            shape = _no_shape
+        if fault == "seed":
+            seed = 5
+        outcome = super().__call__(snapshot, shape, seed, steps)
+        if fault == "count":
+            return ForkOutcome(outcome.snapshot, steps - 1, outcome.copy_steps)
+        if fault == "evaluated":
+            rows: Any = np.zeros((4, 2))
+            return replace(outcome, evaluated=rows)
+        if fault == "parent":
+            with torch.no_grad():
+                next(vars(self)["training"].policy.parameters()).add_(1.0)
+        return outcome
+
+
+def _no_shape(env: Any) -> Any:
+    return env
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("optimizer", "a fresh training that adopted the snapshot differs in"),
+        ("shape", "the signal did not reach the environments"),
+        ("seed", "branches with other seeds are the same"),
+        ("count", "512 steps were wanted|256 steps were wanted"),
+        ("evaluated", "evaluated is an array of float64; make it one of"),
+        ("parent", "the parent of a fork differs in|a training that was forked"),
+        ("none", ""),
+    ],
+)
+def test_the_contract_notices(fault: str, message: str) -> None:
+    expected: Any = contextlib.nullcontext()
+    if message:
+        expected = pytest.raises(AssertionError, match=message)
+    with expected:
+        check_trainer(Wrong(fault), TASK, SIGNAL)
+    if fault == "seed":  # what is left out at the lower level is no more than it says
+        with pytest.raises(AssertionError, match="other seeds are the same"):
+            check_trainer(Wrong(fault), TASK, SIGNAL, "approximate")
+>>>>>>> h-evidence
