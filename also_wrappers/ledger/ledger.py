@@ -14,7 +14,11 @@ from pydantic import ValidationError
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import redact
 from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.events import EVENT, Event, RunFinished
+from also_wrappers.ledger.events import (
+    EVENT,
+    Event,
+    RunFinished,
+)
 from also_wrappers.ledger.stamp import SCHEMA_VERSION, RunEvent
 
 __all__ = ["Ledger", "LedgerReader", "follow", "read_ledger"]

@@ -1,4 +1,4 @@
-"""The stamp of an event: when it was written, and what had been spent by then."""
+"""What every event of a ledger carries: when it was written, and the steps so far."""
 
 from __future__ import annotations
 
