@@ -62,7 +62,7 @@ def restore(model: BaseAlgorithm, path: Path) -> None:
     Nothing that SB3 may hold a reference to is replaced.
     """
     parts = _read(path)
-    archive = io.BytesIO(parts["model"])
+    archive = io.BytesIO(parts["model"].tobytes())
     data, parameters, variables = load_from_zip_file(archive, device=model.device)
     assert data is not None
     model.set_parameters(parameters, device=model.device)
@@ -100,7 +100,7 @@ def load(
         ConfigurationError: One of them is normalised and the other is not.
     """
     parts = _read(path)
-    archive = io.BytesIO(parts["model"])
+    archive = io.BytesIO(parts["model"].tobytes())
     model = algorithm.load(archive, env=venv, device="cpu", **settings)
     _restore_parts(model, parts)
     normalize = model.get_vec_normalize_env()
