@@ -224,6 +224,7 @@ def check_same_rewards(
         single = [step for step in play(wrap(make_env()), 3, steps) if len(step) == 5]
         for t, (one, many) in enumerate(zip(single, parallel, strict=True)):
             (agent,) = many[1]
+            _check_plain(f"step {t}: single", one[4])
             _check_same(
                 f"step {t}: single against parallel",
                 (one[1], one[4]),
@@ -236,6 +237,8 @@ def check_same_rewards(
         ]
         assert 0 <= len(together) - len(turns) <= 1, f"{agent} was not paid"
         for t, (one, other) in enumerate(zip(turns, together, strict=False)):
+            for interface, (_, info) in (("AEC", one), ("parallel", other)):
+                _check_plain(f"{agent}, its step {t}: {interface}", info)
             _check_same(f"{agent}, its step {t}: AEC against parallel", one, other)
 
 
@@ -304,6 +307,21 @@ def _check_same(where: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> Non
     np.testing.assert_allclose(one[0], other[0], atol=1e-9, err_msg=where)
     told, expected = (info.get("shaping") for _, info in (one, other))
     assert alike(told, expected), f"{where}: told {told}, and not {expected}"
+
+
+def _check_plain(where: str, info: dict[str, Any]) -> None:
+    """Checks that an info tells plain floats, and the signal's id."""
+    shaping = info.get("shaping")
+    if shaping is not None:
+        numbers = [
+            shaping["base"],
+            shaping["total"],
+            *shaping.get("terms", {}).values(),
+        ]
+        kinds = (type(shaping["signal"]), {type(number) for number in numbers})
+        assert kinds == (str, {float}), (
+            f"{where}: {shaping} does not hold plain floats and a string"
+        )
 
 
 def check_swap(
