@@ -131,7 +131,7 @@ class _OneAgent(ParallelEnv[str, Any, Any]):
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Whether two nested structures are equal, bit for bit."""
+    """Returns whether two nested structures are equal, bit for bit."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list):
@@ -140,7 +140,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def alike(a: Any, b: Any) -> bool:
-    """Whether two nested structures are equal, their numbers to within 1e-9."""
+    """Returns whether two nested structures are equal, numbers to within 1e-9."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
