@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from also_wrappers.advisors.llm.models.ollama import Ollama
     from also_wrappers.advisors.llm.models.openai import OpenAICompatible
     from also_wrappers.gate.gate import Gate
-    from also_wrappers.gate.provisional import Provisional
     from also_wrappers.gate.race import Race
     from also_wrappers.loop.adaptation import Adaptation
     from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -68,7 +67,6 @@ _LATER = {
     "Ollama": "also_wrappers.advisors.llm.models.ollama",
     "OpenAICompatible": "also_wrappers.advisors.llm.models.openai",
     "PettingZooVecEnv": "also_wrappers.trainers.sb3.vec_env",
-    "Provisional": "also_wrappers.gate.provisional",
     "Race": "also_wrappers.gate.race",
     "ShapedDictReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedNStepReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
@@ -96,7 +94,6 @@ __all__ = [
     "Ollama",
     "OpenAICompatible",
     "PettingZooVecEnv",
-    "Provisional",
     "Race",
     "RecordedAdvisor",
     "RuleAdvisor",

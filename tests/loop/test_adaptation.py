@@ -20,7 +20,7 @@ from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm.models.ollama import Ollama
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
-from also_wrappers.gate import Gate
+from also_wrappers.gate import Gate, Provisional
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
@@ -218,6 +218,8 @@ def test_bad_input_is_found_before_training(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "a")
     with pytest.raises(ConfigurationError, match="every must be at least 1"):
         callback(run, None, every=0)
+    with pytest.raises(ConfigurationError, match=r"use Race\(\)"):
+        callback(run, None, gate=Provisional())
     with pytest.raises(ConfigurationError, match="shorter than one rollout"):
         make_model(run).learn(TOTAL, callback=callback(run, None, horizon=10))
     run = Run(make_task(), tmp_path / "b")
