@@ -66,6 +66,15 @@ class ReplayHarness(TrainerHarness, Protocol):
     """How the contract drives an adapter whose trainer has a replay buffer.
 
     Where ``make`` is given a shape with a board, the buffer pays what is posted there.
+
+    Example:
+        Besides what the example of ``TrainerHarness`` shows, where the buffer is one of
+        ``also_wrappers.trainers.sb3``:
+
+        >>> class Rewards:
+        ...     def rewards(self, trainer):
+        ...         buffer = trainer.model.replay_buffer
+        ...         return buffer.rewards[: buffer.size()]
     """
 
     def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
