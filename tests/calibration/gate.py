@@ -182,14 +182,14 @@ def on_effects(name: str, rounds: int) -> list[list[str]]:
         powers = [getattr(one, good) for one in goods]
         cells = [*powers, *(getattr(one, harm) for one in harms)]
         costs = [
-            np.mean([getattr(one, cost) for one in some])
+            np.mean([getattr(one, column) for one in some])
             for some in (goods, harms)
-            for cost in ("discarded", "in_all")
+            for column in ("discarded", "in_all")
         ]
         rows.append(
             [
                 f"{name}: {title}",
-                *(f"{cell:.2f}" for cell in cells),
+                *(f"{share:.2f}" for share in cells),
                 f"{np.mean(powers):.2f}",
                 *(f"{cost:.1f}" for cost in costs),
             ]

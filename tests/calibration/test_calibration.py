@@ -50,7 +50,7 @@ def test_looks_of_a_branch_are_drawn_jointly() -> None:
     looks = _looks(pool)
     assert drawn.mean(axis=0) == pytest.approx(looks.mean(axis=0), abs=0.006)
     assert drawn.std(axis=0) == pytest.approx(looks.std(axis=0, ddof=1), rel=0.12)
-    between = np.corrcoef(looks.T)
+    between = np.atleast_2d(np.corrcoef(looks.T))
     assert np.corrcoef(drawn.T) == pytest.approx(between, abs=0.1)
     assert between[0, 1] > 0.5
 

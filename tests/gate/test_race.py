@@ -151,7 +151,7 @@ def share_of_false_runs(rule: Rule, runs: int, told: float) -> float:
 @pytest.mark.parametrize("told", [0.5, 0.25])
 def test_equal_candidates_are_rarely_confirmed(rule: Rule, told: float) -> None:
     """A variance that is predicted well, and one that is predicted half as large."""
-    runs = 400
+    runs = 250
     limit = 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / runs)
     share = share_of_false_runs(rule, runs, told)
     print(f"{share:.3f} of {runs} runs")
