@@ -38,9 +38,10 @@ def test_base_reward_alone_follows_the_adapted_run_and_ends_where_that_ended(
 
     lines: list[Line] = [(started(), 0, 0), (recorded(0, 0.0), ROLLOUT, 2 * ROLLOUT)]
     write_ledger(tmp_path, lines)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(foraging.time, "sleep", stop)
-        train(tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path)
     assert not is_finished(base_only)
     first = list(read_ledger(base_only / "ledger.jsonl"))
     assert first[-1].trainer_steps.mainline == 3 * ROLLOUT  # no further than allowed
