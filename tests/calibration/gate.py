@@ -175,12 +175,12 @@ def on_effects(name: str, rounds: int) -> list[list[str]]:
         made.append(rates(FORMS[name], arms, rounds, seed, right=2))
     goods, harms = made[: len(EFFECTS)], made[len(EFFECTS) :]
     rows = []
-    for title, good, harm in (
+    for title, rightly, wrongly in (
         ("swapped in", "right", "swapped"),
         ("confirmed", "right_confirmed", "confirmed"),
     ):
-        powers = [getattr(one, good) for one in goods]
-        cells = [*powers, *(getattr(one, harm) for one in harms)]
+        powers = [getattr(one, rightly) for one in goods]
+        cells = [*powers, *(getattr(one, wrongly) for one in harms)]
         costs = [
             np.mean([getattr(one, column) for one in some])
             for some in (goods, harms)

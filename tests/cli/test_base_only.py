@@ -39,7 +39,7 @@ def test_base_reward_alone_follows_the_adapted_run_and_ends_where_that_ended(
     lines: list[Line] = [(started(), 0, 0), (recorded(0, 0.0), ROLLOUT, 2 * ROLLOUT)]
     write_ledger(tmp_path, lines)
     with monkeypatch.context() as patch:
-        patch.setattr(foraging.time, "sleep", stop)
+        patch.setattr("also_wrappers.cli.foraging.time.sleep", stop)
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path)
     assert not is_finished(base_only)
