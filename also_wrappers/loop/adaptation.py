@@ -212,6 +212,9 @@ class Adaptation:
             self._skip("no episode has ended yet")
             return
         situation = self._situation(trainer, collected)
+        if not self.budget:
+            self._skip("this run records only")
+            return
         plan = Plan.make(
             self._settings,
             trainer,
