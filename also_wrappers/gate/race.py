@@ -26,7 +26,7 @@ class Race(Anchored):
     Declared error, on 345 real PPO branches in 50 pools: a run of five rounds whose
     three candidates all equal control confirms one in .012 of runs in the mean over the
     pools, and in .08 in the worst. Where branches differ by twice what their episodes
-    tell, as in made-up ones, it is up to .09. A round discards 4.5 branches where there
+    tell, as in made-up ones, it is up to .11. A round discards 4.5 branches where there
     is nothing to find, 1.8 where all candidates do harm, and 8.4 where one is good.
     ``python tests/calibration/gate.py --rounds 500 --gates race`` measures all of it.
 
