@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["redact", "write_atomic", "write_json"]
+__all__ = ["redact", "replacing", "write_atomic", "write_json"]
 
 _TRIES = 20
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -32,18 +34,42 @@ def redact(text: str) -> str:
     return text
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the path of a file beside ``path``, which replaces ``path`` afterwards.
+
+    An error inside the block leaves ``path`` as it was. Where the platform refuses to
+    replace a file for a moment, it is tried again.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "numbers.txt"
+        ...     with replacing(path) as beside:
+        ...         _ = beside.write_text("1 2 3")
+        ...         before = path.exists()
+        ...     print(before, path.read_text())
+        False 1 2 3
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        for attempt in range(_TRIES):
+            try:
+                beside.replace(path)
+                return
+            except PermissionError:  # another process has the file open (Windows)
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(0.01 * (attempt + 1))
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replaces a file at once, retrying where the platform refuses for a moment."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    for attempt in range(_TRIES):
-        try:
-            temporary.replace(path)
-            return
-        except PermissionError:  # another process has the file open (Windows)
-            if attempt == _TRIES - 1:
-                raise
-            time.sleep(0.01 * (attempt + 1))
+    """Replaces the content of a file at once."""
+    with replacing(path) as beside:
+        beside.write_bytes(data)
 
 
 def write_json(path: Path, data: Any) -> None:

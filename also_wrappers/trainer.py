@@ -1,35 +1,47 @@
-"""What the loop needs of a trainer."""
+"""What the loop needs of a trainer.
+
+A *snapshot* is a file that holds everything training depends on but the environments:
+parameters, optimizers, buffers, statistics, counters. Its format is the trainer's own.
+Branches start from one, a branch that may be wanted later ends in one, and a run that
+was stopped goes on from one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fork", "ForkOutcome", "Trainer"]
+__all__ = ["EVALUATED", "Fork", "ForkOutcome", "Trainer"]
+
+#: One episode of an evaluation.
+#:
+#: * ``end``: step of the branch at which the evaluation took place, in environment
+#:   steps of one copy.
+#: * ``base_return``: undiscounted sum of base rewards, mean over agents.
+EVALUATED = np.dtype([("end", np.int64), ("base_return", np.float64)])
 
 
 @dataclass(frozen=True)
 class ForkOutcome:
-    """What a branch leaves.
+    """The counts of a trained branch, and its evaluations if there were any.
 
     Attributes:
-        snapshot: The state of training at its end.
-        steps: Trainer steps that were trained.
+        steps: Trainer steps that were trained: at least as many as were asked for.
         copy_steps: Steps of one environment copy among them.
-        evaluated: What evaluations in the last half of the branch have shown, one row
-            per episode: the copy's step so far, and the base return. ``None`` where
-            the episodes of the training are as good.
+        evaluated: Episodes of the evaluations in the last half of the branch, an array
+            of ``EVALUATED``, shape ``(episodes,)``. ``None`` where the episodes of the
+            training are as good.
         evaluation_steps: Trainer steps that the evaluations took.
     """
 
-    snapshot: bytes
     steps: int
     copy_steps: int
-    evaluated: npt.NDArray[np.float64] | None = None
+    evaluated: npt.NDArray[np.void] | None = None
     evaluation_steps: int = 0
 
 
@@ -49,22 +61,25 @@ class Fork(Protocol):
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Callable[[Any], Any],
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> ForkOutcome:
         """Trains a branch in fresh environments.
 
         Args:
-            snapshot: Where to begin.
-            shape: To be put around each environment.
+            start: The snapshot to begin from; it is only read.
+            shape: Goes around each environment.
             seed: Of the environments and of all sampling. Two branches with the same
                 arguments are identical, bit for bit.
-            steps: Trainer steps, rounded up to whole rollouts.
+            steps: Trainer steps to train at least, in whole rollouts.
             new_signal: Whether the shape pays another signal than the one that the
                 snapshot was trained on; statistics of rewards then begin anew.
+            end: Where to write the snapshot of the branch's end; nowhere if ``None``.
         """
 
 
@@ -74,7 +89,8 @@ class Trainer(Protocol):
     Attributes:
         steps: Trainer steps of the lineage so far.
         total: Trainer steps that were planned.
-        rollout: Trainer steps of one rollout, the grain of all budgets.
+        rollout: Trainer steps of one rollout, the grain of all budgets. A trainer that
+            samples *at least* so many says so here, and counts what it has sampled.
         gamma: The discount factor.
         bootstraps_truncation: Whether truncated episodes are bootstrapped.
         agents_per_env: Trainer steps of one environment step.
@@ -108,18 +124,28 @@ class Trainer(Protocol):
     @property
     def replays(self) -> bool: ...
 
-    def snapshot(self) -> bytes:
-        """Everything that training depends on but the environments."""
+    def snapshot(self, path: Path) -> None:
+        """Writes a snapshot to a file, whole or not at all.
 
-    def adopt(self, snapshot: bytes) -> None:
-        """Loads a snapshot into the living objects; environments stay."""
+        Args:
+            path: The file, in a folder that is there; ``also_wrappers.files.replacing``
+                writes beside it and renames.
+        """
+
+    def adopt(self, path: Path) -> None:
+        """Loads a snapshot into the living objects; environments stay.
+
+        Args:
+            path: A snapshot of this trainer or of a branch, older or newer than the
+                state that it replaces.
+        """
 
     def policy_drift(self) -> float | None:
-        """How much the policy changed since the last call, in nats.
+        """Returns how much the policy changed since the last call, in nats.
 
         The mean divergence of its action distributions on a fixed set of observations;
         ``None`` at the first call, or where that cannot be told.
         """
 
     def fork(self) -> Fork:
-        """What a worker needs to train a branch of this run."""
+        """Returns what a worker needs to train a branch of this run."""

@@ -23,7 +23,7 @@ from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.catalog import lbforaging, mpe2
 from also_wrappers.evidence import Evidence, summarise
-from also_wrappers.report.page import plot_evidence
+from also_wrappers.report import plot_evidence
 from also_wrappers.wrappers.shape import Shape
 
 #: Observations of the whole team -> an action per agent.

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from torch.distributions import Categorical
 
 import also_wrappers as also
 from also_wrappers.catalog import lbforaging
+from also_wrappers.files import replacing
+from also_wrappers.ledger.events import Decided, Event, Recorded, Swapped
 from also_wrappers.trainer import ForkOutcome
 
 Shape = Callable[[Any], Any]
@@ -133,16 +135,15 @@ class Training:
 
     # What a trainer of one's own has to offer.
 
-    def snapshot(self) -> bytes:
-        """Everything that training depends on but the environments."""
-        buffer = io.BytesIO()
+    def snapshot(self, path: Path) -> None:
+        """Writes everything that training depends on but the environments."""
         state = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save({**state, "steps": self.steps}, buffer)
-        return buffer.getvalue()
+        with replacing(path) as beside:
+            torch.save({**state, "steps": self.steps}, beside)
 
-    def adopt(self, snapshot: bytes) -> None:
+    def adopt(self, path: Path) -> None:
         """Loads a snapshot; environments stay as they are."""
-        state = torch.load(io.BytesIO(snapshot), weights_only=True)
+        state = torch.load(path, weights_only=True)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.steps = state["steps"]
@@ -239,20 +240,24 @@ class Fork:
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Shape,
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> ForkOutcome:
         """Trains a branch in fresh environments; no statistics of rewards are kept."""
         training = Training(self.make_env, shape, self.total, seed, self.settings)
-        training.adopt(snapshot)
+        training.adopt(start)
         first = training.steps
         training.train(first + steps)
+        if end is not None:
+            training.snapshot(end)
         trained = training.steps - first
         per_copy = self.settings.copies * training.agents_per_env
-        return ForkOutcome(training.snapshot(), trained, trained // per_copy)
+        return ForkOutcome(trained, trained // per_copy)
 
 
 def _net(size: int, width: int, out: int) -> nn.Sequential:
@@ -298,11 +303,16 @@ def main(arguments: Arguments) -> None:
     run.close()
 
 
-def _say(event: dict[str, Any]) -> None:
-    told = {"record": "window", "decision": "reason", "swap": "describe"}
-    if event["event"] in told:
-        steps = event["trainer_steps"]["mainline"]
-        print(steps, event["event"], event[told[event["event"]]], flush=True)
+def _say(event: Event) -> None:
+    """Prints the record, decisions and swaps."""
+    steps = event.trainer_steps.mainline
+    match event:
+        case Recorded(window=window):
+            print(f"{steps}: base return {window.mean:.3f}", flush=True)
+        case Decided(reason=reason):
+            print(f"{steps}: {reason}", flush=True)
+        case Swapped(describe=signal):
+            print(f"{steps}: the signal is now {signal}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Who proposes: rules, language models, chance, recordings."""
 
-from also_wrappers.advisors.base import Advisor, Situation
+from also_wrappers.advisors.base import Advisor, Situation, check_is_advisor, tried
 from also_wrappers.advisors.blind import BlindAdvisor
 from also_wrappers.advisors.recorded import RecordedAdvisor
 from also_wrappers.advisors.rules.advisor import RuleAdvisor
@@ -16,4 +16,6 @@ __all__ = [
     "RecordedAdvisor",
     "RuleAdvisor",
     "Situation",
+    "check_is_advisor",
+    "tried",
 ]

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.stage import Stage
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
 
-__all__ = ["Advisor", "Exchange", "Situation", "tried"]
+__all__ = ["Advisor", "Situation", "check_is_advisor", "tried"]
 
 
 @dataclass(frozen=True)
 class Situation:
-    """All that an advisor is told.
+    """Holds what an advisor knows of a run at the time when it is asked.
+
+    A situation is plain data that later rounds leave as it is: it can be handed to a
+    thread, or through ``cloudpickle`` to a process.
 
     Attributes:
         task: The user's description of the task.
         features: The vocabulary.
         agents: Names of the agents.
         signal: The active signal.
-        evidence: What was seen since the last round.
+        evidence: The evidence of the window since the last round.
         stage: The learning stage.
         progress: Share of the planned training that is done, 0 to 1.
-        history: Earlier rounds.
-        rejected: Candidates of this round that did not pass the checks; where there
-            are any, ``propose`` is asked for others in their place.
+        history: Earlier rounds; stored as a tuple.
+        diagnosis: The diagnosis of this round; ``None`` where there is none.
+        rejected: Candidates of this round that were rejected before training; where
+            there are any, ``propose`` is asked for others in place of the latest;
+            stored as a tuple.
+        results: How the candidates of this round did so far; where there are any,
+            ``propose`` is asked for replacements; stored as a tuple.
     """
 
     task: str
@@ -42,107 +51,161 @@ class Situation:
     stage: Stage
     progress: float
     history: Sequence[RoundOutcome] = ()
+    diagnosis: Diagnosis | None = None
     rejected: Sequence[Rejection] = ()
+    results: Sequence[ArmOutcome] = ()
+
+    def __post_init__(self) -> None:
+        # The lists of a run grow while an advisor may still be thinking.
+        for name in ("history", "rejected", "results"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
-def tried(situation: Situation) -> list[Signal]:
-    """Signals that must not be proposed again: the active one, all that rounds have
-    trained or rejected so far.
+class Advisor(ABC):
+    """Diagnoses what goes wrong and proposes what may help; it never decides.
 
-    To go without a signal is another question after every swap, so the empty signal
-    counts only where it was tried against the signal that is active now.
-    """
-    signals = [situation.signal, *(r.signal for r in situation.rejected)]
-    for outcome in situation.history:
-        earlier = [arm.signal for arm in outcome.arms]
-        earlier += [rejection.signal for rejection in outcome.rejected]
-        same = outcome.control.id == situation.signal.id
-        signals += [signal for signal in earlier if signal.terms or same]
-        signals += [outcome.control] if outcome.control.terms else []
-    return list({signal.id: signal for signal in signals}.values())
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request to a language model and its answer, for the ledger.
-
-    Attributes:
-        role: What the model was asked as.
-        prompt: The request.
-        answer: What came back, cut to a length.
-        model: The model's name.
-        seconds: Wall-clock time.
-        prompt_tokens: If the server says.
-        answer_tokens: If the server says.
-        problem: Why the answer could not be used; empty if it could.
-        claims: What the answer says of the evidence: claims and cited keys.
-        grounded: How much of that is so.
-    """
-
-    role: str
-    prompt: str
-    answer: str
-    model: str
-    seconds: float
-    prompt_tokens: int | None = None
-    answer_tokens: int | None = None
-    problem: str = ""
-    claims: int = 0
-    grounded: int = 0
-
-
-class Advisor(Protocol):
-    """Who diagnoses and proposes. It never decides.
+    A subclass needs a ``name`` and the two verbs, ``diagnose`` and ``propose``. Where a
+    subclass has an ``__init__`` of its own, it calls ``super().__init__()``.
 
     Attributes:
         name: A short name for the record.
-        exchanges: Requests and answers since the record was last written; whoever
-            runs the loop moves them to the ledger.
+        exchanges: Requests to a language model and their answers since the record was
+            last written; whoever runs the loop moves them to the ledger.
+
+    Example:
+        >>> class Silent(Advisor):
+        ...     name = "silent"
+        ...
+        ...     def diagnose(self, situation: Situation) -> Diagnosis:
+        ...         return Diagnosis(advice="go on")
+        ...
+        ...     def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        ...         return []
+        >>> Silent().exchanges
+        []
     """
 
     name: str
-    exchanges: list[Exchange]
 
-    def prepare(self) -> None:
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    @abstractmethod
+    def diagnose(self, situation: Situation) -> Diagnosis:
+        """Says what goes wrong, and which evidence shows it.
+
+        Args:
+            situation: The situation, without a diagnosis.
+
+        Returns:
+            The diagnosis; the round ends with one that is ``insufficient``.
+
+        Raises:
+            AdvisorError: There is no usable answer.
+        """
+
+    @abstractmethod
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        """Returns up to ``k`` candidates that were not tried before.
+
+        A round asks for candidates first, and for replacements once ``results`` are
+        there. Where some of the answer are rejected before training, the round asks
+        once more, with ``rejected``, for as many others.
+
+        Args:
+            situation: The situation with the round's diagnosis.
+            k: The largest number of candidates.
+
+        Returns:
+            The candidates, the most promising first; see ``tried`` for the signals
+            that none of them may have.
+
+        Raises:
+            AdvisorError: There is no usable answer.
+        """
+
+    def prepare(self) -> None:  # noqa: B027 -- most advisors need no check
         """Checks before training that the advisor can work.
 
         Raises:
             ModelUnavailableError: A model that was named cannot be reached.
         """
 
-    def diagnose(self, situation: Situation) -> Diagnosis:
-        """Says what goes wrong.
+    def rest(self) -> None:  # noqa: B027 -- most advisors have nothing to free
+        """Frees memory that only asking needs; called when a round is over."""
 
-        Raises:
-            AdvisorError: There is no usable answer.
-        """
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        """Returns up to ``k`` candidates.
+def tried(situation: Situation) -> list[Signal]:
+    """Returns the signals that must not be proposed again, each once.
 
-        Asked once more in a round if some were rejected (``situation.rejected``), for
-        as many others.
+    These are the active signal, the signals that this round trained or rejected, and
+    those of the history.
 
-        Raises:
-            AdvisorError: There is no usable answer.
-        """
+    To go without a signal is another question after every swap, so the empty signal of
+    an earlier round counts only where that round tried it against the signal that is
+    active now.
+    """
+    signals = [situation.signal]
+    signals += [rejection.proposal.signal for rejection in situation.rejected]
+    signals += [result.proposal.signal for result in situation.results]
+    for outcome in situation.history:
+        earlier = [arm.proposal.signal for arm in outcome.arms]
+        earlier += [rejection.proposal.signal for rejection in outcome.rejected]
+        same = outcome.control.id == situation.signal.id
+        signals += [signal for signal in earlier if not signal.empty or same]
+        signals += [] if outcome.control.empty else [outcome.control]
+    return list({signal.id: signal for signal in signals}.values())
 
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        """Returns up to ``k`` replacements, knowing how the candidates did.
 
-        Asked once more if some were rejected, as ``propose`` is.
+def check_is_advisor(advisor: object) -> Advisor:
+    """Returns the advisor; rejects an object that is none, with what to give instead.
 
-        Raises:
-            AdvisorError: There is no usable answer.
-        """
+    Args:
+        advisor: What a user gave as an advisor.
 
-    def rest(self) -> None:
-        """The round is over: memory that only asking needs may be freed."""
+    Raises:
+        ConfigurationError: The object is no advisor, such as a language model, a class
+            or a name; or it has no ``name`` or no ``exchanges``.
+
+    Example:
+        >>> from also_wrappers import Ollama
+        >>> try:
+        ...     check_is_advisor(Ollama("qwen3:8b"))
+        ... except ConfigurationError as error:
+        ...     print(error)
+        Ollama(...) is a language model, not an advisor; give LLMAdvisor(Ollama(...))
+    """
+    kind = type(advisor).__name__
+    if isinstance(advisor, Advisor):
+        if not isinstance(getattr(advisor, "exchanges", None), list):
+            raise ConfigurationError(
+                f"{kind} has no list of exchanges; call super().__init__() in its "
+                "__init__"
+            )
+        if not isinstance(getattr(advisor, "name", None), str):
+            raise ConfigurationError(
+                f"{kind} has no name; give the class a line such as name = 'mine'"
+            )
+        return advisor
+    if isinstance(advisor, type):
+        example = f"{advisor.__name__}(...)"
+        if not issubclass(advisor, Advisor) and hasattr(advisor, "chat"):
+            example = f"LLMAdvisor({example})"
+        raise ConfigurationError(
+            f"{advisor.__name__} is a class, not an advisor; give {example}"
+        )
+    if hasattr(advisor, "chat"):
+        raise ConfigurationError(
+            f"{kind}(...) is a language model, not an advisor; give "
+            f"LLMAdvisor({kind}(...))"
+        )
+    if hasattr(advisor, "diagnose") and hasattr(advisor, "propose"):
+        raise ConfigurationError(
+            f"{kind} has the methods of an advisor and is none; derive it from "
+            "also_wrappers.advisors.Advisor"
+        )
+    raise ConfigurationError(
+        f"{repr(advisor)[:80]} is not an advisor; give RuleAdvisor(), "
+        "LLMAdvisor(model) or an advisor of your own, derived from "
+        "also_wrappers.advisors.Advisor"
+    )

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
-from also_wrappers.advisors.base import Exchange, Situation
+from also_wrappers.advisors.base import Advisor, Situation
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal.model import Kind, Signal, Term
+from also_wrappers.signal.kinds import KINDS
+from also_wrappers.signal.model import Signal, Term
 
 __all__ = ["BlindAdvisor"]
 
 
-class BlindAdvisor:
+class BlindAdvisor(Advisor):
     """Proposes without looking at the evidence.
 
     Args:
-        seed: Of its random choices.
+        seed: Seed of the random choices.
 
     Example:
         >>> BlindAdvisor(seed=1).name
@@ -28,34 +27,16 @@ class BlindAdvisor:
     name = "blind"
 
     def __init__(self, seed: int = 0) -> None:
-        self.exchanges: list[Exchange] = []
+        super().__init__()
         self._random = random.Random(seed)
 
-    def prepare(self) -> None:
-        """Nothing to check."""
-
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Says nothing."""
+        """Returns a diagnosis without findings."""
         return Diagnosis(advice="anything")
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        """Random terms over one or two random features of the state."""
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        """Draws ``k`` random terms over one or two random features of the state."""
         return [self._proposal(situation) for _ in range(k)]
-
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        """Further random terms."""
-        return [self._proposal(situation) for _ in range(k)]
-
-    def rest(self) -> None:
-        """Nothing to free."""
 
     def _proposal(self, situation: Situation) -> Proposal:
         pick = self._random
@@ -72,9 +53,8 @@ class BlindAdvisor:
             + pick.choice(wrappers).format(name)
             for name in pick.sample(names, min(len(names), pick.choice([1, 2])))
         ]
-        kinds: list[Kind] = ["potential", "progress", "bonus"]
-        kind = pick.choice(kinds)
-        weight = round(pick.uniform(0.1, 2.0), 2) * (0.02 if kind == "bonus" else 1.0)
+        kind = pick.choice(list(KINDS))
+        weight = round(pick.uniform(0.1, 2.0), 2) * KINDS[kind].usual_weight
         term = Term(
             name="random", kind=kind, expression=" + ".join(parts), weight=weight
         )

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from also_wrappers.advisors.base import Exchange, Situation
-from also_wrappers.exceptions import AdvisorError
+from also_wrappers.advisors.base import Advisor, Situation
+from also_wrappers.exceptions import AdvisorError, ConfigurationError
+from also_wrappers.ledger.events import (
+    Diagnosed,
+    Proposed,
+    RoundFinished,
+    RoundStarted,
+)
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
 
 __all__ = ["RecordedAdvisor"]
 
+_NO_DIAGNOSIS = Diagnosis(advice="none was recorded")
 
-class RecordedAdvisor:
+
+class RecordedAdvisor(Advisor):
     """Answers from a recording, so that a run can be repeated without a model.
 
     Args:
@@ -39,76 +46,67 @@ class RecordedAdvisor:
         refinements: Sequence[Sequence[Proposal]] = (),
         diagnoses: Sequence[Diagnosis] = (),
     ) -> None:
-        self.exchanges: list[Exchange] = []
+        super().__init__()
         self._rounds = list(rounds)
         self._refinements = list(refinements)
         self._diagnoses = list(diagnoses)
-        self._given: dict[tuple[int, int], int] = {}
+        self._given: dict[tuple[int, bool], int] = {}
 
     @classmethod
-    def from_ledger(cls, path: Path) -> RecordedAdvisor:
-        """Takes the answers of every round of a ledger that was played."""
-        diagnoses: dict[int, Diagnosis] = {}
+    def from_ledger(cls, path: str | Path) -> RecordedAdvisor:
+        """Takes the answers of every round of a ledger that was played.
+
+        Args:
+            path: The ``ledger.jsonl`` of a run.
+
+        Raises:
+            ConfigurationError: There is no such file, or a line of it is no event of
+                this version.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ConfigurationError(
+                f"there is no ledger at {path}; give the ledger.jsonl of a run"
+            )
         rounds: dict[int, list[Proposal]] = {}
         refinements: dict[int, list[Proposal]] = {}
-        for line in read_ledger(path):
-            if line["event"] == "round_started":
-                rounds[line["round"]] = []
-                diagnoses[line["round"]] = Diagnosis(advice="none was recorded")
-                refinements[line["round"]] = []
-            elif line["event"] == "round_finished" and "skipped" in line:
-                # Such a round is in no history, so nobody would ask for it.
-                for kept in (rounds, refinements, diagnoses):
-                    del kept[line["round"]]
-            elif line["event"] == "diagnosis":
-                diagnoses[line["round"]] = Diagnosis.model_validate(line["diagnosis"])
-            elif line["event"] == "proposal":
-                own = refinements if line["refined"] else rounds
-                own[line["round"]].append(Proposal.model_validate(line["proposal"]))
+        diagnoses: dict[int, Diagnosis] = {}
+        for event in read_ledger(path):
+            match event:
+                case RoundStarted(round=number):
+                    rounds[number] = []
+                    refinements[number] = []
+                    diagnoses[number] = _NO_DIAGNOSIS
+                case Diagnosed(round=number, diagnosis=diagnosis):
+                    diagnoses[number] = diagnosis
+                case Proposed(round=number, proposal=proposal, refined=refined):
+                    (refinements if refined else rounds)[number].append(proposal)
+                case RoundFinished(round=number, skipped=skipped) if skipped:
+                    # Such a round is in no history, so nobody would ask for it.
+                    del rounds[number], refinements[number], diagnoses[number]
         return cls(
             list(rounds.values()), list(refinements.values()), list(diagnoses.values())
         )
 
-    def prepare(self) -> None:
-        """Nothing to check."""
-
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """The round's diagnosis, whatever the situation is now."""
-        round_number = len(situation.history)
-        if round_number >= len(self._diagnoses):
-            return Diagnosis(advice="none was recorded")
-        return self._diagnoses[round_number]
+        """Returns the round's diagnosis, whatever the situation is now."""
+        index = len(situation.history)
+        recorded = index < len(self._diagnoses)
+        return self._diagnoses[index] if recorded else _NO_DIAGNOSIS
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        """The round's next proposals."""
-        round_number = len(situation.history)
-        if round_number >= len(self._rounds):
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        """Returns the round's next proposals, or its next replacements.
+
+        Raises:
+            AdvisorError: The recording has no such round.
+        """
+        index = len(situation.history)
+        refined = bool(situation.results)
+        recorded = self._refinements if refined else self._rounds
+        if index >= len(recorded):
+            if refined:
+                return []
             raise AdvisorError(f"the recording has {len(self._rounds)} rounds")
-        return self._next(self._rounds, round_number, k)
-
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        """The same round's next replacements."""
-        round_number = len(situation.history)
-        if round_number >= len(self._refinements):
-            return []
-        return self._next(self._refinements, round_number, k)
-
-    def rest(self) -> None:
-        """Nothing to free."""
-
-    def _next(
-        self, recorded: list[Sequence[Proposal]], round_number: int, k: int
-    ) -> list[Proposal]:
-        """What has not been given in this round yet."""
-        key = id(recorded), round_number
-        begin = self._given.get(key, 0)
-        self._given[key] = begin + k
-        return list(recorded[round_number])[begin : begin + k]
+        begin = self._given.get((index, refined), 0)
+        self._given[index, refined] = begin + k
+        return list(recorded[index][begin : begin + k])

@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.board.posting import Posting
-from also_wrappers.board.slots import RING_COLUMNS, Slot, SlotReader
+from also_wrappers.board.slots import Slot, SlotReader
 from also_wrappers.evidence.accumulate import parse_conditions
-from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
 from also_wrappers.evidence.statistics import Layout, merge
 from also_wrappers.files import write_atomic
 
@@ -48,7 +48,7 @@ class Collected:
         layout: Layout of ``values``.
         values: Merged accumulators.
         episodes: Whole episodes, in an order that does not depend on processes.
-        copies: How many copies had something to tell.
+        copies: How many environment copies share the slots that were read.
     """
 
     layout: Layout
@@ -71,39 +71,40 @@ class Board:
 
     @classmethod
     def create(cls, path: Path, posting: Posting | None = None) -> Board:
-        """Makes a board, or makes one anew: what slots held is dropped."""
+        """Makes a board, or makes one anew, without the slots that it had."""
         path = Path(path)
         shutil.rmtree(path / "slots", ignore_errors=True)
         (path / "slots").mkdir(parents=True)
         if not (path / "words").exists():
             write_atomic(path / "words", bytes(8 * _WORDS))
         board = cls(path)
-        board.post(posting or Posting())
+        if posting is not None or not (path / "signal.json").exists():
+            board.post(posting or Posting())
         return board
 
     @property
     def exists(self) -> bool:
-        """Whether the directory is still there."""
+        """True while the board's directory exists."""
         return (self.path / "words").exists()
 
     @property
     def version(self) -> int:
-        """Version of the posting, as a hint that it changed."""
+        """The version of the posting, to tell cheaply that the posting changed."""
         return self._words[_VERSION]
 
     @property
     def window(self) -> int:
-        """Number of the evidence window."""
+        """The number of the evidence window."""
         return self._words[_WINDOW]
 
     def post(self, posting: Posting) -> None:
-        """Posts; each environment copy takes it at its next reset."""
+        """Replaces the posting; each environment copy takes it at its next reset."""
         data = posting.model_dump_json(indent=2)
         write_atomic(self.path / "signal.json", data.encode())
         self._words[_VERSION] = posting.version
 
     def read(self) -> Posting:
-        """What is posted now."""
+        """Reads the posting."""
         return Posting.model_validate_json((self.path / "signal.json").read_bytes())
 
     def claim(self, layout: Layout, copies: int = 1) -> Slot:
@@ -111,14 +112,15 @@ class Board:
         return Slot(self.path / "slots", layout, copies)
 
     def begin_window(self) -> None:
-        """Starts a new evidence window; copies empty their accumulators by it."""
+        """Starts a new evidence window, for which copies empty their accumulators."""
         self._words[_WINDOW] += 1
 
     def collect(self, conditions: Mapping[str, str] | None = None) -> Collected | None:
         """Reads what copies recorded in this window; ``None`` if nothing yet.
 
         Args:
-            conditions: The task's, by name; the posting's probes come after them.
+            conditions: The task's conditions, by name; the posting's probes come after
+                them.
 
         Raises:
             ConfigurationError: A condition is not a valid expression.
@@ -130,49 +132,44 @@ class Board:
         layout: Layout | None = None
         for reader in self._slots():
             nodes = parse_conditions(named, reader.layout.features)
-            found = reader.read(self.window, nodes)
-            if found is None:
+            recorded = reader.read(self.window, nodes)
+            if recorded is None:
                 continue
             layout = reader.layout
             copies += reader.copies
-            parts.append(found[0])
-            episodes += found[1]
+            parts.append(recorded[0])
+            episodes += recorded[1]
         if layout is None:
             return None
         episodes.sort(key=lambda e: (e.base_return, len(e.rows), e.rows.tobytes()))
         return Collected(layout, merge(layout, parts), episodes, copies)
 
-    def new_episodes(self) -> Array:
-        """Numbers of the episodes that ended since the last call.
+    def new_episodes(self) -> Episodes:
+        """Reads the numbers of the episodes that ended since the last call.
 
         Returns:
-            Shape ``(episodes, 7)``: the copy's step at its end, base return, shaped
-            return, length, success, terminated, rewarded; in an order that does not
-            depend on processes.
+            Array of ``EPISODE``, shape ``(episodes,)``, sorted by its fields from the
+            first to the last, so that the order does not depend on processes.
         """
-        found = []
+        parts = [np.zeros(0, EPISODE)]
         for reader in self._slots():
             cursor = self._cursors.get(reader.name, 0)
-            total, rows = reader.recent(cursor)
-            self._cursors[reader.name] = total
-            found.append(rows)
-        if not found:
-            return np.zeros((0, RING_COLUMNS))
-        rows = np.concatenate(found)
-        return rows[np.lexsort(rows.T[::-1])]
+            self._cursors[reader.name], part = reader.recent(cursor)
+            parts.append(part)
+        return np.sort(np.concatenate(parts))
 
     def acknowledged(self) -> dict[str, int]:
-        """The version that each copy took last, by slot."""
+        """Returns the version of the posting that each copy took last, by slot."""
         return {reader.name: reader.acknowledged for reader in self._slots()}
 
     @property
     def layout(self) -> Layout | None:
-        """What copies record; ``None`` before one has claimed a slot."""
+        """Names and sizes of what copies record; ``None`` before one claims a slot."""
         return next((reader.layout for reader in self._slots()), None)
 
     @property
     def copies(self) -> int:
-        """How many environment copies have claimed a slot so far."""
+        """The number of environment copies that have claimed a slot."""
         return sum(reader.copies for reader in self._slots())
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,269 +1,291 @@
 """Slots of a board: where one environment copy leaves what it recorded.
 
-A slot is a mapped file. Its writer brackets every change by a sequence number that is
-odd meanwhile, so a reader in another process never needs to wait, nor to lock.
+A slot is one record in a mapped file. Its writer brackets every change by a sequence
+number that is odd meanwhile, so a reader in another process never needs to wait, nor to
+lock.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import mmap
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.evidence.accumulate import accumulate
-from also_wrappers.evidence.block import Block
-from also_wrappers.evidence.episodes import EpisodeRows
-from also_wrappers.evidence.recorder import Episode
+from also_wrappers.evidence.block import Block, block_dtype
+from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
+from also_wrappers.evidence.recorder import Episode, Numbers
 from also_wrappers.evidence.statistics import Layout
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.signal.language.parser import Node
 
-__all__ = ["RING_COLUMNS", "Slot", "SlotReader"]
+__all__ = ["Slot", "SlotReader", "slot_dtype"]
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
 
-# Header of a slot, in 64-bit words.
-_SEQUENCE, _SLOT_WINDOW, _ACKNOWLEDGED, _BEGAN, _EPISODES, _KEPT, _COPIES = range(7)
-_HEADER = 8
 #: Episodes whose numbers a slot remembers until somebody reads them.
-RING, _RING_PER_COPY = 1024, 128
-#: Columns: end step, base return, shaped return, length, success, terminated, reward.
-RING_COLUMNS = 7
-#: Whole episodes whose feature rows a slot keeps, and how many steps of each.
-RESERVOIR = 4
-RESERVOIR_STEPS = 200
+_RING, _RING_PER_COPY = 1024, 128
+#: Whole episodes whose rows a slot keeps, and how many steps of each.
+_RESERVOIR, _RESERVOIR_STEPS = 4, 200
 
-_copies = itertools.count()
+_slots = itertools.count()
+
+
+def slot_dtype(layout: Layout, copies: int) -> np.dtype[np.void]:
+    """Returns the record that the file of a slot holds.
+
+    * ``sequence``: odd while the writer changes the record.
+    * ``acknowledged``: version of the posting that the copy took last.
+    * ``window``: number of the window that the record belongs to.
+    * ``kept``: episodes of the window that were put into ``reservoir``.
+    * ``ended``: episodes that were ever put into ``ring``.
+    * ``ring``: numbers of the latest episodes; the place of an episode is the count of
+      those before it, modulo the length of the ring.
+    * ``reservoir``: whole episodes of the window; a place is free where ``length`` of
+      its numbers is 0.
+    * ``values``: accumulators of the window, without the episodes in ``block``.
+    * ``block``: episodes that wait to be accumulated.
+
+    Raises:
+        ConfigurationError: There are too many agents or features to record.
+    """
+    agents, features = len(layout.agents), len(layout.features)
+    whole: list[tuple[str, Any, tuple[int, ...]]] = [
+        ("numbers", EPISODE, ()),
+        ("rows", np.float64, (_RESERVOIR_STEPS + 1, agents, features)),
+        ("rewards", np.float64, (_RESERVOIR_STEPS, agents)),
+        ("alive", np.bool_, (_RESERVOIR_STEPS + 1, agents)),
+    ]
+    try:
+        fields: list[tuple[str, Any, tuple[int, ...]]] = [
+            ("sequence", np.int64, ()),
+            ("acknowledged", np.int64, ()),
+            ("window", np.int64, ()),
+            ("kept", np.int64, ()),
+            ("ended", np.int64, ()),
+            ("ring", EPISODE, (max(_RING, copies * _RING_PER_COPY),)),
+            ("reservoir", np.dtype(whole, align=True), (_RESERVOIR,)),
+            ("values", np.float64, (layout.size,)),
+            ("block", block_dtype(layout), ()),
+        ]
+        return np.dtype(fields, align=True)
+    except ValueError as error:  # numpy: a dtype has at most 2 GiB
+        raise ConfigurationError(
+            f"{features} features of {agents} agents in {copies} environment copies "
+            "are more than can be recorded; declare fewer features"
+        ) from error
+
+
+def _open(
+    path: Path, layout: Layout, copies: int, mode: Literal["w+", "r"]
+) -> npt.NDArray[np.void]:
+    """Maps the file of a slot as an array of one record."""
+    dtype = slot_dtype(layout, copies)
+    return np.memmap(path, dtype, mode, shape=(1,)).view(np.ndarray)
 
 
 class Slot:
     """The writer's end: where environment copies leave what they recorded.
 
     Args:
-        folder: Of the board's slots.
-        layout: Names and sizes.
+        folder: Folder of the board's slots.
+        layout: Names and sizes of what is recorded.
         copies: How many environment copies leave their episodes here.
 
     Attributes:
         conditions: Trees of the named expressions to look for in episodes.
+
+    Raises:
+        ConfigurationError: There are too many agents or features to record.
     """
 
     def __init__(self, folder: Path, layout: Layout, copies: int = 1) -> None:
         self.conditions: Sequence[Node] = ()
+        path = folder / f"{os.getpid()}-{next(_slots)}.map"
+        record = _open(path, layout, copies, "w+")
+        # Numbers stay arrays of one element, which write through at the least cost.
+        self._sequence, self._acknowledged = record["sequence"], record["acknowledged"]
+        self._window, self._kept = record["window"], record["kept"]
+        self._ended, self._ring = record["ended"], record["ring"][0]
+        whole = record["reservoir"][0]
+        self._numbers, self._rows = whole["numbers"], whole["rows"]
+        self._rewards, self._alive = whole["rewards"], whole["alive"]
+        self._values, self._block = record["values"][0], Block(record["block"])
         self._layout = layout
-        path = folder / f"{os.getpid()}-{next(_copies)}.map"
-        path.write_bytes(b"")
-        ring = max(RING, copies * _RING_PER_COPY)
-        os.truncate(path, _Parts.size(layout, ring))
-        self._parts = _Parts(path, layout, ring, writable=True)
-        self._parts.header[_COPIES] = copies
-        self._parts.values[...] = layout.empty()
-        write_json(
-            path.with_suffix(".json"), {"layout": layout.to_json(), "ring": ring}
-        )
+        self._values[...] = layout.empty()
+        described = {"layout": layout.to_json(), "copies": copies}
+        write_json(path.with_suffix(".json"), described)
 
     def acknowledge(self, version: int) -> None:
         """Says that the posting of this version is in force in this copy."""
-        self._parts.header[_ACKNOWLEDGED] = version
+        self._acknowledged[0] = version
 
     def leave(self, episode: Episode, window: int, at: int) -> None:
         """Leaves an episode; what was left in an older window is emptied first.
 
         Args:
             episode: What was recorded.
-            window: Number of the window that it belongs to.
-            at: Step of the environment copy at which it ended.
+            window: Number of the window that the episode belongs to.
+            at: Step of the environment copy at which the episode ended.
         """
         if not episode.length:
             return
-        parts = self._parts
-        header, block = parts.header, parts.block
-        header[_SEQUENCE] += 1  # odd: being written
+        numbers = episode.numbers(at)
+        block = self._block
+        self._sequence[0] += 1  # odd: being written
         try:
-            if header[_SLOT_WINDOW] != window:
-                header[_SLOT_WINDOW] = window
-                header[_KEPT] = 0
-                header[_BEGAN] = at - episode.length
-                parts.about[...] = 0.0
-                parts.values[...] = self._layout.empty()
-                block.clear()
+            if self._window[0] != window:
+                self._begin(window, at - episode.length)
             if not block.fits(episode):
                 self._accumulate()
-            block.append(episode, float(at - header[_BEGAN]))
-            self._ring(episode, at)
-            self._keep(episode)
+            block.append(episode, numbers)
+            self._ring[self._ended[0] % len(self._ring)] = numbers
+            self._ended[0] += 1
+            self._keep(episode, numbers)
             if block.full:
                 self._accumulate()
         finally:
-            header[_SEQUENCE] += 1
+            self._sequence[0] += 1
+
+    def _begin(self, window: int, began: int) -> None:
+        """Empties what belongs to a window, for the next one."""
+        self._window[0] = window
+        self._kept[0] = 0
+        self._numbers["length"] = 0
+        self._values[...] = self._layout.empty()
+        self._block.clear()
+        self._block.began[0] = began
 
     def _accumulate(self) -> None:
-        parts = self._parts
-        accumulate(self._layout, parts.values, parts.block, self.conditions)
-        parts.block.clear()
+        accumulate(self._layout, self._values, self._block, self.conditions)
+        self._block.clear()
 
-    def _ring(self, episode: Episode, at: int) -> None:
-        """Notes the numbers of an episode until somebody reads them."""
-        parts = self._parts
-        header = parts.header
-        parts.ring[header[_EPISODES] % len(parts.ring)] = (
-            at,
-            episode.base_return,
-            episode.shaped_return,
-            episode.length,
-            episode.success,
-            episode.terminated,
-            bool((episode.rewards > 0.0).any()),
-        )
-        header[_EPISODES] += 1
-
-    def _keep(self, episode: Episode) -> None:
+    def _keep(self, episode: Episode, numbers: Numbers) -> None:
         """Keeps the best episode of the window first, then the latest ones."""
-        parts = self._parts
-        kept = int(parts.header[_KEPT])
-        if kept == 0 or episode.base_return > parts.about[0, 1]:
+        kept = int(self._kept[0])
+        if kept == 0 or episode.base_return > self._numbers[0]["base_return"]:
             place = 0
         else:
-            place = 1 + (kept - 1) % (RESERVOIR - 1)
-        parts.header[_KEPT] = kept + 1
-        t = min(episode.length, RESERVOIR_STEPS)
-        parts.about[place] = (
-            episode.length,
-            episode.base_return,
-            episode.terminated,
-            1.0,
-        )
-        parts.rows[place, : t + 1] = episode.rows[: t + 1]
-        parts.rewards[place, :t] = episode.rewards[:t]
-        parts.alive[place, : t + 1] = episode.alive[: t + 1]
-
-
-class _Parts:
-    """The arrays that one slot's file is made of."""
-
-    def __init__(self, path: Path, layout: Layout, ring: int, writable: bool) -> None:
-        with path.open("r+b" if writable else "rb") as file:
-            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
-            memory = mmap.mmap(file.fileno(), 0, access=access)
-        arrays = []
-        offset = 0
-        for dtype, shape in self._shapes(layout, ring):
-            count = int(np.prod(shape))
-            array = np.frombuffer(memory, dtype, count, offset).reshape(shape)
-            arrays.append(array)
-            offset += -(-array.nbytes // 8) * 8
-        self.header: npt.NDArray[np.int64] = arrays[0]
-        self.values, self.ring, self.about, self.rows, self.rewards = arrays[1:6]
-        self.alive: npt.NDArray[np.bool_] = arrays[6]
-        self.block = Block(layout, memoryview(memory)[offset:])
-
-    @staticmethod
-    def _shapes(layout: Layout, ring: int) -> list[tuple[Any, tuple[int, ...]]]:
-        agents, features = len(layout.agents), len(layout.features)
-        return [
-            (np.int64, (_HEADER,)),
-            (np.float64, (layout.size,)),
-            (np.float64, (ring, RING_COLUMNS)),
-            (np.float64, (RESERVOIR, 4)),
-            (np.float64, (RESERVOIR, RESERVOIR_STEPS + 1, agents, features)),
-            (np.float64, (RESERVOIR, RESERVOIR_STEPS, agents)),
-            (np.bool_, (RESERVOIR, RESERVOIR_STEPS + 1, agents)),
-        ]
-
-    @classmethod
-    def size(cls, layout: Layout, ring: int) -> int:
-        own = sum(
-            -(-int(np.prod(shape)) * np.dtype(dtype).itemsize // 8) * 8
-            for dtype, shape in cls._shapes(layout, ring)
-        )
-        return int(own) + Block.size(layout)
+            place = 1 + (kept - 1) % (_RESERVOIR - 1)
+        self._kept[0] = kept + 1
+        t = min(episode.length, _RESERVOIR_STEPS)
+        self._numbers[place] = numbers
+        self._rows[place, : t + 1] = episode.rows[: t + 1]
+        self._rewards[place, :t] = episode.rewards[:t]
+        self._alive[place, : t + 1] = episode.alive[: t + 1]
 
 
 class SlotReader:
-    """The reader's end of a slot, through its description file."""
+    """The reader's end of a slot.
 
-    def __init__(self, meta: Path) -> None:
-        self.name = meta.stem
-        described = json.loads(meta.read_bytes())
+    Args:
+        description: The file that describes the slot, beside the slot's own.
+
+    Attributes:
+        name: Name of the slot.
+        layout: Names and sizes of what is recorded.
+        copies: How many environment copies leave their episodes in the slot.
+    """
+
+    def __init__(self, description: Path) -> None:
+        self.name = description.stem
+        described = json.loads(description.read_bytes())
         self.layout = Layout.from_json(described["layout"])
-        self._parts = _Parts(
-            meta.with_suffix(".map"), self.layout, described["ring"], writable=False
-        )
+        self.copies = int(described["copies"])
+        path = description.with_suffix(".map")
+        record = _open(path, self.layout, self.copies, "r")
+        self._block = Block(record["block"])
+        self._record: np.void = record[0]
 
     @property
     def acknowledged(self) -> int:
         """The version of the posting that the copy took last."""
-        return int(self._parts.header[_ACKNOWLEDGED])
-
-    @property
-    def copies(self) -> int:
-        """How many environment copies leave their episodes here."""
-        return int(self._parts.header[_COPIES])
+        return int(self._record["acknowledged"])
 
     def read(
         self, window: int, conditions: Sequence[Node]
     ) -> tuple[Array, list[EpisodeRows]] | None:
-        """Accumulators and whole episodes of a window; ``None`` without any."""
+        """Reads the accumulators and the whole episodes of a window.
+
+        Args:
+            window: Number of the window.
+            conditions: Trees of the named expressions to look for in episodes.
+
+        Returns:
+            Accumulators and whole episodes; ``None`` if no episode ended in the window.
+        """
 
         def copy() -> tuple[Array, Block, list[EpisodeRows]] | None:
-            parts = self._parts
-            if parts.header[_SLOT_WINDOW] != window or not parts.header[_KEPT]:
+            record = self._record
+            if record["window"] != window or not record["kept"]:
                 return None
-            count = min(int(parts.header[_KEPT]), RESERVOIR)
-            kept = [self._episode(place) for place in range(count)]
-            whole = [episode for episode in kept if episode is not None]
-            return parts.values.copy(), parts.block.copy(self.layout), whole
+            episodes = [_whole(place) for place in record["reservoir"]]
+            whole = [episode for episode in episodes if episode is not None]
+            return record["values"].copy(), self._block.copy(), whole
 
-        found = self._consistent(copy, None)
-        if found is None:
+        copied = self._consistent(copy, None)
+        if copied is None:
             return None
-        values, waiting, episodes = found
+        values, waiting, episodes = copied
         accumulate(self.layout, values, waiting, conditions)
         return values, episodes
 
-    def recent(self, since: int) -> tuple[int, Array]:
-        """How many episodes there were, and the numbers of those since ``since``."""
+    def recent(self, since: int) -> tuple[int, Episodes]:
+        """Reads how many episodes ended so far, and the numbers of the latest.
 
-        def copy() -> tuple[int, Array]:
-            total = int(self._parts.header[_EPISODES])
-            ring = self._parts.ring
-            first = max(since, total - len(ring))
-            return total, ring[np.arange(first, total) % len(ring)].copy()
+        Args:
+            since: Episodes that the caller has read the numbers of.
 
-        return self._consistent(copy, (since, np.zeros((0, RING_COLUMNS))))
+        Returns:
+            The number of episodes, and the numbers of those that the caller has not
+            read; of those that the ring has overwritten, nothing is left.
+        """
 
-    def _episode(self, place: int) -> EpisodeRows | None:
-        parts = self._parts
-        length, base_return, terminated, used = parts.about[place]
-        if not used:
-            return None
-        t = min(int(length), RESERVOIR_STEPS)
-        return EpisodeRows(
-            parts.rows[place, : t + 1].copy(),
-            parts.rewards[place, :t].copy(),
-            parts.alive[place, : t + 1].copy(),
-            float(base_return),
-            bool(terminated),
-            t == int(length),
-        )
+        def copy() -> tuple[int, Episodes]:
+            ended, ring = int(self._record["ended"]), self._record["ring"]
+            first = max(since, ended - len(ring))
+            return ended, ring[np.arange(first, ended) % len(ring)]
+
+        return self._consistent(copy, (since, np.zeros(0, EPISODE)))
 
     def _consistent(self, copy: Callable[[], T], nothing: T) -> T:
-        """Copies until no write happened meanwhile. A writer that died half-way
-        through a write leaves an odd number: there is nothing to trust then."""
+        """Copies until no write happened meanwhile.
+
+        A writer that died half-way through a write leaves an odd number: there is
+        nothing to trust then.
+        """
+        record = self._record
         for attempt in range(50):
-            before = int(self._parts.header[_SEQUENCE])
+            before = int(record["sequence"])
             if before % 2 == 0:
-                found = copy()
-                if int(self._parts.header[_SEQUENCE]) == before:
-                    return found
+                copied = copy()
+                if int(record["sequence"]) == before:
+                    return copied
             time.sleep(0.0002 * attempt)
         return nothing
+
+
+def _whole(place: np.void) -> EpisodeRows | None:
+    """Copies an episode out of a place of the reservoir; ``None`` if it is free."""
+    numbers = place["numbers"]
+    length = int(numbers["length"])
+    if not length:
+        return None
+    t = min(length, _RESERVOIR_STEPS)
+    return EpisodeRows(
+        place["rows"][: t + 1].copy(),
+        place["rewards"][:t].copy(),
+        place["alive"][: t + 1].copy(),
+        float(numbers["base_return"]),
+        bool(numbers["terminated"]),
+        t == length,
+    )

@@ -9,18 +9,21 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import connection
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import cloudpickle
 
-from also_wrappers.branches.branch import BranchOrder, BranchResult, run_branch
-from also_wrappers.branches.randomness import generators_restored, seed_generators
-from also_wrappers.gate.gate import Request
+from also_wrappers.branches.branch import (
+    BranchOrder,
+    BranchResult,
+    describe_error,
+    failed_branch,
+    run_branch,
+)
+from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.trainer import Fork
 
 __all__ = [
@@ -32,41 +35,45 @@ __all__ = [
 
 
 class Executor(Protocol):
-    """Runs branches; a branch that fails is a result with an error."""
+    """Runs branches; a branch that fails is a result with an error.
+
+    An executor of another kind calls ``run_branch`` where the branch runs, and
+    ``failed_branch`` where the process or the machine of a branch is lost.
+    """
 
     def warm(self, fork: Fork) -> None:
-        """Branches of this fork will come: what takes long may be done now."""
+        """Called before the first ``run``, so that workers can start and import early.
+
+        Args:
+            fork: The fork whose branches will come.
+        """
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
-        """Yields results as they come."""
+        """Yields the results of branches in the order in which they end."""
 
     def close(self) -> None:
-        """No branches will come for now: processes and memory are given back."""
+        """Gives back processes and memory; another ``run`` would start new ones."""
 
 
 class SerialExecutor:
-    """One branch after the other in this process, global generators restored."""
+    """Runs one branch after the other in this process, and restores its randomness."""
 
     def warm(self, fork: Fork) -> None:
-        """This process has what it needs."""
+        """Does nothing: this process has what it needs."""
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results in the order of the orders."""
         for order in orders:
-            with generators_restored():
-                try:
-                    seed_generators(order.seed)
-                    result = run_branch(order)
-                except Exception as error:
-                    result = _failure(order, f"{type(error).__name__}: {error}")
+            with randomness_restored():
+                result = run_branch(order)
             yield result
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: there is nothing to give back."""
 
 
 class ProcessExecutor:
-    """Branches in worker processes, a few at a time.
+    """Runs branches in worker processes, a few at a time.
 
     Workers stay for the next branches and rounds, so that imports are paid for once.
     One that dies, or exceeds its time, costs the branch that it was at and is
@@ -139,8 +146,6 @@ class ProcessExecutor:
 class _Worker:
     """The parent's end of a worker process.
 
-    A snapshot may hold a replay buffer, so the same one is sent only once.
-
     Attributes:
         pipe: Where results come from.
         order: What it is at.
@@ -150,7 +155,6 @@ class _Worker:
     def __init__(self, preload: Sequence[str]) -> None:
         self.order: BranchOrder | None = None
         self.branches = 0
-        self._snapshot: bytes | None = None
         self.pipe, theirs = multiprocessing.Pipe()
         self._process = start_process(_work, (theirs,), preload)
         self._began = 0.0
@@ -158,51 +162,54 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is."""
+        """True while the worker process runs."""
         return bool(self._process.is_alive())
 
     def warm(self, payload: bytes) -> None:
-        """Sends a fork that is to be warmed."""
-        self.pipe.send((None, None, payload))
+        """Sends a pickled fork that is to be warmed."""
+        self._send("warm", payload)
 
     def give(self, order: BranchOrder) -> bool:
-        """Sends an order; whether there was somebody to take it."""
-        snapshot = None if order.snapshot is self._snapshot else order.snapshot
-        payload = cloudpickle.dumps(replace(order, snapshot=b""))
+        """Sends an order; returns whether there was a process to take it."""
+        # The worker may have another working directory.
+        end = None if order.end is None else order.end.absolute()
+        sent = replace(order, snapshot=order.snapshot.absolute(), end=end)
         try:
-            self.pipe.send((order.request, snapshot, payload))
+            self._send("run", cloudpickle.dumps(sent))
         except OSError:
             return False
-        self._snapshot = order.snapshot
         self.order, self._began = order, time.monotonic()
         self.branches += 1
         return True
 
     def collect(self, timeout: float) -> BranchResult | None:
-        """The result of the order, if there is one or there will be none."""
+        """Returns the result of the order; ``None`` while the branch is trained."""
         order = self.order
         assert order is not None
         if self.pipe.poll():
             self.order = None
             try:
-                result = self.pipe.recv()
+                answer: BranchResult | str = self.pipe.recv()
             except (EOFError, OSError):
                 self._process.join()
                 code = self._process.exitcode
-                return _failure(order, f"its process died with exit code {code}")
-            assert isinstance(result, BranchResult)
-            return result
-        if time.monotonic() - self._began > timeout:
+                answer = f"its process died with exit code {code}"
+        elif time.monotonic() - self._began > timeout:
             self.order = None
             self.stop()
-            return _failure(order, f"gave no result within {timeout:g} seconds")
-        return None
+            answer = f"gave no result within {timeout:g} seconds"
+        else:
+            return None
+        return failed_branch(order, answer) if isinstance(answer, str) else answer
 
     def stop(self) -> None:
         """Ends the process, whatever it is at."""
         self._process.kill()
         self._process.join()
         self.pipe.close()
+
+    def _send(self, verb: Literal["warm", "run"], payload: bytes) -> None:
+        self.pipe.send((verb, payload))
 
 
 def available_processors() -> int:
@@ -256,36 +263,25 @@ def _work(pipe: connection.Connection) -> None:
     # The parent ends its daemons when it exits, which is wanted; that daemons may have
     # no children is not, since a branch's environments may run in processes.
     vars(multiprocessing.current_process())["_config"]["daemon"] = False
-    held = b""
     while True:
         try:
-            request, snapshot, payload = pipe.recv()
+            verb, payload = pipe.recv()
         except EOFError:
             return
-        if request is None:
+        if verb == "run":
+            pipe.send(_run(payload))
+        else:
             with contextlib.suppress(Exception):  # the first branch will say it
                 cloudpickle.loads(payload).warm()
-            continue
-        held = held if snapshot is None else snapshot
-        pipe.send(_result(request, held, payload))
 
 
-def _result(request: Request, snapshot: bytes, payload: bytes) -> BranchResult:
-    seed = 0
+def _run(payload: bytes) -> BranchResult | str:
+    """Returns the result of a pickled order, or why it could not be unpickled."""
     try:
-        order = replace(cloudpickle.loads(payload), snapshot=snapshot)
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            torch.set_num_threads(1)  # branches share the processors between them
-        seed = order.seed
-        seed_generators(seed)
-        return run_branch(order)
+        order = cloudpickle.loads(payload)
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error}"
-        told += f" ({Path(where.filename).name}:{where.lineno})"
-        return BranchResult(request, seed, error=told)
-
-
-def _failure(order: BranchOrder, error: str) -> BranchResult:
-    return BranchResult(order.request, order.seed, error=error)
+        return describe_error(error)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)  # branches share the processors between them
+    return run_branch(order)

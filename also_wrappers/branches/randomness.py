@@ -1,6 +1,6 @@
-"""Python's, numpy's and torch's global generators of random numbers.
+"""The global randomness of Python, numpy and torch: seeded, saved, restored.
 
-Torch is not imported for them: what was not imported has no state to lose.
+Torch is not imported here: a module that was not imported has no state to lose.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "generator_states",
-    "generators_restored",
-    "restore_generators",
-    "seed_generators",
+    "randomness_restored",
+    "randomness_states",
+    "restore_randomness",
+    "seed_randomness",
 ]
 
 
-def seed_generators(seed: int) -> None:
-    """Seeds all of them, so that a branch does not depend on what its process has done
-    before."""
+def seed_randomness(seed: int) -> None:
+    """Seeds the global randomness, so that a branch does not depend on what its process
+    has done before."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch: Any = sys.modules.get("torch")
@@ -32,13 +32,13 @@ def seed_generators(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def generator_states() -> dict[str, Any]:
-    """Where they stand, as plain data that JSON can hold.
+def randomness_states() -> dict[str, Any]:
+    """Returns the state of the global randomness as plain data that JSON can hold.
 
     Example:
-        >>> before = generator_states()
+        >>> before = randomness_states()
         >>> first = np.random.random()
-        >>> restore_generators(before)
+        >>> restore_randomness(before)
         >>> np.random.random() == first
         True
     """
@@ -51,15 +51,15 @@ def generator_states() -> dict[str, Any]:
     torch: Any = sys.modules.get("torch")
     if torch:
         states["torch"] = torch.get_rng_state().numpy().tobytes().hex()
-        # A device that was not used yet has no generator that could be disturbed.
+        # A device that was not used yet has no randomness that could be disturbed.
         if torch.cuda.is_available() and torch.cuda.is_initialized():
-            found = torch.cuda.get_rng_state_all()
-            states["cuda"] = [state.numpy().tobytes().hex() for state in found]
+            devices = torch.cuda.get_rng_state_all()
+            states["cuda"] = [state.numpy().tobytes().hex() for state in devices]
     return states
 
 
-def restore_generators(states: Mapping[str, Any]) -> None:
-    """Puts them back to where they stood."""
+def restore_randomness(states: Mapping[str, Any]) -> None:
+    """Puts the global randomness back to a state of ``randomness_states``."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(_numbers(words, np.uint32).tolist()), gauss))
     name, words, *rest = states["numpy"]
@@ -78,10 +78,10 @@ def _numbers(text: str, kind: type[np.generic]) -> npt.NDArray[Any]:
 
 
 @contextlib.contextmanager
-def generators_restored() -> Iterator[None]:
-    """Restores them afterwards."""
-    states = generator_states()
+def randomness_restored() -> Iterator[None]:
+    """Restores the global randomness after a block."""
+    states = randomness_states()
     try:
         yield
     finally:
-        restore_generators(states)
+        restore_randomness(states)

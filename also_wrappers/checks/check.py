@@ -21,8 +21,9 @@ from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.features import FeatureMap
-from also_wrappers.signal.model import Signal, Term
-from also_wrappers.signal.shaper import parse_term
+from also_wrappers.signal.kinds import STATE_KINDS
+from also_wrappers.signal.model import Signal
+from also_wrappers.signal.transitions import Payments
 
 __all__ = ["Checks"]
 
@@ -82,32 +83,30 @@ class Checks:
         """
         signal = proposal.signal
         try:
-            for term in signal.terms:
-                parse_term(term, self.features, self.agents)
+            pay = Payments(signal, self.features, self.agents)
         except AlsoError as error:
             return None, str(error)
         if signal.fade is not None and not self.may_fade:
             return None, _FADES
         if any(_same_text(signal, other) for other in tried):
             return None, _TRIED
-        if not signal.terms or not self.episodes:
+        if signal.empty or not self.episodes:
             return proposal, ""
-        problem = self._values(signal)
+        problem = self._values(pay)
         if problem:
             return None, problem
-        proposal, remark = self._scaled(proposal)
-        problem = self._effect(proposal.signal) or self._repeats(proposal.signal, tried)
-        return (None, problem) if problem else (proposal, remark)
+        pay, remark = self._scaled(pay)
+        problem = self._effect(pay) or self._repeats(pay, tried)
+        if problem:
+            return None, problem
+        return proposal.model_copy(update={"signal": pay.signal}), remark
 
-    def _values(self, signal: Signal) -> str:
-        """Whether every term is a number, and not the same one everywhere."""
-        for term in signal.terms:
-            there = [
-                found[_there(term, episode)]
-                for episode in self.episodes
-                for found in [values(term, self.features, self.agents, episode)]
-            ]
-            every = np.concatenate(there)
+    def _values(self, pay: Payments) -> str:
+        """Says which term is not a number, or is the same one everywhere."""
+        for parsed in pay.terms:
+            term = parsed.term
+            pairs = [values(parsed, episode) for episode in self.episodes]
+            every = np.concatenate([value[there] for value, there in pairs])
             invalid = 1.0 - float(np.isfinite(every).mean()) if every.size else 0.0
             if invalid > _MOST_INVALID:
                 return (
@@ -122,36 +121,38 @@ class Checks:
                 )
         return ""
 
-    def _scaled(self, proposal: Proposal) -> tuple[Proposal, str]:
-        """The candidate with smaller weights, if it would flood the base reward."""
-        paid = self._paid(proposal.signal)
+    def _scaled(self, pay: Payments) -> tuple[Payments, str]:
+        """Makes weights smaller with which a signal would flood the base reward.
+
+        Returns:
+            What is paid with the smaller weights, and a sentence on them; the same
+            payments and no sentence where nothing is flooded.
+        """
+        paid = self._paid(pay)
         limit = _MOST_PAID * self.scale
         if paid <= limit:
-            return proposal, ""
-        signal = proposal.signal
+            return pay, ""
         factor = limit / paid
         terms = tuple(
             term.model_copy(update={"weight": float(f"{term.weight * factor:.3g}")})
-            for term in signal.terms
+            for term in pay.signal.terms
         )
         return (
-            proposal.model_copy(
-                update={"signal": signal.model_copy(update={"terms": terms})}
-            ),
+            pay.reweighed(pay.signal.model_copy(update={"terms": terms})),
             f"its weights were scaled by {factor:.3g}, because it would have paid "
             f"{paid:.3g} an episode where a good one earns {self.scale:.3g}",
         )
 
-    def _effect(self, signal: Signal) -> str:
-        """What agents would learn from it that nobody wants."""
-        paid = self._paid(signal)
+    def _effect(self, pay: Payments) -> str:
+        """Says what agents would learn from a signal that nobody wants."""
+        paid = self._paid(pay)
         if paid < _LEAST_PAID * self.scale:
             return (
                 f"it would pay {paid:.2g} an episode where a good one earns "
                 f"{self.scale:.3g}: too little to be noticed; use larger weights"
             )
         staying = max(
-            float(pay_for_staying(signal, self.features, self.agents, episode).max())
+            float(pay_for_staying(pay, episode).max())
             for episode in self.episodes
             if len(episode.rewards)
         )
@@ -159,10 +160,10 @@ class Checks:
             return (
                 f"to stand still in the best place would be paid {staying:.3g} a step, "
                 f"{staying * self._longest:.3g} an episode, where a good episode earns "
-                f"{self.scale:.3g}: agents would stay; use progress or potential, "
+                f"{self.scale:.3g}: agents would stay; use {' or '.join(STATE_KINDS)}, "
                 f"or a weight {staying * self._longest / self.scale:.2g} times smaller"
             )
-        dying = self._dying(signal)
+        dying = self._dying(pay)
         if dying > _DYING * self.scale:
             return (
                 f"an agent whose episode ends without success gains {dying:.3g} by it, "
@@ -170,10 +171,10 @@ class Checks:
                 "episodes early; let less be charged every step, or change what jumps "
                 "at the end"
             )
-        return self._ranking(signal)
+        return self._ranking(pay)
 
-    def _ranking(self, signal: Signal) -> str:
-        """Whether it prefers worse episodes to better ones.
+    def _ranking(self, pay: Payments) -> str:
+        """Says whether a signal prefers worse episodes to better ones.
 
         By Kendall's rank correlation, which allows for ties (Kendall 1945).
         """
@@ -181,25 +182,25 @@ class Checks:
         returns = np.array([episode.base_return for episode in whole])
         if len(whole) < _RANKED or float(np.ptp(returns)) < 1e-9:
             return ""
-        liked = [standing(signal, self.features, self.agents, e) for e in whole]
-        found = kendalltau(liked, returns)
-        if not (found.statistic < 0.0 and found.pvalue < _SURE):
+        correlation = kendalltau([standing(pay, e) for e in whole], returns)
+        if not (correlation.statistic < 0.0 and correlation.pvalue < _SURE):
             return ""
         return (
             f"it ranks worse episodes above better ones (rank correlation "
-            f"{found.statistic:.2f} with the base return over {len(whole)} episodes); "
-            "turn it round, or count what was already achieved"
+            f"{correlation.statistic:.2f} with the base return over {len(whole)} "
+            "episodes); turn it round, or count what was already achieved"
         )
 
-    def _dying(self, signal: Signal) -> float:
-        """What agents gain by ending without success: what their last step pays, and
-        the steps that they would have been charged for; the mean over such ends."""
+    def _dying(self, pay: Payments) -> float:
+        """Computes what agents gain by ending without success: what their last step
+        pays, and the steps that they would have been charged for; the mean over such
+        ends."""
         gains = []
         for episode in self.episodes:
             ended = ends(episode) & (episode.rewards <= 0.0)
             if not ended.any():
                 continue
-            paid = self._payments(signal, episode, strict=False)
+            paid = payments(pay, episode, self.gamma, strict=False)
             for t, agent in zip(*np.nonzero(ended), strict=True):
                 if episode.rewards[: t + 1, agent].sum() > 0.0:
                     continue
@@ -207,40 +208,36 @@ class Checks:
                 gains.append(paid[t, agent] + charged * (self._longest - t - 1))
         return float(np.mean(gains)) if len(gains) >= _DEATHS else 0.0
 
-    def _repeats(self, signal: Signal, tried: Sequence[Signal]) -> str:
-        """Whether it pays the same as another one, however it is written."""
-        mine = self._flat(signal)
+    def _repeats(self, pay: Payments, tried: Sequence[Signal]) -> str:
+        """Says whether a signal pays the same as another one, however it is written."""
+        paid = self._flat(pay)
         for other in tried:
-            if _kinds(other) != _kinds(signal) or other.fade != signal.fade:
+            if _kinds(other) != _kinds(pay.signal) or other.fade != pay.signal.fade:
                 continue
             try:
-                theirs = self._flat(other)
+                other_pay = Payments(other, self.features, self.agents)
             except AlsoError:  # it was rejected because it does not parse
                 continue
-            size = max(_size(mine), _size(theirs))
-            if _size(mine - theirs) <= _APART * size:
+            other_paid = self._flat(other_pay)
+            size = max(_size(paid), _size(other_paid))
+            if _size(paid - other_paid) <= _APART * size:
                 return f"{_TRIED}: {other.describe()}"
         return ""
 
-    def _flat(self, signal: Signal) -> npt.NDArray[np.float64]:
-        paid = [self._payments(signal, episode) for episode in self.episodes]
+    def _flat(self, pay: Payments) -> npt.NDArray[np.float64]:
+        """Computes what is paid at all recorded steps, as one vector."""
+        paid = [payments(pay, episode, self.gamma) for episode in self.episodes]
         return np.concatenate([part.ravel() for part in paid])
 
-    def _paid(self, signal: Signal) -> float:
-        """Size of what an episode is paid, term by term, mean over agents."""
+    def _paid(self, pay: Payments) -> float:
+        """Computes how much an episode is paid, whatever the sign: the sum over steps
+        and terms, the mean over episodes and agents."""
         sizes = [
-            np.abs(self._payments(signal.model_copy(update={"terms": (t,)}), e)).sum()
-            for t in signal.terms
-            for e in self.episodes
+            np.abs(payments(parsed, episode, self.gamma)).sum()
+            for parsed in pay.terms
+            for episode in self.episodes
         ]
         return float(sum(sizes)) / len(self.episodes) / len(self.agents)
-
-    def _payments(
-        self, signal: Signal, episode: EpisodeRows, *, strict: bool = True
-    ) -> npt.NDArray[np.float64]:
-        return payments(
-            signal, self.features, self.agents, episode, self.gamma, strict=strict
-        )
 
     @cached_property
     def _longest(self) -> int:
@@ -248,10 +245,6 @@ class Checks:
 
 
 _TRIED = "it is the same as one that is active or was tried already"
-
-
-def _there(term: Term, episode: EpisodeRows) -> npt.NDArray[np.bool_]:
-    return episode.alive[1:] if term.kind == "bonus" else episode.alive
 
 
 def _size(paid: npt.NDArray[np.float64]) -> float:
@@ -263,7 +256,7 @@ def _kinds(signal: Signal) -> list[str]:
 
 
 def _same_text(one: Signal, other: Signal) -> bool:
-    """Whether two signals differ in names and in weights by less than a tenth only."""
+    """True where two signals differ in names, and in weights by a tenth, only."""
     if len(one.terms) != len(other.terms) or one.fade != other.fade:
         return False
     return all(

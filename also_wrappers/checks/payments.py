@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.evidence.episodes import EpisodeRows
-from also_wrappers.signal.features import FeatureMap
-from also_wrappers.signal.language.arrays import evaluate_batch
-from also_wrappers.signal.model import Signal, Term
-from also_wrappers.signal.shaper import parse_term
-from also_wrappers.signal.transitions import Payments, Transitions, bounded, payees
+from also_wrappers.signal.transitions import ParsedTerm, Payments, Transitions
 
 __all__ = ["ends", "pay_for_staying", "payments", "standing", "values"]
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
-def values(
-    term: Term, features: FeatureMap, agents: Sequence[str], episode: EpisodeRows
-) -> Array:
-    """The values of a term's expression, before bounds and weight.
+def values(parsed: ParsedTerm, episode: EpisodeRows) -> tuple[Array, Mask]:
+    """Computes the values of a term's expression, before bound and weight.
 
     Returns:
-        For a bonus one per step, shape ``(steps, agents)``; else one per state, shape
-        ``(steps + 1, agents)``; 0.0 for agents that are not there, nan where the
-        expression has no value.
+        The values, one per state in terms of a state, shape ``(steps + 1, agents)``,
+        else one per step, shape ``(steps, agents)``: 0.0 for agents that are not
+        there, nan where the expression has no value. And which agents are there, in
+        the same shape.
     """
-    node = parse_term(term, features, agents)
     rows, alive = episode.rows, episode.alive
-    if term.kind == "bonus":
-        return evaluate_batch(node, rows[1:], rows[:-1], alive[1:])
-    return evaluate_batch(node, rows, rows, alive)
+    if parsed.kind.of_state:
+        return parsed.values(rows, rows, alive), alive
+    return parsed.values(rows[1:], rows[:-1], alive[1:]), alive[1:]
 
 
 def payments(
-    signal: Signal,
-    features: FeatureMap,
-    agents: Sequence[str],
+    pay: Payments | ParsedTerm,
     episode: EpisodeRows,
     gamma: float,
     *,
     strict: bool = True,
 ) -> Array:
-    """What a signal adds at every step of an episode, at its full strength.
+    """Computes what is added at every step of an episode, at full strength.
 
     Args:
-        signal: The signal.
-        features: The vocabulary.
-        agents: The team.
+        pay: What a signal pays, or one of its terms.
         episode: A recorded episode.
         gamma: The learner's discount factor.
         strict: Whether potentials are discounted and end with a terminated episode, as
@@ -65,34 +54,29 @@ def payments(
         np.stack([alive[:-1], alive[1:]], axis=1),
         ends(episode) if strict else np.zeros(episode.rewards.shape, dtype=bool),
     )
-    return Payments(signal, features, agents)(steps, gamma if strict else 1.0)
+    return pay(steps, gamma if strict else 1.0)
 
 
-def pay_for_staying(
-    signal: Signal, features: FeatureMap, agents: Sequence[str], episode: EpisodeRows
-) -> Array:
-    """What each state of an episode would pay every step if nothing changed.
+def pay_for_staying(pay: Payments, episode: EpisodeRows) -> Array:
+    """Computes what each state of an episode would pay every step if nothing changed.
 
-    Progress pays nothing then. Potentials may pay, and keep the optimal policy all the
-    same (Ng et al. 1999), so they are left out.
+    Terms of a state are left out: progress pays nothing then; potentials may pay, and
+    keep the optimal policy all the same (Ng et al. 1999).
 
     Returns:
         Mean over agents, shape ``(steps,)``.
     """
     paid = np.zeros(episode.rewards.shape)
     here, there = episode.rows[1:], episode.alive[1:]
-    for term in signal.terms:
-        if term.kind == "bonus":
-            node = parse_term(term, features, agents)
-            found = bounded(term, evaluate_batch(node, here, here, there))
-            paid += np.where(there & payees(term, agents), term.weight * found, 0.0)
+    for parsed in pay.terms:
+        if not parsed.kind.of_state:
+            bounded = parsed.bounded(parsed.values(here, here, there))
+            paid += np.where(there & parsed.payees, parsed.term.weight * bounded, 0.0)
     return np.asarray(paid.mean(axis=1))
 
 
-def standing(
-    signal: Signal, features: FeatureMap, agents: Sequence[str], episode: EpisodeRows
-) -> float:
-    """How well an episode ended in the eyes of a signal: potentials of its last state
+def standing(pay: Payments, episode: EpisodeRows) -> float:
+    """Computes how well an episode ended in the eyes of a signal: Phi of its last state
     and all bonuses, mean over agents.
 
     The first state is left out: it is none of the agents' doing, and a lucky start
@@ -100,19 +84,20 @@ def standing(
     """
     total = 0.0
     there = episode.alive
-    for term in signal.terms:
-        found = bounded(term, values(term, features, agents, episode))
-        found = found * (term.weight * payees(term, agents))
-        if term.kind == "bonus":
-            total += float(found.sum())
-        else:  # of each agent, the last state that it was there for
+    agents = len(there[0])
+    for parsed in pay.terms:
+        worth = parsed.bounded(values(parsed, episode)[0])
+        worth = worth * (parsed.term.weight * parsed.payees)
+        if parsed.kind.of_state:  # of each agent, the last state that it was there for
             last = len(there) - 1 - np.argmax(there[::-1], axis=0)
-            total += float(found[last, np.arange(len(agents))].sum())
-    return total / len(agents)
+            total += float(worth[last, np.arange(agents)].sum())
+        else:
+            total += float(worth.sum())
+    return total / agents
 
 
-def ends(episode: EpisodeRows) -> npt.NDArray[np.bool_]:
-    """At which steps an agent's episode terminated, shape ``(steps, agents)``."""
+def ends(episode: EpisodeRows) -> Mask:
+    """Marks the steps at which an agent's episode terminated, ``(steps, agents)``."""
     there = episode.alive[1:]
     ends = np.zeros(there.shape, dtype=bool)
     ends[:-1] = there[:-1] & ~there[1:]

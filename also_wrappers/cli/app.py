@@ -77,11 +77,24 @@ def demo(
 
 
 @app.command()
-def report(run_dir: Path) -> None:
+def report(
+    run_dir: Path,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run on base reward alone to show beside it; the demo's own if "
+            "not given."
+        ),
+    ] = None,
+) -> None:
     """Write a run's report.html anew."""
     from also_wrappers.report.page import write_report
 
-    _console.print(str(write_report(run_dir)), highlight=False, soft_wrap=True)
+    own = run_dir / "base_only"
+    if baseline is None and (own / "ledger.jsonl").exists():
+        baseline = own
+    path = write_report(run_dir, baseline)
+    _console.print(str(path), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -93,11 +106,9 @@ def inspect(run_dir: Path) -> None:
     events = list(read_ledger(run_dir / "ledger.jsonl"))
     if not events:
         raise ConfigurationError(f"{run_dir} holds no run (no ledger.jsonl)")
-    total = next((e["total"] for e in events if "total" in e), 1)
-    lines = ProgressLines(_console, total)
-    began = events[0]["time"]
+    lines = ProgressLines(_console)
     for event in events:
-        lines.show(event, event["time"] - began)
+        lines(event)
 
 
 @app.command()

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,47 +14,48 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from stable_baselines3 import PPO
 
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.branches.executors import start_process
-from also_wrappers.catalog import lbforaging
 from also_wrappers.cli.foraging import (
     evaluate_model,
+    is_finished,
+    load_model,
     make_factory,
     make_model,
+    make_task,
+    save_model,
     train_base_only,
 )
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import write_json
+from also_wrappers.ledger.events import (
+    Event,
+    Recorded,
+    RunFinished,
+    RunResumed,
+    Swapped,
+)
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.page import write_report
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
-from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
-from also_wrappers.trainers.sb3.trainer import MakeVecEnv
 
-__all__ = ["DemoSettings", "run_demo"]
+__all__ = ["DemoSettings", "milestones", "run_demo"]
 
-DESCRIPTION = (
-    "Agents on a grid collect foods. A food is collected when agents whose levels "
-    "sum to at least its level stand next to it and load in the same step; in this "
-    "variant every food needs all agents. The team is paid only when a food is "
-    "collected."
-)
 #: Base return of a policy that has nearly solved the task; 1 is the most there is.
 _HIGH = 0.9
 
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What the demo runs.
+    """Says what the demo runs.
 
     Attributes:
         env_id: A foraging environment.
-        seed: Of everything.
-        run_dir: Where to record.
+        seed: Seed of everything.
+        run_dir: Where to record the adapted run.
         resume: Whether to go on with the run that is there.
         smoke: Tiny budgets: the same path, no result to speak of.
         model: An Ollama model that proposes; without one, rules do.
@@ -73,7 +75,7 @@ class DemoSettings:
         write_json(self.run_dir / "demo.json", settings)
 
     def as_begun(self) -> DemoSettings:
-        """The settings that the run in the directory was begun with, resumed.
+        """Returns the settings that the run in the directory was begun with, resumed.
 
         Raises:
             ConfigurationError: There is no demo's run in the directory.
@@ -87,7 +89,7 @@ class DemoSettings:
 
     @property
     def scale(self) -> int:
-        """Larger fields take longer to learn: 1 for a side of 8, 2 for one of 16."""
+        """How much longer a larger field takes: 1 for a side of 8, 2 for one of 16."""
         sides = re.findall(r"(\d+)x(\d+)", self.env_id)
         return max(1, round(int(sides[0][0]) / 8)) if sides else 1
 
@@ -95,6 +97,11 @@ class DemoSettings:
     def total(self) -> int:
         """Trainer steps of the mainline."""
         return 32_768 if self.smoke else 307_200 * self.scale
+
+    @property
+    def base_only_dir(self) -> Path:
+        """Where to record the run on base reward alone."""
+        return self.run_dir / "base_only"
 
     @property
     def schedule(self) -> dict[str, Any]:
@@ -113,7 +120,7 @@ class DemoSettings:
 
     @property
     def episodes(self) -> int:
-        """Evaluation episodes."""
+        """Number of evaluation episodes."""
         return 32 if self.smoke else 256
 
 
@@ -124,24 +131,28 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
         AlsoError: Something cannot work; before any training.
     """
     torch.set_num_threads(1)
-    probe = lbforaging.parallel_env(settings.env_id)
-    task = Task(DESCRIPTION, lbforaging.features(probe), success="base_return >= 0.99")
+    task = make_task(settings.env_id)
     advisor.prepare()
     run = Run(task, settings.run_dir, resume=settings.resume)
     settings.save()
     if settings.resume and (settings.run_dir / "result.json").exists():
         raise AlsoError(f"the run in {settings.run_dir} is finished; see its report")
     make_venv = make_factory(settings.env_id)
-    lines = ProgressLines(console, settings.total)
+    lines = ProgressLines(console)
     run.ledger.listeners.append(lines)
-    follower = start_process(
+    base_only = start_process(
         train_base_only,
-        (settings.run_dir, settings.env_id, settings.seed, settings.episodes),
+        (
+            settings.run_dir,
+            settings.base_only_dir,
+            settings.env_id,
+            settings.seed,
+            settings.schedule["every"],
+        ),
         ("also_wrappers.cli.foraging", "torch"),
     )
-    if _finished(settings.run_dir):
+    if is_finished(settings.run_dir):
         lines.say("resume", "the adapted run is finished, base reward alone is not")
-        model = PPO.load(settings.run_dir / "model.zip", device="cpu")
     else:
         model = make_model(make_venv(run.shape), settings.seed)
         callback = AdaptationCallback(
@@ -153,85 +164,81 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
             **settings.schedule,
         )
         model.learn(settings.total, callback=callback)
-        model.save(settings.run_dir / "model.zip")
+        save_model(model, settings.run_dir)
     lines.say("wait", "base reward alone trains up to the same number of steps")
-    base_path = settings.run_dir / "base_only" / "result.json"
-    while not base_path.exists() and follower.is_alive():
-        follower.join(timeout=0.5)
-    if not base_path.exists():
+    base_only.join()
+    if not is_finished(settings.base_only_dir):
         raise AlsoError(
             "training on base reward alone ended without a result; --resume tries again"
         )
     lines.say("evaluate", f"{settings.episodes} episodes, stochastic policy, unshaped")
-    result = _result(settings, run, advisor, model, make_venv)
+    result = _result(settings, advisor)
     write_json(settings.run_dir / "result.json", result)
-    report = write_report(settings.run_dir)
+    report = write_report(settings.run_dir, settings.base_only_dir)
     run.close()
     _print(console, settings, result, run, report)
 
 
-def _result(
-    settings: DemoSettings,
-    run: Run,
-    advisor: Advisor,
-    model: PPO,
-    make_venv: MakeVecEnv,
-) -> dict[str, Any]:
-    events = run.events()
-    base_only = json.loads((settings.run_dir / "base_only/result.json").read_text())
-    last = next(e for e in reversed(events) if e["event"] == "run_finished")
-    counts = last["env_steps"]
+def _result(settings: DemoSettings, advisor: Advisor) -> dict[str, Any]:
+    """Evaluates both models and sums up their runs."""
+    events = list(read_ledger(settings.run_dir / "ledger.jsonl"))
+    base_only = list(read_ledger(settings.base_only_dir / "ledger.jsonl"))
+    last = next(e for e in reversed(events) if isinstance(e, RunFinished))
     seconds = sum(
-        after["time"] - before["time"]
+        after.time - before.time
         for before, after in itertools.pairwise(events)
-        if after["event"] != "run_resumed"
+        if not isinstance(after, RunResumed)
+    )
+    make_venv = make_factory(settings.env_id)
+    adapted, alone = (
+        evaluate_model(load_model(path), make_venv, settings.episodes, settings.seed)
+        for path in (settings.run_dir, settings.base_only_dir)
     )
     return {
         "env": settings.env_id,
         "seed": settings.seed,
         "advisor": advisor.name,
-        "rounds": last["rounds"],
-        "swaps": sum(event["event"] == "swap" for event in events),
-        "seconds": round(seconds + time.time() - events[-1]["time"], 1),
-        "env_steps": counts,
-        "adapted": evaluate_model(model, make_venv, settings.episodes, settings.seed),
-        "base_only": base_only["evaluation"],
-        "base_only_env_steps": base_only["env_steps"],
-        "signal": last["signal"],
-        "milestones": milestones(settings.run_dir),
+        "rounds": last.rounds,
+        "swaps": sum(isinstance(event, Swapped) for event in events),
+        "seconds": round(seconds + time.time() - events[-1].time, 1),
+        "env_steps": last.env_steps.model_dump(),
+        "adapted": adapted,
+        "base_only": alone,
+        "base_only_env_steps": base_only[-1].env_steps.mainline,
+        "signal": last.signal.model_dump(mode="json"),
+        "milestones": milestones(events, base_only),
     }
 
 
-def milestones(run_dir: Path) -> dict[str, int | None]:
-    """When either training was first at nine tenths of what there is, in env steps.
+def milestones(
+    adapted: Sequence[Event], base_only: Sequence[Event]
+) -> dict[str, int | None]:
+    """Finds when either training was first at nine tenths of what there is.
+
+    Args:
+        adapted: The events of the adapted run.
+        base_only: The events of the run on base reward alone.
 
     Returns:
-        ``adapted_own``: steps of the adapted policy's own lineage; ``base_only``: of
-        base reward alone (mean of its last 100 agent episodes); ``search``: what
-        discarded branches had cost at the first swap. ``None`` where it never was.
+        Environment steps; ``None`` for what never was. ``adapted_own``: of the adapted
+        policy's own lineage; ``adapted_total``: of the same moment, branches and
+        evaluation included; ``base_only``: of base reward alone; ``search``: what
+        discarded branches had cost at the first swap.
     """
-    events = list(read_ledger(run_dir / "ledger.jsonl"))
-    path = run_dir / "base_only" / "curve.jsonl"
-    curve = [json.loads(line) for line in path.read_text().splitlines()]
-    counts = events[-1]
-    agents = counts["trainer_steps"]["total"] // counts["env_steps"]["total"]
-    own = (
-        event["env_steps"]["mainline"]
-        for event in events
-        if event["event"] == "record" and event["window"]["mean"] >= _HIGH
-    )
-    alone = (p["trainer_steps"] // agents for p in curve if p["mean"] >= _HIGH)
-    swaps = (e["env_steps"]["branches"] for e in events if e["event"] == "swap")
+    high = _first_high(adapted)
+    alone = _first_high(base_only)
+    swap = next((event for event in adapted if isinstance(event, Swapped)), None)
     return {
-        "adapted_own": next(own, None),
-        "base_only": next(alone, None),
-        "search": next(swaps, None),
+        "adapted_own": high.env_steps.mainline if high else None,
+        "adapted_total": high.env_steps.total if high else None,
+        "base_only": alone.env_steps.mainline if alone else None,
+        "search": swap.env_steps.branches if swap else None,
     }
 
 
-def _finished(run_dir: Path) -> bool:
-    finished = [e["event"] for e in read_ledger(run_dir / "ledger.jsonl")][-1:]
-    return finished == ["run_finished"] and (run_dir / "model.zip").exists()
+def _first_high(events: Sequence[Event]) -> Recorded | None:
+    records = (event for event in events if isinstance(event, Recorded))
+    return next((event for event in records if event.window.mean >= _HIGH), None)
 
 
 def _print(

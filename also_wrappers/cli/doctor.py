@@ -31,7 +31,7 @@ _SCHEMA = {
 def examine(
     model: str | None, host: str | None, timeout: float, tell: Callable[[str], None]
 ) -> None:
-    """Examines and tells, line by line.
+    """Examines what is installed and what a model can do, and tells it line by line.
 
     Args:
         model: Name of an Ollama model; without one, the server's models are listed.
@@ -45,17 +45,17 @@ def examine(
     """
     for extra, modules in _EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
-        told = f"not installed: {', '.join(missing)}" if missing else "installed"
-        tell(f"extra {extra}: {told}")
+        state = f"not installed: {', '.join(missing)}" if missing else "installed"
+        tell(f"extra {extra}: {state}")
     chat = Ollama(model or "", host, timeout=timeout, num_predict=500)
-    found = chat.models()
-    tell(f"Ollama server: {len(found)} models: {', '.join(sorted(found)) or 'none'}")
+    names = sorted(chat.models())
+    tell(f"Ollama server: {len(names)} models: {', '.join(names) or 'none'}")
     if model is None:
-        if not found:
+        if not names:
             raise ModelUnavailableError(
                 "the server has no model; get one, such as with 'ollama pull qwen3:8b'"
             )
-        tell(f"To try one: also-wrappers doctor --model {sorted(found)[0]}")
+        tell(f"To try one: also-wrappers doctor --model {names[0]}")
         return
     chat.prepare()
     about = chat.about()
@@ -65,7 +65,7 @@ def examine(
 
 
 def _try(chat: Ollama, model: str, tell: Callable[[str], None]) -> None:
-    """Asks twice: the first answer includes what the server does once."""
+    """Asks the model twice: the first answer includes what the server does once."""
     for attempt in ("first", "second"):
         reply = chat.chat(
             "You answer with one JSON object.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,23 +12,58 @@ from typing import Any
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import VecEnv
 
 from also_wrappers.branches.executors import follow_parent
 from also_wrappers.catalog import lbforaging
-from also_wrappers.files import write_atomic, write_json
+from also_wrappers.files import write_atomic
+from also_wrappers.ledger.events import RunFinished
+from also_wrappers.ledger.ledger import LedgerReader, read_ledger
+from also_wrappers.run.run import Run
+from also_wrappers.task import Task
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.trainer import EnoughError, MakeVecEnv
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
-__all__ = ["evaluate_model", "make_factory", "make_model", "train_base_only"]
+__all__ = [
+    "DESCRIPTION",
+    "evaluate_model",
+    "is_finished",
+    "load_model",
+    "make_factory",
+    "make_model",
+    "make_task",
+    "save_model",
+    "train_base_only",
+]
 
+DESCRIPTION = (
+    "Agents on a grid collect foods. A food is collected when agents whose levels "
+    "sum to at least its level stand next to it and load in the same step; in this "
+    "variant every food needs all agents. The team is paid only when a food is "
+    "collected."
+)
 _COPIES = 16
 _EVALUATION_SEED = 1_000_000
+#: Trainer steps that no demo spends: the adapted run ends the training.
+_ENDLESS = 1_000_000_000
+#: Seconds between two looks at the adapted run's ledger.
+_INTERVAL = 0.05
+
+
+def make_task(env_id: str) -> Task:
+    """Declares the task of a foraging environment.
+
+    Raises:
+        ConfigurationError: There is no such environment.
+    """
+    probe = lbforaging.parallel_env(env_id)
+    return Task(DESCRIPTION, lbforaging.features(probe), success="base_return >= 0.99")
 
 
 def make_factory(env_id: str) -> MakeVecEnv:
-    """Makes the training environments."""
+    """Returns what makes the training environments."""
 
     def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
         return PettingZooVecEnv(lambda: shape(lbforaging.parallel_env(env_id)), _COPIES)
@@ -37,7 +72,7 @@ def make_factory(env_id: str) -> MakeVecEnv:
 
 
 def make_model(venv: VecEnv, seed: int) -> PPO:
-    """PPO with shared parameters."""
+    """Makes a PPO model with shared parameters."""
     return PPO(
         "MlpPolicy",
         venv,
@@ -53,10 +88,29 @@ def make_model(venv: VecEnv, seed: int) -> PPO:
     )
 
 
+def save_model(model: PPO, run_dir: Path) -> None:
+    """Writes the trained model beside the ledger of its finished run."""
+    data = io.BytesIO()
+    model.save(data)
+    write_atomic(run_dir / "model.zip", data.getvalue())
+
+
+def load_model(run_dir: Path) -> PPO:
+    """Reads the trained model of a finished run."""
+    return PPO.load(run_dir / "model.zip", device="cpu")
+
+
+def is_finished(run_dir: Path) -> bool:
+    """True if a run was trained to its end, and its model is there."""
+    events = list(read_ledger(run_dir / "ledger.jsonl"))
+    finished = bool(events) and isinstance(events[-1], RunFinished)
+    return finished and (run_dir / "model.zip").exists()
+
+
 def evaluate_model(
     model: PPO, make_venv: MakeVecEnv, episodes: int, seed: int
 ) -> dict[str, Any]:
-    """Base return of the stochastic policy, without shaping."""
+    """Measures the base return of the stochastic policy, without shaping."""
     venv = make_venv(lambda env: env)
     torch.manual_seed(_EVALUATION_SEED + seed)
     returns, steps = evaluate(
@@ -77,82 +131,63 @@ def evaluate_model(
     }
 
 
-def train_base_only(run_dir: Path, env_id: str, seed: int, episodes: int) -> None:
+def train_base_only(
+    adapted_dir: Path, run_dir: Path, env_id: str, seed: int, every: int
+) -> None:
     """Trains on base reward alone, up to the steps that the adapted run has spent.
 
-    To be run in a process of its own, beside the adapted run.
+    To be run in a process of its own, beside the adapted run. It is an ordinary run
+    with a budget of 0: it records only, and goes on from its last checkpoint if it was
+    stopped.
+
+    Args:
+        adapted_dir: Directory of the adapted run.
+        run_dir: Where to record.
+        env_id: A foraging environment.
+        seed: Seed of everything.
+        every: Trainer steps between two checkpoints.
     """
     follow_parent()
     torch.set_num_threads(1)
-    folder = run_dir / "base_only"
-    folder.mkdir(exist_ok=True)
+    if is_finished(run_dir):
+        return
+    ledger = run_dir / "ledger.jsonl"
+    begun = ledger.exists() and ledger.stat().st_size > 0
+    run = Run(make_task(env_id), run_dir, resume=begun)
     make_venv = make_factory(env_id)
-    venv = VecMonitor(make_venv(lambda env: env))
-    checkpoint = folder / "model.zip"
-    if checkpoint.exists():
-        model = PPO.load(checkpoint, env=venv, device="cpu")
-    else:
-        model = make_model(venv, seed)
-    with contextlib.suppress(EnoughError):
-        model.learn(10**9, callback=_Follow(run_dir), reset_num_timesteps=False)
-    model.save(checkpoint)
-    write_json(
-        folder / "result.json",
-        {
-            "env_steps": model.num_timesteps * _COPIES // venv.num_envs,
-            "evaluation": evaluate_model(model, make_venv, episodes, seed),
-        },
+    model = make_model(make_venv(run.shape), seed)
+    recording = AdaptationCallback(
+        run, make_venv, every=every, budget=0.0, seed=seed, verbose=0
     )
+    with contextlib.suppress(EnoughError):
+        model.learn(_ENDLESS, callback=[recording, _FollowAdapted(adapted_dir)])
+    recording.on_training_end()
+    save_model(model, run_dir)
+    run.close()
 
 
-class _Follow(BaseCallback):
+class _FollowAdapted(BaseCallback):
     """Trains no further than the adapted run's total, and stops where it stopped."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, adapted_dir: Path) -> None:
         super().__init__()
-        self._ledger = run_dir / "ledger.jsonl"
-        self._folder = run_dir / "base_only"
-        self._saved_policy = run_dir / "model.zip"
-        self._allowed = 0
-        self._last = ""
-        self._position = 0
-        self._saved = 0
+        self._adapted_dir = adapted_dir
+        self._reader = LedgerReader(adapted_dir / "ledger.jsonl")
+        self._total = 0
+        self._finished = False
 
     def _on_rollout_start(self) -> None:
-        while self.model.num_timesteps >= self._allowed:
+        while True:
+            for event in self._reader.read():
+                self._total = event.trainer_steps.total
+                self._finished = isinstance(event, RunFinished)
+            if self.model.num_timesteps < self._total:
+                return
             # The adapted policy is saved after the last event; without it, a resumed
             # run will train on and spend more.
-            if self._last == "run_finished" and self._saved_policy.exists():
+            if self._finished and (self._adapted_dir / "model.zip").exists():
                 raise EnoughError
-            self._look()
-            time.sleep(0.05)
+            time.sleep(_INTERVAL)
 
     def _on_step(self) -> bool:
         return True
-
-    def _on_rollout_end(self) -> None:
-        returns = [info["r"] for info in self.model.ep_info_buffer or []]
-        if returns:
-            line = {
-                "trainer_steps": self.model.num_timesteps,
-                "mean": float(sum(returns) / len(returns)),
-            }
-            with (self._folder / "curve.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        if self.model.num_timesteps - self._saved >= 100_000:
-            self._saved = self.model.num_timesteps
-            temporary = self._folder / "saving.zip"
-            self.model.save(temporary)
-            write_atomic(self._folder / "model.zip", temporary.read_bytes())
-
-    def _look(self) -> None:
-        """Reads what was appended to the ledger since the last look."""
-        with self._ledger.open("rb") as file:
-            file.seek(self._position)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                self._position += len(line)
-                event = json.loads(line)
-                self._allowed = event["trainer_steps"]["total"]
-                self._last = event["event"]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence import block as columns
 from also_wrappers.evidence.behaviour import movement, targets
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.statistics import (
@@ -32,7 +31,7 @@ _total = np.add.reduce
 
 
 def parse_conditions(named: Mapping[str, str], features: Sequence[str]) -> list[Node]:
-    """The trees of named expressions, as many as can be recorded at a time.
+    """Parses named expressions, as many as can be recorded at a time.
 
     Raises:
         ConfigurationError: One of them is not valid.
@@ -56,12 +55,12 @@ def accumulate(
     """Adds the episodes of a block to accumulators, in place.
 
     Args:
-        layout: Of both.
+        layout: Names and sizes of what is recorded.
         values: The accumulators.
-        block: The episodes; it is not changed.
+        block: The episodes, which are not changed.
         conditions: Trees of the named expressions to look for.
     """
-    if not block.episodes:
+    if not block.count:
         return
     steps = Steps(layout, block)
     views = {name: layout.view(values, name) for name in layout.blocks}
@@ -77,17 +76,17 @@ def accumulate(
 
 
 def _episodes(s: Steps, views: dict[str, Array], values: Array) -> None:
-    base, shaped = s.returns, s.numbers[:, columns.SHAPED]
-    length, time = s.numbers[:, columns.LENGTH], s.time
+    base, shaped = s.returns, s.episodes["shaped_return"]
+    length, time = s.length, s.time
     _, first_reward = s.firsts(s.at_reward)
     add_scalars(
         values,
         [
             ("episodes", float(s.count)),
             ("steps", float(length.sum())),
-            ("terminated", float(s.numbers[:, columns.TERMINATED].sum())),
+            ("terminated", float(s.episodes["terminated"].sum())),
             ("rewarded", float(len(first_reward))),
-            ("successes", float(s.numbers[:, columns.SUCCESS].sum())),
+            ("successes", float(s.episodes["success"].sum())),
             ("return", float(base.sum())),
             ("return_squared", float(base.dot(base))),
             ("shaped", float(shaped.sum())),
@@ -110,7 +109,7 @@ def _episodes(s: Steps, views: dict[str, Array], values: Array) -> None:
 
 
 def _agents(s: Steps, views: dict[str, Array]) -> None:
-    """Returns, and whether an agent's own state moves, stays or goes back."""
+    """Adds returns, and whether an agent's own state moves, stays or goes back."""
     views["agent_return"][...] += _total(s.base, axis=1)
     views["agent_steps"][...] += _total(s.acted, axis=1)
     views["pair_steps"][...] += _total(s.again, axis=1)
@@ -152,7 +151,7 @@ def _actions(s: Steps, views: dict[str, Array], values: Array) -> None:
 def _choices(
     s: Steps, views: dict[str, Array], actions: Array, i: int, d: int, size: int
 ) -> None:
-    """How often each choice was made, in all and per episode."""
+    """Adds how often each choice was made, in all and per episode."""
     acted = s.acted[i]
     chosen = np.clip(actions[acted].astype(np.int64), 0, size - 1)
     place = s.episode[1:][acted] * size + chosen
@@ -210,7 +209,7 @@ def _features(s: Steps, views: dict[str, Array]) -> None:
 
 
 def _episode_features(s: Steps, views: dict[str, Array], mean: Array) -> None:
-    """What the team's means did in each episode, and how that goes with its return."""
+    """Adds what the team's means did in each episode, and how that goes with return."""
     begin, end = mean[:, s.first], mean[:, s.last]
     views["feature_start"][...] += _total(begin, axis=1)
     views["feature_end"][...] += _total(end, axis=1)
@@ -219,7 +218,7 @@ def _episode_features(s: Steps, views: dict[str, Array], mean: Array) -> None:
     views["episode_high"][...] += _total(highs, axis=1)
     views["episode_low"][...] += _total(lows, axis=1)
     sums = np.add.reduceat(mean, s.first, axis=1) - begin
-    average = sums / s.numbers[:, columns.LENGTH]
+    average = sums / s.length
     change = end - begin
     views["episode_mean"][...] += _total(average, axis=1)
     views["episode_mean_squared"][...] += _total(average * average, axis=1)
@@ -232,8 +231,8 @@ def _episode_features(s: Steps, views: dict[str, Array], mean: Array) -> None:
 def _conditions(s: Steps, views: dict[str, Array], conditions: Sequence[Node]) -> None:
     rows, alive = s.block.rows[: s.end], s.block.alive[: s.end]
     for k, node in enumerate(conditions):
-        held = evaluate_batch(node, rows[1:], rows[:-1], alive[1:])
-        true = (held.max(axis=1) > 0.0) & s.valid
+        value = evaluate_batch(node, rows[1:], rows[:-1], alive[1:])
+        true = (value.max(axis=1) > 0.0) & s.valid
         which, first = s.firsts(true)
         views["condition_episodes"][k] += float(len(which))
         views["condition_rewarded"][k] += float(s.rewarded[which].sum())
@@ -244,7 +243,7 @@ def _conditions(s: Steps, views: dict[str, Array], conditions: Sequence[Node]) -
 
 
 def _terms(s: Steps, views: dict[str, Array], values: Array) -> None:
-    has = s.numbers[:, columns.HAS_TERMS] > 0.0
+    has = s.block.has_terms[: s.count]
     if not has.any():
         return
     paid = s.block.paid[: s.count][has]

@@ -18,21 +18,21 @@ _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 
 
 def movement(s: Steps, views: dict[str, Array], values: Array) -> None:
-    """Cells (binned states) that were visited, by each agent and by the team.
+    """Adds the cells (binned states) that each agent and the team visited.
 
-    Needs features whose range is declared.
+    Nothing is added where no feature has a declared range.
     """
     if not s.layout.cells:
         return
     cells = _cells(s)
     visited = []
     for i, own in enumerate(cells):
-        there = s.alive[i]
-        pairs = _pairs(s.episode[there], own[there])
+        alive = s.alive[i]
+        pairs = _pairs(s.episode[alive], own[alive])
         visited.append(pairs)
         views["cells"][i] += float(len(pairs))
-        views["cell_rows"][i] += float(there.sum())
-        views["cells_seen"][own[there] % len(views["cells_seen"])] = 1.0
+        views["cell_rows"][i] += float(alive.sum())
+        views["cells_seen"][own[alive] % len(views["cells_seen"])] = 1.0
     if len(s.layout.cells) > 1:
         _visits(s, views["visits"])
     team = np.unique(np.concatenate(visited))
@@ -40,33 +40,33 @@ def movement(s: Steps, views: dict[str, Array], values: Array) -> None:
 
 
 def _visits(s: Steps, visits: Array) -> None:
-    """Where the first two features with a range were, as a map."""
-    there = s.alive.ravel()
+    """Adds how often each bin of the first two features with a range was visited."""
+    alive = s.alive.ravel()
     places = []
     for column, low, width in s.layout.cells[:2]:
-        at = np.floor((s.rows[:, column].ravel()[there] - low) / width)
+        at = np.floor((s.rows[:, column].ravel()[alive] - low) / width)
         places.append(np.clip(np.nan_to_num(at), 0, BINS - 1).astype(np.int64))
     counts = np.bincount(places[0] * BINS + places[1], minlength=BINS * BINS)
     visits += counts.reshape(BINS, BINS)
 
 
 def targets(s: Steps, views: dict[str, Array], values: Array) -> None:
-    """Which of several targets each agent is nearest to, and whether they crowd.
+    """Adds which of several targets each agent is nearest to, and whether agents crowd.
 
-    A step counts where two agents and two targets are there. It is crowded if two
-    agents are nearest to the same target, although there is another one.
+    A step counts if two agents take part and two targets are left. The step is crowded
+    if two agents are nearest to the same target, although another one is left.
     """
     pairs = s.layout.targets
     if not pairs:
         return
     rows = s.rows[:, :, 1:]
     distance = rows[:, [column for column, _ in pairs]]
-    there = np.ones(distance.shape, dtype=bool)
-    for k, (_, left) in enumerate(pairs):
-        if left >= 0:
-            there[:, k] = rows[:, left] > 0.0
-    nearest = np.where(there, distance, np.inf).argmin(axis=1)
-    enough = (_total(there, axis=1) >= 2) & s.acted
+    left = np.ones(distance.shape, dtype=bool)
+    for k, (_, column) in enumerate(pairs):
+        if column >= 0:
+            left[:, k] = rows[:, column] > 0.0
+    nearest = np.where(left, distance, np.inf).argmin(axis=1)
+    enough = (_total(left, axis=1) >= 2) & s.acted
     choices = np.arange(len(pairs))[None, :, None]
     toward = (nearest[:, None] == choices) & enough[:, None]
     views["target_steps"][...] += _total(toward, axis=2)
@@ -82,7 +82,7 @@ def targets(s: Steps, views: dict[str, Array], values: Array) -> None:
 
 
 def _cells(s: Steps) -> npt.NDArray[np.uint64]:
-    """One number per agent and row that tells binned states apart."""
+    """Returns a number per agent and row that tells binned states apart."""
     with np.errstate(over="ignore", invalid="ignore"):
         mixed = np.zeros((s.rows.shape[0], s.rows.shape[2]), dtype=np.uint64)
         for column, low, width in s.layout.cells:
@@ -97,7 +97,7 @@ def _cells(s: Steps) -> npt.NDArray[np.uint64]:
 def _pairs(
     episode: npt.NDArray[np.int64], cell: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint64]:
-    """The distinct cells of each episode."""
+    """Returns a number per distinct cell of each episode."""
     with np.errstate(over="ignore"):
         mixed = cell ^ (episode.astype(np.uint64) * np.uint64(_MIX[2]))
     return np.unique(mixed)

@@ -14,35 +14,47 @@ from also_wrappers.evidence.statistics import Layout
 from also_wrappers.signal.language.compiler import compile_nodes
 from also_wrappers.signal.language.parser import Node
 
-__all__ = ["LONGEST_WINDOW", "Episode", "Recorder", "Success", "compile_success"]
+__all__ = [
+    "LONGEST_SEGMENT",
+    "Episode",
+    "Numbers",
+    "Recorder",
+    "Success",
+    "compile_success",
+]
 
 Array = npt.NDArray[np.float64]
 
 #: ``np.sum`` without its wrapper: short arrays are summed often here.
 _total = np.add.reduce
 
-#: Longer episodes are recorded in windows of this many steps.
-LONGEST_WINDOW = 2000
+#: A longer episode is recorded in segments of this many steps.
+LONGEST_SEGMENT = 2000
 
-#: ``(features of all agents, who is there, base return, length) -> success``
+#: The fields of ``EPISODE``, in its order.
+Numbers = tuple[int, float, float, int, bool, bool, bool]
+
+#: ``(features of all agents, who takes part, base return, length) -> success``
 Success = Callable[[Array, npt.NDArray[np.bool_], float, int], bool]
 
 
 @dataclass(frozen=True)
 class Episode:
-    """What is kept of one episode (or window).
+    """One episode, or one segment of a very long one, as it was recorded.
+
+    The arrays are views that are valid until the recorder's next step.
 
     Attributes:
-        base_return: Mean over agents of the undiscounted base return.
-        shaped_return: The same with what the signal added.
+        base_return: Undiscounted sum of base rewards, mean over agents.
+        shaped_return: ``base_return`` and what the signal added, mean over agents.
         length: Environment steps.
         success: Whether the task's success expression held at the end.
-        terminated: Whether it ended by termination (else truncation, or a window).
-        rows: Features, shape ``(length + 1, agents, features)``; a view that is valid
-            until the next step.
-        rewards: Base rewards, shape ``(length, agents)``; likewise.
-        actions: Shape ``(length, agents, components)``; likewise.
-        alive: Who took part, shape ``(length + 1, agents)``; likewise.
+        terminated: Whether the episode ended by termination; ``False`` at a truncation,
+            and at the end of a segment.
+        rows: Features, shape ``(length + 1, agents, features)``.
+        rewards: Base rewards, shape ``(length, agents)``.
+        actions: Components of the actions, shape ``(length, agents, components)``.
+        alive: Who took part, shape ``(length + 1, agents)``.
         paid: What each term paid, mean over agents, or ``None`` if the signal of the
             episode is no longer the one that evidence is gathered of.
         invalid: How many values of each term were not finite so far.
@@ -60,16 +72,32 @@ class Episode:
     paid: Sequence[float] | None
     invalid: Sequence[float]
 
+    def numbers(self, end: int) -> Numbers:
+        """Returns the fields of ``EPISODE``, in its order.
+
+        Args:
+            end: Step of the environment copy at which the episode ended.
+        """
+        return (
+            end,
+            self.base_return,
+            self.shaped_return,
+            self.length,
+            self.success,
+            self.terminated,
+            bool((self.rewards > 0.0).any()),
+        )
+
 
 class Recorder:
     """Records the episodes of one environment copy.
 
     Args:
-        layout: Names and sizes.
+        layout: Names and sizes of what is recorded.
         success: Whether an episode that ended was a success; see ``compile_success``.
 
     Attributes:
-        steps: Steps since the episode, or the window, began.
+        steps: Environment steps since the episode, or its segment, began.
     """
 
     def __init__(self, layout: Layout, success: Success | None = None) -> None:
@@ -89,11 +117,11 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """Whether a window has to be finished before the next step."""
-        return self.steps >= LONGEST_WINDOW
+        """True when a segment has to be finished before the next step."""
+        return self.steps >= LONGEST_SEGMENT
 
     def begin(self, rows: Sequence[Sequence[float]], alive: Sequence[int]) -> None:
-        """Starts an episode, or a further window of one, at a state."""
+        """Starts an episode, or a further segment of one, at a state."""
         self.steps = 0
         self._lines[0] = 0.0
         self._rows[0] = rows
@@ -107,7 +135,7 @@ class Recorder:
         added: Sequence[float],
         alive: Sequence[int],
     ) -> None:
-        """Writes one step down.
+        """Writes one environment step into the buffer.
 
         Args:
             rows: Features of every agent.
@@ -136,10 +164,10 @@ class Recorder:
         paid: Sequence[float] | None = None,
         invalid: Sequence[float] = (),
     ) -> Episode:
-        """Ends the episode.
+        """Ends the episode, or a segment of it, and returns what was recorded.
 
         Args:
-            terminated: Whether it ended by termination.
+            terminated: Whether the episode ended by termination.
             paid: What each term paid, summed over agents, if that is to be recorded.
             invalid: How many values of each term were not finite so far.
         """
@@ -177,9 +205,9 @@ class Recorder:
         self._rows, self._actions, self._base, self._added, self._alive = views
 
     def _grow(self) -> None:
-        kept = self._lines
-        self._allocate(min(2 * (len(kept) - 1), LONGEST_WINDOW))
-        self._lines[: len(kept)] = kept
+        lines = self._lines
+        self._allocate(min(2 * (len(lines) - 1), LONGEST_SEGMENT))
+        self._lines[: len(lines)] = lines
 
 
 def compile_success(node: Node) -> Success:
@@ -189,7 +217,8 @@ def compile_success(node: Node) -> Success:
         node: A tree over the features, ``base_return`` and ``episode_length``.
 
     Returns:
-        A function that says whether it holds for any agent that is there at the end.
+        A function that says whether the expression holds for any agent that takes part
+        at the end.
     """
     evaluate = compile_nodes([node])
 
@@ -198,7 +227,7 @@ def compile_success(node: Node) -> Success:
     ) -> bool:
         tail = [base_return, float(length)]
         last = [[*row, *tail] for row in rows.tolist()]
-        (held,) = evaluate(last, last, np.flatnonzero(alive).tolist())
-        return any(value > 0.0 for value in held)
+        (values,) = evaluate(last, last, np.flatnonzero(alive).tolist())
+        return any(value > 0.0 for value in values)
 
     return success

@@ -1,4 +1,4 @@
-"""A block of episodes as arrays of steps, and what several statistics need of it."""
+"""A block of episodes as arrays of steps, with what several statistics share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence import block as columns
 from also_wrappers.evidence.block import Block
+from also_wrappers.evidence.episodes import Episodes
 from also_wrappers.evidence.statistics import Layout
 
 __all__ = ["Steps"]
@@ -24,10 +24,14 @@ _total = np.add.reduce
 
 @dataclass(frozen=True)
 class Steps:
-    """A block with what several statistics need of it.
+    """A block of episodes as arrays in which steps are the last axis.
 
-    Steps are the last axis, so that every operation runs along memory. Step ``i`` leads
-    from row ``i`` to row ``i + 1``; it is ``valid`` where both belong to one episode.
+    So every operation runs along memory. Step ``i`` leads from row ``i`` to row
+    ``i + 1``; the step is ``valid`` where both rows belong to one episode.
+
+    Attributes:
+        layout: Names and sizes of what is recorded.
+        block: The episodes.
     """
 
     layout: Layout
@@ -35,23 +39,33 @@ class Steps:
 
     @cached_property
     def count(self) -> int:
-        return self.block.episodes
+        """The number of episodes."""
+        return self.block.count
 
     @cached_property
     def end(self) -> int:
+        """The number of rows."""
         return int(self.block.starts[self.count])
 
     @cached_property
-    def numbers(self) -> Array:
-        return self.block.numbers[: self.count]
+    def episodes(self) -> Episodes:
+        """Numbers of every episode, of ``EPISODE``."""
+        return self.block.episodes[: self.count]
 
     @cached_property
     def returns(self) -> Array:
-        return self.numbers[:, columns.RETURN]
+        """Base return of every episode."""
+        return self.episodes["base_return"]
+
+    @cached_property
+    def length(self) -> Array:
+        """Environment steps of every episode."""
+        return self.episodes["length"].astype(float)
 
     @cached_property
     def time(self) -> Array:
-        return self.numbers[:, columns.TIME]
+        """Step of the window at which every episode ended."""
+        return (self.episodes["end"] - self.block.began).astype(float)
 
     @cached_property
     def rows(self) -> Array:
@@ -65,7 +79,7 @@ class Steps:
 
     @cached_property
     def first(self) -> Places:
-        """First row of every episode."""
+        """The first row of every episode."""
         return self.block.starts[: self.count]
 
     @cached_property
@@ -75,10 +89,12 @@ class Steps:
 
     @cached_property
     def last(self) -> Places:
+        """The last row of every episode."""
         return self.block.starts[1 : self.count + 1] - 1
 
     @cached_property
     def valid(self) -> Mask:
+        """Steps that lead from a row to another one of the same episode."""
         mask = np.ones(self.end - 1, dtype=bool)
         mask[self.first[1:] - 1] = False
         return mask
@@ -90,35 +106,42 @@ class Steps:
 
     @cached_property
     def again(self) -> Mask:
-        """Whose step follows one of the same episode, shape ``(agents, rows - 2)``."""
+        """Who took part in a step and the one before, shape ``(agents, rows - 2)``."""
         return self.acted[:, 1:] & self.acted[:, :-1]
 
     @cached_property
     def base(self) -> Array:
         """Base rewards of the steps, shape ``(agents, rows - 1)``."""
-        return self.block.base[1 : self.end].T * self.valid
+        return self.block.rewards[1 : self.end].T * self.valid
 
     @cached_property
     def at_reward(self) -> Mask:
-        """Steps at which the team was paid something."""
+        """Steps at which the team's base reward is above 0."""
         rewarded: Mask = _total(self.base) > 0.0
         return rewarded
 
     @cached_property
     def weights(self) -> Array:
-        """What to multiply by for sums over all steps, and over the paid ones."""
+        """Weights for sums over all steps and over rewarded ones, ``(rows - 1, 2)``."""
         return np.stack((self.valid, self.at_reward), axis=1).astype(float)
 
     @cached_property
     def rewarded(self) -> Mask:
-        """Episodes in which the team was paid something."""
+        """Episodes with a step at which the team's base reward is above 0."""
         paid = np.zeros(self.count, dtype=bool)
         paid[self.firsts(self.at_reward)[0]] = True
         return paid
 
-    def firsts(self, held: Mask) -> tuple[Places, Array]:
-        """Episodes in which something held, and the step at which it did first."""
-        at = np.flatnonzero(held)
+    def firsts(self, marked: Mask) -> tuple[Places, Array]:
+        """Finds the first marked step of every episode.
+
+        Args:
+            marked: Steps, shape ``(rows - 1,)``.
+
+        Returns:
+            Episodes with a marked step, and the first one in each, counted from 1.
+        """
+        at = np.flatnonzero(marked)
         episode = np.searchsorted(self.first, at, side="right") - 1
         which, index = np.unique(episode, return_index=True)
         return which, (at[index] - self.first[which] + 1).astype(float)

@@ -140,7 +140,7 @@ class _Summary:
 
     def _signal_keys(self) -> None:
         """Whether what is added helps, is hacked, or floods the base reward."""
-        if not self._signal.terms:
+        if self._signal.empty:
             return
         n = self._n
         shaped = moments(n, self._scalar("shaped"), self._scalar("shaped_squared"))

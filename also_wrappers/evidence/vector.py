@@ -7,25 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence.recorder import LONGEST_WINDOW, Episode, Success
+from also_wrappers.evidence.recorder import LONGEST_SEGMENT, Episode, Success
 from also_wrappers.evidence.statistics import Layout
 
-__all__ = ["BatchRecorder"]
+__all__ = ["VectorRecorder"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-class BatchRecorder:
+class VectorRecorder:
     """The ``Recorder`` of many environments with one agent each.
 
     Args:
-        layout: Names and sizes, of one environment.
+        layout: Names and sizes of what is recorded of one environment.
         success: Whether an episode that ended was a success.
         count: The number of environments.
 
     Attributes:
-        steps: Steps of each environment since its episode, or window, began.
+        steps: Steps of each environment since its episode, or segment, began.
     """
 
     def __init__(self, layout: Layout, success: Success | None, count: int) -> None:
@@ -38,17 +38,17 @@ class BatchRecorder:
 
     @property
     def full(self) -> Mask:
-        """Where a window has to be finished before the next step."""
-        full: Mask = self.steps >= LONGEST_WINDOW
+        """Environments whose segment has to be finished before the next step."""
+        full: Mask = self.steps >= LONGEST_SEGMENT
         return full
 
     def begin(self, columns: Array, which: Mask) -> None:
-        """Starts episodes at a state."""
+        """Starts episodes of some environments at a state."""
         self.steps[which] = 0
         self._rows[which, 0] = columns.T[which]
 
     def begin_one(self, columns: Array, k: int) -> None:
-        """Starts an episode, or a further window of one."""
+        """Starts an episode of one environment, or a further segment of one."""
         self.steps[k] = 0
         self._rows[k, 0] = columns[:, k]
 
@@ -60,7 +60,7 @@ class BatchRecorder:
         added: Array | None,
         skipped: Mask | None,
     ) -> None:
-        """Writes one step of all environments down, but for those that are skipped."""
+        """Writes one step of all environments but those that are skipped."""
         places, steps = self._places, self.steps
         if int(steps.max()) + 1 >= self._rows.shape[1]:
             self._grow()
@@ -107,7 +107,7 @@ class BatchRecorder:
 
     def _grow(self) -> None:
         names = ("_rows", "_actions", "_base", "_added")
-        kept = {name: getattr(self, name) for name in names}
-        self._allocate(min(2 * kept["_base"].shape[1], LONGEST_WINDOW))
-        for name, old in kept.items():
+        before = {name: getattr(self, name) for name in names}
+        self._allocate(min(2 * before["_base"].shape[1], LONGEST_SEGMENT))
+        for name, old in before.items():
             getattr(self, name)[:, : old.shape[1]] = old

@@ -1,9 +1,7 @@
-"""The gate: the rule that decides. Trials in, a request or a decision out.
+"""``Gate``: screening, then sequential confirmation on fresh pairs of branches.
 
-The branch, not the episode, is the unit of statistics: replicates of one arm differ
-1.3 to 1.9 times more than their episodes suggest. Selection (screening) and
-confirmation are separate, so that the luck of the selected arm is not counted as its
-merit.
+Selection (screening) and confirmation are separate, so that the luck of the selected
+arm is not counted as its merit.
 """
 
 from __future__ import annotations
@@ -11,92 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
-__all__ = ["CONTROL", "NO_REWARD", "Decision", "Gate", "Request", "Rule", "Trial"]
+from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
 
-#: The arm that keeps the current signal.
-CONTROL = 0
-
-#: Why there is no decision where every score is zero.
-NO_REWARD = "no arm saw any base reward, even at twice the horizon"
-
-Stage = Literal["screen", "confirm"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """A branch that the gate wants to see next.
-
-    Attributes:
-        arm: Which arm; 0 is control.
-        stage: Screening or confirmation; seeds of the two never overlap.
-        index: Which replicate. A branch's seed depends on stage and index only, so
-            arms share it.
-        stretch: Horizon of the branch as a multiple of the round's. A longer request
-            for a screening branch extends the one that is there.
-    """
-
-    arm: int
-    stage: Stage
-    index: int
-    stretch: float = 1
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a branch measured.
-
-    Attributes:
-        request: The request that it answers.
-        score: Mean base return per episode in the last half of the branch.
-        variance: Squared standard error of ``score`` between its episodes; a lower
-            bound of how much replicates differ.
-        ok: Whether the branch ran to its end with a finite score.
-        points: Mean base returns of equal parts of the branch, in order.
-    """
-
-    request: Request
-    score: float
-    variance: float
-    ok: bool = True
-    points: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The outcome of a round.
-
-    Attributes:
-        winner: The arm to swap in, or ``None`` for no change.
-        reason: Why, in words.
-        effect: Mean difference to control over the confirmation pairs.
-        z: The statistic that was compared with the critical value.
-        pairs: Confirmation pairs that were run.
-        critical: The critical value, if there is one.
-        exploratory: Whether conditions decided, as no arm saw a base reward.
-    """
-
-    winner: int | None
-    reason: str
-    effect: float | None = None
-    z: float | None = None
-    pairs: int = 0
-    critical: float | None = None
-    exploratory: bool = False
-
-
-class Rule(Protocol):
-    """What decides a round: ``Gate``, ``ScoreGate``, or a rule of the user's."""
-
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
-        """Says which branches to run next, or decides.
-
-        Args:
-            arms: Number of arms, control included; more may join after the first
-                branches of all.
-            trials: All trials of the round so far, in any order.
-        """
+__all__ = ["Gate", "statistic"]
 
 
 @dataclass(frozen=True)
@@ -128,13 +44,13 @@ class Gate:
         top: Arms that get a second screening branch, or that are extended.
         collapse: Standard errors below control at which an arm is dropped.
         min_gain: Smallest gain that is worth a change, relative to control.
-        futility: By how much z must have grown with every pair after the second, not to
-            be given up: a candidate that is better pulls away from control.
+        futility: A candidate is given up once ``z < futility * (pairs - 2)``: one that
+            is better pulls away from control.
 
     Example:
         >>> gate = Gate(critical=2.30, max_pairs=8)
         >>> requests = gate.next(arms=2, trials=[])
-        >>> [(request.arm, request.stage) for request in requests]
+        >>> [(request.arm, request.phase) for request in requests]
         [(0, 'screen'), (1, 'screen')]
     """
 
@@ -147,42 +63,43 @@ class Gate:
     early: bool = False
 
     def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
-        """Says which branches to run next, or decides.
+        """Asks for the branches to run next, or decides.
 
         Args:
             arms: Number of arms, control included.
             trials: All trials of the round so far, in any order.
         """
-        found = {trial.request: trial for trial in trials}
+        measured = {trial.request: trial for trial in trials}
         # A branch that failed is not tried again at a longer horizon.
         failed = {trial.request.arm for trial in trials if not trial.ok}
         live = list(range(arms))
         for stretch in (0.5, 1, 2) if self.early else (1, 2):
             looks = [Request(arm, "screen", 0, stretch) for arm in live]
-            missing = self._missing(looks, found)
+            missing = self._missing(looks, measured)
             wanted = [request for request in missing if request.arm not in failed]
             if wanted:
                 return wanted
             screens = {
-                look.arm: found[look]
+                look.arm: measured[look]
                 for look in looks
-                if look in found and look.arm not in failed
+                if look in measured and look.arm not in failed
             }
             if CONTROL not in screens:
-                return Decision(None, "the control branch failed")
+                return Decision("undecided", "the control branch failed")
             live = list(screens)
             if any(trial.score != 0.0 for trial in screens.values()):
                 best = self._best(screens)
                 if not best:
                     reason = "every candidate failed or is clearly worse"
-                    return Decision(None, reason)
+                    return self._no_change(screens, reason)
                 if stretch >= 1:
-                    return self._select(best, screens, found, stretch)
+                    return self._select(best, screens, measured, stretch)
                 live = [CONTROL, *best]
-        return Decision(None, NO_REWARD)
+        reason = "no arm saw any base reward, even at twice the horizon"
+        return Decision("no_reward", reason, adopt=screens[CONTROL].request)
 
     def _best(self, screens: dict[int, Trial]) -> list[int]:
-        """The best candidates that are not clearly below control."""
+        """Returns the best candidates that are not clearly below control."""
         control = screens[CONTROL]
         live = [
             arm
@@ -198,42 +115,49 @@ class Gate:
         self,
         best: list[int],
         screens: dict[int, Trial],
-        found: dict[Request, Trial],
+        measured: dict[Request, Trial],
         stretch: float,
     ) -> list[Request] | Decision:
         scores = {arm: screens[arm].score for arm in best}
         if len(best) > 1 and not self.early:
-            looks = [Request(arm, "screen", 1, stretch) for arm in best]
-            missing = self._missing(looks, found)
+            looks = [Request(arm, "screen", 1, stretch, keep=False) for arm in best]
+            missing = self._missing(looks, measured)
             if missing:
                 return missing
             for look in looks:
-                scores[look.arm] = (scores[look.arm] + found[look].score) / 2.0
+                scores[look.arm] = (scores[look.arm] + measured[look].score) / 2.0
         winner = max(best, key=lambda arm: scores[arm])
         if not scores[winner] > screens[CONTROL].score:
-            return Decision(None, "the best candidate is not above control")
-        return self._confirm(winner, found, stretch)
+            return self._no_change(screens, "the best candidate is not above control")
+        return self._confirm(winner, screens, measured, stretch)
 
     def _confirm(
-        self, winner: int, found: dict[Request, Trial], stretch: float
+        self,
+        winner: int,
+        screens: dict[int, Trial],
+        measured: dict[Request, Trial],
+        stretch: float,
     ) -> list[Request] | Decision:
         controls: list[Trial] = []
         winners: list[Trial] = []
         effect = z = None
         for pair in range(1, self.max_pairs + 1):
             requests = [
-                Request(arm, "confirm", pair, stretch) for arm in (CONTROL, winner)
+                # The winner's first fresh branch is what would become the mainline.
+                Request(arm, "confirm", pair, stretch, keep=pair == 1 and arm == winner)
+                for arm in (CONTROL, winner)
             ]
-            missing = self._missing(requests, found)
+            missing = self._missing(requests, measured)
             if missing:
                 return missing
-            control, candidate = found[requests[0]], found[requests[1]]
-            if not control.ok:
-                reason = "control failed on a fresh seed"
-                return Decision(None, reason, effect, z, pair, self.critical)
-            if not candidate.ok:
-                reason = "the best candidate failed on a fresh seed"
-                return Decision(None, reason, effect, z, pair, self.critical)
+            control, candidate = measured[requests[0]], measured[requests[1]]
+            for trial, name in (
+                (control, "control"),
+                (candidate, "the best candidate"),
+            ):
+                if not trial.ok:
+                    reason = f"{name} failed on a fresh seed"
+                    return self._no_change(screens, reason, effect, z, pair)
             controls.append(control)
             winners.append(candidate)
             effect = _mean([t.score for t in winners]) - _mean(
@@ -242,23 +166,46 @@ class Gate:
             floor = _mean([t.variance for t in controls + winners])
             if pair == 1:
                 if effect < -math.sqrt(2.0 * floor):
-                    reason = "not confirmed"
-                    return Decision(None, reason, effect, None, pair, self.critical)
+                    return self._no_change(screens, "not confirmed", effect, None, pair)
                 continue
             z = statistic(
                 [t.score for t in controls], [t.score for t in winners], floor
             )
             level = abs(_mean([t.score for t in controls]))
             if z >= self.critical and effect >= self.min_gain * level:
-                return Decision(winner, "confirmed", effect, z, pair, self.critical)
+                return Decision(
+                    "confirmed",
+                    "confirmed",
+                    winner,
+                    Request(winner, "confirm", 1, stretch),
+                    effect,
+                    z,
+                    pair,
+                    self.critical,
+                )
             if z < self.futility * (pair - 2):
-                return Decision(None, "not confirmed", effect, z, pair, self.critical)
+                return self._no_change(screens, "not confirmed", effect, z, pair)
         reason = f"not confirmed within {self.max_pairs} pairs"
-        return Decision(None, reason, effect, z, self.max_pairs, self.critical)
+        return self._no_change(screens, reason, effect, z, self.max_pairs)
+
+    def _no_change(
+        self,
+        screens: dict[int, Trial],
+        reason: str,
+        effect: float | None = None,
+        z: float | None = None,
+        pairs: int = 0,
+    ) -> Decision:
+        """Keeps the signal; control's screening branch becomes the mainline."""
+        critical = self.critical if pairs else None
+        adopt = screens[CONTROL].request
+        return Decision("no_change", reason, None, adopt, effect, z, pairs, critical)
 
     @staticmethod
-    def _missing(requests: list[Request], found: dict[Request, Trial]) -> list[Request]:
-        return [request for request in requests if request not in found]
+    def _missing(
+        requests: list[Request], measured: dict[Request, Trial]
+    ) -> list[Request]:
+        return [request for request in requests if request not in measured]
 
 
 def statistic(

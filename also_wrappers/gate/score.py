@@ -8,7 +8,7 @@ from statistics import fmean, pstdev
 from typing import NamedTuple
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.gate import CONTROL, Decision, Request, Trial
+from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
 
 __all__ = ["Points", "ScoreGate"]
 
@@ -84,7 +84,7 @@ class ScoreGate:
         ...     for request, points in zip(requests, (flat, rising))
         ... ]
         >>> ScoreGate().next(2, trials)  # the winner goes on with a fresh seed
-        [Request(arm=1, stage='confirm', index=1, stretch=1)]
+        [Request(arm=1, phase='confirm', index=1, stretch=1, keep=True)]
         >>> ScoreGate(margin=0.5).next(2, trials).reason
         'no candidate scores clearly above control'
     """
@@ -106,7 +106,7 @@ class ScoreGate:
             return missing
         control = found[screens[CONTROL]]
         if not control.ok:
-            return Decision(None, "the control branch failed")
+            return Decision("undecided", "the control branch failed")
         level = Points.of(control.points)
         scored = {
             trial.request.arm: Points.of(trial.points)
@@ -115,7 +115,8 @@ class ScoreGate:
         }
         accepted = [arm for arm in scored if self._accepts(scored[arm], level)]
         if not accepted:
-            return Decision(None, "no candidate scores clearly above control")
+            reason = "no candidate scores clearly above control"
+            return Decision("no_change", reason, adopt=control.request)
         winner = max(accepted, key=lambda arm: scored[arm].score)
         gain = scored[winner].score - level.score
         # What becomes the mainline is a branch on a fresh seed, as with any gate.
@@ -123,8 +124,11 @@ class ScoreGate:
         if fresh not in found:
             return [fresh]
         if not found[fresh].ok:
-            return Decision(None, "the best candidate failed on a fresh seed")
-        return Decision(winner, "its score is above control's", gain)
+            reason = "the best candidate failed on a fresh seed"
+            return Decision("no_change", reason, adopt=control.request)
+        # Points declare no error rate, so what they accept is never confirmed.
+        reason = "its score is above control's"
+        return Decision("provisional", reason, winner, fresh, gain)
 
     def _accepts(self, candidate: Points, control: Points) -> bool:
         if candidate.score <= control.score + self.margin:

@@ -1,6 +1,15 @@
 """The ledger: the append-only record of a run, and the count of its steps."""
 
-from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.ledger import Ledger, read_ledger
+from also_wrappers.ledger.accounting import Accounting, Counts
+from also_wrappers.ledger.events import Event
+from also_wrappers.ledger.ledger import Ledger, LedgerReader, follow, read_ledger
 
-__all__ = ["Accounting", "Ledger", "read_ledger"]
+__all__ = [
+    "Accounting",
+    "Counts",
+    "Event",
+    "Ledger",
+    "LedgerReader",
+    "follow",
+    "read_ledger",
+]

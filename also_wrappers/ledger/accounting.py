@@ -4,22 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Accounting"]
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Accounting", "Counts"]
+
+
+class Counts(BaseModel):
+    """Holds the steps of a run so far, by what they were spent on.
+
+    Attributes:
+        mainline: Steps of the final policy's lineage.
+        branches: Steps that were spent on branches and discarded.
+        evaluation: Steps that were spent on evaluation.
+        total: The sum of the three.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mainline: int = 0
+    branches: int = 0
+    evaluation: int = 0
+    total: int = 0
 
 
 @dataclass
 class Accounting:
-    """Every step, counted once.
+    """Counts every step of a run once.
 
     Attributes:
         agents_per_env: Trainer steps of one environment step.
         mainline: Trainer steps of the final policy's lineage.
-        branches: Trainer steps that were spent and discarded.
-        evaluation: Trainer steps spent on evaluation.
+        branches: Trainer steps that were spent on branches and discarded.
+        evaluation: Trainer steps that were spent on evaluation.
 
     Example:
         >>> steps = Accounting(agents_per_env=2, mainline=100, branches=300)
-        >>> steps.env_steps()["total"]
+        >>> steps.env_steps().total
         200
     """
 
@@ -28,16 +48,19 @@ class Accounting:
     branches: int = 0
     evaluation: int = 0
 
-    def trainer_steps(self) -> dict[str, int]:
-        """The counts as the trainer counts: one per agent."""
-        return {
-            "mainline": self.mainline,
-            "branches": self.branches,
-            "evaluation": self.evaluation,
-            "total": self.mainline + self.branches + self.evaluation,
-        }
+    def trainer_steps(self) -> Counts:
+        """Returns the counts as the trainer counts: one step per agent."""
+        return self._counts(1)
 
-    def env_steps(self) -> dict[str, int]:
-        """The counts in environment steps: one ``step`` of one copy."""
-        counts = self.trainer_steps()
-        return {name: count // self.agents_per_env for name, count in counts.items()}
+    def env_steps(self) -> Counts:
+        """Returns the counts in environment steps: one ``step`` of one copy."""
+        return self._counts(self.agents_per_env)
+
+    def _counts(self, per_step: int) -> Counts:
+        total = self.mainline + self.branches + self.evaluation
+        return Counts(
+            mainline=self.mainline // per_step,
+            branches=self.branches // per_step,
+            evaluation=self.evaluation // per_step,
+            total=total // per_step,
+        )

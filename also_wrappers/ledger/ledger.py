@@ -1,40 +1,32 @@
-"""The ledger: the append-only record of a run, and the count of its steps."""
+"""The ledger: the append-only record of a run."""
 
 from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TypeVar
 
+from pydantic import ValidationError
+
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import redact
 from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.ledger.events import (
+    EVENT,
+    SCHEMA_VERSION,
+    Event,
+    RunFinished,
+)
 
-__all__ = ["Event", "Ledger", "read_ledger"]
+__all__ = ["Ledger", "LedgerReader", "follow", "read_ledger"]
 
-SCHEMA_VERSION = 1
+E = TypeVar("E", bound=Event)
 
-Event = Literal[
-    "run_started",
-    "run_resumed",
-    "record",
-    "round_started",
-    "evidence",
-    "plan",
-    "exchange",
-    "diagnosis",
-    "proposal",
-    "check",
-    "branch",
-    "refinement",
-    "decision",
-    "swap",
-    "rollback",
-    "advisor_error",
-    "round_finished",
-    "run_finished",
-]
+#: Seconds between two looks at a ledger that is followed.
+_INTERVAL = 0.2
 
 
 class Ledger:
@@ -50,13 +42,15 @@ class Ledger:
         accounting: The counts that go into every event.
 
     Attributes:
-        listeners: Called with every event; for progress lines and figures.
+        listeners: Called with every event, after its line is in the file; for progress
+            lines and figures. A listener that raises an error is warned of, and the
+            run goes on: what is shown of a training must not end the training.
     """
 
     def __init__(self, path: Path, accounting: Accounting) -> None:
         self.path = path
         self.accounting = accounting
-        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self.listeners: list[Callable[[Event], None]] = []
         if path.exists():
             data = path.read_bytes()
             whole = data.rfind(b"\n") + 1
@@ -65,42 +59,128 @@ class Ledger:
                     file.truncate(whole)
         self._file = path.open("a", encoding="utf-8")
 
-    def write(self, event: Event, **data: Any) -> dict[str, Any]:
+    def write(self, event: E) -> E:
         """Records one event.
 
         Args:
-            event: Its kind.
-            **data: What happened, as plain data.
+            event: What happened; the ledger fills its stamp.
 
         Returns:
-            The line as it was written.
+            The event as it was written.
         """
-        if event not in get_args(Event):
-            raise ValueError(f"{event!r} is not a kind of event")
-        line = {
-            "schema_version": SCHEMA_VERSION,
-            "time": round(time.time(), 3),
-            "event": event,
-            "env_steps": self.accounting.env_steps(),
-            "trainer_steps": self.accounting.trainer_steps(),
-            **data,
-        }
-        self._file.write(redact(json.dumps(line, allow_nan=True)) + "\n")
+        stamped = event.model_copy(
+            update={
+                "time": round(time.time(), 3),
+                "env_steps": self.accounting.env_steps(),
+                "trainer_steps": self.accounting.trainer_steps(),
+            }
+        )
+        line = json.dumps(stamped.model_dump(mode="json"), allow_nan=True)
+        written = redact(line)
+        self._file.write(written + "\n")
         self._file.flush()
+        if written != line:  # listeners print and draw, and must not tell secrets
+            stamped = type(event).model_validate_json(written)
         for listener in self.listeners:
-            listener(line)
-        return line
+            try:
+                listener(stamped)
+            except Exception as error:
+                name = getattr(listener, "__name__", type(listener).__name__)
+                warnings.warn(
+                    f"{name} failed to show the event {stamped.event!r} "
+                    f"({type(error).__name__}: {error}); the run goes on",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+        return stamped
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
 
-def read_ledger(path: Path) -> Iterator[dict[str, Any]]:
-    """Reads the whole events of a ledger, also while it is being written."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+class LedgerReader:
+    """Reads the events of a ledger that were added since the last look.
+
+    Args:
+        path: The file; it may not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+
+    def read(self) -> Iterator[Event]:
+        """Yields the whole events that were not yielded before.
+
+        Raises:
+            ConfigurationError: A line is no event of this version.
+        """
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                event = _event(line, self._path)
+                self._position += len(line)
+                yield event
+
+
+def read_ledger(path: Path) -> Iterator[Event]:
+    """Yields the whole events of a ledger, also while it is being written.
+
+    Raises:
+        ConfigurationError: A line is no event of this version.
+    """
+    return LedgerReader(path).read()
+
+
+def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
+    """Yields the events of a ledger as they are written, until the run has finished.
+
+    A run that was stopped may be resumed at any time, so its ledger is waited for.
+
+    Args:
+        path: The file; it may not be there yet.
+        interval: Seconds between two looks.
+
+    Raises:
+        ConfigurationError: A line is no event of this version.
+    """
+    reader = LedgerReader(path)
+    finished = False
+    while True:
+        for event in reader.read():
+            finished = isinstance(event, RunFinished)
+            yield event
+        if finished:
+            return
+        time.sleep(interval)
+
+
+def _event(line: bytes, path: Path) -> Event:
+    try:
+        return EVENT.validate_json(line)
+    except ValidationError as error:
+        raise ConfigurationError(_damage(line, path)) from error
+
+
+def _damage(line: bytes, path: Path) -> str:
+    """Says what is wrong with a line that is no event."""
+    try:
+        version = json.loads(line).get("schema_version", 1)
+    except (ValueError, AttributeError):
+        version = SCHEMA_VERSION
+    if version != SCHEMA_VERSION:
+        return (
+            f"{path} was written by another version of this package (events of form "
+            f"{version}, this one reads form {SCHEMA_VERSION}); use that version for "
+            "this run, or begin a new one"
+        )
+    start = line[:80].decode(errors="replace").rstrip()
+    return (
+        f"{path} has a line that is no event of a run: {start!r}; take the file back "
+        "to what the run wrote, or remove that line"
+    )

@@ -1,5 +1,6 @@
 """The loop: record, diagnose, propose, check, branch, refine, decide, swap."""
 
 from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.settings import AdaptationOptions
 
-__all__ = ["Adaptation"]
+__all__ = ["Adaptation", "AdaptationOptions"]

@@ -1,27 +1,44 @@
-"""The loop: record, and at a pause play a round and swap in what was confirmed."""
+"""``Adaptation``: the loop of one run, whatever trains it."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, Literal
+import shutil
+from pathlib import Path
+from typing import Unpack
 
 import cloudpickle
 
 from also_wrappers.advisors.base import Advisor, Situation
-from also_wrappers.advisors.rules.advisor import RuleAdvisor
+from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.board.board import Collected
-from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor, ProcessExecutor
-from also_wrappers.branches.randomness import generator_states, restore_generators
+from also_wrappers.checks.check import Checks
 from also_wrappers.evidence.stage import STUCK
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
-from also_wrappers.gate.gate import Gate, Rule
+from also_wrappers.gate import Gate, Rule
+from also_wrappers.ledger.accounting import Counts
+from also_wrappers.ledger.events import (
+    Decided,
+    Observed,
+    Planned,
+    RolledBack,
+    RoundFinished,
+    RoundStarted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    Swapped,
+)
+from also_wrappers.loop.consult import Consultation
+from also_wrappers.loop.fading import fade_begin, strength
 from also_wrappers.loop.guard import Guard
 from also_wrappers.loop.mainline import Mainline
-from also_wrappers.loop.plan import Limits, Plan
+from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.rehearsal import rehearse
 from also_wrappers.loop.round import Round, RoundResult
+from also_wrappers.loop.settings import AdaptationOptions, Settings
+from also_wrappers.loop.state import LoopState, Poster
 from also_wrappers.proposals.outcomes import RoundOutcome
 from also_wrappers.run.run import Run
 from also_wrappers.trainer import Trainer
@@ -38,27 +55,10 @@ class Adaptation:
         run: The run.
         advisor: Who proposes; ``RuleAdvisor`` if not given.
         every: Trainer steps between rounds.
-        first: Trainer steps before the first round; ``every`` if not given. An
-            untrained policy responds to a signal, a stuck one hardly does.
-        candidates: Candidates of a round.
-        refinements: Replacements after the first results of a round.
-        horizon: Trainer steps of a branch; by default the larger of a fifth of the
-            planned training and what gives 300 scored episodes, or down to half of
-            that where less of the planned training is left.
-        budget: Trainer steps that branches may spend, as a multiple of the planned
-            training; 0 records only.
-        fade_out: Share of the planned training at whose end the signal's strength goes
-            to zero, so that the policy ends on the base reward alone; no round is
-            played there. By default a tenth, but 0 where values of a replay buffer
-            would fade with it.
-        pause_on: ``"interval"`` plays a round every so many steps; ``"stage"`` waits
-            then until the run is stuck: no signal, a plateau or a regression.
-        gate: What decides.
-        executor: Where branches run; worker processes if not given.
-        seed: Of the branches.
+        **options: See ``AdaptationOptions``.
 
     Raises:
-        ConfigurationError: A number is out of range.
+        ConfigurationError: An option is out of range.
 
     Example:
         >>> import tempfile
@@ -78,48 +78,19 @@ class Adaptation:
         advisor: Advisor | None = None,
         *,
         every: int,
-        first: int | None = None,
-        candidates: int = 3,
-        refinements: int = 2,
-        horizon: int | None = None,
-        budget: float = 1.0,
-        fade_out: float | None = None,
-        pause_on: Literal["interval", "stage"] = "interval",
-        gate: Rule | None = None,
-        executor: Executor | None = None,
-        seed: int = 0,
+        **options: Unpack[AdaptationOptions],
     ) -> None:
-        for name, value in (
-            ("every", every),
-            ("first", first or every),
-            ("candidates", candidates),
-            ("horizon", horizon or 1),
-        ):
-            if value < 1:
-                raise ConfigurationError(f"{name} must be at least 1, not {value}")
-        if budget < 0.0 or refinements < 0:
-            raise ConfigurationError("budget and refinements must not be negative")
-        if fade_out is not None and not 0.0 <= fade_out < 1.0:
-            raise ConfigurationError(
-                f"fade_out is a share of the training from 0 up to 1, not {fade_out}"
-            )
+        settings = self._settings = Settings(every, **options)
         self.run = run
         self.advisor: Advisor = advisor or RuleAdvisor()
-        self.gate: Rule = gate or Gate()
+        self.gate: Rule = settings.gate or Gate()
         self.rounds = 0
         self.history: list[RoundOutcome] = []
-        self._every = every
-        self._limits = Limits(candidates, refinements, horizon, seed)
-        self.budget = budget
-        if pause_on not in ("interval", "stage"):
-            raise ConfigurationError(
-                f"pause_on is 'interval' or 'stage', not {pause_on!r}"
-            )
-        self._fade_out = fade_out
-        self._pause_on = pause_on
-        self._executor: Executor = executor or ProcessExecutor()
-        self.next_pause = first or every
+        self.budget = settings.budget
+        self.next_pause = settings.first or every
+        self._executor: Executor = settings.executor or ProcessExecutor()
         self._started = False
+        self._poster = Poster(run.board)
         self._mainline = Mainline(run)
 
     def step(self, trainer: Trainer) -> None:
@@ -134,33 +105,36 @@ class Adaptation:
         if not self._started:
             self._start(trainer)
         self.run.accounting.mainline = trainer.steps
-        self._mainline.record(trainer)
+        self._mainline.record(trainer, self._poster.posting.strength)
         guard = self._mainline.guard
         fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
         due = trainer.steps >= self.next_pause
-        if due and (self._pause_on == "interval" or self._mainline.stage in STUCK):
-            self._round(trainer)
+        if due and (
+            self._settings.pause_on == "interval" or self._mainline.stage in STUCK
+        ):
+            self._play(trainer)
         self._fade(trainer)
 
     def finish(self, trainer: Trainer) -> None:
         """Ends the record and the workers; call it when training is over."""
         self.run.accounting.mainline = trainer.steps
-        self._mainline.record(trainer, at_least=1)
-        self.run.ledger.write(
-            "run_finished",
-            rounds=self.rounds,
-            signal=self.run.board.read().signal.model_dump(mode="json"),
-        )
+        posting = self._poster.posting
+        self._mainline.record(trainer, posting.strength, at_least=1)
+        self.run.ledger.write(RunFinished(rounds=self.rounds, signal=posting.signal))
         self._executor.close()
+
+    def _wants_a_round(self) -> bool:
+        always = self._settings.pause_on == "interval"
+        return always or self._mainline.stage in STUCK
 
     def _start(self, trainer: Trainer) -> None:
         self._started = True
         self.advisor.prepare()
         accounting = self.run.accounting
         accounting.agents_per_env = trainer.agents_per_env
-        self._limits.check(trainer, self.budget)
+        self._settings.check(trainer)
         try:
             cloudpickle.dumps(trainer.fork())
         except Exception as error:
@@ -170,133 +144,133 @@ class Adaptation:
             ) from error
         if self.budget > 0.0:
             self._executor.warm(trainer.fork())
-        if self.run.resumed:
-            self._resume(trainer)
-        else:
+        resumes = self.run.resumed and self._resume(trainer)
+        if not self.run.resumed:
             accounting.evaluation += rehearse(self.run, trainer)
-        self._post(
-            trainer,
-            signal=self.run.board.read().signal,
-            probes=self.run.board.read().probes,
+        self._poster.post(
+            gamma=trainer.gamma, bootstraps_truncation=trainer.bootstraps_truncation
         )
-        if self.run.load_checkpoint() is not None:
+        if resumes:
             return
         accounting.mainline = trainer.steps
         self._save("start", trainer)
         self.run.ledger.write(
-            "run_started",
-            task=self.run.task.description,
-            features=list(self.run.task.features.names),
-            advisor=self.advisor.name,
-            total=trainer.total,
-            every=self._every,
-            budget=self.budget,
-            seed=self._limits.seed,
+            RunStarted(
+                task=self.run.task.description,
+                features=self.run.task.features.names,
+                advisor=self.advisor.name,
+                total=trainer.total,
+                every=self._settings.every,
+                budget=self.budget,
+                seed=self._settings.seed,
+            )
         )
 
-    def _resume(self, trainer: Trainer) -> None:
-        """Goes on from the last checkpoint; what was trained after it is lost and
-        stays counted, as steps that were spent and discarded."""
+    def _resume(self, trainer: Trainer) -> bool:
+        """Goes on from the last checkpoint; returns whether there was one."""
         accounting = self.run.accounting
         events = self.run.events()
-        for event in events:
-            if event["event"] == "decision":
-                outcome = RoundOutcome.model_validate(event["outcome"])
-                self.history = [h for h in self.history if h.round != outcome.round]
-                self.history.append(outcome)
-        checkpoint = self.run.load_checkpoint()
-        spent = events[-1]["trainer_steps"] if events else accounting.trainer_steps()
-        accounting.branches = spent["branches"]
-        accounting.evaluation = spent["evaluation"]
+        spent = events[-1].trainer_steps if events else Counts()
+        outcomes = {e.round: e.outcome for e in events if isinstance(e, Decided)}
+        checkpoint = self.run.checkpoints.load(LoopState)
         if checkpoint is not None:
             state = checkpoint.state
             trainer.adopt(checkpoint.snapshot)
-            restore_generators(state["generators"])
-            accounting.mainline = state["mainline"]
-            accounting.branches += max(spent["mainline"] - state["mainline"], 0)
-            self.next_pause = state["next_pause"]
-            self.rounds = state["rounds"]
-            self.history = [h for h in self.history if h.round <= self.rounds]
+            state.restore(accounting, spent)
+            self._poster.post(**dict(state.posting))
+            self.next_pause = state.next_pause
+            self.rounds = state.rounds
+        self.history = [outcomes[r] for r in sorted(outcomes) if r <= self.rounds]
         self._mainline.resume(events, accounting.mainline)
-        self.run.ledger.write("run_resumed", rounds=self.rounds, total=trainer.total)
+        self.run.ledger.write(RunResumed(rounds=self.rounds, total=trainer.total))
+        return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:
-        """Posts the strength, in steps of a hundredth: that of the run's end, times
-        that of a signal that fades by itself."""
-        posted = self.run.board.read()
-        begin = self._fade_begin(trainer)
-        strength = _falling(begin, trainer.total - begin, trainer.steps)
-        if posted.signal.fade is not None:
-            lasts = posted.signal.fade * trainer.total
-            strength *= _falling(posted.since, lasts, trainer.steps)
-        strength = math.floor(100.0 * strength) / 100.0
-        if posted.signal.terms and strength != posted.strength:
-            self._post(trainer, strength=strength)
+        posting = self._poster.posting
+        wanted = strength(
+            posting, fade_begin(self._settings.fade_out, trainer), trainer
+        )
+        if not posting.signal.empty and wanted != posting.strength:
+            self._poster.post(strength=wanted)
 
-    def _fade_begin(self, trainer: Trainer) -> int:
-        usual = 0.0 if trainer.replays else 0.1
-        share = usual if self._fade_out is None else self._fade_out
-        return int((1.0 - share) * trainer.total)
-
-    def _round(self, trainer: Trainer) -> None:
-        posting = self.run.board.read()
+    def _play(self, trainer: Trainer) -> None:
+        """Plays a round, and swaps in what it has confirmed."""
+        posting = self._poster.posting
         collected = self.run.board.collect(self.run.task.conditions)
         self.rounds += 1
-        self.run.ledger.write(
-            "round_started", round=self.rounds, signal=posting.signal.id
-        )
-        self._save("pause", trainer, rounds=self.rounds - 1)
-        self.next_pause = trainer.steps + self._every
+        self.run.ledger.write(RoundStarted(round=self.rounds, signal=posting.signal.id))
+        start = self._save("pause", trainer, rounds=self.rounds - 1)
+        self.next_pause = trainer.steps + self._settings.every
         if collected is None:
             self._skip("no episode has ended yet")
             return
-        situation = self._situation(trainer, posting, collected)
+        situation = self._situation(trainer, collected)
         plan = Plan.make(
-            self._limits,
+            self._settings,
             trainer,
             length=situation.evidence.values.get("team.episode_length", 1.0),
             copies=collected.copies,
-            until=self._fade_begin(trainer),
+            until=fade_begin(self._settings.fade_out, trainer),
             budget=int(self.budget * trainer.total) - self.run.accounting.branches,
         )
         if isinstance(plan, str):
             self._skip(plan)
             return
-        wanted = self._limits.candidates
-        self.run.ledger.write("plan", round=self.rounds, wanted=wanted, **vars(plan))
+        self.run.ledger.write(
+            Planned(
+                round=self.rounds,
+                wanted=self._settings.candidates,
+                candidates=plan.candidates,
+                refinements=plan.refinements,
+                horizon=plan.horizon,
+                budget=plan.budget,
+            )
+        )
+        best = situation.evidence.values.get("team.base_return.max", 0.0)
+        checks = Checks(
+            situation.features,
+            situation.agents,
+            collected.episodes,
+            max(abs(best), 1.0),
+            trainer.gamma,
+            may_fade=not trainer.replays,
+        )
+        consultation = Consultation(
+            self.rounds, self.run, self.advisor, situation, checks
+        )
+        played = Round(
+            self.rounds,
+            self.run,
+            self.gate,
+            self._executor,
+            plan,
+            situation,
+            consultation,
+        )
         try:
-            result = Round(
-                self.rounds,
-                self.run,
-                trainer,
-                self.advisor,
-                self.gate,
-                self._executor,
-                plan,
-                situation,
-                collected.episodes,
-                posting,
-            ).play()
+            refusal = played.consult()
+            if refusal is not None:
+                result = played.result(refusal)
+            else:
+                result = played.trial(trainer, start, posting)
         except Exception as error:  # a round that breaks must not end the run
             self._skip(f"the round failed: {type(error).__name__}: {error}")
             return
+        finally:
+            consultation.rest()
         self._swap(trainer, result)
 
-    def _situation(
-        self, trainer: Trainer, posting: Posting, collected: Collected
-    ) -> Situation:
+    def _situation(self, trainer: Trainer, collected: Collected) -> Situation:
         task = self.run.task
+        posting = self._poster.posting
         evidence = self._mainline.evidence(trainer, posting, collected)
         stage = self._mainline.stage
-        self.run.ledger.write(
-            "evidence",
-            round=self.rounds,
-            stage=stage,
-            evidence=evidence.model_dump(mode="json"),
+        event = self.run.ledger.write(
+            Observed(round=self.rounds, stage=stage, evidence=evidence)
         )
         write_json(
             self.run.round_dir(self.rounds) / "evidence.json",
-            evidence.model_dump(mode="json"),
+            event.evidence.model_dump(mode="json"),
         )
         return Situation(
             task.description,
@@ -310,93 +284,76 @@ class Adaptation:
         )
 
     def _skip(self, reason: str) -> None:
-        self.run.ledger.write("round_finished", round=self.rounds, skipped=reason)
+        self.run.ledger.write(RoundFinished(round=self.rounds, skipped=reason))
         self.run.board.begin_window()
+        self._drop_snapshots()
 
     def _swap(self, trainer: Trainer, result: RoundResult) -> None:
-        """Makes the branch that was fixed beforehand the mainline."""
+        """Makes the branch that was decided on the mainline."""
         self.history.append(result.outcome)
         accounting = self.run.accounting
-        if result.decision.winner is not None:
-            self.run.copy_checkpoint("pause", "before_swap")
-        if result.snapshot:
+        if result.signal is not None:
+            self.run.checkpoints.copy("pause", "before_swap")
+        if result.snapshot is not None:
             trainer.adopt(result.snapshot)
             accounting.branches -= result.adopted
             accounting.mainline = trainer.steps
-        posting, winner = self.run.board.read(), result.decision.winner
-        signal, since = posting.signal, posting.since
-        if winner is not None:
-            signal = result.arms[winner].signal
+        old = self._poster.posting.signal
+        changes = {"probes": self.run.task.valid_probes(result.probes)}
+        if result.signal is not None:
             since = trainer.steps - result.adopted
-        self._post(
-            trainer,
-            signal=signal,
-            since=since,
-            strength=posting.strength if winner is None else 1.0,
-            probes=self.run.task.valid_probes(result.probes),
-        )
-        self.next_pause = trainer.steps + self._every
-        if winner is not None:
+            swap = {"signal": result.signal, "since": since, "strength": 1.0}
+            self._poster.post(**changes, **swap)
+        else:
+            self._poster.post(**changes)
+        self.next_pause = trainer.steps + self._settings.every
+        if result.signal is not None:
             self._mainline.guard = Guard()
             self.run.ledger.write(
-                "swap",
-                round=self.rounds,
-                old=posting.signal.id,
-                new=signal.id,
-                signal=signal.model_dump(mode="json"),
-                describe=signal.describe(),
+                Swapped(
+                    round=self.rounds,
+                    old=old.id,
+                    signal=result.signal,
+                    describe=result.signal.describe(),
+                )
             )
             self.run.write_schedule()
         self.run.ledger.write(
-            "round_finished", round=self.rounds, adopted_steps=result.adopted
+            RoundFinished(round=self.rounds, adopted_steps=result.adopted)
         )
         self.run.board.begin_window()
         self._save("round", trainer)
+        self._drop_snapshots()
 
     def _roll_back(self, trainer: Trainer, fall: float) -> None:
         """Undoes a swap that was hacked: signal and weights."""
-        checkpoint = self.run.load_checkpoint("before_swap")
+        checkpoint = self.run.checkpoints.load(LoopState, "before_swap")
         assert checkpoint is not None  # a swap is guarded only after it was saved
-        lost = trainer.steps - checkpoint.state["mainline"]
+        before = checkpoint.state
+        lost = trainer.steps - before.trainer_steps.mainline
         trainer.adopt(checkpoint.snapshot)
         self._mainline.guard = None
-        accounting = self.run.accounting
-        accounting.branches += lost
-        accounting.mainline = trainer.steps
-        before = checkpoint.posting
-        self._post(trainer, signal=before.signal, since=before.since, probes={})
-        self.next_pause = trainer.steps + self._every
+        self.run.accounting.branches += lost
+        self.run.accounting.mainline = trainer.steps
+        posting = before.posting
+        self._poster.post(signal=posting.signal, since=posting.since, probes={})
+        self.next_pause = trainer.steps + self._settings.every
         self.run.ledger.write(
-            "rollback", lost_steps=lost, fall=fall, signal=checkpoint.posting.signal.id
+            RolledBack(lost_steps=lost, fall=fall, signal=posting.signal.id)
         )
         self.run.board.begin_window()
         self._save("round", trainer)
 
-    def _post(self, trainer: Trainer, **update: Any) -> None:
-        posting = self.run.board.read()
-        self.run.board.post(
-            posting.model_copy(
-                update={
-                    "version": posting.version + 1,
-                    "gamma": trainer.gamma,
-                    "bootstraps_truncation": trainer.bootstraps_truncation,
-                    **update,
-                }
-            )
+    def _save(self, name: str, trainer: Trainer, rounds: int | None = None) -> Path:
+        state = LoopState.take(
+            self._poster.posting,
+            self.run.accounting,
+            self.next_pause,
+            self.rounds if rounds is None else rounds,
         )
+        return self.run.checkpoints.save(name, trainer.snapshot, state)
 
-    def _save(self, name: str, trainer: Trainer, rounds: int | None = None) -> None:
-        self.run.save_checkpoint(
-            name,
-            trainer.snapshot(),
-            {
-                "next_pause": self.next_pause,
-                "rounds": self.rounds if rounds is None else rounds,
-                "generators": generator_states(),
-            },
-        )
-
-
-def _falling(begin: float, lasts: float, steps: int) -> float:
-    """A strength that falls from 1 to 0 within so many steps from a beginning."""
-    return min(max(1.0 - (steps - begin) / max(lasts, 1.0), 0.0), 1.0)
+    def _drop_snapshots(self) -> None:
+        """Removes the ends of the round's branches: what was adopted is in the run."""
+        folder = self.run.round_dir(self.rounds) / "snapshots"
+        shutil.rmtree(folder, ignore_errors=True)

@@ -3,85 +3,99 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.branch import Arm, BranchOrder, BranchResult
+from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor
-from also_wrappers.gate.gate import CONTROL, Request, Trial
-from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
+from also_wrappers.ledger.events import BranchEnded
 from also_wrappers.loop.plan import Plan
 from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal.model import Fade
-from also_wrappers.task import Task
+from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Fade, Signal
 from also_wrappers.trainer import Trainer
 
-__all__ = ["Branches"]
-
-#: The branches that may become the mainline or be extended.
-_KEPT = {("screen", 0), ("confirm", 1)}
+__all__ = ["Arm", "Arms"]
 
 
-@dataclass
-class Branches:
-    """Trains the branches of one round.
+@dataclass(frozen=True)
+class Arm:
+    """Puts one proposal under test. Arm 0 is control.
 
     Attributes:
-        number: Of the round.
-        task: The task.
+        index: Number of the arm in its round.
+        proposal: What is tested.
+    """
+
+    index: int
+    proposal: Proposal
+
+    @property
+    def name(self) -> str:
+        """A name for people."""
+        return "control" if self.index == CONTROL else f"candidate_{self.index}"
+
+    @property
+    def signal(self) -> Signal:
+        """The signal that branches of the arm are trained on."""
+        return self.proposal.signal
+
+
+class Arms:
+    """Trains the branches of one round.
+
+    Args:
+        number: Number of the round.
+        run: The run.
         trainer: The trainer, at rest.
         executor: Where branches run.
         plan: How much may be tried.
         posting: What is posted now.
-        accounting: Where steps are counted.
-        record: Writes a condition of the round into the ledger.
-        file: Where results are written as well.
-        arms: Control and the candidates that passed the checks.
-        results: Of all branches so far.
+        start: File of the snapshot that branches begin from.
+        arms: Control and the candidates; more may join.
+
+    Attributes:
+        arms: Control and the candidates.
+        results: Results of all branches so far.
         by_conditions: Whether the gate sees how often declared conditions held, in
             place of base returns.
     """
 
-    number: int
-    task: Task
-    trainer: Trainer
-    executor: Executor
-    plan: Plan
-    posting: Posting
-    accounting: Accounting
-    record: Callable[..., dict[str, Any]]
-    file: Path
-    arms: list[Arm] = field(default_factory=list)
-    results: list[BranchResult] = field(default_factory=list)
-    by_conditions: bool = False
-
-    def __post_init__(self) -> None:
-        self.arms.append(Arm(CONTROL, "control", self.posting.signal))
-        self._snapshot = self.trainer.snapshot()
-
-    def admit(self, proposal: Proposal) -> Arm:
-        """Makes a candidate an arm."""
-        index = len(self.arms)
-        arm = Arm(
-            index,
-            f"candidate_{index}",
-            proposal.signal,
-            proposal.intent,
-            proposal.hypothesis,
-        )
-        self.arms.append(arm)
-        return arm
+    def __init__(
+        self,
+        number: int,
+        run: Run,
+        trainer: Trainer,
+        executor: Executor,
+        plan: Plan,
+        posting: Posting,
+        start: Path,
+        arms: list[Arm],
+    ) -> None:
+        self.arms = arms
+        self.results: list[BranchResult] = []
+        self.by_conditions = False
+        self._number = number
+        self._run = run
+        self._trainer = trainer
+        self._executor = executor
+        self._plan = plan
+        self._posting = posting
+        self._start = start
+        self._extended: dict[Request, BranchResult] = {}
 
     @property
     def trials(self) -> list[Trial]:
         """What the gate gets to see."""
         if self.by_conditions:
-            conditions = self._condition_keys()
-            return [result.condition_trial(conditions) for result in self.results]
+            rates = self._rates()
+            return [result.condition_trial(rates) for result in self.results]
         largest = max((result.largest for result in self.results), default=0.0)
         return [result.trial(largest) for result in self.results]
 
@@ -97,73 +111,109 @@ class Branches:
         return any(result.score != 0.0 for result in self.results)
 
     def unaffordable(self, requests: Sequence[Request]) -> str:
-        """Why the requested branches cannot be run; empty if they can."""
+        """Says why the requested branches cannot be run; empty if they can."""
         cost = sum(self._steps(request) for request in requests)
         spent = sum(result.steps for result in self.results)
-        if spent + cost > self.plan.budget:
+        if spent + cost > self._plan.budget:
             return "the branch budget is spent"
-        if max(map(self._length, requests)) > self.plan.longest:
+        if max(map(self._length, requests)) > self._plan.longest:
             return "too little of the planned training is left for longer branches"
         return ""
 
     def run(self, requests: Sequence[Request]) -> None:
         """Trains branches and records each as it ends."""
         orders = [self._order(request) for request in requests]
-        for done, result in enumerate(self.executor.run(orders), start=1):
+        accounting = self._run.accounting
+        file = self._run.round_dir(self._number) / "branches.jsonl"
+        for done, result in enumerate(self._executor.run(orders), start=1):
             self.results.append(result)
-            self.accounting.branches += result.steps
-            self.accounting.evaluation += result.evaluation_steps
+            accounting.branches += result.steps
+            accounting.evaluation += result.evaluation_steps
             arm = self.arms[result.request.arm]
-            line = self.record(
-                "branch",
-                **result.to_json(),
+            event = BranchEnded(
+                round=self._number,
                 name=arm.name,
                 signal=arm.signal.id,
+                arm=arm.index,
+                phase=result.request.phase,
+                index=result.request.index,
+                stretch=result.request.stretch,
+                seed=result.seed,
+                steps=result.steps,
+                evaluation_steps=result.evaluation_steps,
+                score=result.score,
+                standard_error=math.sqrt(result.variance),
+                points=result.points,
+                episodes=result.episodes,
+                shaped=result.shaped,
+                observed=result.observed,
+                seconds=round(result.seconds, 2),
+                error=result.error,
                 done=done,
                 of=len(orders),
             )
-            with self.file.open("a") as file:
-                file.write(f"{json.dumps(line)}\n")
+            line = self._run.ledger.write(event).model_dump(mode="json")
+            with file.open("a") as lines:
+                lines.write(f"{json.dumps(line)}\n")
 
-    def adopted(self, winner: int | None) -> list[BranchResult]:
-        """The branches that led to what becomes the mainline, in order.
+    def latest(self, arm: int) -> BranchResult | None:
+        """Returns the longest whole screening branch of an arm, the first replicate
+        before others; ``None`` without any."""
+        whole = [result for result in self._of(arm, "screen") if result.ok]
+        return max(
+            whole, key=lambda r: (-r.request.index, r.request.stretch), default=None
+        )
 
-        It was fixed beforehand: the winner's first confirmation branch, else
-        control's screening branch with its extension.
+    def lineage(self, decision: Decision) -> list[BranchResult]:
+        """Returns the branches that lead to what becomes the mainline, in order.
+
+        Raises:
+            ConfigurationError: The decision names a winner and no branch of it, or a
+                branch whose end is not there.
         """
-        if winner is not None:
-            return self.of(winner, "confirm")[:1]
-        control = [result for result in self.of(CONTROL, "screen") if result.ok]
-        return [result for result in control if result.request.index == 0]
+        adopt = decision.adopt
+        if decision.winner is not None and (
+            adopt is None or adopt.arm != decision.winner
+        ):
+            raise ConfigurationError(
+                f"the rule names {self.arms[decision.winner].name} as the winner and "
+                "no branch of it to go on with; give its Decision one of the winner's "
+                "requests as adopt"
+            )
+        if adopt is None:
+            return []
+        ends = [r for r in self.results if r.request == adopt and r.snapshot]
+        if not ends:
+            raise ConfigurationError(
+                f"the rule adopts the branch {adopt.phase} {adopt.index} of "
+                f"{self.arms[adopt.arm].name}, whose end is not there; it must have "
+                "been requested with keep=True, and not have failed"
+            )
+        lineage = ends[:1]
+        while lineage[0].request in self._extended:
+            lineage.insert(0, self._extended[lineage[0].request])
+        return lineage
 
-    def of(self, arm: int, stage: str) -> list[BranchResult]:
-        """An arm's branches of a stage, in the order of their requests."""
-        found = [
-            result
-            for result in self.results
-            if result.request.arm == arm and result.request.stage == stage
-        ]
-        return sorted(found, key=lambda r: (r.request.stretch, r.request.index))
+    def outcomes(self) -> list[ArmOutcome]:
+        """Says what became of each candidate."""
+        return [self._outcome(arm) for arm in self.arms[1:]]
 
-    def outcome(self, arm: Arm) -> ArmOutcome:
-        """What became of a candidate."""
-
+    def _outcome(self, arm: Arm) -> ArmOutcome:
         def became(outcome: str, score: float | None = None) -> ArmOutcome:
             return ArmOutcome(
-                signal=arm.signal,
-                intent=arm.intent,
+                proposal=arm.proposal,
                 outcome=outcome,
                 score=score,
                 hypothesis=self._hypothesis(arm),
             )
 
-        own = self.of(arm.index, "screen") + self.of(arm.index, "confirm")
+        own = self._of(arm.index, "screen") + self._of(arm.index, "confirm")
         if not own:
             return became("was not tried")
         failed = next((result.error for result in own if not result.ok), None)
         if failed:
             return became(f"failed: {failed}")
-        control = [result for result in self.of(CONTROL, "screen") if result.ok]
+        control = [result for result in self._of(CONTROL, "screen") if result.ok]
         score = sum(result.score for result in own) / len(own)
         level = sum(result.score for result in control) / max(len(control), 1)
         return became(
@@ -173,7 +223,7 @@ class Branches:
 
     def _hypothesis(self, arm: Arm) -> str:
         """What became of a hypothesis, on the branches that share their seeds."""
-        expected = arm.hypothesis
+        expected = arm.proposal.hypothesis
         if expected is None:
             return ""
         pairs = [
@@ -195,71 +245,92 @@ class Branches:
             f"control's {theirs:.3g}"
         )
 
+    def _of(self, arm: int, phase: str) -> list[BranchResult]:
+        """An arm's branches of a phase, in the order of their requests."""
+        own = [
+            result
+            for result in self.results
+            if result.request.arm == arm and result.request.phase == phase
+        ]
+        return sorted(own, key=lambda r: (r.request.stretch, r.request.index))
+
     def _length(self, request: Request) -> int:
         """Trainer steps of a branch, what it extends included."""
-        grain = self.trainer.rollout
-        return max(round(request.stretch * self.plan.horizon / grain), 1) * grain
+        grain = self._trainer.rollout
+        return max(round(request.stretch * self._plan.horizon / grain), 1) * grain
 
     def _steps(self, request: Request) -> int:
-        """An extension of a screening branch trains only what is new in it."""
+        """An extension trains only what is new in it."""
         new = self._length(request) - self._trained(request)
-        return max(new, self.trainer.rollout)
+        return max(new, self._trainer.rollout)
 
     def _trained(self, request: Request) -> int:
-        extended = self._extended(request)
-        return 0 if extended is None else self._length(extended.request)
+        shorter = self._shorter(request)
+        return 0 if shorter is None else self._length(shorter.request)
 
-    def _extended(self, request: Request) -> BranchResult | None:
-        """The branch that a longer screening branch goes on with, if there is one."""
-        if request.stage != "screen" or request.index != 0:
-            return None
+    def _shorter(self, request: Request) -> BranchResult | None:
+        """The branch that a longer request goes on with, if its end was kept."""
         shorter = [
             result
-            for result in self.of(request.arm, "screen")
-            if result.request.index == 0 and result.request.stretch < request.stretch
+            for result in self.results
+            if replace(result.request, stretch=request.stretch) == request
+            and result.request.stretch < request.stretch
+            and result.snapshot
         ]
-        return shorter[-1] if shorter else None
+        return max(shorter, key=lambda r: r.request.stretch, default=None)
 
     def _order(self, request: Request) -> BranchOrder:
         arm = self.arms[request.arm]
-        extended = self._extended(request)
+        shorter = self._shorter(request)
+        if shorter is not None:
+            self._extended[request] = shorter
         trained = self._trained(request)
-        stage = 0 if request.stage == "screen" else 5000
-        seed = self.plan.seed * 1_000_003 + self.number * 10_007 + stage
+        phase = 0 if request.phase == "screen" else 5000
+        seed = self._plan.seed * 1_000_003 + self._number * 10_007 + phase
         seed += request.index + int(100 * request.stretch)
         return BranchOrder(
             request,
-            self.trainer.fork(),
-            self.task,
-            self._posting(arm, trained),
-            extended.snapshot if extended else self._snapshot,
+            self._trainer.fork(),
+            self._run.task,
+            self._posted(arm, trained),
+            shorter.snapshot if shorter and shorter.snapshot else self._start,
             seed % 2**31,
             self._steps(request),
             self._keys(),
-            new_signal=not extended and arm.signal != self.posting.signal,
+            new_signal=shorter is None and arm.signal != self._posting.signal,
             scored_from=max(self._length(request) // 2 - trained, 0),
-            keep=(request.stage, request.index) in _KEPT,
+            end=self._end(request) if request.keep else None,
         )
 
-    def _posting(self, arm: Arm, trained: int) -> Posting:
+    def _end(self, request: Request) -> Path:
+        """Where the end of a branch goes."""
+        folder = self._run.round_dir(self._number) / "snapshots"
+        folder.mkdir(exist_ok=True)
+        name = self.arms[request.arm].name
+        return (
+            folder / f"{name}-{request.phase}-{request.index}-{request.stretch:g}.zip"
+        )
+
+    def _posted(self, arm: Arm, trained: int) -> Posting:
         """What a branch's environments read; they are fresh, so that a signal that
         fades goes on from the strength that it has by now."""
-        strength = self.posting.strength if arm.index == CONTROL else 1.0
+        strength = self._posting.strength if arm.index == CONTROL else 1.0
         fade = None
         if arm.signal.fade is not None:
-            lasts = arm.signal.fade * self.plan.total
+            lasts = arm.signal.fade * self._plan.total
             strength = max(strength - trained / lasts, 0.0)
-            left = strength * lasts / self.plan.copy_steps
+            left = strength * lasts / self._plan.copy_steps
             fade = Fade(begin=0, end=max(round(left), 1))
         update = {"signal": arm.signal, "version": 1}
-        return self.posting.model_copy(
+        return self._posting.model_copy(
             update={**update, "strength": strength, "fade": fade}
         )
 
     def _keys(self) -> tuple[str, ...]:
-        expected = [arm.hypothesis for arm in self.arms if arm.hypothesis is not None]
-        keys = [expectation.key for expectation in expected]
-        return tuple(dict.fromkeys([*keys, *self._condition_keys()]))
+        """Keys of the evidence whose numbers are wanted of every branch."""
+        hypotheses = [arm.proposal.hypothesis for arm in self.arms]
+        keys = [expected.key for expected in hypotheses if expected is not None]
+        return tuple(dict.fromkeys([*keys, *self._rates()]))
 
-    def _condition_keys(self) -> list[str]:
-        return [f"condition.{name}.rate" for name in self.task.conditions]
+    def _rates(self) -> list[str]:
+        return [f"condition.{name}.rate" for name in self._run.task.conditions]

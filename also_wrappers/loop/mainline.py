@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import pstdev
-from typing import Any
 
 import numpy as np
 
 from also_wrappers.board.board import Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.episodes import EPISODE, Episodes
 from also_wrappers.evidence.stage import Stage, Window, detect_stage
 from also_wrappers.evidence.summary import summarise
+from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
 from also_wrappers.loop.guard import Guard
 from also_wrappers.run.run import Run
 from also_wrappers.trainer import Trainer
@@ -37,7 +39,7 @@ class Mainline:
         self.windows: list[Window] = []
         self.guard: Guard | None = None
         self._run = run
-        self._pending: list[Any] = []
+        self._pending: Episodes = np.zeros(0, EPISODE)
         self._shaped: list[float] = []
 
     @property
@@ -45,50 +47,64 @@ class Mainline:
         """The learning stage."""
         return detect_stage(self.windows)
 
-    def record(self, trainer: Trainer, at_least: int = _RECORD_EPISODES) -> None:
-        """Writes a line for every so many episodes."""
-        self._pending.extend(self._run.board.new_episodes())
-        if len(self._pending) < at_least:
+    def record(
+        self, trainer: Trainer, strength: float, at_least: int = _RECORD_EPISODES
+    ) -> None:
+        """Writes an event for every so many episodes.
+
+        Args:
+            trainer: The trainer.
+            strength: Strength of the active signal.
+            at_least: Episodes of an event.
+        """
+        episodes = np.concatenate((self._pending, self._run.board.new_episodes()))
+        if len(episodes) < at_least:
+            self._pending = episodes
             return
-        rows = np.array(self._pending)
-        self._pending = []
+        self._pending = np.zeros(0, EPISODE)
         declared = self._run.task.success is not None
         window = Window(
             steps=trainer.steps,
-            episodes=len(rows),
-            mean=float(rows[:, 1].mean()),
-            std=float(rows[:, 1].std()),
-            rewarded=float(rows[:, 6].mean()),
-            success=float(rows[:, 4].mean()) if declared else None,
+            episodes=len(episodes),
+            mean=float(episodes["base_return"].mean()),
+            std=float(episodes["base_return"].std()),
+            rewarded=float(episodes["rewarded"].mean()),
+            success=float(episodes["success"].mean()) if declared else None,
         )
-        shaped = float(rows[:, 2].mean())
+        shaped = float(episodes["shaped_return"].mean())
         self.windows.append(window)
         self._shaped.append(shaped)
         if self.guard is not None:
             self.guard.add(window, shaped)
         self._run.ledger.write(
-            "record",
-            window=vars(window),
-            shaped=shaped,
-            strength=self._run.board.read().strength,
-            length=float(rows[:, 3].mean()),
+            Recorded(
+                window=window,
+                shaped=shaped,
+                strength=strength,
+                length=float(episodes["length"].mean()),
+            )
         )
 
-    def resume(self, events: list[dict[str, Any]], steps: int) -> None:
-        """Takes the record of a run up to some steps; the last swap stays watched."""
+    def resume(self, events: Sequence[Event], steps: int) -> None:
+        """Takes the record of a run up to some steps; the last swap stays watched.
+
+        Args:
+            events: All events of the run.
+            steps: Trainer steps of the lineage.
+        """
         self.windows, self.guard = [], None
         for event in events:
-            if event["trainer_steps"]["mainline"] > steps:
+            if event.trainer_steps.mainline > steps:
                 continue
-            if event["event"] == "record":
-                window = Window(**event["window"])
-                self.windows.append(window)
-                if self.guard is not None:
-                    self.guard.add(window, event["shaped"])
-            elif event["event"] == "swap":
-                self.guard = Guard()
-            elif event["event"] == "rollback":
-                self.guard = None
+            match event:
+                case Recorded(window=window, shaped=shaped):
+                    self.windows.append(window)
+                    if self.guard is not None:
+                        self.guard.add(window, shaped)
+                case Swapped():
+                    self.guard = Guard()
+                case RolledBack():
+                    self.guard = None
 
     def evidence(
         self, trainer: Trainer, posting: Posting, collected: Collected
@@ -99,12 +115,12 @@ class Mainline:
         swings between records, is what makes teammates look non-stationary to each
         other (RELED, arXiv 2511.19368).
         """
-        told = {}
+        about = {}
         drift = trainer.policy_drift()
         if drift is not None:
-            told["policy_drift"] = drift
+            about["policy_drift"] = drift
         if len(self._shaped) > 1:
-            told["reward_volatility"] = pstdev(self._shaped)
+            about["reward_volatility"] = pstdev(self._shaped)
         self._shaped = []
         task = self._run.task
         return summarise(
@@ -113,5 +129,5 @@ class Mainline:
             posting.signal,
             {**task.conditions, **posting.probes},
             has_success=task.success is not None,
-            trainer=told,
+            trainer=about,
         )

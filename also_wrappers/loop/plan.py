@@ -5,55 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.loop.settings import Settings
 from also_wrappers.trainer import Trainer
 
-__all__ = ["Limits", "Plan"]
+__all__ = ["Plan"]
 
 #: Episodes in the last half of a branch that make its score worth something.
 _SCORED_EPISODES = 300
 _HORIZON_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the user allows every round.
-
-    Attributes:
-        candidates: Candidates of the first proposal.
-        refinements: Replacements after the first results.
-        horizon: Trainer steps of a branch, if that was given.
-        seed: Of the run.
-    """
-
-    candidates: int
-    refinements: int
-    horizon: int | None
-    seed: int
-
-    def check(self, trainer: Trainer, budget: float) -> None:
-        """Refuses what leaves no room for a single round.
-
-        Args:
-            trainer: The trainer.
-            budget: Of branches, as a multiple of the planned training.
-
-        Raises:
-            ConfigurationError: With what would.
-        """
-        horizon = self.horizon
-        if horizon is not None and horizon < trainer.rollout:
-            raise ConfigurationError(
-                f"a horizon of {horizon} steps is shorter than one rollout of "
-                f"{trainer.rollout}; use a multiple of it"
-            )
-        least = 2 * (horizon or trainer.rollout)
-        if 0.0 < budget * trainer.total < least:
-            raise ConfigurationError(
-                f"a budget of {budget:g} times the {trainer.total} steps of the "
-                f"training is less than the {least} steps of the smallest round; use "
-                f"{least / trainer.total:.2g} or more, or 0 to record only"
-            )
 
 
 @dataclass(frozen=True)
@@ -83,7 +42,7 @@ class Plan:
     @classmethod
     def make(
         cls,
-        limits: Limits,
+        settings: Settings,
         trainer: Trainer,
         *,
         length: float,
@@ -94,7 +53,7 @@ class Plan:
         """Plans a round.
 
         Args:
-            limits: What the user allows.
+            settings: What the user allows.
             trainer: At rest.
             length: Environment steps of an episode.
             copies: Environment copies.
@@ -106,15 +65,15 @@ class Plan:
         """
         episodes = 0.0 if trainer.evaluates else 2.0 * _SCORED_EPISODES
         enough = episodes * length * trainer.agents_per_env
-        wanted = limits.horizon or max(_HORIZON_SHARE * trainer.total, enough)
+        wanted = settings.horizon or max(_HORIZON_SHARE * trainer.total, enough)
         horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
         # One rollout is always collected after a pause.
         longest = until - trainer.steps - trainer.rollout
-        if limits.horizon is None and wanted / 2.0 <= longest < horizon:
+        if settings.horizon is None and wanted / 2.0 <= longest < horizon:
             horizon = longest // trainer.rollout * trainer.rollout
         if horizon > longest:
             return "too little of the planned training is left for a branch"
-        candidates = min(limits.candidates, budget // horizon - 1)
+        candidates = min(settings.candidates, budget // horizon - 1)
         if candidates < 1:
             return (
                 f"{max(budget, 0)} steps of the branch budget are left, a round needs "
@@ -122,11 +81,11 @@ class Plan:
             )
         return cls(
             candidates,
-            limits.refinements,
+            settings.refinements,
             horizon,
             budget,
             longest,
             trainer.total,
             copies * trainer.agents_per_env,
-            limits.seed,
+            settings.seed,
         )

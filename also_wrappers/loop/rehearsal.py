@@ -9,7 +9,7 @@ import numpy as np
 
 from also_wrappers.board.board import Board, Collected
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.randomness import generators_restored, seed_generators
+from also_wrappers.branches.randomness import randomness_restored, seed_randomness
 from also_wrappers.evidence.recorder import compile_success
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.run.run import Run
@@ -44,25 +44,27 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             "no environment of the training reads the run's board: make them with "
             "run.shape around each"
         )
-    try:
-        snapshot = trainer.snapshot()
-    except Exception as error:
-        raise ConfigurationError(
-            f"the state of the training cannot be saved ({type(error).__name__}: "
-            f"{error}), so it cannot be forked; keep what cannot be pickled, such as "
-            "locks, open files and connections, out of the model and its schedules"
-        ) from error
     posting = Posting(
         version=1,
         gamma=trainer.gamma,
         bootstraps_truncation=trainer.bootstraps_truncation,
     )
-    with tempfile.TemporaryDirectory() as folder, generators_restored():
+    with tempfile.TemporaryDirectory() as folder, randomness_restored():
+        start = Path(folder) / "start"
+        try:
+            trainer.snapshot(start)
+        except Exception as error:
+            raise ConfigurationError(
+                f"the state of the training cannot be saved ({type(error).__name__}: "
+                f"{error}), so it cannot be forked; keep what cannot be pickled, such "
+                "as locks, open files and connections, out of the model and its "
+                "schedules"
+            ) from error
         board = Board.create(Path(folder) / "board", posting)
         shape = Shape(run.task, board)
-        seed_generators(0)
+        seed_randomness(0)
         try:
-            outcome = trainer.fork()(snapshot, shape, 0, trainer.rollout)
+            outcome = trainer.fork()(start, shape, 0, trainer.rollout)
         except AlsoError:
             raise
         except Exception as error:
@@ -89,13 +91,14 @@ def rehearse(run: Run, trainer: Trainer) -> int:
             f"the factory makes {copies} environments and the training has {before}: "
             "it must make as many, or a branch would be another training"
         )
-    if not np.isfinite(episodes[:, 1]).all():
+    if not np.isfinite(episodes["base_return"]).all():
         raise ConfigurationError(
             "the base reward is not finite in some episodes; mend the environment, or "
             "bound its reward before it is shaped"
         )
     if collected is not None:
-        _check_success(run.task, collected, bool(episodes[:, 4].all()), len(episodes))
+        always = bool(episodes["success"].all())
+        _check_success(run.task, collected, always, len(episodes))
     return outcome.steps + outcome.evaluation_steps
 
 

@@ -1,6 +1,7 @@
-"""What is said and proposed, as data."""
+"""What advisors say and propose, and what became of it, as data."""
 
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
+from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Expectation, Proposal
 
@@ -8,6 +9,7 @@ __all__ = [
     "ArmOutcome",
     "Claim",
     "Diagnosis",
+    "Exchange",
     "Expectation",
     "Finding",
     "Proposal",

@@ -1,4 +1,4 @@
-"""What a Critic makes of the evidence."""
+"""A diagnosis: what goes wrong, and the claims of the evidence that show it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Claim", "Diagnosis", "Finding"]
 
 
 class Claim(Data):
-    """A key of the evidence and what it is said to show.
+    """States what one number of the evidence is.
 
     Attributes:
-        key: Of the evidence.
-        reads: What the number is said to be.
-        than: For ``above`` and ``below``: another key, or a number.
+        key: Key of the number.
+        reads: What the number is, in the words of the claim.
+        than: Another key, or a number, for ``above`` and ``below``; else empty.
     """
 
     key: Key
@@ -28,14 +28,14 @@ class Claim(Data):
 
 
 class Finding(Data):
-    """One thing that goes wrong, and the evidence for it.
+    """Names one failure and the evidence for it.
 
     Attributes:
         failure: A name in ``FAILURES``.
-        severity: How much it matters.
+        severity: How much the failure matters.
         confidence: How sure the Critic is.
-        claims: What it rests on.
-        argument: Why.
+        claims: What the finding rests on.
+        argument: Why the claims show the failure, in a sentence.
     """
 
     failure: Annotated[str, named(FAILURES)]
@@ -46,12 +46,12 @@ class Finding(Data):
 
 
 class Diagnosis(Data):
-    """What a Critic makes of the evidence.
+    """Says what goes wrong in a window, and what to try next.
 
     Attributes:
         stage: The learning stage as the Critic reads it; it may differ from the
             measured one.
-        findings: What goes wrong, worst first.
+        findings: The failures, worst first.
         advice: What to try next.
         keep: What to leave alone.
         probes: Expressions to record as conditions in the next window, by name.

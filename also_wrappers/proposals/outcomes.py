@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 from also_wrappers.proposals.data import Data
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.model import Signal
 
 __all__ = ["ArmOutcome", "Rejection", "RoundOutcome"]
 
 
 class ArmOutcome(Data):
-    """What became of one candidate of a round.
+    """Says what became of one candidate that was admitted to a round.
 
     Attributes:
-        signal: The candidate.
-        intent: What kind of change it was.
-        outcome: How it did, in words.
-        score: Its mean base return; ``None`` if it was not tried or failed.
+        proposal: The candidate.
+        outcome: How the candidate did, in words.
+        score: Mean base return of its branches; ``None`` if it was not tried or failed.
         hypothesis: What became of its hypothesis, in words; empty without one.
     """
 
-    signal: Signal
-    intent: str = ""
+    proposal: Proposal
     outcome: str
     score: float | None = None
     hypothesis: str = ""
 
 
 class Rejection(Data):
-    """A candidate that was rejected before training, and why."""
+    """Names a candidate that was rejected before training, and the reason."""
 
-    signal: Signal
+    proposal: Proposal
     reason: str
 
 
 class RoundOutcome(Data):
-    """What became of a round; the history that keeps ideas from coming twice.
+    """Sums up a round; the history of rounds keeps ideas from coming twice.
 
     Attributes:
-        round: Its number.
+        round: Number of the round.
         stage: The learning stage.
         control: The signal that was active.
         control_score: Control's mean base return.
-        arms: The candidates that were trained.
-        rejected: Those that were not.
-        decision: The gate's reason.
-        winner: Id of the signal that was swapped in.
+        arms: The candidates that were admitted.
+        rejected: The candidates that were not.
+        decision: The reason of the decision, in words.
+        winner: Id of the signal that was swapped in; ``None`` for no change.
     """
 
     round: int

@@ -1,4 +1,4 @@
-"""What a Generator proposes: a signal with its reasons."""
+"""A proposal: a candidate signal with its reasons."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ __all__ = ["Expectation", "Proposal"]
 
 
 class Expectation(Data):
-    """What should happen to the evidence if a candidate helps as it is meant to."""
+    """States which number of the evidence a candidate should move, and which way.
+
+    Attributes:
+        key: Key of the number.
+        moves: The direction.
+    """
 
     key: Key
     moves: Literal["up", "down"]
 
 
 class Proposal(Data):
-    """A candidate signal with its reasons.
+    """Holds a candidate signal with its reasons.
 
     Attributes:
         signal: The whole signal that would replace the active one.
-        intent: What kind of change it is; a name in ``INTENTS``.
-        rationale: Why it should help.
-        hypothesis: Which number should move, and which way, if it does.
-        answers: Keys of the evidence that it responds to.
+        intent: The kind of the change; a name in ``INTENTS``.
+        rationale: Why the signal should help.
+        hypothesis: Which number should move, and which way, if the signal helps.
+        answers: Keys of the evidence that the proposal responds to.
     """
 
     signal: Signal

@@ -8,11 +8,11 @@ __all__ = ["FAILURES", "INTENTS", "Failure"]
 
 
 class Failure(NamedTuple):
-    """A failure of learning or of coordination.
+    """Describes a failure of learning or of coordination.
 
     Attributes:
-        meaning: One line, for prompts.
-        source: Where it is described.
+        meaning: The failure in one line, for prompts.
+        source: Where the failure is described.
     """
 
     meaning: str

@@ -16,7 +16,7 @@ _BLUE, _ORANGE, _GREY = "tab:blue", "tab:orange", "0.7"
 
 
 def plot_evidence(evidence: Evidence, before: Evidence | None = None) -> Any:
-    """Draws what was seen in one window, and how it changed since another one.
+    """Draws the evidence of one window, and how it changed since another one.
 
     Four panels: what differs between better and worse episodes, and between late and
     early ones (bars with two standard errors, in standard deviations); how often each
@@ -24,8 +24,8 @@ def plot_evidence(evidence: Evidence, before: Evidence | None = None) -> Any:
     they are; and a map of the states that were visited.
 
     Args:
-        evidence: The window.
-        before: An earlier one, such as that of the last pause.
+        evidence: The evidence of the window.
+        before: That of an earlier window, such as the one before the last pause.
 
     Returns:
         A matplotlib figure; ``savefig`` writes it as SVG, PNG, ...
@@ -47,6 +47,7 @@ def plot_evidence(evidence: Evidence, before: Evidence | None = None) -> Any:
 
 
 def _effects(axes: Any, evidence: Evidence) -> None:
+    """Draws the features that differ most between episodes."""
     values = evidence.values
     names = [name for name in evidence.features if f"feature.{name}.better" in values]
     names += [
@@ -86,14 +87,15 @@ def _effects(axes: Any, evidence: Evidence) -> None:
 
 
 def _actions(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
+    """Draws the share of each action, a row for every agent and window."""
     rows: list[tuple[str, dict[str, float]]] = []
     for agent in evidence.agents:
-        for when, seen in (("", evidence), (" before", before)):
-            if seen is None:
+        for when, window in (("", evidence), (" before", before)):
+            if window is None:
                 continue
             shares = {
                 key.split(".")[2]: value
-                for key, value in seen.values.items()
+                for key, value in window.values.items()
                 if key.startswith(f"{agent}.action.") and key.endswith(".share")
             }
             if shares:
@@ -116,7 +118,7 @@ def _actions(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
 
 
 def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
-    """Shares of the team and the agents, with where they were before."""
+    """Draws shares of the team and the agents, with where they were before."""
     keys = [
         key
         for key in evidence.values
@@ -134,14 +136,14 @@ def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
     places = range(len(keys))
     axes.barh(places, [evidence.values[key] for key in keys], 0.7, color=_GREY)
     if before is not None:
-        seen = [
-            (k, before.values[key])
+        marks = [
+            (before.values[key], k)
             for k, key in enumerate(keys)
             if key in before.values
         ]
         axes.plot(
-            [value for _, value in seen],
-            [k for k, _ in seen],
+            [value for value, _ in marks],
+            [k for _, k in marks],
             "|",
             color="k",
             markersize=9,
@@ -154,6 +156,7 @@ def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
 
 
 def _map(axes: Any, evidence: Evidence) -> None:
+    """Draws how often each bin of two features was visited."""
     if not evidence.visits:
         _nothing(axes, "visited states", "fewer than two features declare a range")
         return
@@ -169,13 +172,23 @@ def _map(axes: Any, evidence: Evidence) -> None:
 
 
 def _nothing(axes: Any, title: str, why: str) -> None:
+    """Says in place of a picture why there is none."""
     axes.set_title(title)
     axes.set_axis_off()
     axes.text(0.5, 0.5, why or "nothing to show", ha="center", va="center", color="0.5")
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Any:
-    """A figure and its axes, without pyplot.
+    """Makes a figure and its axes, without pyplot.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+        rows: Rows of axes.
+        columns: Columns of axes.
+
+    Returns:
+        The figure, and its axes: one, or an array of them.
 
     Raises:
         ConfigurationError: matplotlib is not installed.
@@ -194,7 +207,7 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
 
 
 def svg(figure: Any) -> str:
-    """A figure as an SVG element."""
+    """Returns a figure as an SVG element."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from also_wrappers.evidence.document import Evidence
+from also_wrappers.ledger.events import (
+    BranchEnded,
+    Decided,
+    Diagnosed,
+    Event,
+    Observed,
+    Recorded,
+    RoundFinished,
+    RunFinished,
+    Swapped,
+)
+from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.report.pictures import new_figure, plot_evidence
 
 __all__ = ["TensorBoardFigures"]
 
 
 class TensorBoardFigures:
-    """A ledger listener that writes TensorBoard scalars and texts.
+    """Writes TensorBoard scalars, texts and pictures; a listener of a ledger.
 
     Scalars, over trainer steps of the mainline: ``also/base_return``,
     ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_<what>`` (total,
@@ -36,43 +47,49 @@ class TensorBoardFigures:
         self._painter = ThreadPoolExecutor(1, "also-figures")
         self._painting: Future[None] | None = None
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         """Draws one event of the ledger."""
-        step = event["trainer_steps"]["mainline"]
-        kind = event["event"]
-        if kind == "record":
-            self._scalar("base_return", event["window"]["mean"], step)
-            self._scalar("shaped_return", event["shaped"], step)
-            self._scalar("episode_length", event["length"], step)
-            for name, count in event["env_steps"].items():
-                self._scalar(f"env_steps_{name}", count, step)
-        elif kind == "evidence":
-            seen = Evidence.model_validate(event["evidence"])
-            self._painting = self._painter.submit(self._paint, seen, step)
-            for key, value in seen.values.items():
-                if key.startswith("term.") and key.endswith(".paid"):
-                    self._scalar(f"term/{key.split('.')[1]}", value, step)
-        elif kind == "diagnosis":
-            self._text("diagnosis", _findings(event["diagnosis"]), step)
-        elif kind == "branch" and not event["error"]:
-            self._scalar(f"arm/{event['name']}", event["score"], step)
-        elif kind == "decision":
-            self._scalar("decision/swapped", float(event["winner"] is not None), step)
-            for name in ("effect", "z"):
-                if event[name] is not None:
-                    self._scalar(f"decision/{name}", event[name], step)
-            self._text("decision", event["reason"], step)
-        elif kind == "swap":
-            self._text("signal", event["describe"], step)
-        if kind in ("round_finished", "run_finished"):
-            if self._painting is not None:
-                self._painting.result()
+        step = event.trainer_steps.mainline
+        match event:
+            case Recorded():
+                self._scalar("base_return", event.window.mean, step)
+                self._scalar("shaped_return", event.shaped, step)
+                self._scalar("episode_length", event.length, step)
+                for name, count in event.env_steps:
+                    self._scalar(f"env_steps_{name}", count, step)
+            case Observed(evidence=evidence):
+                self._painting = self._painter.submit(self._paint, evidence, step)
+                for key, value in evidence.values.items():
+                    if key.startswith("term.") and key.endswith(".paid"):
+                        self._scalar(f"term/{key.split('.')[1]}", value, step)
+            case Diagnosed():
+                self._text("diagnosis", _findings(event.diagnosis), step)
+            case BranchEnded(error=""):
+                self._scalar(f"arm/{event.name}", event.score, step)
+            case Decided():
+                self._scalar("decision/swapped", float(event.winner is not None), step)
+                for name, number in (("effect", event.effect), ("z", event.z)):
+                    if number is not None:
+                        self._scalar(f"decision/{name}", number, step)
+                self._text("decision", event.reason, step)
+            case Swapped():
+                self._text("signal", event.describe, step)
+            case RoundFinished() | RunFinished():
+                self._flush()
+
+    def _flush(self) -> None:
+        """Brings to disk what was drawn, also where a picture could not be."""
+        painting, self._painting = self._painting, None
+        try:
+            if painting is not None:
+                painting.result()
+        finally:
             self._writer.flush()
 
-    def _paint(self, seen: Evidence, step: int) -> None:
-        picture = plot_evidence(seen, self._before)
+    def _paint(self, evidence: Evidence, step: int) -> None:
+        picture = plot_evidence(evidence, self._before)
         self._writer.add_figure("also/evidence", picture, step)
-        self._before = seen
+        self._before = evidence
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(f"also/{name}", value, step)
@@ -81,9 +98,9 @@ class TensorBoardFigures:
         self._writer.add_text(f"also/{name}", f"```\n{text}\n```", step)
 
 
-def _findings(diagnosis: dict[str, Any]) -> str:
+def _findings(diagnosis: Diagnosis) -> str:
     lines = [
-        f"{finding['failure']} ({finding['severity']}): {finding['argument']}"
-        for finding in diagnosis["findings"]
+        f"{finding.failure} ({finding.severity}): {finding.argument}"
+        for finding in diagnosis.findings
     ]
-    return "\n".join([*lines, diagnosis["advice"]])
+    return "\n".join([*lines, diagnosis.advice])

@@ -1,28 +1,150 @@
-"""Checkpoints: where a run can go on."""
+"""Checkpoints: where a run can go on.
+
+A checkpoint is a snapshot, which is the trainer's own file, beside a description, which
+is JSON: the state of the loop. What that state holds is declared where it is used, in
+``also_wrappers.loop.state``.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from also_wrappers.board.posting import Posting
+from pydantic import BaseModel, ValidationError
 
-__all__ = ["Checkpoint"]
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import write_json
+
+__all__ = ["Checkpoint", "Checkpoints"]
+
+S = TypeVar("S", bound=BaseModel)
+
+#: Raised whenever a checkpoint of an older version could be misread.
+_SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """Where a run can go on.
+class Checkpoint(Generic[S]):
+    """Says where a run can go on.
 
     Attributes:
-        name: ``start``, ``pause`` (before a round), ``before_swap`` (of the last round
-            that swapped) or ``round`` (after a round).
-        snapshot: The trainer's own snapshot.
-        posting: What was posted.
-        state: What the loop needs besides, as plain data.
+        name: What the checkpoint was saved as.
+        snapshot: File of the trainer's snapshot.
+        state: State of the loop.
     """
 
     name: str
-    snapshot: bytes
-    posting: Posting
-    state: dict[str, Any]
+    snapshot: Path
+    state: S
+
+
+class Checkpoints:
+    """Keeps the checkpoints of a run, by name; ``last`` is the one saved last.
+
+    Args:
+        folder: Where the files are; made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, name: str, write: Callable[[Path], None], state: BaseModel) -> Path:
+        """Saves a checkpoint, then drops the snapshot that it replaces.
+
+        The description is written last and atomically, so that a crash at any moment
+        leaves a whole checkpoint.
+
+        Args:
+            name: What to save it as.
+            write: Writes the trainer's snapshot to a file.
+            state: State of the loop.
+
+        Returns:
+            The file of the snapshot.
+        """
+        used = [int(old.stem.rpartition("-")[2]) for old in self._snapshots(name)]
+        snapshot = self._folder / f"{name}-{max(used, default=0) + 1}.zip"
+        write(snapshot)
+        self._describe(name, snapshot, state.model_dump(mode="json"))
+        return snapshot
+
+    def copy(self, name: str, copy: str) -> None:
+        """Keeps a checkpoint under another name, which later ones do not replace."""
+        described = self._described(name)
+        assert described is not None, f"there is no checkpoint {name!r}"
+        used = [int(old.stem.rpartition("-")[2]) for old in self._snapshots(copy)]
+        snapshot = self._folder / f"{copy}-{max(used, default=0) + 1}.zip"
+        original = self._folder / described["snapshot"]
+        try:
+            os.link(original, snapshot)
+        except OSError:  # a file system without links
+            shutil.copyfile(original, snapshot)
+        self._describe(copy, snapshot, described["state"], last=False)
+
+    def load(self, state: type[S], name: str = "last") -> Checkpoint[S] | None:
+        """Finds a checkpoint.
+
+        Args:
+            state: What the state of the loop is.
+            name: What the checkpoint was saved as.
+
+        Returns:
+            The checkpoint; ``None`` if there is none of this name.
+
+        Raises:
+            ConfigurationError: The checkpoint is of another version of this package.
+        """
+        described = self._described(name)
+        if described is None:
+            return None
+        try:
+            if described.get("schema_version") != _SCHEMA_VERSION:
+                raise KeyError("schema_version")
+            found = state.model_validate(described["state"])
+            snapshot = self._folder / described["snapshot"]
+        except (KeyError, ValidationError) as error:
+            raise ConfigurationError(
+                f"{self._path(name)} was written by another version of this package; "
+                "use that version to go on with the run, or begin a new one"
+            ) from error
+        return Checkpoint(described["name"], snapshot, found)
+
+    def _describe(
+        self, name: str, snapshot: Path, state: dict[str, Any], *, last: bool = True
+    ) -> None:
+        described = {
+            "schema_version": _SCHEMA_VERSION,
+            "name": name,
+            "snapshot": snapshot.name,
+            "state": state,
+        }
+        write_json(self._path(name), described)
+        if last:
+            write_json(self._path("last"), described)
+        for old in self._snapshots(name):
+            if old != snapshot:
+                old.unlink()
+
+    def _described(self, name: str) -> dict[str, Any] | None:
+        path = self._path(name)
+        if not path.exists():
+            return None
+        described: dict[str, Any] = json.loads(path.read_text())
+        return described
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+    def _snapshots(self, name: str) -> list[Path]:
+        return [
+            path
+            for path in self._folder.glob(f"{name}-*.zip")
+            if path.stem.rpartition("-")[2].isdigit()
+            and path.stem.rpartition("-")[0] == name
+        ]

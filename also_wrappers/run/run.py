@@ -1,4 +1,4 @@
-"""What the user declares (``Task``), and where a run lives (``Run``)."""
+"""``Run``: where a run lives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from also_wrappers.board.board import Board
-from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import write_atomic, write_json
+from also_wrappers.files import write_json
 from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.ledger.events import Event, Swapped
 from also_wrappers.ledger.ledger import Ledger, read_ledger
-from also_wrappers.run.checkpoints import Checkpoint
+from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
 
@@ -20,16 +20,27 @@ __all__ = ["Run"]
 
 
 class Run:
-    """A run's directory: ledger, board, checkpoints, rounds.
+    """Holds what a run has on disk: ledger, board, checkpoints, rounds.
 
     Args:
         task: What is to be learned.
         run_dir: Where to record; made if it is not there.
         resume: Go on with the run that is there.
 
+    Attributes:
+        task: What is to be learned.
+        dir: The directory.
+        resumed: Whether the run goes on from an earlier process.
+        accounting: Counts the steps of the run.
+        ledger: Records the run.
+        board: Where the active signal is posted and evidence is left.
+        checkpoints: Where the run can go on.
+        shape: Puts the run's wrapper around an environment; for ``make_venv``.
+
     Raises:
         ConfigurationError: The directory holds a run and ``resume`` was not given, or
-            it holds none, or one with other features, and it was.
+            it holds none, or one with other features or of another version, and it
+            was.
 
     Example:
         >>> import tempfile
@@ -57,7 +68,7 @@ class Run:
         if resume:
             self._check_resumable(ledger_path, declared)
         try:
-            (self.dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+            self.checkpoints = Checkpoints(self.dir / "checkpoints")
         except OSError as error:
             raise ConfigurationError(
                 f"the run directory {self.dir} cannot be made: {error.strerror}"
@@ -65,81 +76,32 @@ class Run:
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
         self.ledger = Ledger(ledger_path, self.accounting)
-        checkpoint = self.load_checkpoint() if resume else None
-        posting = checkpoint.posting if checkpoint else Posting()
-        self.board = Board.create(self.dir / "board", posting)
+        # What a resumed run had posted stays posted until the loop goes on.
+        self.board = Board.create(self.dir / "board")
         self.shape = Shape(task, self.board)
 
     def round_dir(self, number: int) -> Path:
-        """The directory of one round; made if it is not there."""
+        """Returns the directory of one round, made if it is not there."""
         path = self.dir / "rounds" / f"{number:04d}"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def save_checkpoint(
-        self, name: str, snapshot: bytes, state: dict[str, Any]
-    ) -> None:
-        """Saves where to go on from, then drops the snapshot it replaces.
-
-        The description is written last and atomically, so that a crash at any moment
-        leaves a whole checkpoint.
-        """
-        folder = self.dir / "checkpoints"
-        file = f"{name}-{self.accounting.mainline}.zip"
-        write_atomic(folder / file, snapshot)
-        described = {
-            "name": name,
-            "snapshot": file,
-            "posting": self.board.read().model_dump(mode="json"),
-            "trainer_steps": self.accounting.trainer_steps(),
-            "agents_per_env": self.accounting.agents_per_env,
-            "state": state,
-        }
-        write_json(folder / f"{name}.json", described)
-        write_json(folder / "last.json", described)
-        for old in folder.glob(f"{name}-*.zip"):
-            if old.name != file:
-                old.unlink()
-
-    def copy_checkpoint(self, name: str, copy: str) -> None:
-        """Keeps a checkpoint under another name, which later ones do not replace."""
-        folder = self.dir / "checkpoints"
-        described = json.loads((folder / f"{name}.json").read_text())
-        data = (folder / described["snapshot"]).read_bytes()
-        described |= {"name": copy, "snapshot": f"{copy}.zip"}
-        write_atomic(folder / f"{copy}.zip", data)
-        write_json(folder / f"{copy}.json", described)
-
-    def load_checkpoint(self, name: str = "last") -> Checkpoint | None:
-        """The last checkpoint, or the last of a kind; ``None`` if there is none."""
-        path = self.dir / "checkpoints" / f"{name}.json"
-        if not path.exists():
-            return None
-        data = json.loads(path.read_text())
-        return Checkpoint(
-            data["name"],
-            (path.parent / data["snapshot"]).read_bytes(),
-            Posting.model_validate(data["posting"]),
-            {
-                **data["state"],
-                "mainline": data["trainer_steps"]["mainline"],
-                "agents_per_env": data["agents_per_env"],
-            },
-        )
-
     def write_schedule(self) -> None:
         """Writes the accepted swaps, to be replayed without advisor and branches."""
-        swaps = [event for event in self.events() if event["event"] == "swap"]
         write_json(
             self.dir / "schedule.json",
             [
-                {"trainer_steps": swap["trainer_steps"], "signal": swap["signal"]}
-                for swap in swaps
+                {
+                    "trainer_steps": event.trainer_steps.model_dump(),
+                    "signal": event.signal.model_dump(mode="json"),
+                }
+                for event in self.events()
+                if isinstance(event, Swapped)
             ],
         )
 
-    def events(self) -> list[dict[str, Any]]:
-        """All events recorded so far."""
+    def events(self) -> list[Event]:
+        """Returns all events that were recorded so far."""
         return list(read_ledger(self.dir / "ledger.jsonl"))
 
     def close(self) -> None:
@@ -151,6 +113,7 @@ class Run:
             raise ConfigurationError(
                 f"{self.dir} holds no run to resume; leave resume out to begin one"
             )
+        next(read_ledger(ledger), None)  # says if it is of another version
         path = self.dir / "run.json"
         if path.exists() and json.loads(path.read_text()) != declared:
             raise ConfigurationError(

@@ -159,7 +159,7 @@ class FeatureMap:
 
     @classmethod
     def from_spaces(cls, env: Any) -> FeatureMap:
-        """Names what the spaces offer when nothing else is declared.
+        """Names every number of an environment's spaces as a feature.
 
         Every number of the observation becomes a feature (``obs_0``, ``obs_goal_1``),
         and so does every number of the action where all agents' actions are alike.
@@ -179,31 +179,31 @@ class FeatureMap:
         """
         if hasattr(env, "possible_agents"):
             agents = list(env.possible_agents)
-            seen = [env.observation_space(agent) for agent in agents]
-            done = [env.action_space(agent) for agent in agents]
+            observed = [env.observation_space(agent) for agent in agents]
+            acted = [env.action_space(agent) for agent in agents]
         else:
             agents = ["agent"]
-            seen = [getattr(env, "single_observation_space", env.observation_space)]
-            done = [getattr(env, "single_action_space", env.action_space)]
-        offered = [list(leaves(space, "obs", "obs")) for space in seen]
-        for agent, space, offer in zip(agents, seen, offered, strict=True):
+            observed = [getattr(env, "single_observation_space", env.observation_space)]
+            acted = [getattr(env, "single_action_space", env.action_space)]
+        offered = [list(leaves(space, "obs", "obs")) for space in observed]
+        for agent, space, offer in zip(agents, observed, offered, strict=True):
             if [leaf[0] for leaf in offer] != [leaf[0] for leaf in offered[0]]:
                 raise FeatureError(
-                    f"{agents[0]!r} observes {seen[0]} and {agent!r} observes {space}: "
-                    "nothing can be named for both automatically; declare features as "
-                    "functions of a View, whose agent says who it is"
+                    f"{agents[0]!r} observes {observed[0]} and {agent!r} observes "
+                    f"{space}: nothing can be named for both automatically; declare "
+                    "features as functions of a View, whose agent says who it is"
                 )
-        acted = [list(leaves(space, "action", "action")) for space in done]
-        same = all(actions == acted[0] for actions in acted)
-        found: list[Leaf] = [*offered[0], *(acted[0] if same else [])]
-        if not offered[0] or len(found) > _MOST_FROM_SPACES:
+        actions = [list(leaves(space, "action", "action")) for space in acted]
+        same = all(action == actions[0] for action in actions)
+        named: list[Leaf] = [*offered[0], *(actions[0] if same else [])]
+        if not offered[0] or len(named) > _MOST_FROM_SPACES:
             raise FeatureError(
-                f"the observation space {seen[0]} offers {len(offered[0])} numbers; "
-                f"between 1 and {_MOST_FROM_SPACES}, the action's included, can be "
-                "named automatically, so declare a FeatureMap with the ones that matter"
+                f"the observation space {observed[0]} offers {len(offered[0])} "
+                f"numbers; between 1 and {_MOST_FROM_SPACES}, the action's included, "
+                "can be named automatically, so declare a FeatureMap with what matters"
             )
         return cls(
-            *[Feature(name, path, "", low, high) for path, name, low, high in found]
+            *[Feature(name, path, "", low, high) for path, name, low, high in named]
         )
 
     def row(self, view: View) -> Sequence[float]:
@@ -219,7 +219,7 @@ class FeatureMap:
         infos: Mapping[Any, Mapping[str, Any]],
         state: Any,
     ) -> list[Sequence[float]]:
-        """Reads the features of several agents, what can be read at once at once.
+        """Reads the features of several agents at one step.
 
         Args:
             agents: Whose.
@@ -231,19 +231,19 @@ class FeatureMap:
         pick, rest = self._pick, self._rest
         rows: list[Sequence[float]] = []
         for agent in agents:
-            seen = observations[agent]
+            obs = observations[agent]
             plain = (
-                pick is not None and type(seen) is np.ndarray and seen.dtype.kind == "f"
+                pick is not None and type(obs) is np.ndarray and obs.dtype.kind == "f"
             )
             if plain and pick is not None:
-                found = pick(seen.tolist())
+                numbers = pick(obs.tolist())
                 if not rest:
-                    rows.append(found)
+                    rows.append(numbers)
                     continue
             info = infos.get(agent, _NO_INFO)
-            view = View(seen, actions.get(agent), info, state, agent)
+            view = View(obs, actions.get(agent), info, state, agent)
             if plain:
-                rows.append(self._append(list(found), rest, view))
+                rows.append(self._append(list(numbers), rest, view))
             else:
                 rows.append(self._append([], self._readers, view))
         return rows
@@ -293,7 +293,7 @@ class FeatureMap:
         return out
 
     def _plain_columns(self) -> list[int]:
-        """The elements of a flat observation that the first features are."""
+        """Returns the elements of a flat observation that the first features read."""
         columns: list[int] = []
         for _, read in self._readers:
             if not isinstance(read, PathReader) or read.column is None:
@@ -316,7 +316,7 @@ class FeatureMap:
         return row
 
     def check(self, view: View, agent: str) -> None:
-        """Reads every feature once and says clearly what does not fit.
+        """Reads every feature once, so that one that does not fit fails early.
 
         Raises:
             FeatureError: Naming the feature, where it is read and what is there.
@@ -342,7 +342,7 @@ class FeatureMap:
             column += max(count, 1)
 
     def describe(self) -> list[str]:
-        """One line per feature: name, range, description."""
+        """Returns one line per feature: name, range, description."""
         lines = []
         for feature in self.features:
             known = feature.low is not None and feature.high is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["MAX_TERMS", "Fade", "Kind", "Signal", "Term"]
+from also_wrappers.signal.kinds import KindName
 
-Kind = Literal["potential", "progress", "bonus"]
+__all__ = ["MAX_TERMS", "Fade", "Signal", "Term"]
 
 #: A signal is read by people and by small models: more terms help neither.
 MAX_TERMS = 8
@@ -19,22 +19,19 @@ MAX_TERMS = 8
 class Term(BaseModel):
     """One shaping expression over features, with a kind and a weight.
 
-    With Phi the value of the expression, what is added to the base reward at a
-    step is ``weight`` times
-
-    * ``potential``: ``gamma * Phi(s') - Phi(s)``, which keeps the optimal policy
-      (Ng et al. 1999; for teams Devlin & Kudenko 2011),
-    * ``progress``: ``Phi(s') - Phi(s)``, which does not, but often learns faster,
-    * ``bonus``: the value itself, on the transition.
+    A term adds ``weight`` times a payment to the base reward of each step. The kind
+    says how the payment is made from the value of the expression: see
+    ``also_wrappers.signal.kinds.KINDS``.
 
     Attributes:
         name: A short identifier, unique in the signal.
-        kind: See above.
+        kind: How the value is paid; a name in ``KINDS``.
         expression: A text in the term language.
         weight: Factor of what is added; finite, at most 100 in size.
         agents: Names of the agents that are paid; ``None`` means all.
-        bound: Phi, or the bonus, is clipped to ``[-bound, bound]``. Clipping Phi
-            and not the difference keeps the sum over an episode telescoping.
+        bound: The value of the expression is clipped to ``[-bound, bound]``. Clipping
+            the value and not the change of it keeps the sum over an episode
+            telescoping.
         rationale: Why, in words; never interpreted.
 
     Example:
@@ -45,7 +42,7 @@ class Term(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    kind: Kind
+    kind: KindName
     expression: Annotated[str, Field(min_length=1, max_length=600)]
     weight: Annotated[float, Field(ge=-100.0, le=100.0)]
     agents: tuple[str, ...] | None = None
@@ -56,17 +53,19 @@ class Term(BaseModel):
 class Signal(BaseModel):
     """A set of terms: what is added to the base reward.
 
-    The empty signal changes nothing, bit for bit.
+    A signal is the treatment that an arm tests: what a proposal proposes, a branch is
+    trained with, the board posts and the history remembers. The empty signal changes
+    nothing, bit for bit.
 
     Attributes:
-        terms: The terms.
+        terms: The terms, whose payments are added up.
         fade: Share of the planned training in which its strength goes to zero, from
             when it is swapped in; ``None`` if it stays. For signals of a run: one that
             is given to a wrapper fades by the wrapper's own option.
 
     Example:
-        >>> Signal().id
-        'none'
+        >>> Signal().id, Signal().empty
+        ('none', True)
         >>> near = Term(name="near", kind="bonus", expression="1 - d", weight=0.1)
         >>> Signal(terms=(near,)).describe()
         '0.1 * bonus[1 - d]'
@@ -86,31 +85,36 @@ class Signal(BaseModel):
         return self
 
     @property
+    def empty(self) -> bool:
+        """True where the signal changes nothing."""
+        return not self.terms
+
+    @property
     def id(self) -> str:
-        """A short stable name made from what the signal does (not from its prose)."""
+        """A short stable name, made of what the signal does and not of its prose."""
         return _identify(self.terms, self.fade)
 
     def describe(self) -> str:
-        """The signal in one line."""
-        if not self.terms:
+        """Returns the signal in one line of text."""
+        if self.empty:
             return "nothing (the base reward alone)"
-        told = " + ".join(
+        terms = " + ".join(
             f"{term.weight:g} * {term.kind}[{term.expression}]"
             + (f" for {', '.join(term.agents)}" if term.agents else "")
             for term in self.terms
         )
         if self.fade is None:
-            return told
-        return f"{told}, fading out within {self.fade:.0%} of the training"
+            return terms
+        return f"{terms}, fading out within {self.fade:.0%} of the training"
 
 
 @lru_cache(maxsize=4096)
 def _identify(terms: tuple[Term, ...], fade: float | None) -> str:
     if not terms:
         return "none"
-    what = [term.model_dump_json(exclude={"rationale"}) for term in terms]
-    what += [] if fade is None else [f"fade {fade!r}"]
-    return hashlib.sha256("\n".join(what).encode()).hexdigest()[:10]
+    parts = [term.model_dump_json(exclude={"rationale"}) for term in terms]
+    parts += [] if fade is None else [f"fade {fade!r}"]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
 
 
 class Fade(BaseModel):
@@ -142,6 +146,6 @@ class Fade(BaseModel):
         return self
 
     def strength(self, steps: int) -> float:
-        """The strength after so many steps."""
+        """Returns the strength after a number of steps, from 1.0 down to 0.0."""
         share = (self.end - steps) / (self.end - self.begin)
         return min(max(share, 0.0), 1.0)

@@ -33,7 +33,7 @@ class PathReader:
         self.column = int(steps[0]) if plain else None
 
     def __call__(self, view: Any) -> float:
-        """Reads it from a ``View``."""
+        """Reads the number from a ``View``."""
         value: Any = view[self._field]
         if value is None and self._field == 1:
             return 0.0  # no action led to the first state
@@ -42,7 +42,7 @@ class PathReader:
         return float(value)
 
     def batch(self, batch: Any) -> Any:
-        """Reads it from a batch, whose arrays have the environments as first axis."""
+        """Reads the numbers of a batch whose arrays have environments as first axis."""
         value = batch
         for place, step in enumerate(self._steps):
             if hasattr(value, "shape"):
@@ -52,7 +52,7 @@ class PathReader:
 
 
 def parse_path(path: str) -> tuple[str, tuple[str | int, ...]]:
-    """Takes a path apart.
+    """Splits a path into its root and its steps.
 
     Returns:
         Its root, and the keys and indices from there.
@@ -86,7 +86,7 @@ def parse_path(path: str) -> tuple[str, tuple[str | int, ...]]:
 
 
 def expand_slice(path: str) -> list[str]:
-    """The paths of the elements of a slice; the path itself if it has none.
+    """Writes a path with a slice as one path per element; others stay as they are.
 
     Raises:
         FeatureError: The slice is empty.

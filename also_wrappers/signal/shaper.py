@@ -1,4 +1,4 @@
-"""The Shaper: feature rows and base rewards in, what the signal adds out.
+"""The Shaper: feature rows of a team in, what the signal adds to its rewards out.
 
 One shaper belongs to one environment copy. It knows agents by their place in the
 team and no environment API.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import (
     Evaluate,
     Rows,
@@ -42,13 +43,13 @@ def parse_term(term: Term, features: FeatureMap, agents: Sequence[str]) -> Node:
                 f"the term {term.name!r} pays {agent!r}, which is not an agent; "
                 f"agents are {', '.join(agents)}"
             )
-    bonus = term.kind == "bonus"
+    of_state = KINDS[term.kind].of_state
     try:
         return parse(
             term.expression,
             features.names,
-            allow_delta=bonus,
-            forbidden=() if bonus else features.action_names,
+            allow_delta=not of_state,
+            forbidden=features.action_names if of_state else (),
         )
     except ExpressionError as error:
         raise ExpressionError(
@@ -58,13 +59,13 @@ def parse_term(term: Term, features: FeatureMap, agents: Sequence[str]) -> Node:
 
 @dataclass(frozen=True)
 class CompiledSignal:
-    """A signal that was checked against a vocabulary and compiled.
+    """A signal, checked against a vocabulary and compiled for a team.
 
     Attributes:
         signal: The signal.
         weights: Weight of each term.
-        state_terms: Indices of the potential and progress terms.
-        potentials: Computes Phi of every state term.
+        state_terms: Indices of the terms whose kind is of a state.
+        potentials: Computes Phi of every term of a state.
         step: Computes what all terms pay at a step.
     """
 
@@ -93,16 +94,17 @@ def compile_signal(
         ((1.0,), ())
     """
     nodes = [parse_term(term, features, agents) for term in signal.terms]
-    state_terms = tuple(k for k, t in enumerate(signal.terms) if t.kind != "bonus")
+    kinds = [KINDS[term.kind] for term in signal.terms]
+    state_terms = tuple(k for k, kind in enumerate(kinds) if kind.of_state)
     steps = [
         StepTerm(
-            term.kind,
+            kind,
             term.bound,
             None
             if term.agents is None
             else frozenset(agents.index(agent) for agent in term.agents),
         )
-        for term in signal.terms
+        for term, kind in zip(signal.terms, kinds, strict=True)
     ]
     return CompiledSignal(
         signal,
@@ -203,8 +205,8 @@ class Shaper:
         if not compiled.state_terms:
             return
         rows, alive = self._before, self._present
-        found = compiled.potentials(rows, rows, alive)
-        for k, values in zip(compiled.state_terms, found, strict=True):
+        potentials = compiled.potentials(rows, rows, alive)
+        for k, values in zip(compiled.state_terms, potentials, strict=True):
             bound = compiled.signal.terms[k].bound
             for i in alive:
                 value = values[i]
@@ -260,7 +262,7 @@ class Shaper:
         return added
 
     def _leave(self, alive: Sequence[int]) -> None:
-        """Notes who is there; the potentials of the others end."""
+        """Notes which agents are there and ends the potentials of the others."""
         self._forget([i for i in range(self._team) if i not in alive])
         self._present = alive
 
@@ -271,7 +273,10 @@ class Shaper:
                 phi[i] = None
 
     def _bounded(self, k: int, value: float) -> float:
-        """Clips; a value that is not finite counts as 0, and too many end the term."""
+        """Clips a value of term ``k`` that is out of its bounds.
+
+        A value that is not finite counts as 0; too many of them switch the term off.
+        """
         if math.isfinite(value):
             bound = self.compiled.signal.terms[k].bound if self.compiled else 0.0
             return bound if value > 0.0 else -bound

@@ -16,7 +16,7 @@ Leaf = tuple[str, str, float | None, float | None]
 
 
 def leaves(space: spaces.Space[Any], path: str, name: str) -> Iterator[Leaf]:
-    """Every number of a space, with a path to it and a name.
+    """Yields every number of a space, with a path to it and a name.
 
     Masks of actions (Dict keys that end in ``action_mask``) say what is allowed, not
     how things are, and are left out.
@@ -49,7 +49,7 @@ def leaves(space: spaces.Space[Any], path: str, name: str) -> Iterator[Leaf]:
 
 
 def is_batched_arrays(space: spaces.Space[Any]) -> bool:
-    """Whether a batch of such a space is arrays whose first axis is the batch."""
+    """Returns whether batches of a space are arrays with the batch as first axis."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         inner = space.spaces.values() if isinstance(space, spaces.Dict) else space
         return all(is_batched_arrays(part) for part in inner)

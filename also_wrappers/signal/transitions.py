@@ -6,19 +6,22 @@ before and after, who was there, and whose episode terminated.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.kinds import KINDS, Kind
 from also_wrappers.signal.language.arrays import evaluate_binary
 from also_wrappers.signal.language.compiler import binary
+from also_wrappers.signal.language.parser import Node
 from also_wrappers.signal.model import Signal, Term
 from also_wrappers.signal.shaper import parse_term
 
-__all__ = ["Payments", "Transitions", "bounded", "decode", "encode", "payees"]
+__all__ = ["ParsedTerm", "Payments", "Transitions", "decode", "encode"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -51,7 +54,7 @@ def encode(
     terminated: Sequence[int],
     truncated: Sequence[int],
 ) -> npt.NDArray[np.float32]:
-    """One transition as an array, for infos and replay buffers.
+    """Writes one transition as an array, for infos and replay buffers.
 
     Args:
         before: Features that the step began with, ``[agent][feature]``.
@@ -66,37 +69,99 @@ def encode(
         what became of the agent. Features are rounded to single precision.
     """
     agents, features = len(after), len(after[0])
-    told = np.zeros((2, agents, features + 1), dtype=np.float32)
+    encoded = np.zeros((2, agents, features + 1), dtype=np.float32)
     with np.errstate(over="ignore"):
-        told[0, :, :-1] = before
-        told[1, :, :-1] = after
-    told[0, was, -1] = _THERE
-    told[1, there, -1] = _THERE
-    told[1, truncated, -1] = _TRUNCATED
-    told[1, terminated, -1] = _TERMINATED
-    return told
+        encoded[0, :, :-1] = before
+        encoded[1, :, :-1] = after
+    encoded[0, was, -1] = _THERE
+    encoded[1, there, -1] = _THERE
+    encoded[1, truncated, -1] = _TRUNCATED
+    encoded[1, terminated, -1] = _TERMINATED
+    return encoded
 
 
 def decode(
-    told: npt.NDArray[np.float32], bootstraps_truncation: bool = True
+    encoded: npt.NDArray[np.float32], bootstraps_truncation: bool = True
 ) -> Transitions:
-    """Encoded transitions, ready to be paid for.
+    """Reads encoded transitions, so that they can be paid for.
 
     Args:
-        told: Shape ``(..., 2, agents, features + 1)``.
+        encoded: Shape ``(..., 2, agents, features + 1)``.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes; where
             it does not, potentials end with them.
 
     Example:
-        >>> told = encode([[1.0]], [0], [[2.0]], [0], [], [0])
-        >>> decode(told).ended, decode(told, bootstraps_truncation=False).ended
+        >>> encoded = encode([[1.0]], [0], [[2.0]], [0], [], [0])
+        >>> decode(encoded).ended, decode(encoded, bootstraps_truncation=False).ended
         (array([False]), array([ True]))
     """
-    became = told[..., -1]
+    became = encoded[..., -1]
     ended = became[..., 1, :] == _TERMINATED
     if not bootstraps_truncation:
         ended |= became[..., 1, :] == _TRUNCATED
-    return Transitions(told[..., :-1].astype(np.float64), became != _ABSENT, ended)
+    return Transitions(encoded[..., :-1].astype(np.float64), became != _ABSENT, ended)
+
+
+@dataclass(frozen=True, eq=False)
+class ParsedTerm:
+    """A term that was parsed once, to be evaluated on many transitions.
+
+    Attributes:
+        term: The term.
+        kind: How its values are paid.
+        tree: Root of the tree of its expression, with operators of two arguments.
+        payees: Which agents it pays, shape ``(agents,)``.
+    """
+
+    term: Term
+    kind: Kind
+    tree: Node
+    payees: Mask
+
+    def values(self, rows: Array, before: Array, alive: Mask) -> Array:
+        """Computes the values of the expression, before bound and weight.
+
+        Args:
+            rows: Features, shape ``(..., agents, features)``.
+            before: The features before the step, in the same shape.
+            alive: Which agents count, shape ``(..., agents)``.
+
+        Returns:
+            Shape ``(..., agents)``; 0.0 for agents that are not alive, nan where the
+            expression has no value.
+        """
+        return evaluate_binary(self.tree, rows, before, alive)
+
+    def bounded(self, values: Array) -> Array:
+        """Clips values as the shaper does; one that is not finite counts as 0."""
+        bound = self.term.bound
+        return np.clip(np.where(np.isfinite(values), values, 0.0), -bound, bound)
+
+    def __call__(self, transitions: Transitions, gamma: float) -> Array:
+        """Returns what the term adds to the reward of each transition.
+
+        Args:
+            transitions: The transitions.
+            gamma: The learner's discount factor.
+
+        Returns:
+            Shape ``(..., agents)``; 0.0 for agents that took no part.
+        """
+        rows, present = transitions.rows, transitions.present
+        there = present[..., 1, :]
+        if self.kind.of_state:
+            phi = self.bounded(self.values(rows, rows, present))
+            past, arrived = phi[..., 0, :], phi[..., 1, :]
+            if self.kind.discounted:
+                arrived = gamma * np.where(transitions.ended, 0.0, arrived)
+            # An agent that comes in has no potential to leave behind.
+            paid = present[..., 0, :] & there
+            change = arrived - past
+        else:
+            before, after = rows[..., 0, :, :], rows[..., 1, :, :]
+            paid = there
+            change = self.bounded(self.values(after, before, there))
+        return np.where(paid & self.payees, self.term.weight * change, 0.0)
 
 
 class Payments:
@@ -110,8 +175,13 @@ class Payments:
         features: The vocabulary.
         agents: The team.
 
+    Attributes:
+        signal: The signal.
+        terms: Its terms, parsed.
+
     Raises:
         ExpressionError: A term's expression is not valid.
+        ConfigurationError: A term pays an agent that is not in the team.
 
     Example:
         >>> from also_wrappers.signal import Feature
@@ -125,13 +195,33 @@ class Payments:
     def __init__(
         self, signal: Signal, features: FeatureMap, agents: Sequence[str]
     ) -> None:
-        self._terms = [
-            (term, binary(parse_term(term, features, agents)), payees(term, agents))
+        self.signal = signal
+        self.terms = [
+            ParsedTerm(
+                term,
+                KINDS[term.kind],
+                binary(parse_term(term, features, agents)),
+                np.array([term.agents is None or a in term.agents for a in agents]),
+            )
             for term in signal.terms
         ]
 
+    def reweighed(self, signal: Signal) -> Payments:
+        """Returns the payments of the same terms with other weights; parses nothing.
+
+        Args:
+            signal: A signal that differs from this one in its weights only.
+        """
+        payments = copy.copy(self)
+        payments.signal = signal
+        payments.terms = [
+            replace(parsed, term=term)
+            for parsed, term in zip(self.terms, signal.terms, strict=True)
+        ]
+        return payments
+
     def __call__(self, transitions: Transitions, gamma: float) -> Array:
-        """Pays.
+        """Returns what the signal adds to the reward of each transition.
 
         Args:
             transitions: The transitions.
@@ -140,30 +230,7 @@ class Payments:
         Returns:
             Shape ``(..., agents)``; 0.0 for agents that took no part.
         """
-        rows, present = transitions.rows, transitions.present
-        before, after = rows[..., 0, :, :], rows[..., 1, :, :]
-        there = present[..., 1, :]
-        # An agent that comes in has no potential to leave behind.
-        stayed = present[..., 0, :] & there
-        paid = np.zeros(there.shape)
-        for term, node, paying in self._terms:
-            if term.kind == "bonus":
-                found = bounded(term, evaluate_binary(node, after, before, there))
-                paid += np.where(there & paying, term.weight * found, 0.0)
-                continue
-            phi = bounded(term, evaluate_binary(node, rows, rows, present))
-            past, found = phi[..., 0, :], phi[..., 1, :]
-            if term.kind == "potential":
-                found = gamma * np.where(transitions.ended, 0.0, found)
-            paid += np.where(stayed & paying, term.weight * (found - past), 0.0)
+        paid = np.zeros(transitions.ended.shape)
+        for parsed in self.terms:
+            paid += parsed(transitions, gamma)
         return paid
-
-
-def bounded(term: Term, values: Array) -> Array:
-    """Clipped as the shaper does; what is not finite counts as 0."""
-    return np.clip(np.where(np.isfinite(values), values, 0.0), -term.bound, term.bound)
-
-
-def payees(term: Term, agents: Sequence[str]) -> Mask:
-    """Which agents a term pays, shape ``(agents,)``."""
-    return np.array([term.agents is None or agent in term.agents for agent in agents])

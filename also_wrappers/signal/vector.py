@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import binary
 from also_wrappers.signal.language.parser import REDUCTIONS, Node
 from also_wrappers.signal.language.vectors import LARGEST, compile_vector
@@ -35,11 +36,12 @@ class VectorShaper:
         features: The vocabulary.
         gamma: The learner's discount factor.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
-        track: Whether to keep ``totals``.
+        track: Whether what terms pay is summed payment by payment, as a ``Shaper``
+            sums it. Without, it is made from sums of values, which costs next to
+            nothing per step; the two differ by rounding.
 
     Attributes:
         invalid: How many values were not finite, shape ``(terms, environments)``.
-        totals: What each term has paid in each episode that runs, likewise.
 
     Raises:
         ExpressionError: A term's expression is not valid.
@@ -74,21 +76,25 @@ class VectorShaper:
         self._code = compile_vector(nodes)
         self._bounds = [term.bound for term in terms]
         self._least_bound = min(self._bounds, default=0.0)
-        kept = {"potential": gamma, "progress": 1.0, "bonus": 1.0}
-        #: What the values are worth: when a step arrives at them, when the next step
-        #: leaves them, and what is not paid where the episode ended.
+        kinds = [KINDS[term.kind] for term in terms]
+        self._of_state = np.array([kind.of_state for kind in kinds], dtype=bool)
+        weights = np.array([term.weight for term in terms])
+        discounted = np.array([kind.discounted for kind in kinds], dtype=bool)
+        #: What the values are worth when a step arrives at them, and what the next step
+        #: takes back when it leaves them; shape ``(2, terms)``.
         self._worth = np.array(
             [
-                [term.weight * kept[term.kind] for term in terms],
-                [0.0 if term.kind == "bonus" else term.weight for term in terms],
+                weights * np.where(discounted, gamma, 1.0),
+                np.where(self._of_state, weights, 0.0),
             ]
         )
-        self._kept = np.array(
-            [term.weight * gamma * (term.kind == "potential") for term in terms]
-        )
-        self._has_state = np.array([term.kind != "bonus" for term in terms], dtype=bool)
+        #: The part of what they are worth that is not paid where the episode ended.
+        self._kept = np.where(discounted, weights * gamma, 0.0)
         self.invalid = np.zeros((len(terms), 0), dtype=np.int64)
-        self.totals: Array = np.zeros((len(terms), 0))
+        self._paid: Array = np.zeros((len(terms), 0))
+        self._sums: Array = np.zeros((len(terms), 0))
+        self._first: Array = np.zeros((len(terms), 0))
+        self._ended: Mask = np.zeros(0, dtype=bool)
         self._off: Mask | None = None
         self._strength: Array | None = None
         self._before: Array = np.zeros((0, 0))
@@ -97,7 +103,7 @@ class VectorShaper:
         self._owed: Array = np.zeros(0)
 
     def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
-        """Whether it is what another shaper with these arguments would be."""
+        """True where a shaper made with these arguments would pay the same."""
         return self._made_for == (signal, gamma, bootstraps_truncation)
 
     def reset(
@@ -122,7 +128,10 @@ class VectorShaper:
             self._before, self._strength = columns, None
             self.invalid = np.zeros((len(self._bounds), count), dtype=np.int64)
             self._last = np.zeros(self.invalid.shape)
-            self.totals = np.zeros(self.invalid.shape)
+            self._paid = np.zeros(self.invalid.shape)
+            self._sums = np.zeros(self.invalid.shape)
+            self._first = np.zeros(self.invalid.shape)
+            self._ended = np.zeros(count, dtype=bool)
             self._owed = np.zeros(count)
         if self._strength is not None or np.any(strength != 1.0):
             if self._strength is None:
@@ -131,25 +140,32 @@ class VectorShaper:
         self._before = np.where(which, columns, self._before)
         known = self.invalid.copy()
         values = self._values(columns, columns)
-        counted = self._has_state[:, None] & which
+        counted = self._of_state[:, None] & which
         self._count(np.where(counted, self.invalid, known))
         self._fine = self._fine and whole
         self._last = np.where(which, values, self._last)
-        self.totals[:, which] = 0.0
+        if self._track:
+            self._paid[:, which] = 0.0
+        else:
+            np.copyto(self._first, values, where=which)
+            np.copyto(self._sums, 0.0, where=which)
         self._owed = np.where(which, self._worth.dot(values)[1], self._owed)
 
     def step(self, columns: Array, terminated: Mask, truncated: Mask) -> Array:
-        """What is added to each environment's reward.
+        """Computes what the signal adds to the rewards of one step.
 
         Args:
             columns: Features that the step arrived at, shape ``(features,
                 environments)``; not changed by the caller afterwards.
             terminated: Whose episode terminated.
             truncated: Whose episode was truncated.
+
+        Returns:
+            What is added to each environment's reward, shape ``(environments,)``.
         """
         values = self._values(columns, self._before)
         arrived, leaves = self._worth.dot(values)
-        added: Array = arrived - self._owed
+        added: Array = np.subtract(arrived, self._owed, out=arrived)
         ended = terminated if self._bootstraps else terminated | truncated
         if np.count_nonzero(ended):
             added[ended] -= self._kept @ values[:, ended]
@@ -157,11 +173,37 @@ class VectorShaper:
             added *= self._strength
         if self._track:
             self._sum(values, ended)
+        else:
+            self._sums += values
+            self._ended = ended
         self._owed, self._last, self._before = leaves, values, columns
         return added
 
+    def paid(self, places: int | npt.NDArray[np.intp]) -> Array:
+        """Returns what each term has paid in the episodes of some environments.
+
+        To be asked before the environments' next episodes start.
+
+        Args:
+            places: Index of one environment, or indices of several.
+
+        Returns:
+            Shape ``(terms,)``, or ``(places, terms)``.
+        """
+        if self._track:
+            return self._paid.T[places]
+        # The values that a step leaves are those that the step before arrived at.
+        arrived, leaves = self._worth
+        last = self._last.T[places]
+        paid: Array = (arrived - leaves) * self._sums.T[places]
+        paid += leaves * (last - self._first.T[places])
+        paid -= self._kept * last * self._ended[places, None]
+        if self._strength is not None:
+            paid *= self._strength[places, None]
+        return paid
+
     def forgive(self, which: Mask) -> None:
-        """Forgets which values were not finite, in environments that come new."""
+        """Forgets which values were not finite in the environments of a mask."""
         if self.invalid.any():
             self._count(np.where(which, 0, self.invalid))
 
@@ -171,17 +213,17 @@ class VectorShaper:
         self._off = off if off.any() else None
 
     def _sum(self, values: Array, ended: Mask) -> None:
-        """Adds to what each term has paid."""
+        """Adds what each term paid at one step to ``totals``."""
         arrived, leaves = self._worth
         paid = arrived[:, None] * values - leaves[:, None] * self._last
         if np.count_nonzero(ended):
             paid[:, ended] -= self._kept[:, None] * values[:, ended]
         if self._strength is not None:
             paid *= self._strength
-        self.totals += paid
+        self._paid += paid
 
     def _values(self, columns: Array, before: Array) -> Array:
-        """The bounded values, shape ``(terms, environments)``; a new array."""
+        """Returns the bounded values as a new array ``(terms, environments)``."""
         out = np.empty((len(self._bounds), columns.shape[1]))
         fine = _small(columns)
         quick = fine and (self._fine or before is columns)
@@ -201,7 +243,10 @@ class VectorShaper:
         return out
 
     def _bound(self, values: Array) -> None:
-        """Clips; what is not finite counts as 0, and too much of it ends the term."""
+        """Clips values in place.
+
+        A value that is not finite counts as 0; too many of them switch the term off.
+        """
         for k, bound in enumerate(self._bounds):
             finite = np.isfinite(values[k])
             if not finite.all():
@@ -210,13 +255,14 @@ class VectorShaper:
                 off = self.invalid >= MOST_INVALID
                 if off.any():
                     self._off = off
+                    self._first = np.where(off, self._first - self._last, self._first)
                     self._last = np.where(off, 0.0, self._last)
                     self._owed = (self._worth @ self._last)[1]
             np.clip(values[k], -bound, bound, out=values[k])
 
 
 def _small(values: Array) -> bool:
-    """Whether no value is large, or nan; the sum of squares is the cheapest bound."""
+    """True where no value is large or nan; the sum of squares is the cheapest test."""
     flat = values.ravel()
     if flat.size > _MOST_DOT:
         return _between(flat, LARGEST)
@@ -224,7 +270,7 @@ def _small(values: Array) -> bool:
 
 
 def _within(values: Array, bound: float) -> bool:
-    """Whether all values are in ``[-bound, bound]``; nan is not."""
+    """True where all values are in ``[-bound, bound]``; nan is not."""
     flat = values.ravel()
     if flat.size <= _MOST_DOT:  # the sum of fourth powers is close, and cheap
         squares = flat * flat
@@ -240,7 +286,7 @@ def _between(flat: Array, bound: float) -> bool:
 
 
 def _alone(node: Node) -> Node:
-    """What reductions mean for a team of one: itself, no spread, no others."""
+    """Rewrites reductions for a team of one: itself, no spread, no others."""
     args = tuple(_alone(arg) for arg in node.args)
     if node.op in ("team_mean", "team_min", "team_max", "team_sum"):
         return args[0]

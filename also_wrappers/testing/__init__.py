@@ -7,7 +7,8 @@
 * ``forbid_model_requests``: no real model is asked in its context.
 * ``OllamaServer``, ``OpenAIServer``: real HTTP servers that speak as models' servers
   do, and misbehave.
-* ``check_trainer`` with a ``TrainerHarness``: what any trainer adapter must pass.
+* ``check_trainer`` with a ``TrainerHarness``, or a ``ReplayHarness`` where there is a
+  replay buffer: what any trainer adapter must pass.
 * ``corridor_situation``: something to ask an advisor about.
 """
 
@@ -27,12 +28,13 @@ from also_wrappers.testing.contracts import (
 from also_wrappers.testing.environments import Corridor, corridor_features
 from also_wrappers.testing.models import ScriptedModel
 from also_wrappers.testing.situations import corridor_situation
-from also_wrappers.testing.trainers import TrainerHarness, check_trainer
+from also_wrappers.testing.trainers import ReplayHarness, TrainerHarness, check_trainer
 
 __all__ = [
     "Corridor",
     "OllamaServer",
     "OpenAIServer",
+    "ReplayHarness",
     "ScriptedModel",
     "TrainerHarness",
     "check_advisor",

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from also_wrappers.advisors.base import Advisor, Exchange, Situation, tried
+from also_wrappers.advisors.base import (
+    Advisor,
+    Situation,
+    check_is_advisor,
+    tried,
+)
 from also_wrappers.advisors.llm.grounding import contradiction, unknown_key
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.proposals.diagnosis import Diagnosis
+from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.shaper import compile_signal
@@ -18,69 +24,60 @@ __all__ = ["check_advisor"]
 def check_advisor(advisor: Advisor, situation: Situation, k: int = 3) -> None:
     """Takes an advisor through a whole round.
 
-    It may give no usable answer (``AdvisorError``), as a model may be gone. What it
-    does answer must be sound: claims that agree with the evidence, at most ``k``
-    signals that compile, no signal twice and none that was tried, and data that
-    survives a ledger.
+    The advisor is asked for a diagnosis, for candidates, for others in place of those,
+    all rejected, and for replacements of the others, all tried. It may give no usable
+    answer (``AdvisorError``), as a model may be gone. An answer must be sound: claims
+    that agree with the evidence, at most ``k`` signals that compile, no signal twice
+    and none that was tried, and data that survives a ledger.
 
     Args:
         advisor: The advisor.
-        situation: With evidence that is sufficient.
-        k: How many candidates to ask for.
+        situation: A situation with sufficient evidence and no diagnosis.
+        k: The largest number of candidates to ask for.
 
     Raises:
-        AssertionError: What it does wrong.
+        AssertionError: An answer is not sound.
+        ConfigurationError: The object is no advisor.
 
     Example:
         >>> from also_wrappers import BlindAdvisor
         >>> from also_wrappers.testing import corridor_situation
         >>> check_advisor(BlindAdvisor(), corridor_situation())
     """
+    check_is_advisor(advisor)
     advisor.prepare()
-    failed: AdvisorError | None = None
+    failure = "none"
     try:
-        diagnosis = advisor.diagnose(situation)
-        _check_diagnosis(diagnosis, situation)
-        first = advisor.propose(situation, diagnosis, k)
-        _check_proposals(first, situation, k)
-        rejected = [Rejection(signal=p.signal, reason="too slow") for p in first]
-        told = replace(situation, rejected=(*situation.rejected, *rejected))
-        again = advisor.propose(told, diagnosis, k)
-        _check_proposals(again, told, k)
-        results = [
-            ArmOutcome(
-                signal=proposal.signal, outcome=f"returned {score}", score=float(score)
-            )
-            for score, proposal in enumerate(again)
-        ]
-        known = replace(
-            told,
-            rejected=(
-                *told.rejected,
-                *(Rejection(signal=p.signal, reason="trained") for p in again),
-            ),
-        )
-        _check_proposals(advisor.refine(known, diagnosis, results, k), known, k)
+        _play(advisor, situation, k)
     except AdvisorError as error:
-        failed = error
-    assert failed is None or str(failed), "an AdvisorError must say what happened"
+        failure = str(error)
+    assert failure, "an AdvisorError must say what happened"
     advisor.rest()
     assert isinstance(advisor.exchanges, list), "exchanges must be a list"
     for exchange in advisor.exchanges:
         assert isinstance(exchange, Exchange), f"{exchange!r} is not an Exchange"
 
 
-def _check_diagnosis(diagnosis: Diagnosis, situation: Situation) -> None:
-    assert isinstance(diagnosis, Diagnosis), f"{diagnosis!r} is not a Diagnosis"
-    stored = diagnosis.model_dump_json()
-    assert Diagnosis.model_validate_json(stored) == diagnosis
-    for finding in diagnosis.findings:
-        for claim in finding.claims:
-            problem = contradiction(claim, situation.evidence)
-            assert not problem, f"{finding.failure}: {problem}"
+def _play(advisor: Advisor, situation: Situation, k: int) -> None:
+    """Asks as a round does; checks every answer."""
+    diagnosis = advisor.diagnose(situation)
+    _check_diagnosis(diagnosis, situation)
+    now = replace(situation, diagnosis=diagnosis)
+    first = _proposals(advisor, now, k)
+    rejected = [Rejection(proposal=proposal, reason="too slow") for proposal in first]
+    now = replace(now, rejected=(*now.rejected, *rejected))
+    others = _proposals(advisor, now, k)
+    results = [
+        ArmOutcome(proposal=proposal, outcome=f"returned {score}", score=float(score))
+        for score, proposal in enumerate(others)
+    ]
+    if results:
+        _proposals(advisor, replace(now, results=(*now.results, *results)), k)
 
 
-def _check_proposals(proposals: list[Proposal], situation: Situation, k: int) -> None:
+def _proposals(advisor: Advisor, situation: Situation, k: int) -> list[Proposal]:
+    """Asks for candidates; returns the answer once it is checked."""
+    proposals = advisor.propose(situation, k)
     assert len(proposals) <= k, f"{len(proposals)} candidates, {k} were asked for"
     ids = [proposal.signal.id for proposal in proposals]
     assert len(set(ids)) == len(ids), "the same signal was proposed twice"
@@ -95,3 +92,14 @@ def _check_proposals(proposals: list[Proposal], situation: Situation, k: int) ->
             problem = unknown_key(key, situation.evidence)
             assert not problem, f"{signal.describe()}: {problem}"
         assert Proposal.model_validate_json(proposal.model_dump_json()) == proposal
+    return proposals
+
+
+def _check_diagnosis(diagnosis: Diagnosis, situation: Situation) -> None:
+    assert isinstance(diagnosis, Diagnosis), f"{diagnosis!r} is not a Diagnosis"
+    stored = diagnosis.model_dump_json()
+    assert Diagnosis.model_validate_json(stored) == diagnosis
+    for finding in diagnosis.findings:
+        for claim in finding.claims:
+            problem = contradiction(claim, situation.evidence)
+            assert not problem, f"{finding.failure}: {problem}"

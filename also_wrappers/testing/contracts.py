@@ -20,6 +20,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.vector import DictInfoToList
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.test import api_test, parallel_api_test
 from pettingzoo.utils import parallel_to_aec
@@ -28,7 +29,14 @@ from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.testing.rollouts import equal, one_agent, play_turns, rollout
+from also_wrappers.testing.rollouts import (
+    alike,
+    equal,
+    one_agent,
+    play,
+    play_turns,
+    rollout,
+)
 from also_wrappers.wrappers import wrap
 
 __all__ = [
@@ -189,10 +197,11 @@ def check_copies(make_env: MakeEnv, steps: int = 120) -> None:
 def check_same_rewards(
     make_env: MakeEnv, wrap: Callable[[Any], Any], steps: int = 120
 ) -> None:
-    """One environment pays the same through every interface.
+    """One environment pays the same, and tells the same, through every interface.
 
     A parallel environment is compared with its conversion to AEC; a Gymnasium one with
-    a parallel environment of one agent as well.
+    a parallel environment of one agent as well. What is told is ``info["shaping"]``,
+    compared number by number.
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo parallel one.
@@ -200,35 +209,34 @@ def check_same_rewards(
         steps: How far to play.
 
     Raises:
-        AssertionError: Two interfaces pay differently.
+        AssertionError: Two interfaces pay or tell differently.
 
     Example:
         >>> from also_wrappers.testing import Corridor
         >>> check_same_rewards(Corridor, lambda env: env, steps=30)
     """
     make_parallel: MakeEnv = make_env
-    expected: Any = None
     if isinstance(make_env(), gym.Env):
         make_parallel = one_agent(make_env)
-        played = rollout(wrap(make_env()), 3, steps)
-        expected = [step[1] for step in played if isinstance(step, tuple)]
-        expected = [reward for reward in expected if np.ndim(reward) == 0]
-    together = rollout(wrap(make_parallel()), 3, steps)
-    parallel = [step[1] for step in together if isinstance(step, tuple)]
-    if expected is not None:
-        ours = [next(iter(rewards.values())) for rewards in parallel]
-        np.testing.assert_allclose(ours, expected, atol=1e-9)
+    played = play(wrap(make_parallel()), 3, steps)
+    parallel = [step for step in played if len(step) == 5]
+    if isinstance(make_env(), gym.Env):
+        single = [step for step in play(wrap(make_env()), 3, steps) if len(step) == 5]
+        for t, (one, many) in enumerate(zip(single, parallel, strict=True)):
+            (agent,) = many[1]
+            _check_same(
+                f"step {t}: single against parallel",
+                (one[1], one[4]),
+                (many[1][agent], many[4][agent]),
+            )
     by_turns = play_turns(wrap(parallel_to_aec(make_parallel())), 3, steps)
-    agents = make_parallel().possible_agents
-    for agent in agents:
-        paid = [rewards[agent] for rewards in parallel if agent in rewards]
-        np.testing.assert_allclose(
-            by_turns[agent],
-            paid[: len(by_turns[agent])],
-            atol=1e-9,
-            err_msg=f"{agent}: AEC against parallel",
-        )
-        assert len(paid) - len(by_turns[agent]) <= 1, f"{agent} was not paid"
+    for agent, turns in by_turns.items():
+        together = [
+            (step[1][agent], step[4][agent]) for step in parallel if agent in step[1]
+        ]
+        assert 0 <= len(together) - len(turns) <= 1, f"{agent} was not paid"
+        for t, (one, other) in enumerate(zip(turns, together, strict=False)):
+            _check_same(f"{agent}, its step {t}: AEC against parallel", one, other)
 
 
 def check_vector(
@@ -236,7 +244,11 @@ def check_vector(
     wrap: Callable[[Any], Any],
     steps: int = 120,
 ) -> None:
-    """A vector environment pays what its sub-environments pay, however it resets.
+    """A vector environment pays and tells what its sub-environments do, in every mode.
+
+    What is told is ``infos["shaping"]``, in Gymnasium's vector form: arrays with masks,
+    which Gymnasium's own ``DictInfoToList`` reads here. With SAME_STEP, the step that
+    ends an episode is told in ``final_info``.
 
     Args:
         make_env: Makes a Gymnasium environment.
@@ -244,7 +256,8 @@ def check_vector(
         steps: How far to play.
 
     Raises:
-        AssertionError: A sub-environment is paid differently in the vector.
+        AssertionError: A sub-environment is paid, or told, something else in the
+            vector.
 
     Example:
         >>> import gymnasium as gym
@@ -255,29 +268,42 @@ def check_vector(
     space.seed(0)
     script = [[space.sample() for _ in range(copies)] for _ in range(steps)]
     for mode in AutoresetMode:
-        vector = wrap(SyncVectorEnv([make_env] * copies, autoreset_mode=mode))
+        envs = SyncVectorEnv([make_env] * copies, autoreset_mode=mode)
+        vector = DictInfoToList(wrap(envs))
         singles = [wrap(make_env()) for _ in range(copies)]
         vector.reset(seed=11)
         for k, single in enumerate(singles):
             single.reset(seed=11 + k)
         waits = np.zeros(copies, dtype=bool)
         for t, actions in enumerate(script):
-            _, rewards, ended, cut, _ = vector.step(np.array(actions))
+            _, rewards, ended, cut, infos = vector.step(np.array(actions))
             over = ended | cut
             for k, single in enumerate(singles):
+                where = f"{mode.value}, step {t}, sub-environment {k}"
+                told = infos[k]
                 if waits[k]:
                     single.reset()
+                    assert "shaping" not in told, f"{where}: a reset is told as a step"
                     continue
-                _, reward, done, out, _ = single.step(actions[k])
-                where = f"{mode.value}, step {t}, sub-environment {k}"
-                np.testing.assert_allclose(rewards[k], reward, atol=1e-9, err_msg=where)
+                _, reward, done, out, info = single.step(actions[k])
                 assert (done or out) == over[k], f"{where}: ends differ"
+                if over[k] and mode == AutoresetMode.SAME_STEP:
+                    assert "shaping" not in told, f"{where}: not told in final_info"
+                    told = told["final_info"]
+                _check_same(where, (rewards[k], told), (reward, info))
                 if over[k] and mode != AutoresetMode.NEXT_STEP:
                     single.reset()
             waits = over & ~waits & (mode == AutoresetMode.NEXT_STEP)
             if mode == AutoresetMode.DISABLED and over.any():
                 vector.reset(options={"reset_mask": over})
         vector.close()
+
+
+def _check_same(where: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> None:
+    """Checks a reward and what an info tells of it against another interface's."""
+    np.testing.assert_allclose(one[0], other[0], atol=1e-9, err_msg=where)
+    told, expected = (info.get("shaping") for _, info in (one, other))
+    assert alike(told, expected), f"{where}: told {told}, and not {expected}"
 
 
 def check_swap(
@@ -311,8 +337,8 @@ def check_swap(
             assert equal(played, bare[seed]), "the empty signal changed something"
         board.post(posting.model_copy(update={"version": 2, "signal": signal}))
         assert set(board.acknowledged().values()) == {1}, "taken before a reset"
-        told = wrap(make_env(), features, signal=signal, gamma=0.99)
-        expected = rollout(told, 4, steps)
+        static = wrap(make_env(), features, signal=signal, gamma=0.99)
+        expected = rollout(static, 4, steps)
         for env in envs:
             assert equal(rollout(env, 4, steps), expected), "not what was posted"
         assert set(board.acknowledged().values()) == {2}, "a copy did not take it"

@@ -12,7 +12,7 @@ __all__ = ["ScriptedModel"]
 
 
 class ScriptedModel:
-    """Answers from a list, in order; an exception in the list is raised.
+    """Answers from a list, in order; raises an exception of the list.
 
     Args:
         answers: Texts, replies or exceptions.
@@ -35,10 +35,14 @@ class ScriptedModel:
         self._answers = iter(answers)
 
     def prepare(self) -> None:
-        """Always ready."""
+        """Does nothing: the list is always there."""
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """The next answer."""
+        """Returns the next answer.
+
+        Raises:
+            AdvisorError: The list has no more answers.
+        """
         self.requests.append((system, prompt))
         answer = next(self._answers, None)
         if answer is None:
@@ -48,4 +52,4 @@ class ScriptedModel:
         return answer if isinstance(answer, Reply) else Reply(answer, 0.0)
 
     def rest(self) -> None:
-        """Nothing to free."""
+        """Does nothing: there is nothing to free."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from pettingzoo import ParallelEnv
 
-__all__ = ["equal", "one_agent", "play_turns", "rollout"]
+__all__ = ["alike", "equal", "one_agent", "play", "play_turns", "rollout"]
 
 
 def rollout(env: Any, seed: int, steps: int) -> list[Any]:
@@ -19,13 +19,29 @@ def rollout(env: Any, seed: int, steps: int) -> list[Any]:
         Observations after every reset, and (observation, reward, termination,
         truncation) of every step.
     """
+    return [
+        returned[:4] if len(returned) == 5 else returned[0]
+        for returned in play(env, seed, steps)
+    ]
+
+
+def play(env: Any, seed: int, steps: int) -> Iterator[tuple[Any, ...]]:
+    """Yields what an environment returns to actions that only the seed decides.
+
+    Args:
+        env: A Gymnasium environment or a PettingZoo parallel one.
+        seed: Of the first reset, and of the actions.
+        steps: How many steps to play; where an episode ends, the next one begins.
+
+    Yields:
+        Two elements for every reset, five for every step.
+    """
     parallel = hasattr(env, "possible_agents")
     agents = list(env.possible_agents) if parallel else []
     spaces = [env.action_space(a) for a in agents] if parallel else [env.action_space]
     for k, space in enumerate(spaces):
         space.seed(seed + k)
-    found, _ = env.reset(seed=seed)
-    out: list[Any] = [found]
+    yield env.reset(seed=seed)
     for _ in range(steps):
         chosen = [space.sample() for space in spaces]
         if parallel:
@@ -34,24 +50,24 @@ def rollout(env: Any, seed: int, steps: int) -> list[Any]:
             }
         else:
             action = chosen[0]
-        found, reward, ended, cut, _ = env.step(action)
-        out.append((found, reward, ended, cut))
-        if not env.agents if parallel else ended or cut:
-            found, _ = env.reset()
-            out.append(found)
-    return out
+        returned = env.step(action)
+        yield returned
+        if not env.agents if parallel else returned[2] or returned[3]:
+            yield env.reset()
 
 
-def play_turns(env: Any, seed: int, steps: int) -> dict[Any, list[float]]:
+def play_turns(
+    env: Any, seed: int, steps: int
+) -> dict[Any, list[tuple[float, dict[str, Any]]]]:
     """Plays an AEC environment as ``rollout`` plays a parallel one.
 
     Returns:
-        What each agent was paid for each of its steps.
+        The reward and the info of each agent for each of its steps.
     """
     agents = list(env.possible_agents)
     for k, agent in enumerate(agents):
         env.action_space(agent).seed(seed + k)
-    paid: dict[Any, list[float]] = {agent: [] for agent in agents}
+    returned: dict[Any, list[tuple[float, dict[str, Any]]]] = {a: [] for a in agents}
     env.reset(seed=seed)
     chosen: dict[Any, Any] = {}
     acted: set[Any] = set(agents)  # as if a cycle had just ended
@@ -62,16 +78,16 @@ def play_turns(env: Any, seed: int, steps: int) -> dict[Any, list[float]]:
             env.reset()
             acted, owed = set(agents), set()
         agent = env.agent_selection
-        _, reward, ended, cut, _ = env.last()
+        _, reward, ended, cut, info = env.last()
         if agent in owed:
-            paid[agent].append(float(reward))
+            returned[agent].append((float(reward), info))
             owed.discard(agent)
         if ended or cut:
             env.step(None)
             continue
         if agent in acted:
             if cycles == steps:
-                return paid
+                return returned
             cycles += 1
             acted = set()
             chosen = {other: env.action_space(other).sample() for other in agents}
@@ -81,7 +97,7 @@ def play_turns(env: Any, seed: int, steps: int) -> dict[Any, list[float]]:
 
 
 def one_agent(make_env: Callable[[], gym.Env[Any, Any]]) -> Callable[[], Any]:
-    """Makes a Gymnasium environment as a parallel environment of one agent."""
+    """Returns a factory of parallel environments of one agent."""
     return lambda: _OneAgent(make_env())
 
 
@@ -121,3 +137,12 @@ def equal(a: Any, b: Any) -> bool:
     if isinstance(a, tuple | list):
         return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
     return bool(np.array_equal(np.asarray(a), np.asarray(b)))
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two nested structures are equal, their numbers to within 1e-9."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, str) or isinstance(b, str) or a is None or b is None:
+        return bool(a == b)
+    return bool(np.allclose(a, b, rtol=0.0, atol=1e-9))

@@ -13,11 +13,12 @@ __all__ = ["corridor_situation"]
 
 
 def corridor_situation(**changes: Any) -> Situation:
-    """An early situation in the corridor: hardly any reward, and place matters.
+    """Makes an early situation in the corridor: hardly any reward, and place matters.
 
     Args:
-        **changes: Fields of the situation; ``values`` are added to its evidence, and
-            ``insufficient`` and ``conditions`` are the evidence's own.
+        **changes: Fields of the situation, such as ``diagnosis`` or ``results``;
+            ``values`` are added to its evidence, and ``insufficient`` and
+            ``conditions`` replace those of its evidence.
 
     Example:
         >>> corridor_situation(progress=0.5).progress

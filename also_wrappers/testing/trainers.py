@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.randomness import generators_restored
+from also_wrappers.branches.randomness import randomness_restored, seed_randomness
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
-from also_wrappers.trainer import ForkOutcome, Trainer
+from also_wrappers.trainer import EVALUATED, ForkOutcome, Trainer
 from also_wrappers.wrappers.shape import Shape
 
-__all__ = ["TrainerHarness", "check_trainer"]
+__all__ = ["ReplayHarness", "TrainerHarness", "check_trainer"]
 
 Level = Literal["exact", "approximate"]
 
@@ -47,15 +50,27 @@ class TrainerHarness(Protocol):
     """
 
     def make(self, shape: Callable[[Any], Any]) -> Trainer:
-        """A fresh training, always with the same seeds, those of global generators
-        included; ``shape`` goes around each of its environments."""
+        """Returns a fresh training, always with the same seeds, those of the global
+        randomness included; ``shape`` goes around each of its environments."""
 
     def train(self, trainer: Trainer, steps: int) -> None:
-        """Trains the mainline for so many trainer steps."""
+        """Trains the mainline for at least so many trainer steps, in whole rollouts."""
 
     def state(self, trainer: Trainer) -> Mapping[str, Any]:
-        """What training depends on, as arrays by name: parameters, the optimizer's
-        state, counters."""
+        """Returns what training depends on, as arrays by name: parameters, the
+        optimizer's state, counters."""
+
+
+@runtime_checkable
+class ReplayHarness(TrainerHarness, Protocol):
+    """How the contract drives an adapter whose trainer has a replay buffer.
+
+    Where ``make`` is given a shape with a board, the buffer pays what is posted there.
+    """
+
+    def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
+        """Returns the rewards of all stored transitions, in the order of storage, as
+        the learner would be paid if it sampled them now."""
 
 
 def check_trainer(
@@ -63,13 +78,18 @@ def check_trainer(
 ) -> None:
     """Runs the contract.
 
-    * Steps are counted, by the trainer and by its branches.
-    * A snapshot holds all that training depends on, optimizer included.
-    * A fork leaves its parent alone; at the level ``exact``, a training that was paused
-      and forked goes on bit-identically to one that was not.
+    * Steps are counted, by the trainer and by its branches; at least as many are
+      trained as were asked for, and less than a rollout more.
+    * A snapshot is one file that holds all that training depends on, optimizer
+      included.
+    * A fork leaves its parent and the snapshot alone; at the level ``exact``, a
+      training that was paused and forked goes on bit-identically to one that was not.
     * The signal reaches every environment of a branch.
     * Branches with other seeds differ; at ``exact``, those with one seed are identical.
-    * A branch can be adopted, and what was before can be restored.
+    * A branch writes its end where it is wanted; it can be adopted and trained on.
+    * An older snapshot can be adopted again; at ``exact``, what is trained from there
+      does not depend on what was adopted before.
+    * A replay buffer pays what the posted signal pays, also for the past.
 
     Args:
         harness: Drives the adapter.
@@ -97,129 +117,233 @@ def check_trainer(
         ...     print(error)
         a fresh training counts 7 steps
     """
-    _check_counting(harness)
-    _check_snapshots(harness)
-    _check_forks(harness, task, signal, level)
-    _check_adoption(harness, task, signal)
+    with tempfile.TemporaryDirectory() as folder:
+        contract = _Contract(harness, task, signal, level == "exact", Path(folder))
+        contract.check_counting()
+        contract.check_snapshots()
+        contract.check_forks()
+        contract.check_adoption()
+        contract.check_return()
+        contract.check_replay()
 
 
 def _plain(env: Any) -> Any:
     return env
 
 
-def _check_counting(harness: TrainerHarness) -> None:
-    trainer = harness.make(_plain)
-    assert trainer.steps == 0, f"a fresh training counts {trainer.steps} steps"
-    assert 0.0 < trainer.gamma <= 1.0, f"gamma is {trainer.gamma}"
-    assert trainer.rollout >= 1, f"a rollout has {trainer.rollout} steps"
-    assert trainer.agents_per_env >= 1, f"agents_per_env is {trainer.agents_per_env}"
-    assert trainer.total >= trainer.rollout, "less is planned than one rollout"
-    assert isinstance(trainer.bootstraps_truncation, bool)
-    assert isinstance(trainer.evaluates, bool)
-    assert isinstance(trainer.replays, bool)
-    for rollouts in (1, 2):
+@dataclass
+class _Contract:
+    """One run of the contract; files go into a folder, numbered."""
+
+    harness: TrainerHarness
+    task: Task
+    signal: Signal
+    exact: bool
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def check_counting(self) -> None:
+        trainer = self.harness.make(_plain)
+        assert trainer.steps == 0, f"a fresh training counts {trainer.steps} steps"
+        assert 0.0 < trainer.gamma <= 1.0, f"gamma is {trainer.gamma}"
+        assert trainer.rollout >= 1, f"a rollout has {trainer.rollout} steps"
+        agents = trainer.agents_per_env
+        assert agents >= 1, f"agents_per_env is {agents}"
+        assert trainer.total >= trainer.rollout, "less is planned than one rollout"
+        assert isinstance(trainer.bootstraps_truncation, bool)
+        assert isinstance(trainer.evaluates, bool)
+        assert isinstance(trainer.replays, bool)
+        for rollouts in (1, 2):
+            before = trainer.steps
+            self.harness.train(trainer, rollouts * trainer.rollout)
+            _enough(trainer.steps - before, rollouts * trainer.rollout, trainer)
+        drift = trainer.policy_drift()
+        assert drift is None or drift >= 0.0, f"the policy's drift is {drift}"
+
+    def check_snapshots(self) -> None:
+        trainer = self._trained(rollouts=2)
+        state, steps = self._state(trainer), trainer.steps
+        assert state, "state() must name what training depends on"
+        snapshot = self._snapshot(trainer)
+        other = self.harness.make(_plain)
+        other.adopt(snapshot)
+        _same(self._state(other), state, "a fresh training that adopted the snapshot")
+        assert other.steps == steps, f"it counts {other.steps} steps, not {steps}"
+        self.harness.train(trainer, trainer.rollout)
+        assert _differ(self._state(trainer), state), "training changes nothing"
+        trainer.adopt(snapshot)
+        _same(self._state(trainer), state, "the training that was put back")
+        assert trainer.steps == steps
+
+    def check_forks(self) -> None:
+        whole = self._trained(rollouts=1)
+        self.harness.train(whole, 2 * whole.rollout)
+
+        paused = self._trained(rollouts=1)
+        before = self._state(paused)
+        ends = {
+            name: self._branch(paused, seed)[1]
+            for name, seed in (("first", 11), ("again", 11), ("other", 12))
+        }
+        self._branch(paused, 11, keep=False)
+        _same(self._state(paused), before, "the parent of a fork")
+        self.harness.train(paused, 2 * paused.rollout)
+        if self.exact:
+            expected = self._state(whole)
+            _same(self._state(paused), expected, "a training that was forked")
+
+        states = {}
+        for name, end in ends.items():
+            trainer = self.harness.make(_plain)
+            trainer.adopt(end)
+            states[name] = self._state(trainer)
+        assert _differ(states["first"], before), "a branch has trained nothing"
+        assert _differ(states["first"], states["other"]), (
+            "branches with other seeds are the same: the seed must reach environments "
+            "and sampling"
+        )
+        if self.exact:
+            _same(states["again"], states["first"], "a branch with the same seed")
+
+    def check_adoption(self) -> None:
+        trainer = self._trained(rollouts=1)
         before = trainer.steps
-        harness.train(trainer, rollouts * trainer.rollout)
-        counted = trainer.steps - before
-        expected = rollouts * trainer.rollout
-        assert counted == expected, f"{expected} steps were trained, {counted} counted"
-    drift = trainer.policy_drift()
-    assert drift is None or drift >= 0.0, f"the policy's drift is {drift}"
+        outcome, end = self._branch(trainer, 11)
+        trainer.adopt(end)
+        expected = before + outcome.steps
+        assert trainer.steps == expected, f"{trainer.steps} steps, not {expected}"
+        self.harness.train(trainer, trainer.rollout)
+        _enough(trainer.steps - expected, trainer.rollout, trainer)
 
+    def check_return(self) -> None:
+        """The rollout after an older snapshot was adopted is the old policy's."""
+        if not self.exact:
+            return
+        trainer = self._trained(rollouts=1)
+        older = self._snapshot(trainer)
+        self.harness.train(trainer, trainer.rollout)
+        newer = self._snapshot(trainer)
+        states = []
+        for first in (older, newer):
+            other = self.harness.make(_plain)  # with environments as those of the next
+            other.adopt(first)
+            other.adopt(older)
+            seed_randomness(3)
+            self.harness.train(other, other.rollout)
+            states.append(self._state(other))
+        _same(states[1], states[0], "a training that went back to an older snapshot")
 
-def _check_snapshots(harness: TrainerHarness) -> None:
-    trainer = harness.make(_plain)
-    harness.train(trainer, 2 * trainer.rollout)
-    state, steps = _copied(harness.state(trainer)), trainer.steps
-    assert state, "state() must name what training depends on"
-    snapshot = trainer.snapshot()
-    other = harness.make(_plain)
-    other.adopt(snapshot)
-    _same(harness.state(other), state, "a fresh training that adopted the snapshot")
-    assert other.steps == steps, f"it counts {other.steps} steps, not {steps}"
-    harness.train(trainer, trainer.rollout)
-    assert _differ(harness.state(trainer), state), "training changes nothing"
-    trainer.adopt(snapshot)
-    _same(harness.state(trainer), state, "the training that was put back")
-    assert trainer.steps == steps
+    def check_replay(self) -> None:
+        if not self.harness.make(_plain).replays:
+            return
+        assert isinstance(self.harness, ReplayHarness), (
+            "the trainer learns from a replay buffer: its harness must tell the "
+            "buffer's rewards, as a ReplayHarness does"
+        )
+        posting = Posting(version=1)
+        board = Board.create(self._file(), posting)
+        trainer = self.harness.make(Shape(self.task, board))
+        nothing = {
+            "signal": Signal(),
+            "gamma": trainer.gamma,
+            "bootstraps_truncation": trainer.bootstraps_truncation,
+        }
+        board.post(board.read().model_copy(update=nothing))
+        self.harness.train(trainer, 2 * trainer.rollout)
+        rewards = []
+        for strength, signal in (
+            (1.0, Signal()),
+            (1.0, self.signal),
+            (0.5, self.signal),
+            (1.0, Signal()),
+        ):
+            posted = board.read()
+            update = {"signal": signal, "strength": strength}
+            update |= {"version": posted.version + 1}
+            board.post(posted.model_copy(update=update))
+            rewards.append(np.array(self.harness.rewards(trainer), dtype=np.float64))
+        base, whole, half, again = rewards
+        assert base.size, "the replay buffer is empty after two rollouts"
+        assert np.any(whole != base), "a replay buffer pays nothing of a new signal"
+        assert np.allclose(half - base, (whole - base) / 2.0, atol=1e-5), (
+            "a replay buffer does not pay a signal of half the strength half"
+        )
+        assert np.array_equal(again, base), (
+            "a replay buffer still pays a signal that was taken back"
+        )
 
+    def _file(self) -> Path:
+        return self.folder / f"{next(self._numbers)}.snapshot"
 
-def _check_forks(
-    harness: TrainerHarness, task: Task, signal: Signal, level: Level
-) -> None:
-    whole = harness.make(_plain)
-    harness.train(whole, whole.rollout)
-    harness.train(whole, 2 * whole.rollout)
-    expected = _copied(harness.state(whole))
+    def _trained(self, rollouts: int) -> Trainer:
+        trainer = self.harness.make(_plain)
+        self.harness.train(trainer, rollouts * trainer.rollout)
+        return trainer
 
-    paused = harness.make(_plain)
-    harness.train(paused, paused.rollout)
-    before = _copied(harness.state(paused))
-    found = {
-        name: _branch(paused, task, signal, seed)
-        for name, seed in (("first", 11), ("again", 11), ("other", 12))
-    }
-    _same(harness.state(paused), before, "the parent of a fork")
-    harness.train(paused, 2 * paused.rollout)
-    if level == "exact":
-        _same(harness.state(paused), expected, "a training that was forked")
+    def _state(self, trainer: Trainer) -> dict[str, Any]:
+        state = self.harness.state(trainer)
+        return {name: np.array(value) for name, value in state.items()}
 
-    states = {}
-    for name, outcome in found.items():
-        trainer = harness.make(_plain)
-        trainer.adopt(outcome.snapshot)
-        states[name] = _copied(harness.state(trainer))
-    assert _differ(states["first"], before), "a branch has trained nothing"
-    assert _differ(states["first"], states["other"]), (
-        "branches with other seeds are the same: the seed must reach environments and "
-        "sampling"
-    )
-    if level == "exact":
-        _same(states["again"], states["first"], "a branch with the same seed")
+    def _snapshot(self, trainer: Trainer) -> Path:
+        path, before = self._file(), set(self.folder.iterdir())
+        trainer.snapshot(path)
+        self._check_written(before, {path}, "a snapshot")
+        return path
 
+    def _check_written(self, before: set[Path], wanted: set[Path], what: str) -> None:
+        names = sorted(path.name for path in set(self.folder.iterdir()) - before)
+        assert names == sorted(path.name for path in wanted), (
+            f"{what} must be written to the file that was named, and to no other; it "
+            f"has left {', '.join(names) or 'nothing'}"
+        )
 
-def _check_adoption(harness: TrainerHarness, task: Task, signal: Signal) -> None:
-    trainer = harness.make(_plain)
-    harness.train(trainer, trainer.rollout)
-    before = trainer.steps
-    outcome = _branch(trainer, task, signal, 11)
-    trainer.adopt(outcome.snapshot)
-    expected = before + outcome.steps
-    assert trainer.steps == expected, f"{trainer.steps} steps, not {expected}"
-    harness.train(trainer, trainer.rollout)
-    assert trainer.steps == expected + trainer.rollout, "it cannot be trained further"
-
-
-def _branch(trainer: Trainer, task: Task, signal: Signal, seed: int) -> ForkOutcome:
-    """A branch of two rollouts; checks its counts, and that the signal arrives."""
-    with tempfile.TemporaryDirectory() as folder, generators_restored():
-        posting = Posting(version=7, signal=signal, gamma=trainer.gamma)
-        board = Board.create(Path(folder) / "board", posting)
+    def _branch(
+        self, trainer: Trainer, seed: int, *, keep: bool = True
+    ) -> tuple[ForkOutcome, Path]:
+        """Trains a branch of two rollouts; checks its counts, its files, and that the
+        signal arrives. Returns its outcome and where its end is, if it is kept."""
+        start, end = self._snapshot(trainer), self._file()
+        written, before = start.read_bytes(), set(self.folder.iterdir())
         steps = 2 * trainer.rollout
-        shape = Shape(task, board)
-        fork = trainer.fork()
-        fork.warm()
-        outcome = fork(trainer.snapshot(), shape, seed, steps)
-        versions, posted = set(board.acknowledged().values()), board.version
-        episodes = board.new_episodes()
-        copies = board.copies
-    assert outcome.steps == steps, f"{steps} steps were wanted, {outcome.steps} counted"
-    assert versions == {posted}, (
-        "the signal did not reach the environments of a branch: they must be made with "
-        "the shape that the fork is given"
-    )
-    per_step = copies * trainer.agents_per_env
-    assert outcome.copy_steps * per_step == outcome.steps, (
-        f"{outcome.copy_steps} steps of {copies} copies with {trainer.agents_per_env} "
-        f"agents are not {outcome.steps} trainer steps"
-    )
-    assert len(episodes), "no episode ended in a branch of two rollouts"
-    assert np.any(episodes[:, 1] != episodes[:, 2]), "the signal paid nothing"
-    return outcome
+        with tempfile.TemporaryDirectory() as folder, randomness_restored():
+            posting = Posting(version=7, signal=self.signal, gamma=trainer.gamma)
+            board = Board.create(Path(folder) / "board", posting)
+            shape = Shape(self.task, board)
+            fork = trainer.fork()
+            fork.warm()
+            outcome = fork(start, shape, seed, steps, end=end if keep else None)
+            versions, posted = set(board.acknowledged().values()), board.version
+            episodes = board.new_episodes()
+            collected = board.collect()
+        self._check_written(before, {end} if keep else set(), "the end of a branch")
+        assert start.read_bytes() == written, "a branch changed its snapshot"
+        _enough(outcome.steps, steps, trainer)
+        assert versions == {posted}, (
+            "the signal did not reach the environments of a branch: they must be made "
+            "with the shape that the fork is given"
+        )
+        assert collected is not None, "no episode ended in a branch of two rollouts"
+        # An environment that is only made to see its spaces ends no episode.
+        per_step = collected.copies * trainer.agents_per_env
+        assert abs(outcome.copy_steps * per_step - outcome.steps) < per_step, (
+            f"{outcome.copy_steps} steps of {collected.copies} copies with "
+            f"{trainer.agents_per_env} agents are not {outcome.steps} trainer steps"
+        )
+        evaluated = outcome.evaluated
+        assert evaluated is None or evaluated.dtype == EVALUATED, (
+            f"evaluated is an array of {evaluated.dtype}; make it one of "
+            "also_wrappers.trainer.EVALUATED, with the fields end and base_return"
+        )
+        paid = episodes["base_return"] != episodes["shaped_return"]
+        assert paid.any(), "the signal paid nothing"
+        return outcome, end
 
 
-def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: np.array(value) for name, value in state.items()}
+def _enough(counted: int, wanted: int, trainer: Trainer) -> None:
+    """Whole rollouts may be a little longer than was asked for, never shorter."""
+    assert wanted <= counted < wanted + trainer.rollout, (
+        f"{wanted} steps were wanted, {counted} counted"
+    )
 
 
 def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

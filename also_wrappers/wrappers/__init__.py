@@ -11,6 +11,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.wrappers.aec import ShapeRewardAEC
+from also_wrappers.wrappers.info import Shaping
 from also_wrappers.wrappers.parallel import ShapeRewardParallel
 from also_wrappers.wrappers.single import ShapeReward
 from also_wrappers.wrappers.source import Options
@@ -23,13 +24,14 @@ __all__ = [
     "ShapeRewardAEC",
     "ShapeRewardParallel",
     "ShapeRewardVector",
+    "Shaping",
     "TupleParallelEnv",
     "wrap",
 ]
 
 
 def wrap(env: Any, features: FeatureMap, **arguments: Any) -> Any:
-    """Puts the wrapper on that fits the environment's type.
+    """Puts the wrapper that fits the environment's type around an environment.
 
     Args:
         env: A Gymnasium environment or vector environment, or a PettingZoo parallel

@@ -10,7 +10,8 @@ from pettingzoo.utils import BaseWrapper
 from also_wrappers.board.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.shaped_team import Attachment, action_spaces_of
+from also_wrappers.wrappers.info import Shaping
+from also_wrappers.wrappers.shaped_team import ShapedTeam, action_spaces_of
 from also_wrappers.wrappers.source import Options
 
 __all__ = ["ShapeRewardAEC"]
@@ -22,7 +23,8 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
     A step of the signal is one cycle: when every agent that is still there has acted,
     all are paid for the change since the cycle before, and evidence is recorded. On an
     environment that was converted from a parallel one, every agent is paid what
-    ``ShapeRewardParallel`` pays it.
+    ``ShapeRewardParallel`` pays it. ``infos[agent]["shaping"]`` says what was added:
+    see ``Shaping``.
 
     Args:
         env: The environment.
@@ -57,7 +59,7 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
     ) -> None:
         super().__init__(env)
         self._paid_now = False
-        self.attachment = Attachment(
+        self.shaped = ShapedTeam(
             features,
             env.possible_agents,
             action_spaces_of(env, env.possible_agents),
@@ -74,7 +76,7 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         self.env.reset(seed=seed, options=options)
         self._clear()
         agents = list(self.env.agents)
-        self.attachment.reset(self._observations(), self.env.infos, self._state())
+        self.shaped.reset(self._observations(), self.env.infos, self._state())
         self.rewards = dict(self.env.rewards)
         self._cumulative_rewards = dict(self.env._cumulative_rewards)
         self.infos = {agent: dict(self.env.infos[agent]) for agent in agents}
@@ -103,19 +105,20 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
                     self.rewards[other] += paid
             self._paid_now = False
         self.infos = {
-            other: {**info, **self._told.get(other, {})}
+            other: {**info, **self._shaping.get(other, {})}
             for other, info in env.infos.items()
         }
 
     def _clear(self) -> None:
+        """Forgets what the agents did, were paid and were told."""
         self._actions: dict[str, Any] = {}
         self._base: dict[str, float] = {}
         self._added: dict[str, float] = {}
-        self._told: dict[str, dict[str, Any]] = {}
+        self._shaping: dict[str, dict[str, Shaping]] = {}
         self._paid_now = False
 
     def _cycle_is_over(self) -> bool:
-        """Whether every agent that is still there has acted since the last payment."""
+        """Returns whether every agent still there has acted since the last payment."""
         env = self.env
         return all(
             agent in self._actions or env.terminations[agent] or env.truncations[agent]
@@ -123,11 +126,12 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         )
 
     def _pay(self) -> None:
+        """Pays all agents that acted for the cycle that is over."""
         env = self.env
         acted = [agent for agent in env.agents if agent in self._actions]
         over = all(env.terminations[a] or env.truncations[a] for a in env.agents)
         base = {agent: self._base.get(agent, 0.0) for agent in acted}
-        added = self.attachment.step(
+        added = self.shaped.step(
             self._actions,
             {agent: env.observe(agent) for agent in acted},
             base,
@@ -138,11 +142,11 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
             ended=True,
             over=over,
         )
-        places = self.attachment.places
+        places = self.shaped.places
         paid = {agent: added[places[agent]] if added else 0.0 for agent in acted}
-        self._told = {
+        self._shaping = {
             agent: {
-                "shaping": self.attachment.info(
+                "shaping": self.shaped.info(
                     base[agent], paid[agent], over, places[agent]
                 )
             }
@@ -159,4 +163,4 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         return {agent: self.env.observe(agent) for agent in self.env.agents}
 
     def _state(self) -> Any:
-        return self.env.state() if self.attachment.needs_state else None
+        return self.env.state() if self.shaped.needs_state else None

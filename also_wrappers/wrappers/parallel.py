@@ -10,7 +10,7 @@ from pettingzoo.utils import BaseParallelWrapper
 from also_wrappers.board.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.shaped_team import Attachment, action_spaces_of
+from also_wrappers.wrappers.shaped_team import ShapedTeam, action_spaces_of
 from also_wrappers.wrappers.source import Options
 
 __all__ = ["ShapeRewardParallel"]
@@ -19,9 +19,8 @@ __all__ = ["ShapeRewardParallel"]
 class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
     """Adds a signal to the rewards of a PettingZoo parallel environment.
 
-    Observations, spaces, masks and rendering stay as they are. ``infos[agent]`` gains
-    ``"shaping": {"base", "total", "signal"}`` and, at the end of an episode,
-    ``"terms"``: what each term paid, summed over agents.
+    Observations, spaces, masks and rendering stay as they are.
+    ``infos[agent]["shaping"]`` says what was added: see ``Shaping``.
 
     Args:
         env: The environment.
@@ -57,7 +56,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
     ) -> None:
         super().__init__(env)
         self._living = _behind_black_death(env)
-        self.attachment = Attachment(
+        self.shaped = ShapedTeam(
             features,
             env.possible_agents,
             action_spaces_of(env, env.possible_agents),
@@ -71,7 +70,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Resets; a newly posted signal is in force from here on."""
         observations, infos = self.env.reset(seed=seed, options=options)
-        self.attachment.reset(observations, infos, self._state())
+        self.shaped.reset(observations, infos, self._state())
         return observations, infos
 
     def step(
@@ -89,56 +88,56 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         if not rewards:
             return observations, rewards, terminations, truncations, infos
-        seen, ends, cuts = observations, terminations, truncations
+        observed, ends, cuts = observations, terminations, truncations
         if living is not None and before is not None:
             if not before:  # black_death's last step, after all have died
                 return observations, rewards, terminations, truncations, infos
-            seen = {agent: observations[agent] for agent in before}
+            observed = {agent: observations[agent] for agent in before}
             ends = {agent: agent not in living.agents for agent in before}
             cuts = {}
         ended = True in ends.values() or True in cuts.values()
         over = ended and (
             not (living or self.env).agents
-            or all(ends[agent] or cuts.get(agent) for agent in seen)
+            or all(ends[agent] or cuts.get(agent) for agent in observed)
         )
-        attachment = self.attachment
-        added = attachment.step(
+        team = self.shaped
+        added = team.step(
             actions,
-            seen,
+            observed,
             rewards,
             ends,
             cuts,
             infos,
-            self.env.state() if attachment.needs_state else None,
+            self.env.state() if team.needs_state else None,
             ended=ended,
             over=over,
         )
-        told = {}
-        shaped = {}
-        places = attachment.places
+        shaped_rewards = {}
+        shaped_infos = {}
+        places = team.places
         for agent, reward in rewards.items():
             base = float(reward)
             place = places[agent]
             paid = added[place] if added else 0.0
-            shaped[agent] = base + paid
-            shaping = attachment.info(base, paid, over, place)
-            told[agent] = {**infos[agent], "shaping": shaping}
+            shaped_rewards[agent] = base + paid
+            shaping = team.info(base, paid, over, place)
+            shaped_infos[agent] = {**infos[agent], "shaping": shaping}
         if added is not None:
-            rewards = shaped
-        return observations, rewards, terminations, truncations, told
+            rewards = shaped_rewards
+        return observations, rewards, terminations, truncations, shaped_infos
 
     def _state(self) -> Any:
-        return self.env.state() if self.attachment.needs_state else None
+        return self.env.state() if self.shaped.needs_state else None
 
     def __str__(self) -> str:
         return f"{type(self).__name__}<{self.env!s}>"
 
 
 def _behind_black_death(env: Any) -> Any:
-    """The environment behind SuperSuit's ``black_death``, if that is further inside.
+    """Returns the environment behind SuperSuit's ``black_death``, if that is inside.
 
-    It shows dead agents as alive, with observations of zeros that must not be paid for,
-    and hides how they ended: they are taken as terminated.
+    ``black_death`` shows dead agents as alive, with observations of zeros that must
+    not be paid for, and hides how they ended: they count as terminated.
     """
     while isinstance(env, BaseParallelWrapper):
         if type(env).__name__ == "black_death_par":

@@ -1,4 +1,4 @@
-"""One environment copy's attachment to a signal, or to a board.
+"""What a signal adds to the rewards of one environment copy's team.
 
 The wrappers are thin adapters over this: they hand over what the environment returned
 and add to the rewards what comes back.
@@ -19,16 +19,19 @@ from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.shaper import CompiledSignal, Shaper, compile_signal
 from also_wrappers.signal.transitions import encode
-from also_wrappers.wrappers.source import Link, Options, flat_action
+from also_wrappers.wrappers.info import Shaping
+from also_wrappers.wrappers.source import Options, SignalSource, flat_action
 
-__all__ = ["Attachment"]
+__all__ = ["ShapedTeam"]
 
 _NO_INFO: Mapping[str, Any] = {}
 _NOBODY: Sequence[int] = ()
 
 
-class Attachment:
-    """Features in, added reward out; evidence left on the board on the way.
+class ShapedTeam:
+    """Computes what a signal adds to the rewards of a team, and records.
+
+    Observations go in, added rewards come out, and episodes are left on the board.
 
     Args:
         features: The vocabulary.
@@ -55,9 +58,11 @@ class Attachment:
         self.features = features
         self.agents = tuple(agents)
         self.places = {agent: i for i, agent in enumerate(self.agents)}
-        self._link = Link(features, agents, action_spaces, signal, board, options)
+        self._source = SignalSource(
+            features, agents, action_spaces, signal, board, options
+        )
         self._spaces = list(action_spaces)
-        sizes = self._link.layout.actions
+        sizes = self._source.layout.actions
         # A team that makes one choice each is recorded without detours.
         self._starts = (
             [
@@ -74,17 +79,17 @@ class Attachment:
         self._everyone: Sequence[int] = tuple(range(len(self.agents)))
         self._present: Sequence[int] = self._everyone
         self._checked = False
-        self._told: npt.NDArray[np.float32] | None = None
+        self._encoded: npt.NDArray[np.float32] | None = None
 
     @property
     def signal(self) -> Signal:
-        """The signal of the episode that is running."""
+        """The signal in force in the episode that is running."""
         compiled = self._shaper.compiled
         return compiled.signal if compiled else self._compiled.signal
 
     @property
     def needs_state(self) -> bool:
-        """Whether a feature reads ``env.state()``."""
+        """True if a feature reads ``env.state()``."""
         return self.features.needs_state
 
     def reset(
@@ -95,9 +100,9 @@ class Attachment:
     ) -> None:
         """Starts an episode; a signal that was posted meanwhile is taken now."""
         alive = self._read(observations, {}, infos, state)
-        if self._link.refresh():
+        if self._source.refresh():
             self._renew()
-        strength = self._link.strength(self._steps)
+        strength = self._source.strength(self._steps)
         self._shaper.reset(self._compiled, self._rows, alive, strength)
         self.signal_id = self._compiled.signal.id
         if self._recorder is not None:
@@ -116,7 +121,7 @@ class Attachment:
         ended: bool,
         over: bool,
     ) -> list[float] | None:
-        """Handles one environment step.
+        """Returns what the signal adds to the reward of each agent at one step.
 
         Args:
             actions: What the agents did.
@@ -133,7 +138,7 @@ class Attachment:
             What to add to the agents' rewards, in the order of ``agents``, or ``None``
             where the signal is empty and the rewards must stay as they are.
         """
-        if self._link.swaps_at_step and self._link.outdated:
+        if self._source.swaps_at_step and self._source.outdated:
             self._swap()
         before, was = self._rows, self._present
         alive = self._read(observations, actions, infos, state)
@@ -144,8 +149,10 @@ class Attachment:
             terminated = [places[a] for a, is_so in terminations.items() if is_so]
             truncated = [places[a] for a, is_so in truncations.items() if is_so]
         added = self._shaper.step(self._rows, alive, terminated, truncated)
-        if self._link.posting.rows:
-            self._told = encode(before, was, self._rows, alive, terminated, truncated)
+        if self._source.posting.rows:
+            self._encoded = encode(
+                before, was, self._rows, alive, terminated, truncated
+            )
         recorder = self._recorder
         if recorder is not None:
             agents = self.agents
@@ -160,32 +167,29 @@ class Attachment:
                     recorder.begin(self._rows, alive)
         return added if self._shaper.totals else None
 
-    def info(
-        self, base: float, added: float, over: bool, place: int = 0
-    ) -> dict[str, Any]:
-        """What goes under ``info["shaping"]``; small, as SB3 copies it every step.
+    def info(self, base: float, added: float, over: bool, place: int = 0) -> Shaping:
+        """Returns what a step tells an agent under ``info["shaping"]``.
 
         Args:
             base: The agent's base reward.
             added: What the signal added to it.
-            over: Whether the episode ends; what each term paid is told then.
-            place: The agent's place in the team; told with the team's features where a
-                replay buffer has asked for them.
+            over: Whether the episode ends, so that it tells what each term paid.
+            place: The agent's place in the team.
         """
-        told: dict[str, Any] = {
+        shaping: Shaping = {
             "base": base,
             "total": base + added,
             "signal": self.signal_id,
         }
         if over:
             names = [term.name for term in self.signal.terms]
-            told["terms"] = dict(zip(names, self._shaper.totals, strict=True))
-        if self._told is not None:
-            told["rows"], told["place"] = self._told, place
-        return told
+            shaping["terms"] = dict(zip(names, self._shaper.totals, strict=True))
+        if self._encoded is not None:
+            shaping["rows"], shaping["place"] = self._encoded, place
+        return shaping
 
     def __getstate__(self) -> dict[str, Any]:
-        """Compiled code does not travel."""
+        """Leaves out compiled code, which does not travel."""
         state = self.__dict__.copy()
         for name in ("_compiled", "_shaper", "_recorder"):
             state[name] = None
@@ -196,23 +200,25 @@ class Attachment:
         self._compile()
 
     def _compile(self) -> None:
-        link = self._link
-        self._recorder = Recorder(link.layout, link.success()) if link.live else None
+        source = self._source
+        self._recorder = (
+            Recorder(source.layout, source.success()) if source.live else None
+        )
         self._compiled: CompiledSignal = compile_signal(
-            link.signal, self.features, link.names
+            source.signal, self.features, source.names
         )
         self._shaper = Shaper(
-            len(self.agents), link.gamma, link.posting.bootstraps_truncation
+            len(self.agents), source.gamma, source.posting.bootstraps_truncation
         )
         self.signal_id = self._compiled.signal.id
 
     def _renew(self) -> None:
         """Puts what was posted in force."""
-        link = self._link
-        if link.signal != self._compiled.signal:
-            self._compiled = compile_signal(link.signal, self.features, link.names)
-        self._shaper.gamma = link.gamma
-        self._shaper.bootstraps_truncation = link.posting.bootstraps_truncation
+        source = self._source
+        if source.signal != self._compiled.signal:
+            self._compiled = compile_signal(source.signal, self.features, source.names)
+        self._shaper.gamma = source.gamma
+        self._shaper.bootstraps_truncation = source.posting.bootstraps_truncation
 
     def _swap(self) -> None:
         """Takes a new posting in the middle of an episode, which is cut in two."""
@@ -221,9 +227,9 @@ class Attachment:
             if recorder.steps:
                 self._leave(False)
             recorder.begin(self._rows, self._present)
-        self._link.refresh()
+        self._source.refresh()
         self._renew()
-        self._shaper.swap(self._compiled, self._link.posting.strength)
+        self._shaper.swap(self._compiled, self._source.posting.strength)
         self.signal_id = self._compiled.signal.id
 
     def _read(
@@ -260,37 +266,39 @@ class Attachment:
         infos: Mapping[str, Any],
         state: Any,
     ) -> None:
-        for agent, seen in observations.items():
+        """Checks that the features fit what every agent observes."""
+        for agent, observation in observations.items():
             info = infos.get(agent, _NO_INFO)
-            view = View(seen, actions.get(agent), info, state, agent)
+            view = View(observation, actions.get(agent), info, state, agent)
             self.features.check(view, agent)
         self._checked = True
 
     def _taken(self, actions: Mapping[str, Any]) -> list[float]:
-        """The components of what all agents did, one after the other."""
+        """Returns the components of all agents' actions, one after the other."""
         if self._starts is not None:
             if len(actions) == len(self.agents):
                 return [actions[agent] - start for agent, start in self._starts]
             return [actions.get(agent, start) - start for agent, start in self._starts]
-        components = self._link.layout.components
+        components = self._source.layout.components
         taken: list[float] = []
         for agent, space in zip(self.agents, self._spaces, strict=True):
             taken.extend(flat_action(space, actions.get(agent), components))
         return taken
 
     def _leave(self, terminated: bool) -> None:
+        """Leaves the episode on the board."""
         assert self._recorder is not None
         shaper = self._shaper
-        paid = None if self._link.outdated else shaper.totals
+        paid = None if self._source.outdated else shaper.totals
         episode = self._recorder.finish(terminated, paid, shaper.invalid)
-        self._link.leave(episode, self._steps)
+        self._source.leave(episode, self._steps)
 
 
 def action_spaces_of(env: Any, agents: Sequence[str]) -> list[spaces.Space[Any]]:
-    """The action spaces of a PettingZoo environment, in the order of the team."""
+    """Returns the action spaces of a PettingZoo environment, in the team's order."""
     return [env.action_space(agent) for agent in agents]
 
 
 def as_float(reward: Any) -> float:
-    """A reward as a Python float, also where it is a numpy scalar or array of one."""
+    """Returns a reward as a Python float; it may be a numpy array of one element."""
     return float(np.asarray(reward).reshape(())) if np.ndim(reward) else float(reward)

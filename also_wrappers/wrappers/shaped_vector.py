@@ -1,4 +1,4 @@
-"""The attachment of many single-agent environments that step together."""
+"""What a signal adds to many single-agent environments that step together."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from also_wrappers.board.board import Board
-from also_wrappers.evidence.vector import BatchRecorder
+from also_wrappers.evidence.vector import VectorRecorder
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.vector import VectorShaper
-from also_wrappers.wrappers.source import Link, Options, flat_action
+from also_wrappers.wrappers.source import Options, SignalSource, flat_action
 
-__all__ = ["BatchAttachment"]
+__all__ = ["ShapedVector"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-class BatchAttachment:
-    """Feature columns in, added rewards out; evidence left on the board on the way.
+class ShapedVector:
+    """Computes what a signal adds to the rewards of many environments, and records.
 
+    Feature columns go in, added rewards come out, and episodes are left on the board.
     Every environment takes a new signal at its own next reset, so several signals can
     be in force at a time, each with a shaper of its own.
 
     Args:
         features: The vocabulary.
         agent: What the agent of every environment is called.
-        action_space: Of one environment.
+        action_space: The action space of one environment.
         count: The number of environments.
         signal: A signal that stays; this or ``board``, not both.
         board: Where to read the active signal and leave evidence.
@@ -54,7 +55,7 @@ class BatchAttachment:
         self._features = features
         self._space = action_space
         self._count = count
-        self._link = Link(
+        self._source = SignalSource(
             features, [agent], [action_space], signal, board, options, copies=count
         )
         self._steps = np.zeros(count, dtype=np.int64)
@@ -70,16 +71,20 @@ class BatchAttachment:
             columns: First features, shape ``(features, environments)``.
             which: The environments whose episodes start; all if not given.
         """
-        link = self._link
+        source = self._source
         everywhere = which is None
         if which is None:
             which = np.ones(self._count, dtype=bool)
-        if link.refresh():
+        if source.refresh():
             shaper = self._shapers[-1][0]
             if not shaper.pays(
-                link.signal, link.gamma, link.posting.bootstraps_truncation
+                source.signal, source.gamma, source.posting.bootstraps_truncation
             ):
                 self._shapers.append((self._shaper(), np.zeros(self._count, bool)))
+        if len(self._shapers) > 1:
+            self._ids = self._ids.copy()  # infos that were handed out stay
+            self._ids[which] = self._shapers[-1][0].signal.id
+            self._ids.setflags(write=False)
         if everywhere:
             self._shapers = self._shapers[-1:]
         newest, mask = self._shapers[-1]
@@ -87,13 +92,13 @@ class BatchAttachment:
         for _, theirs in self._shapers:
             theirs[which] = False
         mask[which] = True
-        self._versions[which] = link.posting.version
+        self._versions[which] = source.posting.version
         self._shapers = [pair for pair in self._shapers if pair[1].any()]
-        strength: float | Array = link.posting.strength
-        if link.fades:
+        strength: float | Array = source.posting.strength
+        if source.fades:
             strength = np.ones(self._count)
             for k in np.flatnonzero(which).tolist():
-                strength[k] = link.strength(int(self._steps[k]))
+                strength[k] = source.strength(int(self._steps[k]))
         newest.reset(columns, None if everywhere else which, strength)
         if self._recorder is not None:
             self._recorder.begin(columns, which)
@@ -108,27 +113,29 @@ class BatchAttachment:
         truncated: Mask,
         skipped: Mask | None = None,
     ) -> Array | None:
-        """Handles one step of all environments.
+        """Returns what the signal adds to the reward of each environment at one step.
 
         Args:
-            actions: What was done, in a batch.
-            columns: Features that the step arrived at; not changed afterwards.
+            actions: The actions of all environments.
+            columns: Features that the step arrived at, shape ``(features,
+                environments)``; not changed afterwards.
             rewards: Base rewards.
             terminated: Whose episode terminated.
             truncated: Whose episode was truncated.
-            skipped: Environments for which it was no step.
+            skipped: Environments for which it was no step; they get 0.
 
         Returns:
-            What to add to the rewards, or ``None`` where no signal adds anything.
+            Shape ``(environments,)``, or ``None`` where no signal adds anything and the
+            rewards must stay as they are.
         """
-        if self._link.counts_steps:
+        if self._source.counts_steps:
             self._steps += 1 if skipped is None else ~skipped
-        if self._link.swaps_at_step and self._link.outdated:
+        if self._source.swaps_at_step and self._source.outdated:
             self._swap()
         added: Array | None = None
         for shaper, mask in self._shapers:
             paid = shaper.step(columns, terminated, truncated)
-            if shaper.signal.terms:
+            if not shaper.signal.empty:
                 if len(self._shapers) > 1:
                     paid = np.where(mask, paid, 0.0)
                 added = paid if added is None else added + paid
@@ -136,7 +143,7 @@ class BatchAttachment:
             added[skipped] = 0.0
         recorder = self._recorder
         if recorder is not None:
-            components = self._link.layout.components
+            components = self._source.layout.components
             flat = flat_action(self._space, actions, components, self._count)
             recorder.step(columns, flat, rewards, added, skipped)
             over = terminated | truncated
@@ -148,12 +155,42 @@ class BatchAttachment:
         self._columns = columns
         return added
 
+    def info(
+        self,
+        base: Array,
+        total: Array,
+        which: Mask | None = None,
+        over: Mask | None = None,
+    ) -> dict[str, Any]:
+        """Returns what a step tells, under ``"shaping"``, in Gymnasium's vector form.
+
+        To be asked between a step and the resets that follow it.
+
+        Args:
+            base: Base rewards, shape ``(environments,)``.
+            total: Shaped rewards, likewise.
+            which: The environments that it tells of; all if not given.
+            over: Those of them whose episode ended, to which it tells the terms.
+        """
+        mask = self._everywhere if which is None else which
+        shaping: dict[str, Any] = {
+            "base": base,
+            "_base": mask,
+            "total": total,
+            "_total": mask,
+            "signal": self._ids,
+            "_signal": mask,
+        }
+        if over is not None:
+            shaping["terms"], shaping["_terms"] = self._terms(over), over
+        return {"shaping": shaping, "_shaping": mask}
+
     def signal_of(self, k: int) -> Signal:
-        """The signal in force in one environment."""
+        """Returns the signal in force in one environment."""
         return self._shaper_of(k).signal
 
     def __getstate__(self) -> dict[str, Any]:
-        """Compiled code does not travel; nor does what a slot holds."""
+        """Leaves out compiled code, and the recorder: neither travels."""
         state = self.__dict__.copy()
         state["_shapers"] = state["_recorder"] = None
         return state
@@ -163,26 +200,47 @@ class BatchAttachment:
         self._compile()
 
     def _compile(self) -> None:
-        everywhere = np.ones(self._count, dtype=bool)
-        self._shapers = [(self._shaper(), everywhere)]
-        self._recorder: BatchRecorder | None = None
-        if self._link.live:
-            self._recorder = BatchRecorder(
-                self._link.layout, self._link.success(), self._count
+        self._shapers = [(self._shaper(), np.ones(self._count, dtype=bool))]
+        self._recorder: VectorRecorder | None = None
+        if self._source.live:
+            self._recorder = VectorRecorder(
+                self._source.layout, self._source.success(), self._count
             )
+        # What infos show at every step is made once, and nobody may write to it.
+        self._everywhere: Mask = np.ones(self._count, dtype=bool)
+        self._ids = np.full(self._count, self._source.signal.id, dtype=object)
+        self._everywhere.setflags(write=False)
+        self._ids.setflags(write=False)
 
     def _shaper(self) -> VectorShaper:
-        link = self._link
+        source = self._source
         return VectorShaper(
-            link.signal,
+            source.signal,
             self._features,
-            link.gamma,
-            link.posting.bootstraps_truncation,
-            track=link.live,
+            source.gamma,
+            source.posting.bootstraps_truncation,
+            track=source.live,
         )
 
     def _shaper_of(self, k: int) -> VectorShaper:
         return next(shaper for shaper, mask in self._shapers if mask[k])
+
+    def _terms(self, over: Mask) -> dict[str, Any]:
+        """Returns what each term paid in the episodes that are over, with masks."""
+        terms: dict[str, Any] = {}
+        for shaper, mask in self._shapers:
+            theirs = over & mask
+            places = np.flatnonzero(theirs)
+            if not len(places):
+                continue
+            paid = np.zeros((len(shaper.signal.terms), self._count))
+            paid[:, places] = shaper.paid(places).T
+            for term, row in zip(shaper.signal.terms, paid, strict=True):
+                name, who = term.name, theirs
+                if name in terms:  # another signal pays it in other environments
+                    row, who = row + terms[name], who | terms[f"_{name}"]
+                terms[name], terms[f"_{name}"] = row, who
+        return terms
 
     def _swap(self) -> None:
         """Takes a new posting in the middle of all episodes, which are cut in two."""
@@ -192,12 +250,13 @@ class BatchAttachment:
         self.reset(self._columns)
 
     def _leave(self, k: int, terminated: bool) -> None:
+        """Leaves the episode of one environment on the board."""
         assert self._recorder is not None
         shaper = self._shaper_of(k)
-        link = self._link
-        current = not link.outdated and self._versions[k] == link.posting.version
-        paid = shaper.totals[:, k].tolist() if current else None
+        source = self._source
+        current = not source.outdated and self._versions[k] == source.posting.version
+        paid = shaper.paid(k).tolist() if current else None
         episode = self._recorder.finish(
             k, terminated, paid, shaper.invalid[:, k].tolist()
         )
-        link.leave(episode, int(self._steps[k]))
+        source.leave(episode, int(self._steps[k]))

@@ -10,7 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 from also_wrappers.board.board import Board
 from also_wrappers.signal.features import FeatureMap
 from also_wrappers.signal.model import Signal
-from also_wrappers.wrappers.shaped_team import Attachment, as_float
+from also_wrappers.wrappers.shaped_team import ShapedTeam, as_float
 from also_wrappers.wrappers.source import Options
 
 __all__ = ["ShapeReward"]
@@ -21,8 +21,7 @@ AGENT = "agent"
 class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Adds a signal to the reward of a Gymnasium environment.
 
-    ``info`` gains ``"shaping": {"base", "total", "signal"}`` and, at the end of an
-    episode, ``"terms"``.
+    ``info["shaping"]`` says what was added: see ``Shaping``.
 
     Args:
         env: The environment.
@@ -62,7 +61,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             **options,
         )
         gym.Wrapper.__init__(self, env)
-        self.attachment = Attachment(
+        self.shaped = ShapedTeam(
             features,
             [AGENT],
             [env.action_space],
@@ -76,7 +75,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     ) -> tuple[Any, dict[str, Any]]:
         """Resets; a newly posted signal is in force from here on."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self.attachment.reset({AGENT: observation}, {AGENT: info}, self._state())
+        self.shaped.reset({AGENT: observation}, {AGENT: info}, self._state())
         return observation, info
 
     def step(
@@ -86,7 +85,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         observation, reward, terminated, truncated, info = self.env.step(action)
         over = bool(terminated or truncated)
         base = as_float(reward)
-        added = self.attachment.step(
+        added = self.shaped.step(
             {AGENT: action},
             {AGENT: observation},
             {AGENT: base},
@@ -98,12 +97,12 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             over=over,
         )
         paid = added[0] if added else 0.0
-        told = {**info, "shaping": self.attachment.info(base, paid, over)}
+        shaping = self.shaped.info(base, paid, over)
         if added is not None:
             reward = base + paid
-        return observation, reward, terminated, truncated, told
+        return observation, reward, terminated, truncated, {**info, "shaping": shaping}
 
     def _state(self) -> Any:
-        if not self.attachment.needs_state:
+        if not self.shaped.needs_state:
             return None
         return self.env.get_wrapper_attr("state")()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress, repeat
 from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector.utils import iterate
 
 from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import FeatureMap, View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.spaces import is_batched_arrays
-from also_wrappers.wrappers.shaped_vector import BatchAttachment
+from also_wrappers.wrappers.shaped_vector import ShapedVector
 from also_wrappers.wrappers.single import AGENT
 from also_wrappers.wrappers.source import Options
 
@@ -27,8 +28,9 @@ class ShapeRewardVector(VectorWrapper):
 
     All three autoreset modes are understood: the filler step that NEXT_STEP inserts
     after an episode is skipped, and SAME_STEP's real last observation is read from
-    ``final_obs``. ``infos["shaping"]`` holds the base rewards and what was added, as
-    arrays. All is computed for all sub-environments at once.
+    ``final_obs``. ``infos["shaping"]`` holds the keys of ``Shaping`` as arrays with
+    Gymnasium's masks; with SAME_STEP, a step that ends an episode is told under
+    ``infos["final_info"]["shaping"]``. All sub-environments are computed at once.
 
     Args:
         env: The vector environment.
@@ -55,8 +57,10 @@ class ShapeRewardVector(VectorWrapper):
         >>> env = ShapeRewardVector(carts, features, signal)
         >>> observations, infos = env.reset(seed=0)
         >>> _, rewards, _, _, infos = env.step(np.array([0, 1]))
-        >>> infos["shaping"]["base"].tolist(), bool((rewards < 1.0).all())
-        ([1.0, 1.0], True)
+        >>> infos["shaping"]["base"], infos["shaping"]["_base"]
+        (array([1., 1.]), array([ True,  True]))
+        >>> bool((infos["shaping"]["total"] == rewards).all())
+        True
     """
 
     def __init__(
@@ -79,7 +83,7 @@ class ShapeRewardVector(VectorWrapper):
             is_batched_arrays(env.single_observation_space),
             is_batched_arrays(env.single_action_space),
         )
-        self.attachment = BatchAttachment(
+        self.shaped = ShapedVector(
             features,
             AGENT,
             env.single_action_space,
@@ -102,7 +106,7 @@ class ShapeRewardVector(VectorWrapper):
         mask = (options or {}).get("reset_mask")  # the environment takes it out
         observations, infos = self.env.reset(seed=seed, options=options)
         columns = self._columns(observations, None, infos)
-        self.attachment.reset(columns, None if mask is None else np.asarray(mask))
+        self.shaped.reset(columns, None if mask is None else np.asarray(mask))
         self._ended = None
         return observations, infos
 
@@ -120,29 +124,62 @@ class ShapeRewardVector(VectorWrapper):
         columns = self._columns(observations, actions, infos)
         over = terminations | truncations
         anybody = np.count_nonzero(over) > 0  # quicker than any()
+        at_once = anybody and self._mode == AutoresetMode.SAME_STEP
         reached = columns
-        if anybody and self._mode == AutoresetMode.SAME_STEP:
+        if at_once:
             reached = self._final(columns, over, actions, infos)
-        attachment = self.attachment
-        added = attachment.step(
-            actions, reached, rewards, terminations, truncations, self._ended
+        shaped, filler = self.shaped, self._ended
+        added = shaped.step(
+            actions, reached, rewards, terminations, truncations, filler
         )
+        # Infos share no array with the rewards, to which other wrappers may write.
+        base = np.asarray(rewards, dtype=np.float64)
+        if added is None:
+            total = base = base.copy()
+        else:
+            total = np.add(base, added, out=added)
+            rewards = total.copy()
+        if anybody:
+            shaping = self._ends(base, total, over, infos)
+        else:
+            shaping = shaped.info(base, total, None if filler is None else ~filler)
         # The step that only resets, with NEXT_STEP, is no transition.
-        begun = over if anybody and self._mode == AutoresetMode.SAME_STEP else None
-        begun = self._ended if self._ended is not None else begun
+        begun = over if at_once else filler
         if begun is not None:
             if self._features.reads_actions:  # no action led to a first state
                 first = self._columns(observations, None, infos)
                 columns = np.where(begun, first, columns)
-            attachment.reset(columns, begun)
+            shaped.reset(columns, begun)
         self._ended = (
             over if anybody and self._mode == AutoresetMode.NEXT_STEP else None
         )
-        paid = np.zeros(self.num_envs) if added is None else added
-        told = {**infos, "shaping": {"base": rewards, "added": paid}}
-        if added is not None:
-            rewards = rewards + added
-        return observations, rewards, terminations, truncations, told
+        return observations, rewards, terminations, truncations, {**infos, **shaping}
+
+    def _ends(
+        self,
+        base: npt.NDArray[np.float64],
+        total: npt.NDArray[np.float64],
+        over: npt.NDArray[np.bool_],
+        infos: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Returns what infos gain where episodes end, at Gymnasium's place for it.
+
+        Args:
+            base: Base rewards.
+            total: Shaped rewards.
+            over: Whose episode ended.
+            infos: The environment's infos.
+        """
+        over.setflags(write=False)  # infos share it with ``_ended``
+        if self._mode != AutoresetMode.SAME_STEP:
+            acted = None if self._ended is None else ~self._ended
+            return self.shaped.info(base, total, acted, over)
+        final = infos.get("final_info", {}) | self.shaped.info(base, total, over, over)
+        return {
+            **self.shaped.info(base, total, ~over),
+            "final_info": final,
+            "_final_info": over,
+        }
 
     def _final(
         self,
@@ -151,11 +188,11 @@ class ShapeRewardVector(VectorWrapper):
         actions: Any,
         infos: dict[str, Any],
     ) -> npt.NDArray[np.float64]:
-        """The columns with the last features of episodes that were reset at once."""
+        """Returns the columns with the last features of episodes that are over."""
         reached = columns.copy()
-        for k in np.flatnonzero(over).tolist():
+        last_actions = compress(iterate(self.action_space, actions), over)
+        for k, action in zip(np.flatnonzero(over).tolist(), last_actions, strict=True):
             info = _info(infos.get("final_info", {}), k)
-            action = _take(self.single_action_space, actions, k)
             view = View(infos["final_obs"][k], action, info)
             reached[:, k] = self._features.row(view)
         return reached
@@ -163,25 +200,20 @@ class ShapeRewardVector(VectorWrapper):
     def _columns(
         self, observations: Any, actions: Any, infos: dict[str, Any]
     ) -> npt.NDArray[np.float64]:
-        if not self._checked:
-            self._checked = True
-            space = self.single_observation_space
-            view = View(_take(space, observations, 0), None, _info(infos, 0))
-            self._features.check(view, AGENT)
+        """Returns features, shape ``(features, environments)``."""
 
         def views() -> list[View]:
-            return [
-                View(
-                    _take(self.single_observation_space, observations, k),
-                    None
-                    if actions is None
-                    else _take(self.single_action_space, actions, k),
-                    _info(infos, k),
-                    None,
-                )
-                for k in range(self.num_envs)
-            ]
+            acted = (
+                repeat(None) if actions is None else iterate(self.action_space, actions)
+            )
+            pairs = zip(
+                iterate(self.observation_space, observations), acted, strict=False
+            )
+            return [View(*pair, _info(infos, k)) for k, pair in enumerate(pairs)]
 
+        if not self._checked:
+            self._checked = True
+            self._features.check(views()[0], AGENT)
         return self._features.columns(
             observations if self._arrays[0] else None,
             actions if self._arrays[1] or actions is None else None,
@@ -190,24 +222,12 @@ class ShapeRewardVector(VectorWrapper):
         )
 
 
-def _take(space: spaces.Space[Any], batch: Any, k: int) -> Any:
-    """The k-th sub-environment's part of a batch."""
-    if isinstance(space, spaces.Dict):
-        return {key: _take(inner, batch[key], k) for key, inner in space.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(
-            _take(inner, part, k)
-            for inner, part in zip(space.spaces, batch, strict=True)
-        )
-    return batch[k]
-
-
 def _info(infos: Mapping[str, Any], k: int) -> dict[str, Any]:
-    """The k-th sub-environment's info; ``_key`` masks say who has ``key``."""
-    found = {}
+    """Returns the info of the k-th sub-environment; masks ``_key`` say who has one."""
+    info = {}
     for key, value in infos.items():
         if key.startswith("_") or key in ("final_obs", "final_info"):
             continue
         if f"_{key}" in infos and infos[f"_{key}"][k]:
-            found[key] = _info(value, k) if isinstance(value, Mapping) else value[k]
-    return found
+            info[key] = _info(value, k) if isinstance(value, Mapping) else value[k]
+    return info

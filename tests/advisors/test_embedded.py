@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,16 +46,17 @@ def test_critic_generator_and_refinement_with_a_real_model() -> None:
     now = corridor_situation()
     model = Embedded(num_predict=500)
     advisor = LLMAdvisor(model, repairs=0)
-    result = ArmOutcome(signal=ACTIVE, outcome="base return 0.1", score=0.1)
+    active = Proposal(signal=ACTIVE)
+    result = ArmOutcome(proposal=active, outcome="base return 0.1", score=0.1)
     # The small model's answers are always JSON, and seldom of any use.
     with contextlib.suppress(AdvisorError):
         assert isinstance(advisor.diagnose(now), Diagnosis)
-    found: list[Proposal] = []
+    proposals: list[Proposal] = []
     with contextlib.suppress(AdvisorError):
-        found += advisor.propose(now, Diagnosis(), 2)
+        proposals += advisor.propose(now, 2)
     with contextlib.suppress(AdvisorError):
-        found += advisor.refine(now, Diagnosis(), [result], 1)
-    for proposal in found:
+        proposals += advisor.propose(replace(now, results=[result]), 1)
+    for proposal in proposals:
         compile_signal(proposal.signal, now.features, now.agents)
     roles = [exchange.role for exchange in advisor.exchanges]
     assert sorted(set(roles)) == ["critic", "generator", "refine"]

@@ -103,7 +103,7 @@ def test_ten_thousand_answers() -> None:
             assert isinstance(advisor.diagnose(now), Diagnosis)
             usable += 1
         with contextlib.suppress(AdvisorError):
-            for proposal in advisor.propose(now, Diagnosis(), 2):
+            for proposal in advisor.propose(now, 2):
                 compile_signal(proposal.signal, now.features, now.agents)
                 usable += 1
         slowest = max(slowest, time.perf_counter() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from also_wrappers.advisors.llm.grounding import contradiction
 from also_wrappers.advisors.llm.models.base import Reply
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.exceptions import AdvisorError, ConfigurationError
-from also_wrappers.proposals.diagnosis import Claim, Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
+from also_wrappers.proposals.diagnosis import Claim
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.testing import ScriptedModel, corridor_situation
 from tests.support.answers import ACTIVE, CLAIM, candidate, candidates, diagnosis
 
@@ -25,11 +27,12 @@ def test_a_good_answer_becomes_proposals() -> None:
     model = ScriptedModel([diagnosis(), words, candidates(candidate("mate_place"))])
     advisor = LLMAdvisor(model)
     now = corridor_situation()
-    found = advisor.diagnose(now)
-    assert found.findings[0].failure == "undirected_exploration"
-    assert found.findings[0].confidence == "high"
-    assert found.stage == "no_signal"
-    proposals = advisor.propose(now, found, 3)
+    answer = advisor.diagnose(now)
+    assert answer.findings[0].failure == "undirected_exploration"
+    assert answer.findings[0].confidence == "high"
+    assert answer.stage == "no_signal"
+    now = replace(now, diagnosis=answer)
+    proposals = advisor.propose(now, 3)
     assert [p.signal.describe() for p in proposals] == [
         "0.5 * progress[place]",
         "0.5 * progress[team_min(place)], fading out within 20% of the training",
@@ -38,12 +41,12 @@ def test_a_good_answer_becomes_proposals() -> None:
     assert proposals[0].hypothesis.moves == "up"
     assert proposals[0].answers == ("feature.place.reward_min",)
     outcome = ArmOutcome(
-        signal=proposals[0].signal,
+        proposal=proposals[0],
         outcome="did well",
         score=0.5,
         hypothesis="feature.place.change should go up: it did",
     )
-    refined = advisor.refine(now, found, [outcome], 1)
+    refined = advisor.propose(replace(now, results=[outcome]), 1)
     assert refined[0].signal.terms[0].expression == "mate_place"
     assert "did well; feature.place.change should go up: it did" in model.requests[2][1]
     assert [e.role for e in advisor.exchanges] == ["critic", "generator", "refine"]
@@ -65,7 +68,7 @@ def test_a_ceiling_ends_the_asking() -> None:
             advisor.diagnose(corridor_situation())
         assert len(model.requests) == asked
         with pytest.raises(AdvisorError, match="is reached"):
-            advisor.propose(corridor_situation(), Diagnosis(), 1)
+            advisor.propose(corridor_situation(), 1)
         assert len(model.requests) == asked
         assert "is reached" in advisor.exchanges[-1].problem
     with pytest.raises(ConfigurationError, match="0 calls leaves no room"):
@@ -130,12 +133,12 @@ SEEN = Evidence(
     ],
 )
 def test_claims_are_compared_with_the_numbers(claim: Any, problem: str) -> None:
-    found = contradiction(
+    answer = contradiction(
         Claim.model_validate(dict(zip(("key", "reads", "than"), claim, strict=False))),
         SEEN,
     )
-    assert problem in found
-    assert bool(problem) == bool(found)
+    assert problem in answer
+    assert bool(problem) == bool(answer)
 
 
 def test_a_claim_that_contradicts_the_evidence_goes_back() -> None:
@@ -177,15 +180,13 @@ def test_citations_of_candidates_are_grounded_as_well() -> None:
     )
     model = ScriptedModel([candidates(invented)] * 3)
     advisor = LLMAdvisor(model)
-    (proposal,) = advisor.propose(corridor_situation(), Diagnosis(), 2)
+    (proposal,) = advisor.propose(corridor_situation(), 2)
     assert proposal.hypothesis is None
     assert proposal.answers == ()
     assert "no key 'feature.luck.mean'" in model.requests[1][1]
     assert (advisor.exchanges[0].claims, advisor.exchanges[0].grounded) == (2, 0)
     model = ScriptedModel([candidates(candidate(hypothesis="soon")), "no"])
-    (proposal,) = LLMAdvisor(model, repairs=1).propose(
-        corridor_situation(), Diagnosis(), 2
-    )
+    (proposal,) = LLMAdvisor(model, repairs=1).propose(corridor_situation(), 2)
     assert proposal.hypothesis is None
     assert "'hypothesis' must name a 'key'" in model.requests[1][1]
 
@@ -195,7 +196,7 @@ def test_a_bad_expression_goes_back_with_its_place_and_reason() -> None:
         [candidates(candidate("1 - plaice")), candidates(candidate())]
     )
     advisor = LLMAdvisor(model)
-    proposals = advisor.propose(corridor_situation(), Diagnosis(), 3)
+    proposals = advisor.propose(corridor_situation(), 3)
     assert len(proposals) == 1
     repair = model.requests[1][1]
     assert "candidate 1" in repair
@@ -206,35 +207,32 @@ def test_a_bad_expression_goes_back_with_its_place_and_reason() -> None:
 def test_what_was_valid_is_kept_when_the_rest_stays_bad() -> None:
     half = candidates(candidate(), candidate("__import__('os')"))
     advisor = LLMAdvisor(ScriptedModel([half] * 3), repairs=2)
-    proposals = advisor.propose(corridor_situation(), Diagnosis(), 3)
+    proposals = advisor.propose(corridor_situation(), 3)
     assert [p.signal.terms[0].expression for p in proposals] == ["place"]
     dies = ScriptedModel([half, AdvisorError("gone")])
-    assert LLMAdvisor(dies).propose(corridor_situation(), Diagnosis(), 3) == proposals
+    assert LLMAdvisor(dies).propose(corridor_situation(), 3) == proposals
 
 
 def test_history_and_rejections_are_told() -> None:
-    now = corridor_situation()
-    arm = ArmOutcome(signal=ACTIVE, outcome="base return 0.3, control 0.1", score=0.3)
-    rejected = {"signal": ACTIVE, "reason": "agents would stay"}
-    outcome = RoundOutcome.model_validate(
-        {
-            "round": 4,
-            "stage": "no_signal",
-            "control_score": 0.1,
-            "arms": (arm,),
-            "rejected": (rejected,),
-            "decision": "confirmed",
-            "winner": ACTIVE.id,
-        }
+    active = Proposal(signal=ACTIVE)
+    arm = ArmOutcome(proposal=active, outcome="base return 0.3, control 0.1", score=0.3)
+    outcome = RoundOutcome(
+        round=4,
+        stage="no_signal",
+        control_score=0.1,
+        arms=(arm,),
+        rejected=(Rejection(proposal=active, reason="agents would stay"),),
+        decision="confirmed",
+        winner=ACTIVE.id,
     )
     now = corridor_situation(history=(outcome,), rejected=outcome.rejected)
     model = ScriptedModel([diagnosis(), candidates(candidate())])
     advisor = LLMAdvisor(model)
-    advisor.propose(now, advisor.diagnose(now), 1)
+    advisor.propose(replace(now, diagnosis=advisor.diagnose(now)), 1)
     for _, prompt in model.requests:
         assert "Round 4: confirmed. Tried:" in prompt
-        told = "- 1 * progress[place]: base return 0.3, control 0.1; swapped in"
-        assert told in prompt
+        line = "- 1 * progress[place]: base return 0.3, control 0.1; swapped in"
+        assert line in prompt
         assert "- 1 * progress[place]: rejected, agents would stay" in prompt
     assert "rejected before training. Propose 1 other(s)" in model.requests[1][1]
 
@@ -268,7 +266,7 @@ def test_history_and_rejections_are_told() -> None:
 def test_bad_answers_end_in_a_clean_error(text: str) -> None:
     advisor = LLMAdvisor(ScriptedModel([text] * 3), repairs=2)
     with pytest.raises(AdvisorError, match="no usable answer as generator in 3 tries"):
-        advisor.propose(corridor_situation(), Diagnosis(), 3)
+        advisor.propose(corridor_situation(), 3)
     assert len(advisor.exchanges) == 3
     assert all(len(e.answer) <= 20_000 for e in advisor.exchanges)
     with pytest.raises(AdvisorError, match="as critic"):
@@ -278,7 +276,7 @@ def test_bad_answers_end_in_a_clean_error(text: str) -> None:
 def test_a_reply_with_a_problem_goes_back() -> None:
     cut = Reply('{"candidates": [', 0.1, problem="the answer was cut")
     model = ScriptedModel([cut, candidates(candidate())])
-    assert LLMAdvisor(model).propose(corridor_situation(), Diagnosis(), 1)
+    assert LLMAdvisor(model).propose(corridor_situation(), 1)
     assert "the answer was cut" in model.requests[1][1]
 
 

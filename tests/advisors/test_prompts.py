@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from also_wrappers.advisors.rules.advisor import RuleAdvisor
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.proposals.diagnosis import Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
 from also_wrappers.testing import ScriptedModel, corridor_situation
 from also_wrappers.wrappers.source import plain_names
@@ -33,16 +35,20 @@ BUDGET = 3500
 
 def made() -> dict[str, str]:
     now = corridor_situation(signal=ACTIVE)
-    found = RuleAdvisor().diagnose(now)
-    rejected = (Rejection(signal=ACTIVE, reason="agents would stay there"),)
-    told = corridor_situation(signal=ACTIVE, rejected=rejected)
-    arm = ArmOutcome(signal=ACTIVE, outcome="base return 0.300", hypothesis="it did")
+    diagnosed = replace(now, diagnosis=RuleAdvisor().diagnose(now))
+    active = Proposal(signal=ACTIVE)
+    rejection = Rejection(proposal=active, reason="agents would stay there")
+    result = ArmOutcome(
+        proposal=active, outcome="base return 0.300", hypothesis="it did"
+    )
     return {
         "system": prompts.system(),
         "critic": prompts.critic(now),
-        "generator": prompts.generator(now, found, 3),
-        "generator_again": prompts.generator(told, found, 1),
-        "refine": prompts.refine(now, found, [arm], 2),
+        "generator": prompts.generator(diagnosed, 3),
+        "generator_again": prompts.generator(
+            replace(diagnosed, rejected=[rejection]), 1
+        ),
+        "refine": prompts.refine(replace(diagnosed, results=[result]), 2),
         "repair": prompts.repair(["no key 'x'", "not JSON"], '{"findings": ['),
     }
 
@@ -85,7 +91,7 @@ def test_worked_examples_are_valid() -> None:
     now = corridor_situation(features=features, values=values)
     model = ScriptedModel([candidates(*shown)])
     advisor = LLMAdvisor(model)
-    assert len(advisor.propose(now, Diagnosis(), 2)) == 2
+    assert len(advisor.propose(now, 2)) == 2
     assert not advisor.exchanges[0].problem
 
 
@@ -133,9 +139,9 @@ def test_text_of_others_stays_data(text: str) -> None:
     term = Term(name="t", kind="bonus", expression=text[:500] or "x", weight=1.0)
     signal = Signal(terms=(term,))
     finding = Finding(failure="crowding", severity="minor", argument=mark(600))
-    found = Diagnosis(findings=(finding,), advice=mark(800), keep=mark(400))
-    rejection = Rejection(signal=signal, reason=text)
-    arm = ArmOutcome(signal=signal, outcome=text, hypothesis=text)
+    steered = Proposal(signal=signal)
+    rejection = Rejection(proposal=steered, reason=text)
+    arm = ArmOutcome(proposal=steered, outcome=text, hypothesis=text)
     outcome = RoundOutcome(
         round=1,
         stage="plateau",
@@ -151,17 +157,21 @@ def test_text_of_others_stays_data(text: str) -> None:
         "task": text,
         "signal": signal,
         "history": (outcome,),
+        "diagnosis": Diagnosis(findings=(finding,), advice=mark(800), keep=mark(400)),
         "rejected": (rejection,),
+        "results": (arm,),
     }
     now = corridor_situation(**arguments)
-    clean = corridor_situation(signal=ACTIVE)
     harmless = Finding(failure="crowding", severity="minor", argument="y MARKED")
-    plain = Diagnosis(findings=(harmless,), advice="x", keep="z")
-    tidy = ArmOutcome(signal=ACTIVE, outcome="x")
+    clean = corridor_situation(
+        signal=ACTIVE,
+        diagnosis=Diagnosis(findings=(harmless,), advice="x", keep="z"),
+        results=(ArmOutcome(proposal=Proposal(signal=ACTIVE), outcome="x"),),
+    )
     for made, usual in (
         (prompts.critic(now), prompts.critic(clean)),
-        (prompts.generator(now, found, 3), prompts.generator(clean, plain, 3)),
-        (prompts.refine(now, found, [arm], 3), prompts.refine(clean, plain, [tidy], 3)),
+        (prompts.generator(now, 3), prompts.generator(clean, 3)),
+        (prompts.refine(now, 3), prompts.refine(clean, 3)),
         (prompts.repair([text], text), prompts.repair(["x"], "x")),
     ):
         assert all(c == "\n" or " " <= c <= "~" for c in made)
@@ -194,12 +204,12 @@ def test_a_model_that_was_steered_can_only_propose_checked_signals(text: str) ->
     for answer in answers:
         advisor = LLMAdvisor(ScriptedModel([answer] * 2), repairs=1)
         try:
-            found = advisor.diagnose(now)
+            now = replace(now, diagnosis=advisor.diagnose(now))
         except AdvisorError:
-            found = Diagnosis()
+            now = replace(now, diagnosis=Diagnosis())
         advisor = LLMAdvisor(ScriptedModel([answer] * 2), repairs=1)
         try:
-            proposals = advisor.propose(now, found, 3)
+            proposals = advisor.propose(now, 3)
         except AdvisorError:
             continue
         for proposal in proposals:

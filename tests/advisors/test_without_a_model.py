@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
-from also_wrappers.advisors.base import tried
-from also_wrappers.exceptions import AdvisorError
+from also_wrappers.advisors.base import Advisor, Situation, tried
+from also_wrappers.exceptions import AdvisorError, ConfigurationError
 from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.ledger.events import (
+    Diagnosed,
+    Proposed,
+    RoundFinished,
+    RoundStarted,
+    RunEvent,
+)
 from also_wrappers.ledger.ledger import Ledger
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
 from also_wrappers.testing import corridor_situation
+from tests.support.answers import ACTIVE
 
 AGENTS = ("agent_0", "agent_1")
-ACTIVE = Signal(
-    terms=(Term(name="on", kind="progress", expression="place", weight=1.0),)
+ROUND = RoundOutcome(
+    round=1,
+    stage="no_signal",
+    control_score=0.0,
+    arms=(),
+    decision="no change",
+    winner=None,
 )
+
+
+def diagnosed(advisor: Advisor, **changes: Any) -> Situation:
+    """A situation with the advisor's own diagnosis."""
+    now = corridor_situation(**changes)
+    return replace(now, diagnosis=advisor.diagnose(now))
 
 
 @pytest.mark.parametrize("advisor", [RuleAdvisor(), BlindAdvisor(1)])
 @pytest.mark.parametrize("signal", [Signal(), ACTIVE])
 def test_what_they_propose_compiles_and_differs(advisor: Any, signal: Signal) -> None:
-    now = corridor_situation(signal=signal)
     advisor.prepare()
-    diagnosis = advisor.diagnose(now)
-    proposals = advisor.propose(now, diagnosis, 3)
+    now = diagnosed(advisor, signal=signal)
+    proposals = advisor.propose(now, 3)
     assert len(proposals) == 3
     results = [
-        ArmOutcome(signal=p.signal, outcome="", score=float(k))
-        for k, p in enumerate(proposals)
+        ArmOutcome(proposal=proposal, outcome="", score=float(k))
+        for k, proposal in enumerate(proposals)
     ]
-    proposals += advisor.refine(now, diagnosis, results, 2)
+    proposals += advisor.propose(replace(now, results=results), 2)
     assert len(proposals) == 5
     for proposal in proposals:
         compile_signal(proposal.signal, now.features, AGENTS)
@@ -45,31 +64,29 @@ def test_what_they_propose_compiles_and_differs(advisor: Any, signal: Signal) ->
 
 
 def test_rules_draw_to_what_stood_out_before_a_reward() -> None:
-    now = corridor_situation()
     advisor = RuleAdvisor()
-    diagnosis = advisor.diagnose(now)
-    found = {finding.failure for finding in diagnosis.findings}
-    assert {"sparse_reward", "undirected_exploration", "lazy_agent"} <= found
-    first = advisor.propose(now, diagnosis, 1)[0].signal.terms[0]
+    now = diagnosed(advisor)
+    assert now.diagnosis is not None
+    failures = {finding.failure for finding in now.diagnosis.findings}
+    assert {"sparse_reward", "undirected_exploration", "lazy_agent"} <= failures
+    first = advisor.propose(now, 1)[0].signal.terms[0]
     assert (first.kind, first.expression) == ("progress", "team_min(place)")
 
 
 def test_rules_turn_round_when_the_number_does() -> None:
-    now = corridor_situation(values={"feature.place.reward_min": -2.5})
     advisor = RuleAdvisor()
-    first = advisor.propose(now, advisor.diagnose(now), 1)[0].signal.terms[0]
+    now = diagnosed(advisor, values={"feature.place.reward_min": -2.5})
+    first = advisor.propose(now, 1)[0].signal.terms[0]
     assert first.expression == "-team_min(place)"
 
 
 def test_rules_offset_what_jumps_at_a_reward() -> None:
-    now = corridor_situation(
-        values={
-            "feature.mate_place.reward_jump": -1.0,
-            "feature.mate_place.jump_std": 0.05,
-        }
-    )
+    values = {
+        "feature.mate_place.reward_jump": -1.0,
+        "feature.mate_place.jump_std": 0.05,
+    }
     advisor = RuleAdvisor()
-    first = advisor.propose(now, advisor.diagnose(now), 1)[0].signal.terms[0]
+    first = advisor.propose(diagnosed(advisor, values=values), 1)[0].signal.terms[0]
     assert first.expression == "team_min(place) - 1 * mate_place"
 
 
@@ -77,25 +94,22 @@ def test_rules_go_by_names_where_no_reward_was_seen() -> None:
     features = FeatureMap(
         Feature("speed", "obs[0]"), Feature("goal_distance", "obs[1]", "to the goal")
     )
-    now = corridor_situation(features=features)
     advisor = RuleAdvisor()
-    proposals = advisor.propose(now, advisor.diagnose(now), 3)
+    proposals = advisor.propose(diagnosed(advisor, features=features), 3)
     assert proposals[0].signal.terms[0].expression == "-team_max(goal_distance)"
     nameless = FeatureMap(Feature("a", "obs[0]"), Feature("b", "obs[1]"))
-    now = corridor_situation(features=nameless)
     both = {
-        p.signal.terms[0].expression
-        for p in advisor.propose(now, advisor.diagnose(now), 4)
+        proposal.signal.terms[0].expression
+        for proposal in advisor.propose(diagnosed(advisor, features=nameless), 4)
     }
     assert {"team_mean(a)", "-team_mean(a)"} <= both
 
 
 def expressions(**changes: Any) -> list[str]:
     """What rules propose in a situation."""
-    now = corridor_situation(**changes)
     advisor = RuleAdvisor()
-    found = advisor.propose(now, advisor.diagnose(now), 20)
-    return [proposal.signal.describe() for proposal in found]
+    proposals = advisor.propose(diagnosed(advisor, **changes), 20)
+    return [proposal.signal.describe() for proposal in proposals]
 
 
 def test_rules_use_what_better_episodes_have() -> None:
@@ -116,9 +130,9 @@ def test_rules_approach_declared_conditions_that_are_rare() -> None:
         "odd": "place",
     }
     rates = {f"condition.{name}.rate": 0.02 for name in conditions}
-    found = expressions(conditions=conditions, values=rates)
-    assert "1 * progress[min((team_min(place) - 0.9), 0)]" in found
-    assert not any("move > 0" in text or "min(None" in text for text in found)
+    proposed = expressions(conditions=conditions, values=rates)
+    assert "1 * progress[min((team_min(place) - 0.9), 0)]" in proposed
+    assert not any("move > 0" in text or "min(None" in text for text in proposed)
     often = dict.fromkeys(rates, 0.9)
     assert not any(
         "0.9), 0)" in text for text in expressions(conditions=conditions, values=often)
@@ -132,8 +146,8 @@ def test_rules_spread_agents_that_crowd() -> None:
     spread = "1 * progress[-(team_min(food0_distance) + team_min(food1_distance))]"
     for crowding, expected in ((0.8, True), (0.1, False)):
         values = {"team.target.crowding": crowding}
-        found = expressions(features=features, values=values)
-        assert (spread in found) == expected
+        proposed = expressions(features=features, values=values)
+        assert (spread in proposed) == expected
 
 
 def test_rules_charge_idle_agents() -> None:
@@ -186,21 +200,20 @@ def test_rules_mend_a_signal(values: dict[str, float], stage: str, first: str) -
 
 def test_rules_balance_terms_by_their_shares() -> None:
     values = {"term.a.share": 0.8, "term.b.share": 0.2}
-    found = expressions(signal=TWO, values=values)
-    assert "0.625 * progress[place] + 2.5 * progress[mate_place]" in found
+    proposed = expressions(signal=TWO, values=values)
+    assert "0.625 * progress[place] + 2.5 * progress[mate_place]" in proposed
 
 
 def test_nothing_is_proposed_twice_over_a_whole_run() -> None:
     advisor = RuleAdvisor()
     history: tuple[RoundOutcome, ...] = ()
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for number in range(1, 30):
-        now = corridor_situation(history=history)
-        found = advisor.propose(now, advisor.diagnose(now), 2)
-        ids = {proposal.signal.id for proposal in found}
-        assert not ids & seen
-        seen |= ids
-        arms = tuple(ArmOutcome(signal=p.signal, outcome="no better") for p in found)
+        proposals = advisor.propose(diagnosed(advisor, history=history), 2)
+        ids = {proposal.signal.id for proposal in proposals}
+        assert not ids & earlier
+        earlier |= ids
+        arms = tuple(ArmOutcome(proposal=p, outcome="no better") for p in proposals)
         history = (
             *history,
             RoundOutcome(
@@ -212,14 +225,14 @@ def test_nothing_is_proposed_twice_over_a_whole_run() -> None:
                 winner=None,
             ),
         )
-        if not found:
+        if not proposals:
             break
-    assert not found  # it has said all it had to say
-    assert len(seen) >= 4
+    assert not proposals  # it has said all it had to say
+    assert len(earlier) >= 4
 
 
 def test_to_go_without_is_another_question_after_every_swap() -> None:
-    empty = ArmOutcome(signal=Signal(), outcome="no better")
+    empty = ArmOutcome(proposal=Proposal(signal=Signal()), outcome="no better")
     outcome = RoundOutcome(
         round=1,
         stage="plateau",
@@ -237,36 +250,87 @@ def test_to_go_without_is_another_question_after_every_swap() -> None:
 
 
 def test_rules_say_nothing_on_too_little_evidence() -> None:
-    now = corridor_situation(insufficient=("3 episodes",))
     advisor = RuleAdvisor()
-    diagnosis = advisor.diagnose(now)
-    assert diagnosis.insufficient
-    assert advisor.propose(now, diagnosis, 3) == []
+    now = diagnosed(advisor, insufficient=("3 episodes",))
+    assert now.diagnosis is not None
+    assert now.diagnosis.insufficient
+    assert advisor.propose(now, 3) == []
+
+
+def test_rules_replace_candidates_by_variations_of_the_best() -> None:
+    advisor = RuleAdvisor()
+    now = diagnosed(advisor)
+    worse, better = advisor.propose(now, 2)
+    results = (
+        ArmOutcome(proposal=better, outcome="base return 0.4", score=0.4),
+        ArmOutcome(proposal=worse, outcome="base return 0.1", score=0.1),
+    )
+    replacement = advisor.propose(replace(now, results=results), 1)[0]
+    term, best = replacement.signal.terms[0], better.signal.terms[0]
+    assert (term.expression, term.weight) == (best.expression, 2.0 * best.weight)
+    # One that was rejected gives way to another variation.
+    rejected = (Rejection(proposal=replacement, reason="pays too much"),)
+    known = replace(now, results=results, rejected=rejected)
+    assert advisor.propose(known, 1)[0].intent == "change_kind"
+
+
+def write(path: Path, *events: RunEvent) -> Path:
+    """Writes a ledger."""
+    ledger = Ledger(path, Accounting())
+    for event in events:
+        ledger.write(event)
+    ledger.close()
+    return path
 
 
 def test_a_recording_answers_in_order(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl", Accounting())
     made = [Proposal(signal=Signal(), rationale=str(k)) for k in range(3)]
-    ledger.write("round_started", round=1)
-    ledger.write("round_finished", round=1, skipped="no episode has ended yet")
-    ledger.write("round_started", round=2)
-    found = Diagnosis(advice="go on", probes={"far": "place > 0.5"})
-    ledger.write("diagnosis", round=2, diagnosis=found.model_dump(mode="json"))
-    for k, proposal in enumerate(made):
-        ledger.write(
-            "proposal",
-            round=2,
-            proposal=proposal.model_dump(mode="json"),
-            refined=k == 2,
-        )
-    ledger.close()
-    advisor = RecordedAdvisor.from_ledger(tmp_path / "ledger.jsonl")
-    assert advisor.diagnose(corridor_situation()) == found
-    # What it is asked for again comes after what it was asked for first.
-    assert advisor.propose(corridor_situation(), Diagnosis(), 1) == made[:1]
-    assert advisor.propose(corridor_situation(), Diagnosis(), 3) == made[1:2]
-    assert advisor.propose(corridor_situation(), Diagnosis(), 3) == []
-    assert advisor.refine(corridor_situation(), Diagnosis(), [], 3) == made[2:]
-    later = corridor_situation(history=("one round",))
-    with pytest.raises(AdvisorError, match="1 rounds"):
-        advisor.propose(later, Diagnosis(), 3)
+    diagnosis = Diagnosis(advice="go on", probes={"far": "place > 0.5"})
+    path = write(
+        tmp_path / "ledger.jsonl",
+        RoundStarted(round=1, signal="a"),
+        RoundFinished(round=1, skipped="no episode has ended yet"),
+        RoundStarted(round=2, signal="a"),
+        Diagnosed(round=2, diagnosis=diagnosis),
+        *[Proposed(round=2, proposal=p, refined=p is made[2]) for p in made],
+        RoundFinished(round=2),
+    )
+    for place in (path, str(path)):
+        advisor = RecordedAdvisor.from_ledger(place)
+        now = corridor_situation()
+        assert advisor.diagnose(now) == diagnosis
+        now = replace(now, diagnosis=diagnosis)
+        # What it is asked for again comes after what it was asked for first.
+        assert advisor.propose(now, 1) == made[:1]
+        assert advisor.propose(now, 3) == made[1:2]
+        assert advisor.propose(now, 3) == []
+        known = replace(now, results=[ArmOutcome(proposal=made[0], outcome="worse")])
+        assert advisor.propose(known, 3) == made[2:]
+        assert advisor.propose(known, 3) == []
+        later = replace(now, history=[ROUND])
+        assert advisor.diagnose(later).advice == "none was recorded"
+        with pytest.raises(AdvisorError, match="1 rounds"):
+            advisor.propose(later, 3)
+        assert advisor.propose(replace(known, history=[ROUND]), 3) == []
+
+
+def test_a_round_that_was_played_again_is_recorded_once(tmp_path: Path) -> None:
+    lost, good = (Proposal(signal=Signal(), rationale=text) for text in ("a", "b"))
+    path = write(
+        tmp_path / "ledger.jsonl",
+        RoundStarted(round=1, signal="a"),
+        Diagnosed(round=1, diagnosis=Diagnosis(advice="lost in a crash")),
+        Proposed(round=1, proposal=lost, refined=False),
+        RoundStarted(round=1, signal="a"),
+        Proposed(round=1, proposal=good, refined=False),
+        RoundFinished(round=1, adopted_steps=10),
+    )
+    advisor = RecordedAdvisor.from_ledger(path)
+    assert advisor.diagnose(corridor_situation()).advice == "none was recorded"
+    assert advisor.propose(corridor_situation(), 3) == [good]
+
+
+def test_a_recording_without_a_ledger_says_what_to_give(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.jsonl"):
+        with pytest.raises(ConfigurationError, match="give the ledger"):
+            RecordedAdvisor.from_ledger(path)

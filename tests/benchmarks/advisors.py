@@ -23,11 +23,15 @@ from also_wrappers.advisors import BlindAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.advisors.llm.models.embedded import Embedded
-from also_wrappers.catalog import lbforaging
-from also_wrappers.cli.demo import DESCRIPTION, DemoSettings, milestones
-from also_wrappers.cli.foraging import evaluate_model, make_factory, make_model
+from also_wrappers.cli.demo import DemoSettings, milestones
+from also_wrappers.cli.foraging import (
+    evaluate_model,
+    make_factory,
+    make_model,
+    make_task,
+)
+from also_wrappers.ledger.events import Checked, Exchanged, RoundStarted, Swapped
 from also_wrappers.run.run import Run
-from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 
 ADVISORS: dict[str, Callable[[int], Advisor]] = {
@@ -55,9 +59,7 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
     """One run; returns its row."""
     began = time.monotonic()
     settings = DemoSettings(env_id, seed, folder)
-    probe = lbforaging.parallel_env(env_id)
-    task = Task(DESCRIPTION, lbforaging.features(probe), success="base_return >= 0.99")
-    run = Run(task, folder)
+    run = Run(make_task(env_id), folder)
     make_venv = make_factory(env_id)
     model = make_model(make_venv(run.shape), seed)
     advisor = ADVISORS[name](seed)
@@ -70,20 +72,19 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
     run.close()
     spent = run.accounting.trainer_steps()
     total = int((1.0 + settings.schedule["budget"]) * settings.total)
-    rest = max(total - spent["total"], 0)
+    rest = max(total - spent.total, 0)
     if rest:
         # The signal has faded out by now, so that this is the base reward alone.
         model.learn(rest, reset_num_timesteps=False)
     result = evaluate_model(model, make_venv, 256, seed)
     events = run.events()
-    kinds = [event["event"] for event in events]
-    asked = [event for event in events if event["event"] == "exchange"]
-    claims = sum(event["claims"] for event in asked)
-    grounded = sum(event["grounded"] for event in asked)
+    exchanges = [event.exchange for event in events if isinstance(event, Exchanged)]
+    claims = sum(exchange.claims for exchange in exchanges)
+    grounded = sum(exchange.grounded for exchange in exchanges)
     agents = run.accounting.agents_per_env
-    parts = (spent["mainline"], spent["branches"], rest)
-    reached = _own_steps_to_high(folder)
-    checks = [event["passed"] for event in events if event["event"] == "check"]
+    parts = (spent.mainline, spent.branches, rest)
+    reached = milestones(run.events(), [])["adapted_own"]
+    checks = [event.passed for event in events if isinstance(event, Checked)]
     return [
         name,
         str(seed),
@@ -91,21 +92,13 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
         f"({result['std']:.3f})",
         str(sum(checks)),
         str(len(checks) - sum(checks)),
-        str(kinds.count("round_started")),
-        str(kinds.count("swap")),
+        str(sum(isinstance(event, RoundStarted) for event in events)),
+        str(sum(isinstance(event, Swapped) for event in events)),
         " + ".join(f"{part // agents:,}" for part in parts),
         f"{reached:,}" if reached is not None else "never",
-        f"{grounded} of {claims}" if asked else "-",
+        f"{grounded} of {claims}" if exchanges else "-",
         f"{time.monotonic() - began:.0f}",
     ]
-
-
-def _own_steps_to_high(folder: Path) -> int | None:
-    """Environment steps of the lineage until its base return was .9."""
-    base_only = folder / "base_only"
-    base_only.mkdir()
-    (base_only / "curve.jsonl").write_text("")
-    return milestones(folder)["adapted_own"]
 
 
 def main() -> None:

@@ -29,9 +29,9 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.catalog import lbforaging
-from also_wrappers.cli.demo import DESCRIPTION
-from also_wrappers.cli.foraging import make_model
-from also_wrappers.gate.gate import Request
+from also_wrappers.cli.foraging import DESCRIPTION, make_model
+from also_wrappers.gate import Request
+from also_wrappers.ledger.events import BranchEnded, RoundStarted
 from also_wrappers.run.run import Run
 from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -100,10 +100,10 @@ def compare(folder: Path, branches: int, horizon: int) -> Table:
     }
     for name, executor in executors.items():
         # Workers import once, at their first branch.
-        list(executor.run([order(trainer, task, seed, 2048) for seed in range(4)]))
+        list(executor.run(orders(trainer, task, folder, 4, 2048)))
         began = time.monotonic()
-        orders = [order(trainer, task, seed, horizon) for seed in range(branches)]
-        failed = [result.error for result in executor.run(orders) if result.error]
+        ordered = orders(trainer, task, folder, branches, horizon)
+        failed = [result.error for result in executor.run(ordered) if result.error]
         if failed:
             raise RuntimeError(failed[0])
         seconds = time.monotonic() - began
@@ -113,12 +113,25 @@ def compare(folder: Path, branches: int, horizon: int) -> Table:
     return table
 
 
-def order(trainer: SB3Trainer, task: Task, seed: int, horizon: int) -> BranchOrder:
-    """A branch of control."""
-    posting = Posting(version=1, gamma=trainer.gamma)
-    request = Request(0, "screen", seed)
-    fork, snapshot = trainer.fork(), trainer.snapshot()
-    return BranchOrder(request, fork, task, posting, snapshot, seed, horizon)
+def orders(
+    trainer: SB3Trainer, task: Task, folder: Path, count: int, horizon: int
+) -> list[BranchOrder]:
+    """Branches of control, whose ends are kept."""
+    trainer.snapshot(folder / "start")
+    return [
+        BranchOrder(
+            Request(0, "screen", seed),
+            trainer.fork(),
+            task,
+            Posting(version=1, gamma=trainer.gamma),
+            folder / "start",
+            seed,
+            horizon,
+            scored_from=horizon // 2,
+            end=folder / f"end-{seed}",
+        )
+        for seed in range(count)
+    ]
 
 
 class Resumed(AdaptationCallback):
@@ -159,8 +172,8 @@ def whole_round(folder: Path, horizon: int) -> Table:
         if not path.name.startswith(own)
     )
     events = run.events()
-    begun = next(e["time"] for e in events if e["event"] == "round_started")
-    ends = [event["time"] for event in events if event["event"] == "branch"]
+    begun = next(e.time for e in events if isinstance(e, RoundStarted))
+    ends = [event.time for event in events if isinstance(event, BranchEnded)]
     assert callback.resumed is not None
     length = callback.resumed - begun
     # Time in which no branch was training: before the first, between batches, after.

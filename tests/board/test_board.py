@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
+from also_wrappers.evidence.episodes import EPISODE
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
@@ -123,6 +124,26 @@ def test_it_reaches_the_copies_behind_supersuit_in_other_processes(
         assert len(board.new_episodes()) == 0
     finally:
         venv.close()
+
+
+def test_the_numbers_of_episodes_have_names(tmp_path: Path) -> None:
+    board = make_board(tmp_path)
+    board.post(posting(ON, 2))
+    env = Shape(corridor_task(), board)(Corridor(length=3, limit=4))
+    assert board.new_episodes().dtype == EPISODE
+    assert len(board.new_episodes()) == 0
+    for action in (2, 0, 2):
+        env.reset(seed=0)
+        while env.agents:
+            env.step(dict.fromkeys(env.agents, action))
+    episodes = board.new_episodes()
+    assert episodes.dtype == EPISODE
+    assert episodes["end"].tolist() == [2, 6, 8]
+    assert episodes["length"].tolist() == [2, 4, 2]
+    assert episodes["base_return"].tolist() == [1.0, 0.0, 1.0]
+    assert episodes["shaped_return"].tolist() == pytest.approx([2.0, 0.0, 2.0])
+    for name in ("success", "terminated", "rewarded"):
+        assert episodes[name].tolist() == [True, False, True]
 
 
 def evidence_of(path: Path, vectoriser: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -16,7 +17,9 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.branches.executors import ProcessExecutor, SerialExecutor
+from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
+from also_wrappers.testing import Corridor
+from also_wrappers.trainer import ForkOutcome
 from tests.support.workers import Tells, orders, pids
 
 
@@ -61,58 +64,137 @@ def test_a_worker_that_was_killed_while_idle_is_replaced() -> None:
 
 
 def test_a_worker_that_dies_or_hangs_costs_its_branch() -> None:
-    executor = ProcessExecutor(2, timeout=3.0)
+    executor = ProcessExecutor(2, timeout=8.0)
     results = {r.seed: r for r in executor.run(orders(1, 666, 2, 777, 3))}
     assert "exit code 7" in results[666].error
-    assert "within 3 seconds" in results[777].error
+    assert "within 8 seconds" in results[777].error
     assert len(pids([results[seed] for seed in (1, 2, 3)])) >= 1
     assert all("pid" in results[seed].error for seed in (1, 2, 3))
     executor.close()
 
 
-class Weighs(Tells):
-    """Tells what it was handed."""
+class Leaves(Tells):
+    """A fork that writes its end, and then ends as its seed says."""
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Any,
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> Any:
+        env = shape(Corridor(length=3, limit=6))
+        played = 0
+        while played < steps and seed != 4:
+            env.reset(seed=seed)
+            while env.agents:
+                env.step(dict.fromkeys(env.agents, 2))
+                played += 1
+        if end is not None:
+            end.write_bytes(start.read_bytes() + f" and {seed}".encode())
         if seed == 666:
             os._exit(7)
-        raise ValueError(f"{len(snapshot)} bytes of {snapshot[:1].decode()}")
+        if seed == 777:
+            time.sleep(600)
+        if seed == 3:
+            raise ValueError("no such weather")
+        return ForkOutcome(played, played)
 
 
-def test_a_snapshot_is_sent_once_to_each_worker(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("where", ["processes", "here"])
+def test_only_a_branch_that_succeeds_leaves_its_end(where: str, tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    start.write_text("start")
+    seeds = [1, 2, 3, 4]
+    executor: Executor = SerialExecutor()
+    if where == "processes":
+        executor = ProcessExecutor(2, timeout=8.0)
+        seeds += [666, 777]
+    wanted = [
+        replace(order, fork=Leaves(), snapshot=start, end=tmp_path / f"{order.seed}")
+        for order in orders(*seeds)
+    ]
+    wanted[1] = replace(wanted[1], end=None)
+    for order in wanted[2:]:  # what an earlier attempt has left does not count
+        assert order.end is not None
+        order.end.write_text("old")
+    results = {result.seed: result for result in executor.run(wanted)}
+    executor.close()
+    assert [seed for seed in seeds if results[seed].ok] == [1, 2]
+    assert {path.name for path in tmp_path.iterdir()} == {"start", "1"}
+    assert results[1].snapshot == tmp_path / "1"
+    assert (tmp_path / "1").read_text() == "start and 1"
+    assert all(results[seed].snapshot is None for seed in seeds[1:])
+    assert "no such weather (test_executors.py:" in results[3].error
+    assert results[4].error.startswith("no episode ended in the last half")
+    assert results[4].seconds > 0.0
+
+
+def test_a_snapshot_is_not_sent_to_workers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     sent: list[int] = []
     send = Connection.send
 
-    def weigh(pipe: Any, found: Any) -> None:
-        sent.append(len(found[1] or b""))
-        send(pipe, found)
+    def weigh(pipe: Any, message: Any) -> None:
+        sent.append(len(pickle.dumps(message)))
+        send(pipe, message)
 
     monkeypatch.setattr(Connection, "send", weigh)
-    one, other = b"a" * 1_000_000, b"b" * 2_000_000
+    start = tmp_path / "start"
+    start.write_bytes(b"a" * 1_000_000)
     executor = ProcessExecutor(2)
-    batches = [orders(*range(8)), orders(1, 2), orders(3, 666, 4, 5)]
-    batches = [
-        [replace(o, fork=Weighs(), snapshot=held) for o in batch]
-        for batch, held in zip(batches, (one, other, other), strict=True)
+    wanted = [
+        replace(order, fork=Leaves(), snapshot=start, end=tmp_path / f"{order.seed}")
+        for order in orders(1, 2)
     ]
-    told = [list(executor.run(batch)) for batch in batches]
+    results = list(executor.run(wanted))
     executor.close()
-    assert all("1000000 bytes of a" in r.error for r in told[0])
-    assert all("2000000 bytes of b" in r.error for r in told[1])
-    assert ["2000000 bytes of b" in r.error for r in told[2]].count(True) == 3
-    # Both workers got the first; then the other, and so did the one that replaced the
-    # worker that died.
-    assert sum(sent) <= 2 * len(one) + 3 * len(other)
-    assert sent.count(0) >= 9
+    assert {result.snapshot for result in results} == {tmp_path / "1", tmp_path / "2"}
+    assert len(pickle.dumps(results)) < 10_000
+    assert len(sent) == 2
+    assert max(sent) < 10_000
+
+
+def test_paths_of_an_order_may_be_relative(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("start").write_text("start")
+    (order,) = orders(1)
+    order = replace(order, fork=Leaves(), end=Path("end"))
+    executor = ProcessExecutor(1)
+    (result,) = executor.run([order])
+    executor.close()
+    assert result.error == ""
+    assert (tmp_path / "end").read_text() == "start and 1"
+
+
+def test_an_order_that_cannot_be_read_is_a_branch_that_failed() -> None:
+    executor = ProcessExecutor(1)
+    (order,) = orders(1)
+    bad: Any = Unreadable()
+    (result,) = executor.run([replace(order, fork=bad)])
+    (fine,) = executor.run([order])
+    executor.close()
+    assert "OSError: nobody can read this (test_executors.py:" in result.error
+    assert "pid" in fine.error
+
+
+class Unreadable:
+    """Can be pickled, and not the other way round."""
+
+    preload = ()
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> None:
+    raise OSError("nobody can read this")
 
 
 def test_who_stops_listening_ends_what_is_running() -> None:
@@ -133,10 +215,7 @@ def test_a_branch_does_not_depend_on_what_its_process_did_before() -> None:
     before = random.getstate()
     for where in (executor, SerialExecutor(), executor):
         for result in where.run(orders(2, 1, 1, 2)):
-            told = result.error.partition("drew ")[2].partition(")")[0]
-            drawn[
-                result.seed or int(orders(2, 1, 1, 2)[result.request.index].seed)
-            ].add(told)
+            drawn[result.seed].add(result.error.partition("drew ")[2].partition(")")[0])
     executor.close()
     assert {seed: len(values) for seed, values in drawn.items()} == {1: 1, 2: 1}
     assert drawn[1] != drawn[2]

@@ -1,4 +1,4 @@
-"""Generators of random numbers go on from where they stood, also after JSON."""
+"""The global randomness goes on from where it stood, also after JSON."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 import torch
 
 from also_wrappers.branches.randomness import (
-    generator_states,
-    generators_restored,
-    restore_generators,
-    seed_generators,
+    randomness_restored,
+    randomness_states,
+    restore_randomness,
+    seed_randomness,
 )
 
 
 def draw() -> tuple[float, ...]:
-    """Odd numbers of each, with normals, of which some generators keep a second."""
+    """Odd numbers of each, with normals, of which some keep a second one."""
     return (
         random.random(),
         random.gauss(0.0, 1.0),
@@ -29,22 +29,22 @@ def draw() -> tuple[float, ...]:
 
 
 def test_states_survive_json() -> None:
-    seed_generators(7)
+    seed_randomness(7)
     draw()
-    states = json.loads(json.dumps(generator_states()))
+    states = json.loads(json.dumps(randomness_states()))
     first = [draw() for _ in range(3)]
     draw()
-    restore_generators(states)
+    restore_randomness(states)
     assert [draw() for _ in range(3)] == first
 
 
 def test_what_is_drawn_inside_is_not_missed_outside() -> None:
-    seed_generators(7)
+    seed_randomness(7)
     expected = [draw() for _ in range(2)]
-    seed_generators(7)
+    seed_randomness(7)
     found = [draw()]
-    with generators_restored():
-        seed_generators(1)
+    with randomness_restored():
+        seed_randomness(1)
         assert draw() != expected[1]
     found.append(draw())
     assert found == expected

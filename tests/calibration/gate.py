@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from also_wrappers.gate.gate import Gate, Rule
+from also_wrappers.gate import Gate, Rule
 from also_wrappers.gate.score import ScoreGate
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from also_wrappers.branches.branch import BranchOrder
 from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.catalog import lbforaging
 from also_wrappers.cli.foraging import make_factory, make_model
-from also_wrappers.gate.gate import Decision, Gate, Request, Trial
+from also_wrappers.gate import Decision, Gate, Request, Trial
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.sb3.trainer import MakeVecEnv, SB3Trainer
@@ -67,11 +68,16 @@ def foraging() -> tuple[MakeVecEnv, Any, Task, int]:
 
 
 def play(
-    trainer: SB3Trainer, task: Task, gate: Gate, horizon: int, number: int, arms: int
+    trainer: SB3Trainer,
+    start: Path,
+    task: Task,
+    gate: Gate,
+    horizon: int,
+    number: int,
+    arms: int,
 ) -> tuple[Decision, int]:
     """One round of control against itself; every branch has a seed of its own."""
     executor = ProcessExecutor()
-    snapshot = trainer.snapshot()
     trials: list[Trial] = []
     branches = 0
     while True:
@@ -84,9 +90,10 @@ def play(
                 trainer.fork(),
                 task,
                 Posting(version=1, gamma=trainer.gamma),
-                snapshot,
+                start,
                 _seed(number, request),
                 round(horizon * request.stretch),
+                scored_from=round(horizon * request.stretch) // 2,
             )
             for request in step
         ]
@@ -100,7 +107,7 @@ def play(
 
 
 def _seed(number: int, request: Request) -> int:
-    stage = 0 if request.stage == "screen" else 1
+    stage = 0 if request.phase == "screen" else 1
     places = (number, request.arm, stage, request.index, request.stretch)
     return hash(places) % 2**31
 
@@ -118,16 +125,20 @@ def main() -> None:
     make_venv, model, task, horizon = make()
     model.learn(arguments.trained)
     trainer = SB3Trainer(model, make_venv, 10 * arguments.trained)
+    folder = tempfile.TemporaryDirectory()
+    start = Path(folder.name) / "start"
+    trainer.snapshot(start)
     console = Console(highlight=False)
     began = time.monotonic()
     promoted = spent = 0
     for number in range(arguments.rounds):
         decision, branches = play(
-            trainer, task, Gate(), horizon, number, arguments.candidates + 1
+            trainer, start, task, Gate(), horizon, number, arguments.candidates + 1
         )
         promoted += decision.winner is not None
         spent += branches
         console.print(f"round {number + 1}: {decision.reason}, {branches} branches")
+    folder.cleanup()
     found = binomtest(promoted, arguments.rounds).proportion_ci(method="exact")
     console.print(
         f"{arguments.env}: {promoted} of {arguments.rounds} rounds promoted a "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from also_wrappers.branches.branch import POINTS
-from also_wrappers.gate.gate import Decision, Rule, Trial
+from also_wrappers.gate import Decision, Rule, Trial
 from tests.calibration.pools import Measured
 
 __all__ = ["SYNTHETIC", "Draw", "Played", "from_pool", "play", "synthetic"]
@@ -47,7 +47,7 @@ def play(rule: Rule, arms: Sequence[Draw], random: np.random.Generator) -> Playe
             return Played(step.winner, branches)
         for request in step:
             extends = request.stretch == 1 and request.arm in begun
-            if extends and request.stage == "screen" and request.index == 0:
+            if extends and request.phase == "screen" and request.index == 0:
                 drawn = begun[request.arm]
                 branches += 0.5
             else:

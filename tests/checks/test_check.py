@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from also_wrappers.checks.check import Checks
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal import Signal, Term
-from also_wrappers.signal.model import Kind
+from also_wrappers.signal import Signal, Term, parse, shaper
+from also_wrappers.signal.kinds import KindName
+from also_wrappers.signal.language.parser import Node
 from also_wrappers.testing import corridor_features
 
 AGENTS = ("agent_0", "agent_1")
@@ -33,7 +36,7 @@ def episode(
     )
 
 
-def proposal(kind: Kind, expression: str, weight: float = 0.5) -> Proposal:
+def proposal(kind: KindName, expression: str, weight: float = 0.5) -> Proposal:
     term = Term(name="t", kind=kind, expression=expression, weight=weight)
     return Proposal(signal=Signal(terms=(term,)))
 
@@ -126,6 +129,35 @@ def test_another_kind_or_schedule_is_something_else() -> None:
     fading = Proposal(signal=old.model_copy(update={"fade": 0.2}))
     assert checked(fading, [old])[0] == fading
     assert "tried already" in refused(fading, [fading.signal])
+
+
+def test_every_expression_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many episodes and checks there are, and weights that are scaled down."""
+    parsed = []
+
+    def counting(text: str, *arguments: Any, **settings: Any) -> Node:
+        parsed.append(text)
+        return parse(text, *arguments, **settings)
+
+    monkeypatch.setattr(shaper, "parse", counting)
+    terms = (
+        Term(name="a", kind="progress", expression="10 * place", weight=50.0),
+        Term(name="b", kind="bonus", expression="delta(place)", weight=0.5),
+    )
+    kinds = [
+        Term(name="a", kind="progress", expression="mate_place", weight=0.1),
+        Term(name="b", kind="bonus", expression="place * mate_place", weight=0.1),
+    ]
+    tried = [
+        Signal(terms=(kinds[0].model_copy(update={"weight": k + 1.0}), kinds[1]))
+        for k in range(3)
+    ]
+    graded = [episode(seed, place=seed / 20) for seed in range(20)]
+    admitted, remark = checked(Proposal(signal=Signal(terms=terms)), tried, graded)
+    assert admitted is not None
+    assert "scaled" in remark
+    every = [*terms, *[term for signal in tried for term in signal.terms]]
+    assert Counter(parsed) == Counter(term.expression for term in every)
 
 
 def test_a_flood_is_scaled_down() -> None:

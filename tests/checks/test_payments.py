@@ -20,6 +20,7 @@ from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
 from also_wrappers.signal.shaper import Shaper
+from also_wrappers.signal.transitions import Payments, Transitions
 from also_wrappers.wrappers import wrap
 
 AGENTS = ("a", "b", "c")
@@ -53,8 +54,26 @@ def test_payments_are_the_shapers(seed: int, terminated: bool, length: int) -> N
         ended = [i for i in there if (terminated if last else not alive[t + 1, i])]
         cut = [i for i in there if last and i not in ended]
         expected.append(shaper.step(rows[t].tolist(), there, ended, cut))
-    paid = payments(signal, FEATURES, AGENTS, episode, gamma=0.9)
+    paid = payments(Payments(signal, FEATURES, AGENTS), episode, gamma=0.9)
     np.testing.assert_allclose(paid, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_other_weights_need_no_second_parse() -> None:
+    halved = Signal(
+        terms=tuple(t.model_copy(update={"weight": t.weight / 2}) for t in TERMS)
+    )
+    random = np.random.default_rng(0)
+    steps = Transitions(
+        random.normal(size=(50, 2, 3, 2)),
+        random.random((50, 2, 3)) < 0.8,
+        random.random((50, 3)) < 0.2,
+    )
+    whole = Payments(Signal(terms=TERMS), FEATURES, AGENTS)
+    again = whole.reweighed(halved)
+    fresh = Payments(halved, FEATURES, AGENTS)
+    assert again.signal == halved
+    np.testing.assert_array_equal(again(steps, 0.9), fresh(steps, 0.9))
+    np.testing.assert_allclose(again(steps, 0.9), whole(steps, 0.9) / 2)
 
 
 def play(env: Any, board: Board, clever: bool) -> list[EpisodeRows]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Advisor, Situation
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
-from also_wrappers.exceptions import AdvisorError
+from also_wrappers.exceptions import AdvisorError, ConfigurationError
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.proposals.proposal import Expectation, Proposal
@@ -56,7 +56,7 @@ HISTORY = RoundOutcome(
     round=1,
     stage="no_signal",
     control_score=0.0,
-    arms=(ArmOutcome(signal=proposal("-place").signal, outcome="worse"),),
+    arms=(ArmOutcome(proposal=proposal("-place"), outcome="worse"),),
     decision="no change",
     winner=None,
 )
@@ -101,29 +101,22 @@ class Wrong(BlindAdvisor):
         finding = Finding(failure="crowding", severity="minor", claims=(claim,))
         return Diagnosis(findings=(finding,) if self.fault == "claim" else ())
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        good = super().propose(situation, diagnosis, k)
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        good = super().propose(situation, k)
         luck = Expectation(key="feature.luck.mean", moves="up")
+        if self.fault == "error" and situation.results:
+            raise AdvisorError("")
+        if self.fault == "forgets results" and situation.results:
+            return [situation.results[-1].proposal]
+        if self.fault == "forgets rejections" and situation.rejected:
+            return [situation.rejected[-1].proposal]
         return {
-            "many": [*good, *super().propose(situation, diagnosis, 1)],
+            "many": [*good, *super().propose(situation, 1)],
             "same": [good[0], good[0]],
             "active": [Proposal(signal=situation.signal)],
             "unknown": [proposal("luck")],
             "key": [proposal("place", hypothesis=luck)],
         }.get(self.fault, good)
-
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        if self.fault == "error":
-            raise AdvisorError("")
-        return []
 
 
 @pytest.mark.parametrize(
@@ -136,6 +129,8 @@ class Wrong(BlindAdvisor):
         ("unknown", "no feature 'luck'"),
         ("key", "no key 'feature.luck.mean'"),
         ("error", "must say what happened"),
+        ("forgets results", "was tried already"),
+        ("forgets rejections", "was tried already"),
         ("none", ""),
     ],
 )
@@ -145,3 +140,35 @@ def test_the_contract_notices(fault: str, message: str) -> None:
         expected = pytest.raises(Exception, match=message)
     with expected:
         check_advisor(Wrong(fault), corridor_situation(signal=ACTIVE))
+
+
+class Watching(BlindAdvisor):
+    """An advisor that keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.situations: list[Situation] = []
+
+    def diagnose(self, situation: Situation) -> Diagnosis:
+        self.situations.append(situation)
+        return super().diagnose(situation)
+
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        self.situations.append(situation)
+        return super().propose(situation, k)
+
+
+def test_the_contract_asks_as_a_round_does() -> None:
+    advisor = Watching()
+    check_advisor(advisor, corridor_situation(), k=2)
+    asked = [
+        (s.diagnosis is not None, len(s.rejected), len(s.results))
+        for s in advisor.situations
+    ]
+    assert asked == [(False, 0, 0), (True, 0, 0), (True, 2, 0), (True, 2, 2)]
+
+
+def test_the_contract_takes_advisors_only() -> None:
+    model: Any = ScriptedModel([])
+    with pytest.raises(ConfigurationError, match="is a language model"):
+        check_advisor(model, corridor_situation())

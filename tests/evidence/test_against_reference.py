@@ -70,10 +70,10 @@ def make_episode(random: np.random.Generator, layout: Layout) -> Episode:
 def gather(layout: Layout, stories: list[Story], together: int) -> np.ndarray:
     """Accumulates in blocks of some episodes."""
     values = layout.empty()
-    block = Block(layout, np.zeros(-(-Block.size(layout) // 8)))
+    block = Block.empty(layout)
     nodes = parse_conditions(CONDITIONS, layout.features)
     for n, story in enumerate(stories, start=1):
-        block.append(story.episode, story.time)
+        block.append(story.episode, story.episode.numbers(story.time))
         if n % together == 0:
             accumulate(layout, values, block, nodes)
             block.clear()
@@ -91,7 +91,7 @@ def test_it_is_what_plain_loops_give(
     layout = Layout.declare(agents, FEATURES, TEAMS[team])
     assert layout.targets == ((2, -1), (3, 4))
     random = np.random.default_rng(seed)
-    stories = [Story(make_episode(random, layout), 7.0 * n) for n in range(episodes)]
+    stories = [Story(make_episode(random, layout), 7 * n) for n in range(episodes)]
     parts = [gather(layout, part, together) for part in (stories[:cut], stories[cut:])]
     values = merge(layout, parts)
     whole = gather(layout, stories, together + 3)

@@ -49,28 +49,26 @@ def seen(
     if actions is not None:
         chosen[:, :, 0] = np.array(actions).T
     values = LAYOUT.empty()
-    block = Block(LAYOUT, np.zeros(-(-Block.size(LAYOUT) // 8)))
+    block = Block.empty(LAYOUT)
     for k, (base, shaped) in enumerate(returns or [(0.0, 0.0)] * 20):
         rewards = np.zeros((length, 2))
         rewards[-1] = base
         alive = np.ones((length + 1, 2), dtype=bool)
         paid = [shaped - base] if signal else None
-        block.append(
-            Episode(
-                base,
-                shaped,
-                length,
-                False,
-                True,
-                rows,
-                rewards,
-                chosen,
-                alive,
-                paid,
-                [invalid],
-            ),
-            float(k),
+        episode = Episode(
+            base,
+            shaped,
+            length,
+            False,
+            True,
+            rows,
+            rewards,
+            chosen,
+            alive,
+            paid,
+            [invalid],
         )
+        block.append(episode, episode.numbers(k))
     accumulate(LAYOUT, values, block, [])
     return summarise(LAYOUT, values, signal or Signal())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from also_wrappers.board.slots import Slot, SlotReader
+from also_wrappers.board.slots import Slot, SlotReader, slot_dtype
 from also_wrappers.evidence import Layout, Recorder, merge, summarise
 from also_wrappers.evidence.accumulate import accumulate
 from also_wrappers.evidence.block import Block
-from also_wrappers.evidence.recorder import LONGEST_WINDOW, compile_success
+from also_wrappers.evidence.episodes import EPISODE
+from also_wrappers.evidence.recorder import LONGEST_SEGMENT, compile_success
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Signal, parse
+from also_wrappers.trainer import EVALUATED
 
 LAYOUT = Layout(("a", "b"), ("x", "y"), ((3,), (3,)), (0, 1))
 EVENT = parse("team_max(x) > 0.9", ["x", "y"])
@@ -31,12 +34,13 @@ def record(
     """Plays stories (rows, actions, rewards per step) into accumulators, in blocks."""
     recorder = Recorder(LAYOUT, compile_success(SUCCESS))
     values = LAYOUT.empty()
-    block = Block(LAYOUT, np.zeros(-(-Block.size(LAYOUT) // 8)))
+    block = Block.empty(LAYOUT)
     for time, story in enumerate(stories, start=first + 1):
         recorder.begin([[0.0, 0.0], [0.0, 0.0]], [0, 1])
         for rows, actions, rewards in story:
             recorder.step(rows, actions, rewards, [0.0, 0.0], [0, 1])
-        block.append(recorder.finish(True, []), time)
+        episode = recorder.finish(True, [])
+        block.append(episode, episode.numbers(time))
         if time % together == 0:
             accumulate(LAYOUT, values, block, [EVENT])
             block.clear()
@@ -137,15 +141,15 @@ def test_the_text_keeps_its_budget_and_says_what_it_left_out() -> None:
     assert short.startswith("team.")
 
 
-def test_an_endless_episode_is_recorded_in_windows_of_fixed_memory() -> None:
+def test_an_endless_episode_is_recorded_in_segments_of_fixed_memory() -> None:
     recorder = Recorder(LAYOUT)
     recorder.begin([[0.0, 0.0]] * 2, [0, 1])
     steps = 0
     while not recorder.full:
         recorder.step([[0.0, 0.0]] * 2, [0, 0], [0.0, 0.0], [0.0, 0.0], [0, 1])
         steps += 1
-    assert steps == LONGEST_WINDOW
-    assert recorder.finish(False).length == LONGEST_WINDOW
+    assert steps == LONGEST_SEGMENT
+    assert recorder.finish(False).length == LONGEST_SEGMENT
 
 
 def test_a_slot_does_not_grow(tmp_path: Path) -> None:
@@ -159,7 +163,65 @@ def test_a_slot_does_not_grow(tmp_path: Path) -> None:
             recorder.step([[0.5, 0.5]] * 2, [1, 2], [0.0, 1.0], [0.0, 0.0], [0, 1])
         slot.leave(recorder.finish(True), window=0, at=k)
     assert path.stat().st_size == size
-    found = SlotReader(path.with_suffix(".json")).read(0, [])
-    assert found is not None
-    assert LAYOUT.scalar(found[0], "episodes") == 3000
-    assert LAYOUT.scalar(found[0], "steps") == sum(1 + k % 5 for k in range(3000))
+    reader = SlotReader(path.with_suffix(".json"))
+    recorded = reader.read(0, [])
+    assert recorded is not None
+    assert LAYOUT.scalar(recorded[0], "episodes") == 3000
+    assert LAYOUT.scalar(recorded[0], "steps") == sum(1 + k % 5 for k in range(3000))
+    ended, latest = reader.recent(0)
+    assert ended == 3000
+    assert latest["end"].tolist() == list(range(3000 - len(latest), 3000))
+    assert latest["length"].tolist() == [1 + k % 5 for k in latest["end"]]
+    ended, latest = reader.recent(2990)
+    assert (ended, latest["end"].tolist()) == (3000, list(range(2990, 3000)))
+
+
+def places(dtype: np.dtype[np.void], at: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Name, place in bytes and alignment of every field, nested ones included."""
+    for name, (field, offset, *_) in (dtype.fields or {}).items():
+        yield name, at + offset, field.alignment
+        yield from places(field.base, at + offset)
+
+
+def test_every_number_of_a_slot_is_aligned() -> None:
+    """So a number is written at once, and a reader never sees half of it."""
+    layout = Layout(("a",), ("x", "y", "z"), ((3,),), (0,))
+    dtype = slot_dtype(layout, copies=3)
+    found = list(places(dtype))
+    assert {"sequence", "base_return", "starts"} <= {name for name, _, _ in found}
+    for name, place, alignment in found:
+        assert place % alignment == 0, name
+    assert dtype.itemsize % 8 == 0
+    assert EPISODE.itemsize % 8 == 0
+
+
+def test_a_write_that_was_cut_off_is_not_read(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, LAYOUT)
+    (path,) = tmp_path.glob("*.map")
+    recorder = Recorder(LAYOUT)
+    recorder.begin([[0.0, 0.0]] * 2, [0, 1])
+    recorder.step([[0.5, 0.5]] * 2, [1, 2], [0.0, 1.0], [0.0, 0.0], [0, 1])
+    slot.leave(recorder.finish(True), window=0, at=1)
+    reader = SlotReader(path.with_suffix(".json"))
+    assert reader.read(0, []) is not None
+    assert reader.recent(0)[0] == 1
+    record = np.memmap(path, slot_dtype(LAYOUT, copies=1), "r+", shape=(1,))
+    record["sequence"] += 1
+    assert reader.read(0, []) is None
+    assert reader.recent(0)[0] == 0
+    record["sequence"] += 1
+    assert reader.read(0, []) is not None
+
+
+def test_what_is_too_large_for_a_slot_is_said(tmp_path: Path) -> None:
+    agents = tuple(f"agent_{i}" for i in range(300))
+    features = tuple(f"x{k}" for k in range(500))
+    layout = Layout(agents, features, ((3,),) * 300, tuple(range(500)))
+    with pytest.raises(ConfigurationError, match="500 features of 300 agents"):
+        Slot(tmp_path, layout)
+    assert not list(tmp_path.iterdir())
+
+
+def test_evaluations_name_their_numbers_as_episodes_do() -> None:
+    for name in EVALUATED.names or ():
+        assert EVALUATED[name] == EPISODE[name]

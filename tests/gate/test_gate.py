@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from also_wrappers.gate.gate import Decision, Gate, Request, Trial, statistic
+from also_wrappers.gate import Decision, Gate, Request, Trial
+from also_wrappers.gate.gate import statistic
 from tests.support.reference_gate import Run, reference
 
 
@@ -22,7 +23,7 @@ def play(gate: Gate, arms: int, run: Run) -> tuple[Decision, list[Trial]]:
         assert step, "the gate must ask for something or decide"
         for request in step:
             assert request not in {trial.request for trial in trials}
-            score, variance, ok = run(request.arm, request.stage, request.index)
+            score, variance, ok = run(request.arm, request.phase, request.index)
             trials.append(Trial(request, score, variance, ok))
     raise AssertionError("the gate never decides")
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.gate import Decision, Request, Trial
+from also_wrappers.gate import Decision, Request, Trial
 from also_wrappers.gate.score import Points, ScoreGate
 
 FLAT = (0.1,) * 6
@@ -60,7 +60,7 @@ def test_what_is_accepted(
 def test_failures_and_bad_numbers() -> None:
     gate = ScoreGate()
     broken = [trial(0, FLAT, ok=False), trial(1, RISING)]
-    assert gate.next(2, broken) == Decision(None, "the control branch failed")
+    assert gate.next(2, broken) == Decision("undecided", "the control branch failed")
     broken = [trial(0, FLAT), trial(1, RISING, ok=False)]
     decided = gate.next(2, broken)
     assert isinstance(decided, Decision)

@@ -1,48 +1,243 @@
-"""The ledger: whole events only, and no secrets."""
+"""The ledger: whole events only, no secrets, and readers that keep up with it."""
 
 from __future__ import annotations
 
-import json
+import math
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.ledger import Ledger, read_ledger
+from also_wrappers.ledger.events import (
+    EVENT,
+    AdvisorFailed,
+    Event,
+    Exchanged,
+    Recorded,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
+from also_wrappers.ledger.ledger import Ledger, LedgerReader, follow, read_ledger
+from also_wrappers.signal import Signal
+from tests.support.ledgers import (
+    TOTAL,
+    branch,
+    exchange,
+    recorded,
+    started,
+    whole_run,
+    write_ledger,
+)
+
+FINISHED = RunFinished(rounds=0, signal=Signal())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.jsonl"
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def kinds(path: Path) -> list[str]:
+    return [event.event for event in read_ledger(path)]
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    lines = whole_run()
+    read = list(read_ledger(write_ledger(tmp_path, lines) / "ledger.jsonl"))
+    assert [type(event) for event in read] == [type(event) for event, *_ in lines]
+    stamp = {"time", "env_steps", "trainer_steps"}
+    for (event, mainline, branches), back in zip(lines, read, strict=True):
+        assert back.model_dump(exclude=stamp) == event.model_dump(exclude=stamp)
+        assert back.trainer_steps.mainline == mainline
+        assert back.env_steps.branches == branches // 2
+        assert abs(back.time - time.time()) < 60.0
+
+
+def test_scores_that_are_no_numbers_can_be_read(path: Path) -> None:
+    ledger = Ledger(path, Accounting())
+    ledger.write(branch(score=math.nan, error="it died"))
+    ledger.close()
+    (event,) = read_ledger(path)
+    assert event.event == "branch"
+    assert math.isnan(event.score)
 
 
 def test_secrets_of_the_environment_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = 'sk-"quoted\\and\u00e9'
     monkeypatch.setenv("SOME_API_KEY", key)
     monkeypatch.setenv("SHORT_TOKEN", "place")
     monkeypatch.setenv("HARMLESS", "progress")
-    ledger = Ledger(tmp_path / "ledger.jsonl", Accounting())
-    said = f"refused {key} at https://ann:open@host/v1, place and progress"
-    ledger.write("advisor_error", error=said, deep=[{"text": key}])
+    ledger = Ledger(path, Accounting())
+    shown: list[Event] = []
+    ledger.listeners.append(shown.append)
+    error = f"refused {key} at https://ann:open@host/v1, place and progress"
+    written = [
+        ledger.write(AdvisorFailed(round=1, asked_for="proposal", error=error)),
+        ledger.write(exchange(prompt=key)),
+    ]
     ledger.close()
-    text = (tmp_path / "ledger.jsonl").read_text()
+    text = path.read_text()
     assert "open" not in text
     assert "quoted" not in text
-    (event,) = read_ledger(tmp_path / "ledger.jsonl")
-    assert event["deep"] == [{"text": "[secret]"}]
-    assert event["error"] == (
+    failed, asked = read_ledger(path)
+    assert isinstance(asked, Exchanged)
+    assert asked.exchange.prompt == "[secret]"
+    assert isinstance(failed, AdvisorFailed)
+    assert failed.error == (
         "refused [secret] at https://[secret]@host/v1, place and progress"
     )
-    assert json.loads(text) == event
+    assert shown == written == [failed, asked]
 
 
-def test_a_line_that_was_cut_is_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
+def test_a_line_that_was_cut_is_dropped(path: Path) -> None:
     ledger = Ledger(path, Accounting())
-    ledger.write("run_started")
+    ledger.write(started())
     ledger.close()
-    with path.open("a") as file:
-        file.write('{"event": "rec')
-    assert [event["event"] for event in read_ledger(path)] == ["run_started"]
+    append(path, '{"event": "rec')
+    assert kinds(path) == ["run_started"]
     ledger = Ledger(path, Accounting())
-    ledger.write("run_finished")
+    ledger.write(FINISHED)
     ledger.close()
-    kinds = [event["event"] for event in read_ledger(path)]
-    assert kinds == ["run_started", "run_finished"]
+    assert kinds(path) == ["run_started", "run_finished"]
+
+
+def test_a_listener_that_fails_ends_neither_the_run_nor_other_listeners(
+    path: Path,
+) -> None:
+    def draw(event: Event) -> None:
+        raise ZeroDivisionError("nothing to draw")
+
+    shown: list[Event] = []
+    ledger = Ledger(path, Accounting())
+    ledger.listeners += [draw, shown.append]
+    with pytest.warns(RuntimeWarning, match="draw .*'run_started'.*nothing to draw"):
+        first = ledger.write(started())
+    with pytest.warns(RuntimeWarning):
+        second = ledger.write(FINISHED)
+    ledger.close()
+    assert shown == [first, second] == list(read_ledger(path))
+
+
+def test_ctrl_c_in_a_listener_is_no_error_of_the_listener(path: Path) -> None:
+    def interrupted(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    ledger = Ledger(path, Accounting())
+    ledger.listeners.append(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.write(started())
+    ledger.close()
+    assert kinds(path) == ["run_started"]
+
+
+def test_a_reader_yields_what_was_added_since_its_last_look(path: Path) -> None:
+    reader = LedgerReader(path)
+    assert list(reader.read()) == []  # there is no file yet
+    ledger = Ledger(path, Accounting())
+    first, second = ledger.write(started()), ledger.write(recorded(10, 0.0))
+    assert list(reader.read()) == [first, second]
+    assert list(reader.read()) == []
+    third = ledger.write(FINISHED)
+    ledger.close()
+    assert list(reader.read()) == [third]
+
+
+def test_a_reader_that_was_left_early_goes_on_where_it_was(path: Path) -> None:
+    ledger = Ledger(path, Accounting())
+    first, second = ledger.write(started()), ledger.write(FINISHED)
+    ledger.close()
+    reader = LedgerReader(path)
+    assert next(reader.read()) == first
+    assert list(reader.read()) == [second]
+
+
+def test_a_reader_waits_for_the_rest_of_a_line(path: Path) -> None:
+    line = EVENT.dump_json(started()).decode()
+    append(path, line[:30])
+    reader = LedgerReader(path)
+    assert list(reader.read()) == []
+    append(path, line[30:])
+    assert list(reader.read()) == []  # the end of the line may be missing yet
+    append(path, "\n")
+    assert list(reader.read()) == [started()]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('{"schema_version": 1, "event": "run_started"}', "form 1, this one reads for"),
+        ('{"event": "run_started"}', "another version of this package"),
+        ('{"schema_version": 7, "event": "audition"}', "form 7, this one reads form 2"),
+        ("no JSON", "has a line that is no event of a run: 'no JSON'"),
+        ("3", "has a line that is no event of a run: '3'"),
+        ('{"schema_version": 2, "event": "guessed"}', "is no event of a run"),
+        ('{"schema_version": 2, "event": "run_finished"}', "is no event of a run"),
+    ],
+)
+def test_a_line_that_is_no_event_is_told_in_one_sentence(
+    path: Path, line: str, sentence: str
+) -> None:
+    append(path, EVENT.dump_json(started()).decode() + "\n" + line + "\n")
+    reader = LedgerReader(path)
+    events = reader.read()
+    assert isinstance(next(events), RunStarted)
+    for look in (events, reader.read()):  # it is told again at the next look
+        with pytest.raises(ConfigurationError, match=sentence) as caught:
+            next(look)
+        text = str(caught.value)
+        assert text.startswith(str(path))
+        assert "\n" not in text
+
+
+def test_what_follows_a_run_ends_with_the_run(path: Path) -> None:
+    """The file comes late and grows line by line, with a pause within a line."""
+    events: list[Event] = [started(), recorded(10, 0.0), FINISHED]
+
+    def run() -> None:
+        for event in events:
+            line = EVENT.dump_json(event).decode() + "\n"
+            for part in (line[:40], line[40:]):
+                time.sleep(0.02)
+                append(path, part)
+
+    writer = threading.Thread(target=run)
+    writer.start()
+    assert list(follow(path, interval=0.001)) == events
+    writer.join()
+
+
+def test_what_follows_a_run_does_not_stop_where_it_was_resumed(path: Path) -> None:
+    ledger = Ledger(path, Accounting())
+    for event in (started(), FINISHED, RunResumed(rounds=0, total=TOTAL)):
+        ledger.write(event)
+    events = follow(path, interval=0.001)
+    first = [next(events) for _ in range(3)]
+    ledger.write(FINISHED)
+    ledger.close()
+    assert [event.event for event in [*first, *events]] == [
+        "run_started",
+        "run_finished",
+        "run_resumed",
+        "run_finished",
+    ]
+
+
+def test_events_are_told_apart_by_their_class(tmp_path: Path) -> None:
+    run_dir = write_ledger(tmp_path, whole_run())
+    means = []
+    for event in follow(run_dir / "ledger.jsonl"):
+        match event:
+            case Recorded(window=window):
+                means.append(window.mean)
+    assert means == [0.0, 0.1, 0.92, 0.98]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
+from also_wrappers.advisors.base import Situation
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
-from also_wrappers.gate.gate import Gate
+from also_wrappers.gate import Gate
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
@@ -51,7 +52,7 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     model.learn(TOTAL, callback=callback(run, advisor, every=100_000))
     run.close()
     (swap,) = events(run.dir, "swap")
-    assert swap["new"] == HELPFUL.signal.id
+    assert Signal.model_validate(swap["signal"]) == HELPFUL.signal
     posted = run.board.read()
     assert posted.signal == HELPFUL.signal
     assert posted.gamma == model.gamma
@@ -132,15 +133,9 @@ class Broken(RuleAdvisor):
         self._fail("diagnosis")
         return super().diagnose(situation)
 
-    def propose(self, situation: Any, diagnosis: Any, k: int) -> list[Proposal]:
-        self._fail("proposal")
-        return super().propose(situation, diagnosis, k)
-
-    def refine(
-        self, situation: Any, diagnosis: Any, results: Sequence[Any], k: int
-    ) -> list[Proposal]:
-        self._fail("refinement")
-        return super().refine(situation, diagnosis, results, k)
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        self._fail("refinement" if situation.results else "proposal")
+        return super().propose(situation, k)
 
 
 @pytest.mark.parametrize("where", ["diagnosis", "proposal", "refinement"])
@@ -167,9 +162,7 @@ def test_the_budget_is_kept_and_what_it_prevents_is_said(tmp_path: Path) -> None
     assert 0 < events(run.dir)[-1]["trainer_steps"]["branches"] <= 0.25 * TOTAL
     reasons = [event["reason"] for event in events(run.dir, "decision")]
     assert reasons[0] == "the branch budget is spent"
-    skipped = [
-        e["skipped"] for e in events(run.dir, "round_finished") if "skipped" in e
-    ]
+    skipped = [e["skipped"] for e in events(run.dir, "round_finished") if e["skipped"]]
     assert any("budget are left" in reason for reason in skipped)
 
 

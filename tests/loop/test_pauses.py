@@ -15,13 +15,15 @@ from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.gate import Decision, Request, Trial
-from also_wrappers.loop.plan import Limits, Plan
+from also_wrappers.gate import Decision, Request, Trial
+from also_wrappers.loop.plan import Plan
+from also_wrappers.loop.settings import Settings
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal, Term
+from also_wrappers.signal.transitions import Payments
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, ScriptedModel, corridor_features
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -112,7 +114,9 @@ def test_the_report_counts_what_a_model_claims(tmp_path: Path) -> None:
     make_model(run).learn(TOTAL, callback=callback(run, advisor, every=100_000))
     run.close()
     asked = events(run.dir, "exchange")
-    assert [(e["claims"], e["grounded"]) for e in asked[:2]] == [(3, 2), (1, 1)]
+    assert [
+        (e["exchange"]["claims"], e["exchange"]["grounded"]) for e in asked[:2]
+    ] == [(3, 2), (1, 1)]
     page = write_report(run.dir).read_text()
     line = page[page.index("<td>scripted</td>") :].partition("</tr>")[0]
     # Two answers of the Critic, and one request too many of the Generator.
@@ -143,7 +147,7 @@ def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
         trainer = StubTrainer()
         trainer.steps = steps
         plan = Plan.make(
-            Limits(candidates=3, refinements=2, horizon=None, seed=0),
+            Settings(every=1),
             trainer,
             length=10.0,
             copies=4,
@@ -206,7 +210,9 @@ class Promotes:
         wanted = [Request(arm, "screen", 0) for arm in range(arms)]
         wanted += [Request(arm, "confirm", 1) for arm in (0, 1)]
         missing = [w for w in wanted if w not in {t.request for t in trials}]
-        return missing or Decision(1, "promoted regardless")
+        return missing or Decision(
+            "provisional", "promoted regardless", 1, Request(1, "confirm", 1)
+        )
 
 
 def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
@@ -217,8 +223,8 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
     # The checks see this trap; one that they do not see has to be made by hand.
     effect = Checks._effect
 
-    def blind(checks: Checks, signal: Signal) -> str:
-        refused.append(effect(checks, signal))
+    def blind(checks: Checks, pay: Payments) -> str:
+        refused.append(effect(checks, pay))
         return ""
 
     monkeypatch.setattr(Checks, "_effect", blind)
@@ -242,7 +248,7 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
     assert "agents would stay" in refused[0]
     (swap,) = events(run.dir, "swap")
     (rollback,) = events(run.dir, "rollback")
-    assert swap["new"] == trap.signal.id
+    assert Signal.model_validate(swap["signal"]) == trap.signal
     assert rollback["fall"] > 0.0
     assert run.board.read().signal == Signal()
     counts = events(run.dir)[-1]["trainer_steps"]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
-from also_wrappers.signal.model import Kind
+from also_wrappers.signal.kinds import KindName
 from also_wrappers.signal.shaper import CompiledSignal, compile_signal
 
 GAMMA = 0.9
@@ -20,7 +20,7 @@ FEATURES = FeatureMap(Feature("x", "obs[0]"), Feature("y", "obs[1]"))
 Array = npt.NDArray[np.float64]
 
 
-def compiled(kind: Kind, agents: list[str], weight: float = 2.0) -> CompiledSignal:
+def compiled(kind: KindName, agents: list[str], weight: float = 2.0) -> CompiledSignal:
     term = Term(
         name="t", kind=kind, expression="team_max(x) * y - x ** 2", weight=weight
     )
@@ -49,7 +49,7 @@ def optimal(rewards: Array, chances: Array) -> list[set[int]]:
     return [set(np.flatnonzero(row)) for row in (quality > best - 1e-7)[:-1]]
 
 
-def changes(kind: Kind, seed: int) -> bool:
+def changes(kind: KindName, seed: int) -> bool:
     """Whether shaping changes the optimal policies of a random game."""
     random = np.random.default_rng(seed)
     chances = random.dirichlet(np.ones(STATES), size=(STATES, ACTIONS))

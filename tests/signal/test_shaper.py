@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
-from also_wrappers.signal.model import Kind
+from also_wrappers.signal.kinds import KindName
 from also_wrappers.signal.shaper import MOST_INVALID, compile_signal
 
 FEATURES = FeatureMap(Feature("x", "obs[0]"), Feature("y", "obs[1]"))
@@ -21,7 +21,9 @@ values = st.floats(-3, 3)
 rows = st.lists(st.tuples(values, values), min_size=2, max_size=2)
 
 
-def signal(kind: Kind, expression: str, weight: float = 0.5, **more: object) -> Signal:
+def signal(
+    kind: KindName, expression: str, weight: float = 0.5, **more: object
+) -> Signal:
     term = Term.model_validate(
         {"name": "t", "kind": kind, "expression": expression, "weight": weight, **more}
     )

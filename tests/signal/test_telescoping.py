@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from also_wrappers.signal import Fade, Feature, FeatureMap, Shaper, Signal, Term
-from also_wrappers.signal.model import Kind
+from also_wrappers.signal.kinds import KindName
 from also_wrappers.signal.shaper import CompiledSignal, compile_signal
 
 FEATURES = FeatureMap(Feature("x", "obs[0]"), Feature("y", "obs[1]"))
@@ -64,7 +64,7 @@ def steps(draw: st.DrawFn) -> list[Step]:
     return found
 
 
-def compiled(expression: str, weight: float, kind: Kind) -> CompiledSignal:
+def compiled(expression: str, weight: float, kind: KindName) -> CompiledSignal:
     term = Term(name="t", kind=kind, expression=expression, weight=weight, bound=100.0)
     return compile_signal(Signal(terms=(term,)), FEATURES, TEAM)
 
@@ -80,7 +80,7 @@ def test_it_telescopes(
     first: list[tuple[float, float]],
     begin: tuple[str, float, float],
     episode: list[Step],
-    kind: Kind,
+    kind: KindName,
     bootstraps: bool,
 ) -> None:
     gamma = GAMMA if kind == "potential" else 1.0

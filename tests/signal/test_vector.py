@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ExpressionError
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
+from also_wrappers.signal.kinds import KINDS, KindName
 from also_wrappers.signal.language.parser import Node
-from also_wrappers.signal.model import Kind
-from also_wrappers.signal.shaper import compile_signal
+from also_wrappers.signal.shaper import MOST_INVALID, compile_signal
 from also_wrappers.signal.vector import VectorShaper
 from tests.support.language import NAMES, nodes, row
 
 FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
-KINDS: list[Kind] = ["potential", "progress", "bonus"]
 
 
 def text(node: Node) -> str:
@@ -42,14 +41,14 @@ def text(node: Node) -> str:
 
 @given(
     st.lists(nodes(delta=False), min_size=1, max_size=3),
-    st.lists(st.sampled_from(KINDS), min_size=3, max_size=3),
+    st.lists(st.sampled_from([*KINDS]), min_size=3, max_size=3),
     st.lists(st.lists(row, min_size=4, max_size=4), min_size=2, max_size=4),
     st.booleans(),
     st.sampled_from([1, 1000]),
 )
 def test_it_equals_one_environment_at_a_time(
     trees: list[Node],
-    kinds: list[Kind],
+    kinds: list[KindName],
     frames: list[list[list[float]]],
     bootstraps: bool,
     repeated: int,
@@ -67,12 +66,14 @@ def test_it_equals_one_environment_at_a_time(
             )
         )
         many = VectorShaper(signal, FEATURES, 0.9, bootstraps)
+        tracking = VectorShaper(signal, FEATURES, 0.9, bootstraps, track=True)
     except (ExpressionError, ValueError):
         assume(False)
     compiled = compile_signal(signal, FEATURES, ["agent"])
     singles = [Shaper(1, 0.9, bootstraps) for _ in range(4)]
     first = wide(np.array(frames[0]).T)
     many.reset(first)
+    tracking.reset(first)
     for k, single in enumerate(singles):
         single.reset(compiled, [frames[0][k]], (0,))
     terminated = np.array([False, True, False, True])
@@ -80,6 +81,7 @@ def test_it_equals_one_environment_at_a_time(
     for frame in frames[1:]:
         added = many.step(wide(np.array(frame).T), wide(terminated), wide(truncated))
         np.testing.assert_array_equal(added, wide(added[:4]))
+        tracking.step(wide(np.array(frame).T), wide(terminated), wide(truncated))
         for k, single in enumerate(singles):
             expected = single.step(
                 [frame[k]],
@@ -88,7 +90,45 @@ def test_it_equals_one_environment_at_a_time(
                 [0] if truncated[k] else (),
             )
             assert added[k] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
+            for shaper in (many, tracking):
+                paid = shaper.paid(k).tolist()
+                assert paid == pytest.approx(single.totals, rel=1e-9, abs=1e-9)
         which = np.array([False, True, True, True])
-        many.reset(wide(np.array(frame).T), wide(which))
+        for shaper in (many, tracking):
+            shaper.reset(wide(np.array(frame).T), wide(which))
         for k in np.flatnonzero(which).tolist():
             singles[k].reset(compiled, [frame[k]], (0,))
+
+
+def test_what_a_term_has_paid_is_right_after_it_was_switched_off() -> None:
+    """Both ways of summing payments know that the last value was never taken back."""
+    terms = (
+        Term(name="p", kind="potential", expression="x", weight=2.0),
+        Term(name="q", kind="progress", expression="1 / x", weight=1.0),
+        Term(name="b", kind="bonus", expression="log1p(x)", weight=0.5),
+    )
+    features = FeatureMap(Feature("x", "obs[0]"))
+    tracks = (True, False)
+    shapers = [
+        VectorShaper(Signal(terms=terms), features, 0.9, track=t) for t in tracks
+    ]
+    randomness = np.random.default_rng(0)
+    nobody = np.zeros(3, dtype=bool)
+    strength = np.array([1.0, 0.5, 0.25])
+    for shaper in shapers:
+        shaper.reset(np.ones((1, 3)), None, strength)
+    added = np.zeros(3)
+    for t in range(150):
+        odd = t < 130 and t % 10 != 0
+        columns = randomness.normal(size=(1, 3)) + (np.nan if odd else 0.0)
+        ended = np.array([False, False, t == 149])
+        one, other = (shaper.step(columns, ended, nobody) for shaper in shapers)
+        np.testing.assert_array_equal(one, other)
+        added += one
+    assert shapers[0].invalid.min() >= MOST_INVALID
+    np.testing.assert_allclose(
+        shapers[0].paid(np.arange(3)).sum(axis=1), added, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        shapers[1].paid(np.arange(3)), shapers[0].paid(np.arange(3)), atol=1e-9
+    )

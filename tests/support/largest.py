@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm import prompts
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.meanings import MEANINGS
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 
 AGENTS = tuple(f"agent_{k}" for k in range(4))
@@ -38,37 +41,34 @@ def situation() -> Situation:
             for choice in range(6) if "*" in key else [0]:
                 values[key.replace("*", f"{choice}")] = -0.123 * (place + choice + 1)
     shaped = "-team_max(nearest_food_distance + 0.5 * shared_food_distance)"
-    signals = [
-        Signal(
-            terms=(
-                Term(name="a", kind="progress", expression=shaped, weight=0.1 * k),
-                Term(name="b", kind="bonus", expression="-(speed < 0.1)", weight=0.01),
-            )
-        )
+    bonus = Term(name="b", kind="bonus", expression="-(speed < 0.1)", weight=0.01)
+    terms = [
+        Term(name="a", kind="progress", expression=shaped, weight=0.1 * k)
         for k in range(1, 9)
     ]
+    proposals = [Proposal(signal=Signal(terms=(term, bonus))) for term in terms]
     outcome = "base return 0.123 over 2 branch(es), control 0.045"
     history = [
         RoundOutcome(
             round=number,
             stage="discovery",
             control_score=0.1,
-            arms=tuple(ArmOutcome(signal=s, outcome=outcome) for s in signals[:5]),
+            arms=tuple(ArmOutcome(proposal=p, outcome=outcome) for p in proposals[:5]),
             decision="stopped: candidate_2 is not better than control after 3 pairs",
             winner=None,
         )
         for number in (1, 2, 3)
     ]
     return Situation(
-        "Two agents load food together. " * 20,
-        features,
-        AGENTS,
-        signals[0],
-        Evidence(values=values, features=tuple(NAMES), agents=AGENTS),
-        "discovery",
-        0.4,
-        history,
-        tuple(Rejection(signal=s, reason="x" * 300) for s in signals[5:8]),
+        task="Two agents load food together. " * 20,
+        features=features,
+        agents=AGENTS,
+        signal=proposals[0].signal,
+        evidence=Evidence(values=values, features=tuple(NAMES), agents=AGENTS),
+        stage="discovery",
+        progress=0.4,
+        history=history,
+        rejected=[Rejection(proposal=p, reason="x" * 300) for p in proposals[5:8]],
     )
 
 
@@ -85,18 +85,18 @@ def largest() -> dict[str, str]:
     diagnosis = Diagnosis(findings=(finding,) * 4, advice="Bring them together. " * 15)
     results = [
         ArmOutcome(
-            signal=arm.signal,
+            proposal=arm.proposal,
             outcome=arm.outcome,
             hypothesis="feature.mate_distance.change should go down: it did, -0.2 "
             "against control's -0.1",
         )
         for arm in now.history[0].arms[:3]
     ]
-    asked = {
+    requests = {
         "critic": prompts.critic(now),
-        "generator": prompts.generator(now, diagnosis, 3),
-        "refine": prompts.refine(now, diagnosis, results, 2),
+        "generator": prompts.generator(replace(now, diagnosis=diagnosis), 3),
+        "refine": prompts.refine(replace(now, diagnosis=diagnosis, results=results), 2),
     }
     repair = prompts.repair(["candidate 1: " + "y" * 300] * 3, "z" * 2000)
-    asked["repair"] = f"{max(asked.values(), key=len)}\n\n{repair}"
-    return {role: f"{prompts.system()}\n{text}" for role, text in asked.items()}
+    requests["repair"] = f"{max(requests.values(), key=len)}\n\n{repair}"
+    return {role: f"{prompts.system()}\n{text}" for role, text in requests.items()}

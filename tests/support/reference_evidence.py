@@ -18,7 +18,7 @@ class Story:
     """An episode, and the step of the window at which it ended."""
 
     episode: Episode
-    time: float
+    time: int
 
 
 def expected(layout: Layout, stories: list[Story], limit: float) -> dict[str, float]:
@@ -31,7 +31,7 @@ def expected(layout: Layout, stories: list[Story], limit: float) -> dict[str, fl
     """
     out: dict[str, float] = {}
     returns = [story.episode.base_return for story in stories]
-    times = [story.time for story in stories]
+    times = [float(story.time) for story in stories]
     steps = [step for story in stories for step in _steps(story.episode)]
     agents = range(len(layout.agents))
     for i, name in enumerate(layout.agents):

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
-from also_wrappers.gate.gate import Request
+from also_wrappers.gate import Request
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
 
@@ -21,18 +22,20 @@ from also_wrappers.testing import corridor_features
 class Tells:
     """A fork that ends in an error that tells of its process; seeds say what to do."""
 
-    preload = ()
+    preload = ("torch", __name__)
 
     def warm(self) -> None:
         """Has nothing to do."""
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Any,
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> Any:
         if seed == 666:
             os._exit(7)
@@ -49,9 +52,10 @@ def orders(*seeds: int) -> list[BranchOrder]:
             Tells(),
             Task("x", corridor_features()),
             Posting(gamma=0.9),
-            b"",
+            Path("start"),
             seed,
             10,
+            scored_from=5,
         )
         for place, seed in enumerate(seeds)
     ]

@@ -168,7 +168,7 @@ def test_a_swap_in_the_middle_begins_potentials_anew(tmp_path: Path) -> None:
         alone = single.step(0)
         assert together[1][0] == pytest.approx(alone[1])
     assert alone[4]["shaping"]["signal"] == SECOND.id
-    assert vector.attachment.signal_of(0) == SECOND
+    assert vector.shaped.signal_of(0) == SECOND
 
 
 def test_invalid_values_are_counted_per_environment(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_invalid_values_are_counted_per_environment(tmp_path: Path) -> None:
     env.reset(seed=0)
     paid = [env.step(np.array([0, 1]))[1] for _ in range(5)]
     np.testing.assert_allclose(paid, 1.5)
-    shaper = env.attachment._shapers[0][0]
+    shaper = env.shaped._shapers[0][0]
     assert shaper.invalid.tolist() == [[5, 5], [0, 0]]
 
 
@@ -198,11 +198,11 @@ def test_a_copy_goes_on_by_itself(tmp_path: Path) -> None:
     board = Board.create(tmp_path / "board", posting(FIRST, 1))
     env = ShapeRewardVector(SyncVectorEnv([cart] * 2), FEATURES, board=board)
     env.reset(seed=0)
-    attachment = cloudpickle.loads(cloudpickle.dumps(env.attachment))
+    shaped = cloudpickle.loads(cloudpickle.dumps(env.shaped))
     columns = np.zeros((3, 2))
-    attachment.reset(columns)
+    shaped.reset(columns)
     nobody = np.zeros(2, dtype=bool)
-    added = attachment.step(np.zeros(2), columns, np.zeros(2), nobody, nobody)
+    added = shaped.step(np.zeros(2), columns, np.zeros(2), nobody, nobody)
     np.testing.assert_array_equal(added, [0.0, 0.0])
     assert len(board.acknowledged()) == 2
 

@@ -169,7 +169,7 @@ def test_a_swap_can_be_taken_in_the_middle_of_an_episode(tmp_path: Path) -> None
         found, rewards, _, _, infos = env.step({"agent_0": 2, "agent_1": 0})
         places.append(float(found["agent_0"][0]))
         paid.append(rewards["agent_0"])
-        assert infos["agent_0"]["shaping"]["signal"] == env.attachment.signal.id
+        assert infos["agent_0"]["shaping"]["signal"] == env.shaped.signal.id
     gained = [
         (1.0 if t < 5 else -2.0) * (0.9 * places[t + 1] - places[t]) for t in range(12)
     ]
@@ -177,6 +177,6 @@ def test_a_swap_can_be_taken_in_the_middle_of_an_episode(tmp_path: Path) -> None
     told = infos["agent_0"]["shaping"]["terms"]
     assert set(told) == {"back"}
     ends = board.new_episodes()
-    assert ends[:, 3].tolist() == [5.0, 7.0]  # one episode, cut where it was swapped
+    assert ends["length"].tolist() == [5, 7]  # one episode, cut where it was swapped
     board.begin_window()
     assert board.collect() is None

@@ -1,32 +1,32 @@
 """``LLMAdvisor``: a Critic and a Generator over a language model.
 
-Whatever a model answers is validated here, in Python: it can only become a diagnosis
-whose claims agree with the evidence, and candidates that are bounded numbers. What
-fails goes back with the reason, a bounded number of times.
+Whatever a model answers is validated here, in Python: an answer can only become a
+diagnosis whose claims agree with the evidence, or candidates that are bounded numbers.
+An answer that fails goes back with its problems, a bounded number of times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from also_wrappers.advisors.base import Exchange, Situation
+from also_wrappers.advisors.base import Advisor, Situation
 from also_wrappers.advisors.llm import prompts, schemas
 from also_wrappers.advisors.llm.answers import (
     LONGEST,
     Reading,
+    problem_of,
     read_candidates,
     read_diagnosis,
     read_object,
-    reason,
 )
 from also_wrappers.advisors.llm.ceiling import Ceiling
 from also_wrappers.advisors.llm.models.base import ChatModel
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.proposal import Proposal
 
 __all__ = ["LLMAdvisor"]
@@ -34,12 +34,12 @@ __all__ = ["LLMAdvisor"]
 T = TypeVar("T")
 
 
-class LLMAdvisor:
+class LLMAdvisor(Advisor):
     """Asks a language model what goes wrong and what may help.
 
     Args:
         model: The language model.
-        repairs: How often an answer that cannot be used goes back with the reason.
+        repairs: How often an answer that cannot be used goes back with its problems.
         ceiling: How much the run may ask of the model.
 
     Example:
@@ -51,20 +51,23 @@ class LLMAdvisor:
     def __init__(
         self, model: ChatModel, repairs: int = 2, ceiling: Ceiling | None = None
     ) -> None:
-        self._ceiling = ceiling or Ceiling()
+        super().__init__()
         self.name = f"llm:{model.name}"
-        self.exchanges: list[Exchange] = []
         self._model = model
         self._repairs = repairs
+        self._ceiling = ceiling or Ceiling()
 
     def prepare(self) -> None:
         """Checks that the model can be reached."""
         self._model.prepare()
 
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Asks the Critic; claims that contradict the evidence go back.
+        """Asks the Critic; claims that the evidence contradicts go back.
 
-        What is still contradicted after the last repair is left out.
+        Claims that are still contradicted after the last repair are left out.
+
+        Raises:
+            AdvisorError: The model gave no usable answer, or a ceiling is reached.
         """
         evidence = situation.evidence
 
@@ -74,42 +77,32 @@ class LLMAdvisor:
         schema = schemas.diagnosis(evidence.keys(prompts.EVIDENCE))
         return self._ask("critic", prompts.critic(situation), schema, read)
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        """Asks the Generator."""
-        prompt = prompts.generator(situation, diagnosis, k)
-        return self._candidates("generator", prompt, situation, k)
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        """Asks the Generator for candidates, or with results for replacements.
 
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        """Asks the Generator again, with the results."""
-        prompt = prompts.refine(situation, diagnosis, results, k)
-        return self._candidates("refine", prompt, situation, k)
+        Candidates that are valid in any of the answers count.
 
-    def rest(self) -> None:
-        """Lets the model free its memory."""
-        self._model.rest()
-
-    def _candidates(
-        self, role: str, prompt: str, situation: Situation, k: int
-    ) -> list[Proposal]:
-        kept: dict[str, Proposal] = {}
+        Raises:
+            AdvisorError: The model gave no usable answer, or a ceiling is reached.
+        """
+        if situation.results:
+            role, prompt = "refine", prompts.refine(situation, k)
+        else:
+            role, prompt = "generator", prompts.generator(situation, k)
+        valid: dict[str, Proposal] = {}
 
         def read(data: dict[str, Any], reading: Reading) -> list[Proposal] | None:
-            # What was valid in any of the answers is worth trying.
             for proposal in read_candidates(data, situation, k, reading):
-                kept[proposal.signal.id] = proposal
-            return list(kept.values())[-k:] or None
+                valid[proposal.signal.id] = proposal
+            return list(valid.values())[-k:] or None
 
         keys = prompts.citable(situation)
         schema = schemas.candidates(keys, situation.features, k)
         return self._ask(role, prompt, schema, read)
+
+    def rest(self) -> None:
+        """Lets the model free its memory."""
+        self._model.rest()
 
     def _ask(
         self,
@@ -128,7 +121,7 @@ class LLMAdvisor:
                 reply = self._model.chat(system, request, schema)
                 self._ceiling.add(reply)
             except AdvisorError as error:
-                self._note(role, request, "", 0.0, problem=str(error))
+                self._record(role, request, "", 0.0, problem=str(error))
                 if usable is not None:
                     return usable
                 raise
@@ -139,8 +132,8 @@ class LLMAdvisor:
                 try:
                     usable = read(read_object(reply.text), reading) or usable
                 except (ValidationError, ValueError) as error:
-                    reading.problems.append(reason(error))
-            self._note(
+                    reading.problems.append(problem_of(error))
+            self._record(
                 role,
                 request,
                 reply.text,
@@ -162,7 +155,7 @@ class LLMAdvisor:
             f"{'; '.join(reading.problems)[:300]}"
         )
 
-    def _note(
+    def _record(
         self, role: str, prompt: str, answer: str, seconds: float, **about: Any
     ) -> None:
         self.exchanges.append(

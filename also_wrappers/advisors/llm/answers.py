@@ -1,4 +1,4 @@
-"""From the text of an answer to a diagnosis and candidates, or to what is wrong."""
+"""Reads the text of an answer: a diagnosis or candidates, and its problems."""
 
 from __future__ import annotations
 
@@ -17,19 +17,26 @@ from also_wrappers.proposals.proposal import Expectation, Proposal
 from also_wrappers.signal.model import MAX_TERMS, Signal, Term
 from also_wrappers.signal.shaper import parse_term
 
-__all__ = ["LONGEST", "Reading", "read_candidates", "read_diagnosis", "read_object"]
+__all__ = [
+    "LONGEST",
+    "Reading",
+    "problem_of",
+    "read_candidates",
+    "read_diagnosis",
+    "read_object",
+]
 
-#: Characters of an answer that is read.
+#: Characters of the longest answer that is read.
 LONGEST = 20_000
 
 
 class Reading:
-    """What was found in an answer.
+    """Collects the problems of one answer, and counts what it says of the evidence.
 
     Attributes:
-        problems: What is wrong with it, in words; empty if nothing is.
-        claims: What it says of the evidence.
-        grounded: How much of that is so.
+        problems: What is wrong with the answer, in words; empty if nothing is.
+        claims: How many statements the answer makes of the evidence: claims and keys.
+        grounded: How many of these statements the evidence bears out.
     """
 
     def __init__(self) -> None:
@@ -38,7 +45,7 @@ class Reading:
         self.grounded = 0
 
     def count(self, problem: str) -> bool:
-        """Counts something that is said of the evidence; whether it is so."""
+        """Counts one statement of the evidence; returns whether it has no problem."""
         self.claims += 1
         self.grounded += not problem
         if problem:
@@ -47,10 +54,13 @@ class Reading:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """The JSON object of an answer; models like to put words or fences around it.
+    """Reads the JSON object of an answer; models like to put words around the object.
+
+    Args:
+        text: The answer.
 
     Raises:
-        ValueError: There is none.
+        ValueError: The answer has no JSON object, or is too long.
     """
     text = text.rpartition("</think>")[2]
     if len(text) > LONGEST:
@@ -72,18 +82,18 @@ def read_object(text: str) -> dict[str, Any]:
 def read_diagnosis(
     data: dict[str, Any], evidence: Evidence, reading: Reading
 ) -> Diagnosis | None:
-    """A Critic's answer, without the claims that the evidence contradicts.
+    """Reads a Critic's answer, without the claims that the evidence contradicts.
 
     Args:
         data: The answer.
-        evidence: What it is about.
-        reading: Takes what is wrong.
+        evidence: The evidence that the Critic was shown.
+        reading: Collects the problems.
 
     Returns:
-        What is left; ``None`` if that is nothing.
+        The diagnosis; ``None`` where no finding is left of those that were named.
 
     Raises:
-        ValidationError: It is no diagnosis.
+        ValidationError: The answer is no diagnosis.
     """
     data = {**data, "probes": _probes(data.get("probes"))}
     diagnosis = Diagnosis.model_validate(data)
@@ -109,36 +119,45 @@ def read_diagnosis(
 def read_candidates(
     data: dict[str, Any], situation: Situation, k: int, reading: Reading
 ) -> list[Proposal]:
-    """A Generator's answer: the candidates that are valid, without citations that are
-    not."""
-    found = data.get("candidates")
-    if not isinstance(found, list) or not found:
+    """Reads a Generator's answer: its valid candidates, without citations that are not.
+
+    Args:
+        data: The answer.
+        situation: The situation that the Generator was asked about.
+        k: The largest number of candidates.
+        reading: Collects the problems.
+
+    Returns:
+        The valid candidates, each signal once.
+    """
+    items = data.get("candidates")
+    if not isinstance(items, list) or not items:
         reading.problems.append("'candidates' must be a list of at least one candidate")
         return []
-    kept: dict[str, Proposal] = {}
-    for place, item in enumerate(found[:k], start=1):
+    valid: dict[str, Proposal] = {}
+    for place, item in enumerate(items[:k], start=1):
         try:
             proposal = _proposal(item, situation)
         except (AlsoError, ValidationError, TypeError, ValueError) as error:
-            reading.problems.append(f"candidate {place}: {reason(error)}")
+            reading.problems.append(f"candidate {place}: {problem_of(error)}")
             continue
         if proposal.hypothesis is None:
             reading.problems.append(
                 f"candidate {place}: 'hypothesis' must name a 'key' of the evidence "
                 "and 'moves', up or down"
             )
-        kept.setdefault(
+        valid.setdefault(
             proposal.signal.id, _grounded(proposal, situation.evidence, reading)
         )
-    return list(kept.values())
+    return list(valid.values())
 
 
-def reason(error: Exception) -> str:
-    """What is wrong, in words that a model can act on."""
+def problem_of(error: Exception) -> str:
+    """Says what is wrong with an answer, in words that a model can act on."""
     if isinstance(error, ValidationError):
         return "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])[:80]}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)[:4]
+            f"{'.'.join(str(part) for part in detail['loc'])[:80]}: {detail['msg']}"
+            for detail in error.errors(include_url=False, include_input=False)[:4]
         )
     return str(error)
 
@@ -154,7 +173,7 @@ def _grounded(proposal: Proposal, evidence: Evidence, reading: Reading) -> Propo
 
 
 def _probes(asked: Any) -> dict[str, str]:
-    """Probes by name. What cannot be recorded is left out later, by the run."""
+    """Reads probes by name; the run leaves out those that cannot be recorded."""
     probes = asked[:MOST_PROBES] if isinstance(asked, list) else []
     return {
         str(probe["name"])[:40]: str(probe["expression"])[:600]
@@ -196,8 +215,8 @@ def _proposal(item: Any, situation: Situation) -> Proposal:
     )
 
 
-def _expectation(said: Any) -> Expectation | None:
+def _expectation(data: Any) -> Expectation | None:
     try:
-        return Expectation.model_validate(said)
+        return Expectation.model_validate(data)
     except ValidationError:
         return None

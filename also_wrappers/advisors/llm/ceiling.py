@@ -12,14 +12,14 @@ __all__ = ["Ceiling"]
 
 @dataclass
 class Ceiling:
-    """Bounds on calls, tokens and seconds; a run that is resumed begins anew.
+    """Bounds the calls, tokens and seconds of a run; a resumed run counts from 0.
 
-    A round that reaches one goes without the model; training goes on.
+    A round that reaches a bound goes without the model; training goes on.
 
     Attributes:
-        calls: Requests, those that repair an answer included.
+        calls: Number of requests, those that repair an answer included.
         tokens: Tokens of prompts and answers, as far as the server counts them.
-        seconds: Wall-clock time of the answers.
+        seconds: Wall-clock seconds of the answers.
 
     Raises:
         ConfigurationError: A bound is not positive.
@@ -51,10 +51,10 @@ class Ceiling:
                 )
 
     def check(self) -> None:
-        """Raises where one more request is not allowed.
+        """Checks that one more request is allowed.
 
         Raises:
-            AdvisorError: Which bound is reached, and how to raise it.
+            AdvisorError: A bound is reached.
         """
         for name, spent in self._spent.items():
             bound = getattr(self, name)
@@ -65,7 +65,7 @@ class Ceiling:
                 )
 
     def add(self, reply: Reply) -> None:
-        """Counts an answer."""
+        """Counts one answer, its tokens and its seconds."""
         tokens = (reply.prompt_tokens or 0) + (reply.answer_tokens or 0)
         for name, amount in (
             ("calls", 1),

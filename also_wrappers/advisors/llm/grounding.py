@@ -1,4 +1,4 @@
-"""Whether what is said about the evidence is so."""
+"""Compares what an answer says of the evidence with the evidence itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from also_wrappers.proposals.diagnosis import Claim
 __all__ = ["contradiction", "unknown_key"]
 
 _UNIT_INTERVAL = ("share", "0 to 1", "0 or 1")
-#: What is closer to 0 than this share of its scale may be called zero.
+#: A number that is closer to 0 than this share of its scale may be called zero.
 _ZERO = 0.05
 
 
 def unknown_key(key: str, evidence: Evidence) -> str:
-    """What is wrong with a key; empty if the evidence has it."""
+    """Says what is wrong with a key; returns an empty text if the evidence has it."""
     if key in evidence.values:
         return ""
     if key in evidence.unavailable:
@@ -28,42 +28,47 @@ def unknown_key(key: str, evidence: Evidence) -> str:
 
 
 def contradiction(claim: Claim, evidence: Evidence) -> str:
-    """What is wrong with a claim about the evidence; empty if nothing is.
+    """Says what is wrong with a claim; returns an empty text if nothing is.
 
-    Low and high are said of numbers with a scale: shares, and values of a feature
-    within the range that was seen. Of others they cannot be checked, and a claim that
-    cannot be checked is not grounded.
+    Only numbers with a scale can be low or high: shares, and values of a feature within
+    its measured range. Of other numbers, low and high cannot be checked, and a claim
+    that cannot be checked is not grounded.
+
+    Args:
+        claim: The claim.
+        evidence: The evidence that the claim is about.
 
     Example:
-        >>> seen = Evidence(values={"team.reward_rate": 0.02})
-        >>> contradiction(Claim(key="team.reward_rate", reads="high"), seen)
+        >>> evidence = Evidence(values={"team.reward_rate": 0.02})
+        >>> contradiction(Claim(key="team.reward_rate", reads="high"), evidence)
         'team.reward_rate is 0.02, which is not high (the middle is 0.5)'
-        >>> contradiction(Claim(key="team.reward_rate", reads="low"), seen)
+        >>> contradiction(Claim(key="team.reward_rate", reads="low"), evidence)
         ''
     """
     problem = unknown_key(claim.key, evidence)
     if problem:
         return problem
     value = evidence.values[claim.key]
-    said = f"{claim.key} is {value:.3g}"
+    number = f"{claim.key} is {value:.3g}"
     if claim.reads in ("above", "below"):
         return _compared(claim, value, evidence)
     if claim.reads in ("negative", "positive"):
         right = value < 0.0 if claim.reads == "negative" else value > 0.0
-        return "" if right else f"{said}, which is not {claim.reads}"
+        return "" if right else f"{number}, which is not {claim.reads}"
     scale = _scale(claim.key, evidence)
     if claim.reads == "zero":
         size = scale[1] - scale[0] if scale else 1.0
-        return "" if abs(value) <= _ZERO * size else f"{said}, which is not zero"
+        return "" if abs(value) <= _ZERO * size else f"{number}, which is not zero"
     if scale is None:
         return (
-            f"{said}, and nothing tells whether that is {claim.reads}; say positive, "
+            f"{number}, and nothing tells whether that is {claim.reads}; say positive, "
             "negative, zero, or above or below another key or a number"
         )
     middle = (scale[0] + scale[1]) / 2.0
     right = value <= middle if claim.reads == "low" else value >= middle
-    told = f"which is not {claim.reads} (the middle is {middle:.3g})"
-    return "" if right else f"{said}, {told}"
+    if right:
+        return ""
+    return f"{number}, which is not {claim.reads} (the middle is {middle:.3g})"
 
 
 def _compared(claim: Claim, value: float, evidence: Evidence) -> str:
@@ -86,7 +91,7 @@ def _compared(claim: Claim, value: float, evidence: Evidence) -> str:
 
 
 def _scale(key: str, evidence: Evidence) -> tuple[float, float] | None:
-    """The ends of a number's scale, if it has one."""
+    """Returns the ends of a number's scale; ``None`` where it has no scale."""
     meaning = MEANINGS.get(pattern_of(key))
     if meaning is None:
         return None

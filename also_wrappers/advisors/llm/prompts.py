@@ -1,4 +1,4 @@
-"""What each role is told: the contexts that the prompt templates are rendered with.
+"""Writes the requests to a language model, from templates and a situation.
 
 Task, names, descriptions and earlier answers were written by others. They are shown as
 data: on one line each, in plain characters, cut to a length, between lines that say so.
@@ -13,17 +13,19 @@ from typing import Any
 from also_wrappers.advisors.base import Situation
 from also_wrappers.evidence.meanings import explain
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
+from also_wrappers.proposals.outcomes import RoundOutcome
 from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
 from also_wrappers.rendering import render
+from also_wrappers.signal.kinds import KINDS, STATE_KINDS
 from also_wrappers.signal.language.parser import GRAMMAR
 from also_wrappers.signal.model import Signal
 
-__all__ = ["citable", "critic", "generator", "refine", "repair", "system"]
+__all__ = ["EVIDENCE", "citable", "critic", "generator", "refine", "repair", "system"]
 
-#: Tokens of the evidence, estimated, for either role; characters of the history.
+#: Tokens of the evidence, estimated, that the Critic and the Generator are shown.
 EVIDENCE = 1000
 _DIGEST = 270
+#: Characters of the history.
 _HISTORY = 550
 #: Rejected candidates that are shown: those of the last answer.
 _REJECTED = 3
@@ -32,12 +34,12 @@ _LONGEST_SIGNAL = 180
 
 
 def system() -> str:
-    """What every request begins with."""
+    """Writes the system text of every request."""
     return render("system.j2")
 
 
 def critic(situation: Situation) -> str:
-    """The Critic's request."""
+    """Writes the Critic's request."""
     evidence = situation.evidence
     return render(
         "critic.j2",
@@ -52,34 +54,31 @@ def critic(situation: Situation) -> str:
     )
 
 
-def generator(situation: Situation, diagnosis: Diagnosis, k: int) -> str:
-    """The Generator's request for ``k`` candidates."""
-    return render(
-        "generator.j2",
-        **_common(situation),
-        **_diagnosed(situation, diagnosis),
-        k=k,
-    )
+def generator(situation: Situation, k: int) -> str:
+    """Writes the Generator's request for ``k`` candidates."""
+    return render("generator.j2", **_common(situation), **_diagnosed(situation), k=k)
 
 
-def refine(
-    situation: Situation, diagnosis: Diagnosis, results: Sequence[ArmOutcome], k: int
-) -> str:
-    """The Generator's request for ``k`` replacements."""
+def refine(situation: Situation, k: int) -> str:
+    """Writes the Generator's request for ``k`` replacements, with the results."""
     return render(
         "refine.j2",
         **_common(situation),
-        **_diagnosed(situation, diagnosis),
+        **_diagnosed(situation),
         k=k,
         results=[
-            (_signal(result.signal), plain(result.outcome), plain(result.hypothesis))
-            for result in results
+            (
+                _signal(result.proposal.signal),
+                plain(result.outcome),
+                plain(result.hypothesis),
+            )
+            for result in situation.results
         ],
     )
 
 
 def repair(problems: Sequence[str], answer: str) -> str:
-    """What follows an answer that cannot be used."""
+    """Writes what follows a request whose answer could not be used: its problems."""
     return render(
         "repair.j2",
         problems=[plain(problem, 160) for problem in problems[:4]],
@@ -88,8 +87,8 @@ def repair(problems: Sequence[str], answer: str) -> str:
 
 
 def plain(text: str, longest: int = _LONGEST_LINE) -> str:
-    """Text that others wrote, made harmless: one printable line, quotes and braces
-    that could end a block of data removed, cut to a length."""
+    """Makes text of others harmless: one printable line without marks that could end a
+    block of data, cut to a length."""
     text = re.sub(r"[^\x20-\x7e]+", " ", text[: 4 * longest])
     text = text.replace("<", "(").replace(">", ")").replace("`", "'")
     text = re.sub(r"data (begins|ends)", r"data_\1", text, flags=re.IGNORECASE)
@@ -109,30 +108,34 @@ def _common(situation: Situation) -> dict[str, Any]:
 
 
 def _history(history: Sequence[RoundOutcome]) -> list[str]:
-    """A line for all that was tried, the latest first, within a length."""
+    """Writes a line for every candidate so far, the latest first, within a length."""
     lines = []
     for outcome in reversed(history):
         lines.append(f"Round {outcome.round}: {plain(outcome.decision)}. Tried:")
         lines += [
-            f"- {_signal(arm.signal)}: {plain(arm.outcome, 100)}"
-            f"{'; swapped in' if arm.signal.id == outcome.winner else ''}"
+            f"- {_signal(arm.proposal.signal)}: {plain(arm.outcome, 100)}"
+            f"{'; swapped in' if arm.proposal.signal.id == outcome.winner else ''}"
             for arm in outcome.arms
         ]
         lines += [
-            f"- {_signal(rejection.signal)}: rejected, {plain(rejection.reason, 80)}"
+            f"- {_signal(rejection.proposal.signal)}: rejected, "
+            f"{plain(rejection.reason, 80)}"
             for rejection in outcome.rejected
         ]
-    kept: list[str] = []
+    shown: list[str] = []
     for line in lines:
-        if sum(map(len, kept)) + len(line) > _HISTORY:
-            return [*kept, f"({len(lines) - len(kept)} earlier lines left out)"]
-        kept.append(line)
-    return kept
+        if sum(map(len, shown)) + len(line) > _HISTORY:
+            return [*shown, f"({len(lines) - len(shown)} earlier lines left out)"]
+        shown.append(line)
+    return shown
 
 
-def _diagnosed(situation: Situation, diagnosis: Diagnosis) -> dict[str, Any]:
+def _diagnosed(situation: Situation) -> dict[str, Any]:
+    diagnosis = situation.diagnosis or Diagnosis()
     measured = situation.evidence.values
     return {
+        "kinds": KINDS,
+        "of_state": " and ".join(STATE_KINDS).capitalize(),
         "grammar": GRAMMAR,
         "intents": INTENTS,
         "findings": [
@@ -158,29 +161,29 @@ def _diagnosed(situation: Situation, diagnosis: Diagnosis) -> dict[str, Any]:
         ],
         "evidence": situation.evidence.text(_DIGEST),
         "rejected": [
-            (_signal(rejection.signal), plain(rejection.reason, 120))
+            (_signal(rejection.proposal.signal), plain(rejection.reason, 120))
             for rejection in situation.rejected[-_REJECTED:]
         ],
     }
 
 
 def citable(situation: Situation) -> list[str]:
-    """Keys that the Generator was shown or told of."""
+    """Returns the keys that the Generator may cite: shown, or described in words."""
     evidence = situation.evidence
-    told = [
+    described = [
         f"feature.{name}.{what}"
         for name in situation.features.names
         for what in ("change", "mean", "end")
     ]
     return [
         *dict.fromkeys(
-            evidence.keys(_DIGEST) + [k for k in told if k in evidence.values]
+            evidence.keys(_DIGEST) + [k for k in described if k in evidence.values]
         )
     ]
 
 
 def _signal(signal: Signal) -> str:
-    """A signal in one line. Comparisons keep their signs, and make no tags."""
+    """Writes a signal in one line. Comparisons keep their signs, and make no tags."""
     text = re.sub(r"[^\x20-\x7e]+", " ", signal.describe()[: 4 * _LONGEST_SIGNAL])
     text = re.sub(r"<(?=[^ =0-9])", "< ", text).replace("`", "'")
     text = re.sub(r"data (begins|ends)", r"data_\1", text, flags=re.IGNORECASE)

@@ -1,5 +1,8 @@
-"""JSON schemas of the answers. Servers enforce enumerations and not ranges of numbers,
-so what may be chosen is listed; all of it is validated again in Python."""
+"""JSON schemas of the answers.
+
+Servers enforce enumerations and not ranges of numbers, so the schemas list all that may
+be chosen; every answer is validated again in Python.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from typing import Any, get_args
 from also_wrappers.evidence.stage import Stage
 from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
 from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
 from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS
 
 __all__ = ["FADES", "MOST_PROBES", "WEIGHTS", "candidates", "diagnosis"]
 
 WEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
-#: Shares of the planned training; 0 is no fade.
+#: Shares of the planned training in which a signal may fade out; 0 is no fade.
 FADES = (0, 0.1, 0.2, 0.5)
 #: Probes that a Critic may ask for at a time.
 MOST_PROBES = 3
-#: A longer list of keys makes servers slow; then any text is a key.
+#: A longer list of keys makes servers slow; beyond it, any text is a key.
 _MOST_KEYS = 120
 
 #: Words of an expression, spaces and brackets included.
@@ -28,10 +32,10 @@ _TEXT = {"type": "string", "maxLength": 300}
 
 
 def diagnosis(keys: Sequence[str]) -> dict[str, Any]:
-    """The Critic's answer.
+    """Builds the schema of a Critic's answer.
 
     Args:
-        keys: Of the evidence that it was shown.
+        keys: Keys of the evidence that the Critic is shown.
     """
     claim = _object(
         key=_key(keys),
@@ -62,17 +66,17 @@ def diagnosis(keys: Sequence[str]) -> dict[str, Any]:
 
 
 def candidates(keys: Sequence[str], features: FeatureMap, k: int) -> dict[str, Any]:
-    """The Generator's answer of up to ``k`` candidates.
+    """Builds the schema of a Generator's answer.
 
     Args:
-        keys: Of the evidence that it was shown.
+        keys: Keys of the evidence that the Generator may cite.
         features: The vocabulary.
-        k: How many candidates.
+        k: The largest number of candidates.
     """
     state = [name for name in features.names if name not in features.action_names]
-    terms = [_term(["bonus"], features.names, ("delta",))]
+    terms = [_term(TRANSITION_KINDS, features.names, ("delta",))]
     if state:
-        terms.insert(0, _term(["progress", "potential"], state))
+        terms.insert(0, _term(STATE_KINDS, state))
     candidate = _object(
         intent={"enum": list(INTENTS)},
         rationale=_TEXT,
@@ -87,8 +91,8 @@ def candidates(keys: Sequence[str], features: FeatureMap, k: int) -> dict[str, A
 def _term(
     kinds: Sequence[str], features: Sequence[str], also: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A term. Its expression is made of words of the language: where a server enforces
-    that, a model can get the grammar wrong and no name."""
+    """Builds the schema of a term. Its expression is made of words of the language:
+    where a server enforces that, a model can get the grammar wrong and no name."""
     calls = "|".join((*FUNCTIONS, *REDUCTIONS, *also))
     names = "|".join(sorted(features, key=len, reverse=True))
     word = rf"(({calls})[(]|{names}|[0-9]+([.][0-9]+)?| (and|or) |not |[-+*/<>=(),]| )"

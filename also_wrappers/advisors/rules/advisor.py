@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from also_wrappers.advisors.base import Exchange, Situation, tried
+from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.advisors.rules import heuristics
 from also_wrappers.advisors.rules.variations import faded, variations
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
-from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
 
 __all__ = ["RuleAdvisor"]
@@ -19,16 +18,17 @@ _SPARSE = 0.05
 _ENTROPY = 0.2
 
 
-class RuleAdvisor:
+class RuleAdvisor(Advisor):
     """Reads the same evidence as a language model would, and proposes by rule.
 
-    It knows no environment. Without a signal it draws to the states that come before a
-    reward or that better episodes are in, to declared conditions that are rare, and to
-    separate targets where agents crowd; with one it varies what is active, takes away
-    what is hacked, and lets go of what has done its work. The sources of the rules are
-    beside them in ``also_wrappers.advisors.rules.heuristics``.
+    The rules know no environment. Without a signal they draw to the states that come
+    before a reward or that better episodes are in, to declared conditions that are
+    rare, and to separate targets where agents crowd. With a signal they vary the active
+    terms, take away a term that is hacked, and fade a signal that has done its work.
+    The sources of the rules are beside them in
+    ``also_wrappers.advisors.rules.heuristics``.
 
-    Deterministic: the same situation gives the same answer.
+    The same situation always gives the same answer.
 
     Example:
         >>> RuleAdvisor().name
@@ -37,65 +37,51 @@ class RuleAdvisor:
 
     name = "rules"
 
-    def __init__(self) -> None:
-        self.exchanges: list[Exchange] = []
-
-    def prepare(self) -> None:
-        """Nothing to check."""
-
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Names what the numbers show."""
+        """Names the failures that the numbers show."""
         evidence = situation.evidence
         if evidence.insufficient:
             return Diagnosis(insufficient=True, advice="record longer")
         findings = [*_of_learning(situation), *_of_the_signal(evidence)]
         findings += _of_the_team(situation)
         advice = (
-            "vary the signal that is active"
-            if situation.signal.terms
-            else "draw the team to the states that come before a reward"
+            "draw the team to the states that come before a reward"
+            if situation.signal.empty
+            else "vary the signal that is active"
         )
         return Diagnosis(
             stage=situation.stage, findings=tuple(findings[:5]), advice=advice
         )
 
-    def propose(
-        self, situation: Situation, diagnosis: Diagnosis, k: int
-    ) -> list[Proposal]:
-        """New terms without a signal, variations of it otherwise."""
-        if diagnosis.insufficient:
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        """Returns new terms without a signal, variations of the signal otherwise.
+
+        Once there are results, varies the candidate that did best so far.
+        """
+        diagnosis = situation.diagnosis
+        if diagnosis is not None and diagnosis.insufficient:
             return []
+        if situation.results:
+            return _first(self._replacements(situation), situation, k)
         signal = situation.signal
-        if not signal.terms:
+        if signal.empty:
             return _first(self._new(situation), situation, k)
         varied = variations(signal, situation.evidence)
         if situation.stage == "solved":
             varied = [*faded(signal), *varied]
         joined = heuristics.combined(situation)
-        found = [*varied[:2], *joined[:1], *varied[2:], *self._new(situation), *joined]
-        return _first(found, situation, k)
+        ideas = [*varied[:2], *joined[:1], *varied[2:], *self._new(situation), *joined]
+        return _first(ideas, situation, k)
 
-    def refine(
-        self,
-        situation: Situation,
-        diagnosis: Diagnosis,
-        results: Sequence[ArmOutcome],
-        k: int,
-    ) -> list[Proposal]:
-        """Varies the candidate that did best so far."""
-        if diagnosis.insufficient:
-            return []
-        scored = [result for result in results if result.score is not None]
+    def _replacements(self, situation: Situation) -> list[Proposal]:
+        scored = [result for result in situation.results if result.score is not None]
         best = max(scored, key=lambda result: result.score or 0.0, default=None)
-        proposals = []
-        if best is not None and (best.score or 0.0) > 0.0 and best.signal.terms:
-            proposals = variations(best.signal, situation.evidence)
-            proposals = [p for p in proposals if p.intent != "remove"]
-        proposals += self._new(situation)
-        return _first(proposals, situation, k, [result.signal.id for result in results])
-
-    def rest(self) -> None:
-        """Nothing to free."""
+        varied = []
+        if best is not None and (best.score or 0.0) > 0.0:
+            signal = best.proposal.signal
+            varied = [] if signal.empty else variations(signal, situation.evidence)
+        varied = [proposal for proposal in varied if proposal.intent != "remove"]
+        return [*varied, *self._new(situation)]
 
     @staticmethod
     def _new(situation: Situation) -> list[Proposal]:
@@ -121,9 +107,9 @@ def _of_learning(situation: Situation) -> list[Finding]:
                 Claim(key="team.reward_rate", reads="below", than=f"{_SPARSE:g}"),
             )
         )
-    found = heuristics.targets(situation)
-    if found and found[0].strength > 0.0:
-        best = found[0]
+    targets = heuristics.targets(situation)
+    if targets and targets[0].strength > 0.0:
+        best = targets[0]
         reads = "positive" if best.direction > 0.0 else "negative"
         findings.append(
             _finding(
@@ -158,8 +144,8 @@ def _of_the_signal(evidence: Evidence) -> list[Finding]:
         findings.append(_finding("reward_hacking", "severe", "paid for less", claim))
     if values.get("signal.flooding", 0.0) > 1.0:
         claim = Claim(key="signal.flooding", reads="above", than="1")
-        told = "the signal pays an average episode more than a rewarded one earns"
-        findings.append(_finding("flooding", "moderate", told, claim))
+        argument = "the signal pays an average episode more than a rewarded one earns"
+        findings.append(_finding("flooding", "moderate", argument, claim))
     return findings
 
 
@@ -195,19 +181,17 @@ def _finding(failure: str, severity: str, argument: str, *claims: Claim) -> Find
 
 
 def _first(
-    proposals: Iterable[Proposal],
-    situation: Situation,
-    k: int,
-    also: Sequence[str] = (),
+    proposals: Iterable[Proposal], situation: Situation, k: int
 ) -> list[Proposal]:
-    """The first that were not tried before, citing only what there is."""
-    known = {signal.id for signal in tried(situation)} | set(also)
-    kept = []
+    """Returns the first ``k`` that were not tried before, without citations of keys
+    that the evidence lacks."""
+    known = {signal.id for signal in tried(situation)}
+    fresh = []
     for proposal in proposals:
         if proposal.signal.id not in known:
             known.add(proposal.signal.id)
-            kept.append(_grounded(proposal, situation.evidence))
-    return kept[:k]
+            fresh.append(_grounded(proposal, situation.evidence))
+    return fresh[:k]
 
 
 def _grounded(proposal: Proposal, evidence: Evidence) -> Proposal:

@@ -1,4 +1,4 @@
-"""What ``RuleAdvisor`` begins with: published heuristics over the evidence."""
+"""The heuristics of ``RuleAdvisor``, as published, over the evidence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,15 @@ _IDLE_COST = 0.005
 
 @dataclass(frozen=True)
 class Target:
-    """A feature to draw towards one of its ends, as the team or each agent."""
+    """Names a feature to draw towards one of its ends, as the team or each agent.
+
+    Attributes:
+        feature: Name of the feature.
+        aggregate: Which agent counts for the team: ``max``, ``mean`` or ``min``.
+        direction: Positive to draw upward, negative to draw downward.
+        strength: How much the feature stands out; 0 where only its name tells.
+        key: Key of the evidence that shows it.
+    """
 
     feature: str
     aggregate: str
@@ -51,7 +59,7 @@ class Target:
     key: str
 
     def expression(self, own: bool) -> str:
-        """What to draw upward."""
+        """Returns the expression to draw upward, of one agent or of the team."""
         sign = "" if self.direction > 0.0 else "-"
         if own:
             return f"{sign}{self.feature}"
@@ -59,15 +67,16 @@ class Target:
 
 
 def targets(situation: Situation) -> list[Target]:
-    """Features to draw towards, the most telling first, each once.
+    """Returns the features to draw towards, the most telling first, each once.
 
-    First what was special about the states just before a base reward, in standard
-    deviations from usual: a reward-triggered average, as one does for spikes (de Boer &
-    Kuyper 1968). Then what clearly differs between better and worse episodes. Last, by
-    name and description, distances: they are worth shrinking.
+    First come features that were special in the states just before a base reward, in
+    standard deviations from usual: a reward-triggered average, as one does for spikes
+    (de Boer & Kuyper 1968). Then come features that clearly differ between better and
+    worse episodes. Last come distances, by name and description: a distance is worth
+    shrinking.
     """
     values = situation.evidence.values
-    found: dict[str, Target] = {}
+    by_name: dict[str, Target] = {}
     counter = _counter(situation.evidence)
     for feature in situation.features.features:
         name = feature.name
@@ -76,7 +85,7 @@ def targets(situation: Situation) -> list[Target]:
             continue
         if counter is not None and counter[0] == name:
             continue
-        shown = [
+        effects = [
             (abs(effect), aggregate, effect)
             for aggregate in ("max", "mean", "min")
             for effect in [values.get(f"{key}.reward_{aggregate}", 0.0)]
@@ -84,29 +93,29 @@ def targets(situation: Situation) -> list[Target]:
         ]
         better = values.get(f"{key}.better", 0.0)
         error = values.get(f"{key}.better_error", 1.0)
-        if shown:
-            size, aggregate, effect = max(shown)
-            told = f"{key}.reward_{aggregate}"
-            found[name] = Target(name, aggregate, _sign(effect), 10.0 + size, told)
+        if effects:
+            size, aggregate, effect = max(effects)
+            cited = f"{key}.reward_{aggregate}"
+            by_name[name] = Target(name, aggregate, _sign(effect), 10.0 + size, cited)
         elif abs(better) > max(_CLEAR * error, _STANDS_OUT):
-            told = f"{key}.better"
-            found[name] = Target(name, "mean", _sign(better), abs(better), told)
+            cited = f"{key}.better"
+            by_name[name] = Target(name, "mean", _sign(better), abs(better), cited)
         elif _SHRINK.search(f"{name} {feature.description}"):
-            found[name] = Target(name, "max", -1.0, 0.0, f"{key}.mean")
-    return sorted(found.values(), key=lambda target: -target.strength)
+            by_name[name] = Target(name, "max", -1.0, 0.0, f"{key}.mean")
+    return sorted(by_name.values(), key=lambda target: -target.strength)
 
 
 def new_terms(situation: Situation) -> list[Proposal]:
-    """A potential (Ng et al. 1999) for every target: of the team, and of each agent.
+    """Draws to every target by a potential (Ng et al. 1999), as team and as agents.
 
-    What jumps when a reward is paid counts what is left to do. It is added to the
-    potential, so that reaching a goal never costs more than was gained on the way.
-    Where nothing tells what to draw to: both ends of what varies most.
+    A feature that jumps when a reward is paid counts what is left to do. It is added to
+    the potential, so that reaching a goal never costs more than was gained on the way.
+    Where there is no target, the features that vary most are drawn to both ends.
     """
-    found = targets(situation)[:4] or _either_end(situation)
+    drawn = targets(situation)[:4] or _either_end(situation)
     team = len(situation.agents) > 1
     proposals = []
-    for target in found:
+    for target in drawn:
         for own in (False, True) if team else (True,):
             expression, weight = _potential(situation.evidence, target, own)
             proposals.append(
@@ -159,7 +168,7 @@ def toward_conditions(situation: Situation) -> list[Proposal]:
 
 
 def spread_out(situation: Situation) -> list[Proposal]:
-    """Draws one agent to each of several targets where agents crowd at the same."""
+    """Draws one agent to each target where agents crowd at the same target."""
     crowding = situation.evidence.values.get("team.target.crowding", 0.0)
     layout = Layout.declare(situation.agents, situation.features, ())
     names = [layout.features[column] for column, _ in layout.targets]
@@ -180,7 +189,7 @@ def spread_out(situation: Situation) -> list[Proposal]:
 
 
 def idle_costs(situation: Situation) -> list[Proposal]:
-    """A small cost of changing nothing, added to what is active or promising."""
+    """Adds a small cost of changing nothing to the active or most promising terms."""
     evidence = situation.evidence
     idle = [
         f"{agent}.action.idle_share"
@@ -211,7 +220,7 @@ def idle_costs(situation: Situation) -> list[Proposal]:
 
 
 def combined(situation: Situation) -> list[Proposal]:
-    """The active terms joined with the best new one."""
+    """Joins the active terms with each of the two best new terms."""
     active = situation.signal.terms
     names = {term.name for term in active}
     return [
@@ -258,7 +267,7 @@ def _base_terms(situation: Situation) -> Sequence[Term]:
 
 
 def _either_end(situation: Situation) -> list[Target]:
-    """Both directions of the features that vary most within their range."""
+    """Returns both directions of the features that vary most within their range."""
     values = situation.evidence.values
 
     def variety(name: str) -> float:
@@ -279,7 +288,7 @@ def _either_end(situation: Situation) -> list[Target]:
 
 
 def _potential(evidence: Evidence, target: Target, own: bool) -> tuple[str, float]:
-    """The expression, and a weight that pays a whole approach like a reward."""
+    """Returns the expression, and a weight that pays a whole approach like a reward."""
     values = evidence.values
     key = f"feature.{target.feature}"
     extent = values.get(f"{key}.max", 1.0) - values.get(f"{key}.min", 0.0)
@@ -293,7 +302,7 @@ def _potential(evidence: Evidence, target: Target, own: bool) -> tuple[str, floa
 
 
 def _counter(evidence: Evidence) -> tuple[str, float] | None:
-    """The feature that jumps most at a reward, and its jump."""
+    """Returns the feature that jumps most at a reward, and its jump."""
     best: tuple[str, float] | None = None
     most = _JUMPS
     for name in evidence.features:
@@ -309,12 +318,12 @@ def _counter(evidence: Evidence) -> tuple[str, float] | None:
 
 
 def _moves(situation: Situation, name: str) -> bool:
-    """Whether a feature varies at all."""
+    """True where a feature varies at all."""
     return situation.evidence.values.get(f"feature.{name}.std", 0.0) > 1e-9
 
 
 def _reward(evidence: Evidence) -> float:
-    """What a good episode earns."""
+    """Returns the base return of the best episode; 1 where none had a reward."""
     reward = evidence.values.get("team.base_return.max", 0.0)
     return reward if reward > 0.0 else 1.0
 

@@ -1,8 +1,9 @@
-"""By how much a condition holds: a comparison turned into something to approach.
+"""Margins: how far a condition is from changing, as an expression to approach.
 
-The robustness degree of temporal logic (Fainekos & Pappas 2009), which makes a reward
-of a yes-or-no condition (Aksaray et al. 2016): positive where the condition holds,
-negative where it does not, and the more so the further it is from changing.
+A margin is the robustness degree of temporal logic (Fainekos & Pappas 2009), which
+makes a reward of a yes-or-no condition (Aksaray et al. 2016): positive where the
+condition holds, negative where it does not, and larger the further the condition is
+from changing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ _JOINED = {"and": "min", "or": "max", "team_min": "team_min", "team_max": "team_
 
 
 def margin(condition: str, features: Sequence[str]) -> str | None:
-    """An expression for by how much a condition holds.
+    """Turns a condition into an expression for the margin by which it holds.
+
+    Args:
+        condition: An expression that is true or false.
+        features: Names of the features.
 
     Returns:
         The expression; ``None`` where the condition is not made of comparisons.

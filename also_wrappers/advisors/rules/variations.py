@@ -1,9 +1,10 @@
-"""What may be better than a signal as it is: changes of the one that is active."""
+"""Variations of a signal: changes that may be better than the signal as it is."""
 
 from __future__ import annotations
 
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.proposals.proposal import Expectation, Proposal
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.model import Signal
 
 __all__ = ["bounded", "faded", "variations"]
@@ -13,17 +14,21 @@ _FADE = 0.2
 
 
 def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
-    """What may be better than a signal as it is, the most pressing first.
+    """Changes a signal in every way that may be better, the most pressing first.
 
-    A hacked or flooding signal loses its worst term or half of its strength; a balanced
-    one makes its terms pay alike; one that has done its work fades.
+    A hacked signal loses its worst term, a flooding signal half of its strength; an
+    unbalanced signal makes its terms pay alike; a signal that has done its work fades.
+
+    Args:
+        signal: The signal, with at least one term.
+        evidence: The evidence of the window in which the signal was active.
     """
     values = evidence.values
     factors = (0.5, 0.25) if values.get("signal.flooding", 0.0) > 1.0 else (2.0, 0.5)
     strict = Signal(
         terms=tuple(
             term.model_copy(update={"kind": "potential"})
-            if term.kind == "progress"
+            if KINDS[term.kind].of_state
             else term
             for term in signal.terms
         )
@@ -73,7 +78,7 @@ def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
 
 
 def faded(signal: Signal) -> list[Proposal]:
-    """The same signal, to go away while training goes on."""
+    """Returns the same signal, fading out while training goes on."""
     return [
         Proposal(
             signal=signal.model_copy(update={"fade": _FADE}),
@@ -85,7 +90,7 @@ def faded(signal: Signal) -> list[Proposal]:
 
 
 def _balanced(signal: Signal, values: dict[str, float]) -> list[Proposal]:
-    """Weights with which all terms pay alike, by their shares of what was paid."""
+    """Sets weights with which all terms pay alike, by their shares of the payment."""
     shares = {
         term.name: values.get(f"term.{term.name}.share", 0.0) for term in signal.terms
     }
@@ -116,5 +121,5 @@ def _scaled(signal: Signal, factors: dict[str, float]) -> Signal:
 
 
 def bounded(weight: float) -> float:
-    """A weight that a term may have, in three digits."""
+    """Clips a weight to the range that a term may have, and rounds it to 3 digits."""
     return float(f"{max(min(weight, 100.0), -100.0):.3g}")

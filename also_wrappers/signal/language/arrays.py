@@ -38,7 +38,7 @@ def evaluate_batch(
 def evaluate_binary(
     node: Node, rows: Array, before: Array, alive: npt.NDArray[np.bool_]
 ) -> Array:
-    """The same for a tree that was made ``binary`` before."""
+    """Evaluates a tree that was made ``binary``, as ``evaluate_batch`` does."""
     with np.errstate(all="ignore"):
         values = _batch(node, rows, before, alive)
     return np.where(alive, values, 0.0)
@@ -93,7 +93,7 @@ def _guard(condition: Any, value: Any) -> Any:
 
 
 def _valid(*args: Array) -> Any:
-    """Where no argument is nan."""
+    """Marks where no argument is nan."""
     valid = args[0] == args[0]
     for arg in args[1:]:
         valid = valid & (arg == arg)

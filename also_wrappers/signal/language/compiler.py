@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from also_wrappers.signal.kinds import Kind
 from also_wrappers.signal.language.parser import REDUCTIONS, Node
-from also_wrappers.signal.model import Kind
 
 __all__ = [
     "Evaluate",
@@ -145,7 +145,7 @@ class StepTerm:
     """What the step function has to know of a term besides its tree.
 
     Attributes:
-        kind: The term's kind.
+        kind: How the term's values are paid.
         bound: Its values are clipped to ``[-bound, bound]``.
         pays: Places of the agents that it pays; ``None`` means all.
     """
@@ -167,8 +167,8 @@ def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
         returns what is added per agent. It reads the last Phi of each state term and
         agent from ``phi`` and leaves the new one there (``None``: the agent has just
         appeared and is paid from the next step on); ``keep[i]`` is what Phi(s') of a
-        potential counts for agent ``i``: the discount, or 0 at the end. ``bounded``
-        is called for values out of bounds only.
+        discounted kind counts for agent ``i``: gamma, or 0 at the end. ``bounded`` is
+        called for values out of bounds only.
     """
     return _Generator(nodes).step(terms)
 
@@ -188,7 +188,7 @@ class _Generator:
         self._count = 0
 
     def evaluate(self) -> Evaluate:
-        """A function that computes all roots."""
+        """Returns a function that computes the values of all roots."""
         self._stages()
         for k in range(len(self._roots)):
             self._line(1, f"out{k} = [0.0] * len(rows)")
@@ -201,13 +201,13 @@ class _Generator:
         return function
 
     def step(self, terms: Sequence[StepTerm]) -> Step:
-        """A function that computes what all terms pay at a step."""
+        """Returns a function that computes what all terms pay at a step."""
         self._stages()
         self._line(1, "added = [0.0] * len(rows)")
         scope: dict[str, Any] = {}
         for k, term in enumerate(terms):
             self._line(1, f"w{k} = weights[{k}]; s{k} = 0.0")
-            if term.kind != "bonus":
+            if term.kind.of_state:
                 self._line(1, f"phi{k} = phi[{k}]")
             scope[f"bound{k}"] = term.bound
             scope[f"low{k}"] = -term.bound
@@ -221,11 +221,11 @@ class _Generator:
             self._line(2, f"if not low{k} <= v <= bound{k}: v = bounded({k}, v)")
             level = 2
             paid = f"w{k} * v"
-            if term.kind != "bonus":
+            if term.kind.of_state:
                 self._line(2, f"then = phi{k}[i]; phi{k}[i] = v")
                 self._line(2, "if then is not None:")
                 level = 3
-                gain = "keep[i] * v" if term.kind == "potential" else "v"
+                gain = "keep[i] * v" if term.kind.discounted else "v"
                 paid = f"w{k} * ({gain} - then)"
             if term.pays is not None:
                 self._line(level, f"if i in pays{k}:")

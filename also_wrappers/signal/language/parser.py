@@ -18,6 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from also_wrappers.exceptions import ExpressionError
+from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
 
 __all__ = ["FUNCTIONS", "GRAMMAR", "REDUCTIONS", "Node", "parse"]
 
@@ -54,14 +55,16 @@ REDUCTIONS = (
     "others_max",
 )
 
-GRAMMAR = """\
+_STATE, _TRANSITION = " and ".join(STATE_KINDS), " or ".join(TRANSITION_KINDS)
+
+GRAMMAR = f"""\
 numbers and feature names; + - * / and x ** n with a constant n up to 8;
 comparisons < <= > >= == != (1.0 if true, else 0.0); and, or, not;
 where(condition, a, b), abs(x), min(a, b, ...), max(a, b, ...), clip(x, low, high),
 exp(x), log1p(x), sqrt(x), tanh(x), sign(x), hypot(x, y);
 over the team's agents: team_mean(x) team_min(x) team_max(x) team_sum(x) team_std(x);
 over the other agents: others_mean(x) others_min(x) others_max(x);
-in a bonus only: delta(x), the change of x over the step."""
+in a {_TRANSITION} only: delta(x), the change of x over the step."""
 
 _KEYWORDS = ("and", "or", "not")
 _TOKEN = re.compile(
@@ -108,9 +111,9 @@ def parse(
     Args:
         text: The expression.
         features: Names that may be used; a name's place is its column.
-        allow_delta: Whether ``delta(x)`` may be used (bonuses only).
+        allow_delta: Whether ``delta(x)`` may be used, as in terms of a transition.
         forbidden: Names among ``features`` that may not be used here, such as those
-            read from the action when the expression is a potential.
+            read from the action in terms of a state.
 
     Returns:
         The root of the tree.
@@ -137,6 +140,10 @@ class _Token:
     kind: str
     text: str
     position: int
+
+
+def _name(token: _Token) -> str:
+    return repr(token.text) if token.text else "the end"
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -246,9 +253,9 @@ class _Parser:
             return self._expression(_SIGN)
         if token.text == "not":
             return self._node("not", (self._expression(_NOT),), token.position)
-        found = repr(token.text) if token.text else "the end"
         raise self._error(
-            f"a number, a feature, a function or '(' was expected, not {found}", token
+            f"a number, a feature, a function or '(' was expected, not {_name(token)}",
+            token,
         )
 
     def _constant(self, token: _Token, exponent: bool = False) -> Node:
@@ -284,8 +291,8 @@ class _Parser:
             raise self._unknown(token, called=False)
         if token.text in self._forbidden:
             raise self._error(
-                f"{token.text!r} is read from the action; potential and progress "
-                "terms may use features of the state only (a bonus may use it)",
+                f"{token.text!r} is read from the action; {_STATE} terms may use "
+                f"features of the state only (a {_TRANSITION} may use it)",
                 token,
             )
         return self._node("feature", (), token.position, index=column)
@@ -295,8 +302,8 @@ class _Parser:
         if name == "delta":
             if not self._allow_delta:
                 raise self._error(
-                    "delta(x) is allowed in bonus terms only; potential and progress "
-                    "terms already pay the change of their expression",
+                    f"delta(x) is allowed in {_TRANSITION} terms only; {_STATE} terms "
+                    "already pay the change of their expression",
                     token,
                 )
             if "delta" in self._inside:
@@ -356,8 +363,7 @@ class _Parser:
     def _expect(self, text: str) -> None:
         token = self._advance()
         if token.text != text:
-            found = repr(token.text) if token.text else "the end"
-            raise self._error(f"{text!r} was expected, not {found}", token)
+            raise self._error(f"{text!r} was expected, not {_name(token)}", token)
 
     def _error(self, reason: str, token: _Token) -> ExpressionError:
         return ExpressionError(reason, self._text, token.position)

@@ -92,7 +92,7 @@ class _Generator:
         self._count = 0
 
     def function(self, nodes: Sequence[Node]) -> _Values:
-        """A function that computes all roots."""
+        """Returns a function that computes the values of all roots."""
         products = sum(_products(node) for node in nodes)
         self._finite = self._quick and products <= _MOST_PRODUCTS
         for k, node in enumerate(nodes):
@@ -104,7 +104,7 @@ class _Generator:
         return generated
 
     def sure(self, node: Node) -> bool:
-        """Whether its value is finite, whatever the features are."""
+        """True where a node's value is finite, whatever the features are."""
         if node.op == "const":
             return math.isfinite(node.value)
         if node.op == "feature":
@@ -171,7 +171,7 @@ class _Generator:
         return name
 
     def _truth(self, node: Node, when: str) -> str:
-        """Code of a condition as booleans; its arguments are known to be finite."""
+        """Writes a condition as booleans; its arguments are known to be finite."""
         if node.op in _COMPARISONS:
             one, other = (self._emit(arg, when) for arg in node.args)
             return f"({one} {node.op} {other})"
@@ -188,7 +188,7 @@ class _Generator:
 
 
 def _lets_through(node: Node) -> bool:
-    """Whether numpy's own operator gives nan wherever ours does."""
+    """True where numpy's own operator gives nan wherever ours does."""
     return node.op != "hypot"
 
 
@@ -198,7 +198,7 @@ def _whole_power(node: Node) -> bool:
 
 
 def _products(node: Node) -> float:
-    """How many factors a value has at most, to keep it finite."""
+    """Counts the factors that a value has at most, to keep it finite."""
     inside = sum(_products(arg) for arg in node.args)
     if node.op == "**":
         return inside * max(abs(node.args[1].value), 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from typing import Unpack
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
@@ -11,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.settings import AdaptationOptions
 from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
@@ -33,7 +34,7 @@ class AdaptationCallback(BaseCallback):
         advisor: Who proposes; ``RuleAdvisor`` if not given.
         every: Trainer steps between rounds.
         verbose: 1 prints a line per stage, 0 prints nothing.
-        **options: Further arguments of ``Adaptation``.
+        **options: See ``also_wrappers.loop.AdaptationOptions``.
 
     Raises:
         ConfigurationError: When training starts, if the model cannot be forked.
@@ -64,7 +65,7 @@ class AdaptationCallback(BaseCallback):
         *,
         every: int,
         verbose: int = 1,
-        **options: Any,
+        **options: Unpack[AdaptationOptions],
     ) -> None:
         super().__init__(verbose)
         self.adaptation = Adaptation(run, advisor, every=every, **options)
@@ -102,7 +103,7 @@ class AdaptationCallback(BaseCallback):
         if importlib.util.find_spec("tensorboard") is not None:
             run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
         if self.verbose:
-            run.ledger.listeners.append(ProgressLines(Console(), total))
+            run.ledger.listeners.append(ProgressLines(Console()))
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None

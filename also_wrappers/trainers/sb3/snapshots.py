@@ -1,16 +1,17 @@
-"""All that the training of an SB3 model depends on but its environments, as bytes.
+"""Snapshots: all that the training of an SB3 model depends on but its environments.
 
-A snapshot is an archive of: SB3's own archive (parameters, optimizers, target nets,
-entropy coefficient, counters, exploration rate), the replay buffer, and the statistics
-of ``VecNormalize``. The global generators of random numbers are the run's, whose
-checkpoints keep them.
+A snapshot is a zip file of arrays, as ``numpy.savez`` writes it: SB3's own archive as
+``model`` (parameters, optimizers, target nets, entropy coefficient, counters,
+exploration rate), the arrays of the replay buffer as ``replay_buffer/...``, and the
+statistics of ``VecNormalize`` as ``statistics/...``. Nothing is compressed, and arrays
+go straight to the disk. The global randomness is the run's, whose checkpoints keep it.
 """
 
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import replacing
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
 __all__ = ["load", "restore", "save", "share_statistics"]
@@ -38,32 +40,29 @@ _COUNTERS = (
 )
 
 
-def save(model: BaseAlgorithm) -> bytes:
-    """Takes a snapshot."""
+def save(model: BaseAlgorithm, path: Path) -> None:
+    """Writes a snapshot to a file, whole or not at all."""
     archive = io.BytesIO()
     # The buffer's settings hold the run's board, which a branch must not have.
     model.save(archive, exclude=["replay_buffer_kwargs"])
-    parts = {"model": archive.getvalue()}
+    parts = {"model": np.frombuffer(archive.getbuffer(), np.uint8)}
     buffer = _buffer(model)
     if buffer is not None:
-        parts["replay_buffer"] = _pack(buffer.state())
+        parts |= _prefixed("replay_buffer/", buffer.state())
     normalize = model.get_vec_normalize_env()
     if normalize is not None:
-        parts["statistics"] = _pack(_statistics(normalize))
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as file:
-        for name, data in parts.items():
-            file.writestr(name, data)
-    return whole.getvalue()
+        parts |= _prefixed("statistics/", _statistics(normalize))
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, **parts)
 
 
-def restore(model: BaseAlgorithm, snapshot: bytes) -> None:
+def restore(model: BaseAlgorithm, path: Path) -> None:
     """Loads a snapshot into living objects; environments stay.
 
     Nothing that SB3 may hold a reference to is replaced.
     """
-    parts = _parts(snapshot)
-    archive = io.BytesIO(parts["model"])
+    parts = _read(path)
+    archive = io.BytesIO(parts["model"].tobytes())
     data, parameters, variables = load_from_zip_file(archive, device=model.device)
     assert data is not None
     model.set_parameters(parameters, device=model.device)
@@ -72,17 +71,17 @@ def restore(model: BaseAlgorithm, snapshot: bytes) -> None:
     for name in _COUNTERS:
         if name in data:
             setattr(model, name, data[name])
-    noise, found = getattr(model, "action_noise", None), data.get("action_noise")
-    if noise is not None and type(noise) is type(found):
-        vars(noise).update(vars(found))  # a rollout that has begun holds on to it
+    noise, saved = getattr(model, "action_noise", None), data.get("action_noise")
+    if noise is not None and type(noise) is type(saved):
+        vars(noise).update(vars(saved))  # a rollout that has begun holds on to it
     elif noise is not None:  # learn has not been called yet, which makes one per copy
-        vars(model)["action_noise"] = found
+        vars(model)["action_noise"] = saved
     _restore_parts(model, parts)
 
 
 def load(
     algorithm: type[BaseAlgorithm],
-    snapshot: bytes,
+    path: Path,
     venv: VecEnv,
     settings: Mapping[str, Any],
     new_signal: bool,
@@ -91,7 +90,7 @@ def load(
 
     Args:
         algorithm: Its class.
-        snapshot: The snapshot.
+        path: The snapshot.
         venv: Its environments.
         settings: Attributes of the model that are not in the snapshot.
         new_signal: Whether the environments pay another signal than those of the
@@ -100,14 +99,15 @@ def load(
     Raises:
         ConfigurationError: One of them is normalised and the other is not.
     """
-    parts = _parts(snapshot)
-    archive = io.BytesIO(parts["model"])
+    parts = _read(path)
+    archive = io.BytesIO(parts["model"].tobytes())
     model = algorithm.load(archive, env=venv, device="cpu", **settings)
     _restore_parts(model, parts)
     normalize = model.get_vec_normalize_env()
     if new_signal and normalize is not None:
-        # From nothing, the first rewards after many zeros would be divided by almost
-        # nothing; so what was is kept, with the weight of a single step.
+        # Starting the variance at zero would divide the first rewards that are not
+        # zero by almost zero. Keep the old statistics, but weigh them as one step so
+        # that new ones replace them fast.
         normalize.ret_rms.count = float(venv.num_envs)
     return model
 
@@ -135,24 +135,23 @@ def _normalize_of(venv: VecEnv) -> VecNormalize | None:
     return inner
 
 
-def _restore_parts(model: BaseAlgorithm, parts: Mapping[str, bytes]) -> None:
+def _restore_parts(model: BaseAlgorithm, parts: Arrays) -> None:
     buffer = _buffer(model)
     if buffer is not None:
-        buffer.load(_unpack(parts["replay_buffer"]))
+        buffer.load(_part("replay_buffer/", parts))
         buffer.cut()
-    normalize = model.get_vec_normalize_env()
-    if (normalize is not None) != ("statistics" in parts):
+    normalize, statistics = model.get_vec_normalize_env(), _part("statistics/", parts)
+    if (normalize is not None) != bool(statistics):
         raise ConfigurationError(
             "VecNormalize is around the environments of the training and not around "
             "those of the factory, or the other way round: put it into make_venv, and "
             "make the model's environments with make_venv(run.shape)"
         )
     if normalize is not None:
-        found = _unpack(parts["statistics"])
         for name, running in _running(normalize).items():
-            running.mean = found[f"{name}.mean"]
-            running.var = found[f"{name}.var"]
-            running.count = float(found[f"{name}.count"])
+            running.mean = statistics[f"{name}.mean"]
+            running.var = statistics[f"{name}.var"]
+            running.count = float(statistics[f"{name}.count"])
 
 
 def _statistics(normalize: VecNormalize) -> Arrays:
@@ -174,17 +173,18 @@ def _running(normalize: VecNormalize) -> dict[str, RunningMeanStd]:
     return found
 
 
-def _pack(arrays: Arrays) -> bytes:
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **arrays)
-    return packed.getvalue()
+def _prefixed(prefix: str, arrays: Arrays) -> Arrays:
+    return {f"{prefix}{name}": array for name, array in arrays.items()}
 
 
-def _unpack(packed: bytes) -> Arrays:
-    with np.load(io.BytesIO(packed), allow_pickle=False) as found:
-        return dict(found)
+def _part(prefix: str, arrays: Arrays) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
-def _parts(snapshot: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(snapshot)) as file:
-        return {name: file.read(name) for name in file.namelist()}
+def _read(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainer import EVALUATED, ForkOutcome
 from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 from also_wrappers.trainers.sb3.snapshots import load, restore, save, share_statistics
@@ -84,13 +85,13 @@ class SB3Trainer:
         """The discount factor."""
         return float(self.model.gamma)
 
-    def snapshot(self) -> bytes:
-        """All that training depends on but the environments."""
-        return save(self.model)
+    def snapshot(self, path: Path) -> None:
+        """Writes all that training depends on but the environments to a file."""
+        save(self.model, path)
 
-    def adopt(self, snapshot: bytes) -> None:
+    def adopt(self, path: Path) -> None:
         """Loads a snapshot into the living model."""
-        restore(self.model, snapshot)
+        restore(self.model, path)
 
     def observe(self) -> None:
         """Keeps the current observations until there are enough to measure drift."""
@@ -179,18 +180,20 @@ class SB3Fork:
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Callable[[Any], Any],
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> ForkOutcome:
         """Trains a branch with the parent's schedules."""
         venv = self._make_venv(shape)
         settings: dict[str, Any] = {"tensorboard_log": None, "verbose": 0}
         if self._buffer is not None:
             settings["replay_buffer_kwargs"] = {**self._buffer, "shape": shape}
-        model = load(self._algorithm, snapshot, venv, settings, new_signal)
+        model = load(self._algorithm, start, venv, settings, new_signal)
         model.set_random_seed(seed)
         first = model.num_timesteps
         judge = None
@@ -208,12 +211,13 @@ class SB3Fork:
             pass
         finally:
             venv.close()
+        if end is not None:
+            save(model, end)
         trained = model.num_timesteps - first
         return ForkOutcome(
-            save(model),
             trained,
             trained // venv.num_envs,
-            None if judge is None else np.array(judge.rows),
+            None if judge is None else np.array(judge.episodes, dtype=EVALUATED),
             0 if judge is None else judge.steps,
         )
 
@@ -244,14 +248,14 @@ class _Judge:
     """Evaluates a branch, at equal distances in its last half.
 
     Attributes:
-        rows: Of each episode, the copy's step so far and the base return.
+        episodes: The fields of ``EVALUATED`` of each episode, in order.
         steps: Trainer steps that were spent.
     """
 
     def __init__(
         self, model: Any, make_venv: MakeVecEnv, seed: int, steps: int
     ) -> None:
-        self.rows: list[tuple[float, float]] = []
+        self.episodes: list[tuple[int, float]] = []
         self.steps = 0
         self._model = model
         self._make_venv = make_venv
@@ -267,8 +271,8 @@ class _Judge:
         now = self._model.num_timesteps
         while self._due and now >= self._due[0]:
             del self._due[0]
-            at = (now - self._first) / self._model.n_envs
-            self.rows.extend((at, found) for found in self._evaluate())
+            end = (now - self._first) // self._model.n_envs
+            self.episodes.extend((end, base) for base in self._evaluate())
 
     def _evaluate(self) -> list[float]:
         """Base returns with no more exploration than will be left in the end."""

@@ -93,10 +93,12 @@ def test_a_branch_explores_as_its_parent_would(tmp_path: Path) -> None:
     model.learn(1024)
     trainer = SB3Trainer(model, make_venv, TOTAL)
     shape = Shape(run.task, Board.create(tmp_path / "branch", run.board.read()))
-    outcome = trainer.fork()(trainer.snapshot(), shape, 1, 512)
+    trainer.snapshot(tmp_path / "start")
+    end = tmp_path / "end"
+    outcome = trainer.fork()(tmp_path / "start", shape, 1, 512, end=end)
     run.close()
     before = model.exploration_rate
-    trainer.adopt(outcome.snapshot)
+    trainer.adopt(end)
     assert trainer.steps == 1024 + 512
     # ``learn(1024)`` has come to the end of its own schedule; the branch follows that
     # of the training that is planned, in which exploration ends half way.
@@ -106,7 +108,7 @@ def test_a_branch_explores_as_its_parent_would(tmp_path: Path) -> None:
     )
     # Looks at the branch were made with what exploration is left in the end.
     assert outcome.evaluated is not None
-    assert outcome.evaluated[:, 0].tolist() == [32] * 16
+    assert outcome.evaluated["end"].tolist() == [32] * 16
 
 
 def test_a_run_that_was_stopped_remembers(tmp_path: Path) -> None:

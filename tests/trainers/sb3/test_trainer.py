@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.gate import Request
+from also_wrappers.gate import Request
 from also_wrappers.signal import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
@@ -43,15 +44,20 @@ def make_model(algorithm: Any, seed: int = 3) -> Any:
     return algorithm("MlpPolicy", venv, seed=seed, device="cpu", **settings)
 
 
-def order(trainer: SB3Trainer, seed: int, snapshot: bytes | None = None) -> BranchOrder:
+def order(trainer: SB3Trainer, seed: int, folder: Path, name: str = "") -> BranchOrder:
+    """A branch from here whose end goes into the same folder."""
+    start = folder / f"start-{seed}{name}"
+    trainer.snapshot(start)
     return BranchOrder(
         Request(0, "screen", 0),
         trainer.fork(),
         TASK,
         Posting(version=1, signal=Signal(), gamma=0.99),
-        snapshot or trainer.snapshot(),
+        start,
         seed,
         256,
+        scored_from=128,
+        end=folder / f"end-{seed}{name}",
     )
 
 
@@ -84,14 +90,15 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 @pytest.mark.parametrize("executor", [SerialExecutor(), ProcessExecutor(2)])
 @pytest.mark.parametrize("algorithm", [PPO, A2C])
 def test_a_fork_changes_nothing_in_the_parent(
-    algorithm: Any, executor: Executor
+    algorithm: Any, executor: Executor, tmp_path: Path
 ) -> None:
     plain = make_model(algorithm)
     plain.learn(TOTAL)
     results: list[BranchResult] = []
 
     def branch(trainer: SB3Trainer) -> None:
-        results.extend(executor.run([order(trainer, 11), order(trainer, 12)]))
+        orders = [order(trainer, seed, tmp_path) for seed in (11, 12)]
+        results.extend(executor.run(orders))
 
     paused = make_model(algorithm)
     paused.learn(TOTAL, callback=Pause(branch))
@@ -100,17 +107,16 @@ def test_a_fork_changes_nothing_in_the_parent(
     assert plain.num_timesteps == paused.num_timesteps
 
 
-def test_branches_are_decided_by_their_seed_alone() -> None:
+def test_branches_are_decided_by_their_seed_alone(tmp_path: Path) -> None:
     found: dict[str, BranchResult] = {}
 
     def branch(trainer: SB3Trainer) -> None:
-        snapshot = trainer.snapshot()
         for name, seed, executor in (
             ("first", 11, SerialExecutor()),
             ("again", 11, ProcessExecutor(1)),
             ("other", 12, SerialExecutor()),
         ):
-            (found[name],) = executor.run([order(trainer, seed, snapshot)])
+            (found[name],) = executor.run([order(trainer, seed, tmp_path, name)])
 
     make_model(PPO).learn(TOTAL, callback=Pause(branch))
     learned = {}
@@ -118,6 +124,7 @@ def test_branches_are_decided_by_their_seed_alone() -> None:
         assert result.ok, result.error
         assert result.steps == 256
         model = make_model(PPO)
+        assert result.snapshot is not None
         SB3Trainer(model, make_venv, TOTAL).adopt(result.snapshot)
         learned[name] = parameters(model)
     assert same(learned["first"], learned["again"])
@@ -125,11 +132,12 @@ def test_branches_are_decided_by_their_seed_alone() -> None:
     assert found["first"].score == found["again"].score
 
 
-def test_a_branch_follows_the_parents_schedules() -> None:
+def test_a_branch_follows_the_parents_schedules(tmp_path: Path) -> None:
     rates: list[float] = []
 
     def branch(trainer: SB3Trainer) -> None:
-        result = next(SerialExecutor().run([order(trainer, 11)]))
+        (result,) = SerialExecutor().run([order(trainer, 11, tmp_path)])
+        assert result.snapshot is not None
         model = make_model(PPO)
         other = SB3Trainer(model, make_venv, TOTAL)
         other.adopt(result.snapshot)
@@ -144,11 +152,12 @@ def test_a_branch_follows_the_parents_schedules() -> None:
     assert rates[1] == pytest.approx(1e-3 * rates[0])
 
 
-def test_adopting_moves_the_living_model() -> None:
+def test_adopting_moves_the_living_model(tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
 
     def branch(trainer: SB3Trainer) -> None:
-        result = next(SerialExecutor().run([order(trainer, 11)]))
+        (result,) = SerialExecutor().run([order(trainer, 11, tmp_path)])
+        assert result.snapshot is not None
         before = trainer.model.get_env()
         last = trainer.model._last_obs
         trainer.adopt(result.snapshot)
@@ -207,11 +216,13 @@ class _Failing:
 
     def __call__(
         self,
-        snapshot: bytes,
+        start: Path,
         shape: Any,
         seed: int,
         steps: int,
+        *,
         new_signal: bool = False,
+        end: Path | None = None,
     ) -> Any:
         import os
         import time
@@ -226,10 +237,13 @@ class _Failing:
 _failing = _Failing()
 
 
-def test_a_branch_that_dies_costs_that_branch() -> None:
+def test_a_branch_that_dies_costs_that_branch(tmp_path: Path) -> None:
     trainer = SB3Trainer(make_model(PPO), make_venv, TOTAL)
     broken = Fails(trainer.model, make_venv, TOTAL)
-    orders = [order(broken, 1), order(broken, 2), order(trainer, 5), order(broken, 3)]
+    orders = [
+        order(parent, seed, tmp_path)
+        for parent, seed in ((broken, 1), (broken, 2), (trainer, 5), (broken, 3))
+    ]
     results = list(ProcessExecutor(2, timeout=15.0).run(orders))
     errors = {result.seed: result.error for result in results}
     assert "ValueError: no such weather" in errors[1]

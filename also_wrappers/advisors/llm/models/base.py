@@ -20,7 +20,7 @@ __all__ = [
     "tokens_of",
 ]
 
-#: Characters of an answer after which nobody listens any more.
+#: Characters after which the rest of an answer is not waited for.
 _LONGEST = 200_000
 
 _allowed = ContextVar("model_requests_allowed", default=True)
@@ -49,10 +49,13 @@ def forbid_model_requests() -> Iterator[None]:
 
 
 def check_allowed(model: str) -> None:
-    """Raises where requests are forbidden.
+    """Checks that requests to language models are allowed here.
+
+    Args:
+        model: Name of the model, for the error.
 
     Raises:
-        ModelUnavailableError: They are.
+        ModelUnavailableError: Requests are forbidden.
     """
     if not _allowed.get():
         raise ModelUnavailableError(
@@ -61,7 +64,7 @@ def check_allowed(model: str) -> None:
 
 
 def tokens_of(text: str) -> int:
-    """Tokens that a text may take: a third of its characters, which is on the safe
+    """Estimates the tokens of a text: a third of its characters, which is on the safe
     side for the numbers and names in prompts.
 
     Example:
@@ -73,14 +76,14 @@ def tokens_of(text: str) -> int:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer.
+    """Holds one answer of a language model.
 
     Attributes:
         text: The answer itself, without thinking.
-        seconds: Wall-clock time.
+        seconds: Wall-clock seconds of the answer.
         prompt_tokens: Tokens of the prompt, if the server says.
         answer_tokens: Tokens of the answer, if the server says.
-        problem: Why the answer cannot be whole, in words; empty if it is.
+        problem: Why the answer cannot be used, in words; empty if it can.
     """
 
     text: str
@@ -91,10 +94,10 @@ class Reply:
 
 
 class Listening:
-    """Takes an answer piece by piece, for a bounded time and length.
+    """Bounds the time and the length of an answer that comes piece by piece.
 
     Args:
-        name: The model's name.
+        name: Name of the model.
         timeout: Seconds for the whole answer.
     """
 
@@ -105,7 +108,7 @@ class Listening:
         self._length = 0
 
     def hear(self, piece: str) -> str:
-        """Counts a piece and returns it.
+        """Counts a piece of the answer and returns the piece.
 
         Raises:
             AdvisorError: The answer takes too long, or is too long.
@@ -123,30 +126,33 @@ class Listening:
 
 
 class ChatModel(Protocol):
-    """A language model that answers one request in JSON."""
+    """Answers single requests in JSON: a language model behind any server."""
 
     @property
     def name(self) -> str:
-        """The model's name, for the record."""
+        """Name of the model, for the record."""
 
     def prepare(self) -> None:
         """Checks that the model can be reached.
 
         Raises:
-            ModelUnavailableError: It cannot; with what to do.
+            ModelUnavailableError: The model cannot be reached.
         """
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
         """Answers one request.
 
         Args:
-            system: The role.
+            system: The system text: the role of the model.
             prompt: The request.
             schema: JSON schema that the answer should follow.
+
+        Returns:
+            The answer, with a problem where it is not whole.
 
         Raises:
             AdvisorError: The model gave no answer.
         """
 
     def rest(self) -> None:
-        """Nothing will be asked for a while: memory may be freed."""
+        """Frees memory, where the model wants that: no request comes for a while."""

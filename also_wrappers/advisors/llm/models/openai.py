@@ -19,10 +19,10 @@ _CONNECT_SECONDS = 5.0
 
 
 class OpenAICompatible:
-    """A model behind ``/chat/completions``, through the ``openai`` package.
+    """Asks a model behind ``/chat/completions``, through the ``openai`` package.
 
     Args:
-        base_url: Such as ``http://localhost:8000/v1``.
+        base_url: Address of the API, such as ``http://localhost:8000/v1``.
         model: Name of the model.
         api_key_variable: Environment variable that holds the key; it is read when a
             request is made and never recorded.
@@ -48,7 +48,11 @@ class OpenAICompatible:
         self._takes_schema = True
 
     def prepare(self) -> None:
-        """Checks that the server is there and has the model."""
+        """Checks that the server is there and has the model.
+
+        Raises:
+            ModelUnavailableError: There is no server, or no such model.
+        """
         check_allowed(self.name)
         if importlib.util.find_spec("openai") is None:
             raise ModelUnavailableError(
@@ -58,20 +62,24 @@ class OpenAICompatible:
 
         try:
             listed = self._client(_CONNECT_SECONDS).models.list().data
-            found = [model.id for model in listed]
+            names = [model.id for model in listed]
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
             raise ModelUnavailableError(
                 f"no OpenAI-compatible server answers at {self._base_url} "
                 f"({type(error).__name__}); check the address and ${self._key}"
             ) from error
-        if self.name not in found:
+        if self.name not in names:
             raise ModelUnavailableError(
                 f"the server at {self._base_url} has no model {self.name!r}; it has "
-                f"{', '.join(found[:20]) or 'none'}"
+                f"{', '.join(names[:20]) or 'none'}"
             )
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Asks with ``json_schema``; a server that refuses gets ``json_object``."""
+        """Asks with ``json_schema``, or ``json_object`` of a server without schemas.
+
+        Raises:
+            AdvisorError: The server gave no answer, or none in time.
+        """
         check_allowed(self.name)
         import openai
 
@@ -99,7 +107,7 @@ class OpenAICompatible:
         )
 
     def rest(self) -> None:
-        """The API has no way to unload a model."""
+        """Does nothing: the API has no way to unload a model."""
 
     def _ask(
         self, system: str, prompt: str, schema: dict[str, Any]
@@ -125,7 +133,12 @@ class OpenAICompatible:
         return self._listen(stream)
 
     def _listen(self, stream: Iterator[Any]) -> tuple[str, str | None, Any]:
-        """The answer, why it ended, and the tokens used, as far as they are told."""
+        """Joins the pieces of an answer.
+
+        Returns:
+            The answer, why it ended, and its usage of tokens; ``None`` for what the
+            server does not say.
+        """
         listening = Listening(self.name, self._timeout)
         text: list[str] = []
         finish: str | None = None

@@ -1,0 +1,159 @@
+"""What each round observed, proposed, measured and decided, collected from a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.ledger.events import (
+    AdvisorFailed,
+    BranchEnded,
+    Checked,
+    Decided,
+    Diagnosed,
+    Event,
+    Observed,
+    RoundEvent,
+    RoundFinished,
+    RoundStarted,
+    Swapped,
+)
+from also_wrappers.report.pictures import new_figure, plot_evidence, svg
+
+__all__ = ["ArmRecord", "RoundRecord", "collect_rounds"]
+
+_CONTROL = "control"
+_MARKERS = {"screen": "o", "confirm": "x"}
+
+
+@dataclass
+class ArmRecord:
+    """Collects what a ledger has of one arm of a round.
+
+    Attributes:
+        check: How the candidate passed the checks; ``None`` for control.
+        branches: The arm's branches, in the order in which they ended.
+        hypothesis: What became of the candidate's hypothesis, in words.
+    """
+
+    check: Checked | None = None
+    branches: list[BranchEnded] = field(default_factory=list)
+    hypothesis: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """Mean base return of the branches; ``None`` if all of them failed."""
+        scores = [branch.score for branch in self.branches if not branch.error]
+        return sum(scores) / len(scores) if scores else None
+
+
+@dataclass
+class RoundRecord:
+    """Collects what a ledger has of one round; what did not happen is ``None``.
+
+    Attributes:
+        started: The round's beginning.
+        previous: Evidence of the round before.
+        arms: The arms by name, control first.
+        rejected: Candidates that did not pass the checks.
+        failures: Answers that the advisor did not give.
+    """
+
+    started: RoundStarted
+    previous: Evidence | None = None
+    observed: Observed | None = None
+    diagnosed: Diagnosed | None = None
+    decided: Decided | None = None
+    swapped: Swapped | None = None
+    finished: RoundFinished | None = None
+    arms: dict[str, ArmRecord] = field(default_factory=dict)
+    rejected: list[Checked] = field(default_factory=list)
+    failures: list[AdvisorFailed] = field(default_factory=list)
+
+    def add(self, event: RoundEvent) -> None:
+        """Takes one event of the round."""
+        match event:
+            case Observed():
+                self.observed = event
+            case Diagnosed():
+                self.diagnosed = event
+            case AdvisorFailed():
+                self.failures.append(event)
+            case Checked(name=None):
+                self.rejected.append(event)
+            case Checked(name=str(name)):
+                self._arm(name).check = event
+            case BranchEnded():
+                self._arm(event.name).branches.append(event)
+            case Decided():
+                self.decided = event
+                candidates = [arm for arm in self.arms.values() if arm.check]
+                for arm, outcome in zip(candidates, event.outcome.arms, strict=False):
+                    arm.hypothesis = outcome.hypothesis
+            case Swapped():
+                self.swapped = event
+            case RoundFinished():
+                self.finished = event
+
+    def draw_evidence(self) -> str:
+        """Draws what was observed, and how it changed since the round before.
+
+        Returns:
+            An SVG element; empty if nothing was observed.
+        """
+        if self.observed is None:
+            return ""
+        return svg(plot_evidence(self.observed.evidence, self.previous))
+
+    def draw_scores(self) -> str:
+        """Draws the scores of all branches, a row for every arm.
+
+        Returns:
+            An SVG element.
+        """
+        figure, axes = new_figure(8.0, 0.5 + 0.32 * len(self.arms))
+        for row, (name, arm) in enumerate(reversed(self.arms.items())):
+            for phase, marker in _MARKERS.items():
+                scores = [
+                    branch.score
+                    for branch in arm.branches
+                    if branch.phase == phase and not branch.error
+                ]
+                color = "0.4" if name == _CONTROL else "tab:blue"
+                axes.plot(scores, [row] * len(scores), marker, color=color, alpha=0.8)
+        axes.set_yticks(range(len(self.arms)), list(reversed(self.arms)))
+        axes.set_ylim(-0.6, len(self.arms) - 0.4)
+        axes.set_xlabel("base return of a branch (o screening, x confirmation)")
+        axes.grid(axis="x", alpha=0.3)
+        return svg(figure)
+
+    def _arm(self, name: str) -> ArmRecord:
+        """Returns the arm of a name, which is new if it has no record yet."""
+        if name not in self.arms:
+            self.arms[name] = ArmRecord()
+            if name == _CONTROL:  # branches end in any order
+                self.arms = {name: self.arms.pop(name), **self.arms}
+        return self.arms[name]
+
+
+def collect_rounds(events: Iterable[Event]) -> list[RoundRecord]:
+    """Collects the rounds of a run, in order.
+
+    A round that was interrupted and played again is the round of its last playing.
+
+    Args:
+        events: The events of a ledger.
+    """
+    rounds: dict[int, RoundRecord] = {}
+    for event in events:
+        if isinstance(event, RoundStarted):
+            rounds[event.round] = RoundRecord(event)
+        elif isinstance(event, RoundEvent) and event.round in rounds:
+            rounds[event.round].add(event)
+    previous = None
+    for entry in rounds.values():
+        entry.previous = previous
+        if entry.observed is not None:
+            previous = entry.observed.evidence
+    return list(rounds.values())

@@ -1,0 +1,84 @@
+"""The kinds of terms: how the value of an expression becomes a payment.
+
+``KINDS`` is read by the parser, the compiler, the shapers, the payments, the checks,
+the advisors, the schema of answers, the prompts and the README. Each reads a kind when
+it compiles or renders; no step of an environment looks a kind up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["KINDS", "STATE_KINDS", "TRANSITION_KINDS", "Kind", "KindName"]
+
+KindName = Literal["progress", "potential", "bonus"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What makes one kind of term different from another.
+
+    Attributes:
+        of_state: Whether the expression gives Phi, a value of a state. Then the change
+            of Phi is paid, the expression may use neither features of the action nor
+            ``delta``, and standing still earns nothing that changes what is optimal.
+            Else the expression gives a value of a transition, may use both, and is paid
+            as it is, so that standing still is paid at every step.
+        discounted: Whether Phi(s') counts as the learner counts it: ``gamma`` times,
+            and 0 where the agent's episode terminated. One without the other would not
+            keep the optimal policy. Else Phi(s') counts in full, the last one too.
+        usual_weight: Size of a usual weight: 1.0 where a change is paid, which an
+            episode sums up to a change as well, less where every step is paid.
+        pays: What is added at a step, for the README.
+        keeps_optimum: Whether the optimal policy stays optimal, for the README.
+        advice: What a model is told of the kind, for the prompts.
+    """
+
+    of_state: bool
+    discounted: bool
+    usual_weight: float
+    pays: str
+    keeps_optimum: str
+    advice: str
+
+
+#: Every kind by its name, in the order in which a model is shown them.
+KINDS: dict[KindName, Kind] = {
+    "progress": Kind(
+        of_state=True,
+        discounted=False,
+        usual_weight=1.0,
+        pays="Phi(s') - Phi(s)",
+        keeps_optimum="no, but often learns faster",
+        advice=(
+            "w * (Phi(after) - Phi(before)). Pays for change, charges for going back. "
+            "Learns fastest."
+        ),
+    ),
+    "potential": Kind(
+        of_state=True,
+        discounted=True,
+        usual_weight=1.0,
+        pays="gamma * Phi(s') - Phi(s), Phi = 0 after termination",
+        keeps_optimum="yes (Ng et al. 1999, Devlin & Kudenko 2011)",
+        advice=(
+            "w * (gamma * Phi(after) - Phi(before)), with Phi 0 after the end. Keeps "
+            "the optimal policy."
+        ),
+    ),
+    "bonus": Kind(
+        of_state=False,
+        discounted=False,
+        usual_weight=0.02,
+        pays="the value itself",
+        keeps_optimum="no",
+        advice=(
+            "w * value, every step. Agents may collect it instead of doing the task: a "
+            "weight of 0.02 at most."
+        ),
+    ),
+}
+
+STATE_KINDS = tuple(name for name, kind in KINDS.items() if kind.of_state)
+TRANSITION_KINDS = tuple(name for name, kind in KINDS.items() if not kind.of_state)

@@ -1,0 +1,134 @@
+"""The report: everything that ledgers have, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.ledger.events import RoundStarted
+from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.report import write_report
+from also_wrappers.report.rounds import collect_rounds
+from also_wrappers.signal import Signal
+from tests.support.ledgers import (
+    EVIDENCE,
+    Line,
+    base_only_run,
+    branch,
+    checked,
+    recorded,
+    started,
+    whole_run,
+    write_ledger,
+)
+
+
+def text_of(page: Path) -> str:
+    """What a reader of the page reads, pictures left out, spaces evened."""
+    html = re.sub(r"<(svg|style).*?</\1>", " ", page.read_text(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return write_ledger(tmp_path / "adapted", whole_run())
+
+
+def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
+    (run_dir / "result.json").write_text("no JSON, and none of the report's business")
+    page = write_report(run_dir)
+    assert page == run_dir / "report.html"
+    text = text_of(page)
+    for part in (
+        "Meet &lt;each other&gt;. Advisor: rules. 10000 trainer steps planned.",
+        "adapted 6500 0.950 0.401 400",
+        "environment steps 5000 1500 0 6500",
+        "trainer steps 10000 3000 0 13000",
+        "tiny 2 1 4 75 % 3.0",
+        "Round 1 at 2000 trainer steps Stage: no_signal",
+        "stagnation (severe, confidence medium): team.reward_rate is zero",
+        "Advice: bring them &lt;closer&gt;",
+        "No refinement: too slow",
+        "control the signal of the mainline 2 0.300",
+        "candidate_1 1 * progress[-distance] it moved 2 0.750",
+        "Rejected: standing : pays for standing still",
+        "Decision: candidate_1 , it stood out; effect +0.500, z 3.00 against 2.83 "
+        "over 2 pair(s).",
+        "Swapped in: 1 * progress[-distance]",
+        "Round 2 at 4000 trainer steps Skipped: too little is left.",
+        "unavailable: all returns are equal",
+    ):
+        assert part in text, part
+    assert "not finished" not in text
+    assert "base reward alone" not in page.read_text()
+    assert page.read_text().count("<svg") == 3  # the returns, the evidence, the scores
+
+
+def test_a_baseline_is_a_run_like_any_other(run_dir: Path, tmp_path: Path) -> None:
+    baseline = write_ledger(tmp_path / "alone", base_only_run())
+    page = write_report(run_dir, baseline)
+    assert "adapted 6500 0.950 0.401 400" in text_of(page)
+    assert "base reward alone 6500 0.900 0.400 300" in text_of(page)
+    # Its own report, too: a round that was skipped has no arms and no pictures.
+    alone = write_report(baseline)
+    assert alone.read_text().count("<svg") == 1
+    assert "Skipped: no budget" in text_of(alone)
+
+
+def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
+    lines = [(started(), 0, 0), (RoundStarted(round=1, signal=Signal().id), 0, 0)]
+    page = write_report(write_ledger(tmp_path, lines))
+    text = text_of(page)
+    assert "The run is not finished." in text
+    assert "adapted 0 0" in text  # no step, no episode, no base return
+
+
+def test_what_holds_no_run_has_no_report(run_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="holds no run"):
+        write_report(tmp_path)
+    with pytest.raises(ConfigurationError, match=f"{tmp_path} holds no run"):
+        write_report(run_dir, tmp_path)
+    assert not (run_dir / "report.html").exists()
+
+
+def test_control_comes_first_and_what_was_not_trained_says_so(tmp_path: Path) -> None:
+    second = checked(name="candidate_2", describe="another")
+    failed = branch(name="candidate_1", arm=1, error="it died")
+    lines: list[Line] = [
+        (started(), 0, 0),
+        (RoundStarted(round=1, signal=Signal().id), 0, 0),
+        *((event, 0, 0) for event in (checked(), second, failed, branch())),
+    ]
+    run_dir = write_ledger(tmp_path, lines)
+    (only,) = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
+    means = {name: arm.mean for name, arm in only.arms.items()}
+    assert list(means.items()) == [
+        ("control", 0.25),
+        ("candidate_1", None),
+        ("candidate_2", None),
+    ]
+    text = text_of(write_report(run_dir))
+    assert "candidate_1 1 * progress[-distance] 1 failed" in text
+    assert "candidate_2 another 0 not tried" in text
+
+
+def test_a_round_that_was_played_again_is_told_once(tmp_path: Path) -> None:
+    lines = whole_run()
+    interrupted = lines[:12]
+    run_dir = write_ledger(tmp_path, [*interrupted, *lines[3:]])
+    first, second = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
+    assert len(first.rejected) == 1
+    assert [len(arm.branches) for arm in first.arms.values()] == [2, 2]
+    assert first.previous is None
+    assert second.previous == EVIDENCE
+    assert second.finished is not None
+    assert second.finished.skipped == "too little is left"
+
+
+def test_the_end_of_a_training_is_that_of_enough_episodes(tmp_path: Path) -> None:
+    lines = [(recorded(k, mean), k, 0) for k, mean in enumerate((0.0, 1.0, 0.5, 0.6))]
+    text = text_of(write_report(write_ledger(tmp_path, lines)))
+    assert "adapted 1 0.700 0.455 300" in text
