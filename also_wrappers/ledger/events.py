@@ -9,7 +9,7 @@ Readers match on the class::
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 #: Raised whenever a line of an older ledger could be misread.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Final = 2
 
 
 class RunEvent(BaseModel):

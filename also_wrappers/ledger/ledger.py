@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -18,12 +18,13 @@ from also_wrappers.ledger.events import (
     EVENT,
     SCHEMA_VERSION,
     Event,
+    RunEvent,
     RunFinished,
 )
 
 __all__ = ["Ledger", "LedgerReader", "follow", "read_ledger"]
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=RunEvent)
 
 #: Seconds between two looks at a ledger that is followed.
 _INTERVAL = 0.2
@@ -81,13 +82,14 @@ class Ledger:
         self._file.flush()
         if written != line:  # listeners print and draw, and must not tell secrets
             stamped = type(event).model_validate_json(written)
+        shown = cast(Event, stamped)  # every event is one of the union
         for listener in self.listeners:
             try:
-                listener(stamped)
+                listener(shown)
             except Exception as error:
                 name = getattr(listener, "__name__", type(listener).__name__)
                 warnings.warn(
-                    f"{name} failed to show the event {stamped.event!r} "
+                    f"{name} failed to show the event {shown.event!r} "
                     f"({type(error).__name__}: {error}); the run goes on",
                     RuntimeWarning,
                     stacklevel=2,

@@ -235,8 +235,8 @@ def check_same_rewards(
             (step[1][agent], step[4][agent]) for step in parallel if agent in step[1]
         ]
         assert 0 <= len(together) - len(turns) <= 1, f"{agent} was not paid"
-        for t, (one, other) in enumerate(zip(turns, together, strict=False)):
-            _check_same(f"{agent}, its step {t}: AEC against parallel", one, other)
+        for t, (turn, other) in enumerate(zip(turns, together, strict=False)):
+            _check_same(f"{agent}, its step {t}: AEC against parallel", turn, other)
 
 
 def check_vector(

@@ -62,6 +62,7 @@ class ShapedVector:
         self._versions = np.zeros(count, dtype=np.int64)
         self._shapers: list[tuple[VectorShaper, Mask]] = []
         self._columns: Array = np.zeros((len(features), count))
+        self._ids: npt.NDArray[np.object_] = np.empty(0, dtype=object)
         self._compile()
 
     def reset(self, columns: Array, which: Mask | None = None) -> None:

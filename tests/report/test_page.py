@@ -79,7 +79,10 @@ def test_a_baseline_is_a_run_like_any_other(run_dir: Path, tmp_path: Path) -> No
 
 
 def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
-    lines = [(started(), 0, 0), (RoundStarted(round=1, signal=Signal().id), 0, 0)]
+    lines: list[Line] = [
+        (started(), 0, 0),
+        (RoundStarted(round=1, signal=Signal().id), 0, 0),
+    ]
     page = write_report(write_ledger(tmp_path, lines))
     text = text_of(page)
     assert "The run is not finished." in text

@@ -67,7 +67,11 @@ def test_a_whole_run_is_told_line_by_line(tmp_path: Path) -> None:
 
 
 def test_the_clock_begins_with_the_first_line() -> None:
-    times = [(started(), 1000.0), (recorded(1, 0.0), 1000.9), (decided(), 1125.0)]
+    times: list[tuple[Event, float]] = [
+        (started(), 1000.0),
+        (recorded(1, 0.0), 1000.9),
+        (decided(), 1125.0),
+    ]
     lines = shown(*(event.model_copy(update={"time": t}) for event, t in times))
     assert [line[:5] for line in lines.splitlines()] == ["00:00", "00:00", "02:05"]
 

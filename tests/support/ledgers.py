@@ -42,6 +42,7 @@ TOTAL = 10_000
 
 #: An event, and the steps that the run has spent on the mainline and on branches.
 Line = tuple[Event, int, int]
+Changes = dict[str, Any]
 
 
 def write_ledger(run_dir: Path, lines: Sequence[Line]) -> Path:
@@ -175,8 +176,13 @@ def exchange(**changes: Any) -> Exchanged:
 
 def whole_run() -> list[Line]:
     """A run whose only played round swaps a signal in; a second round is skipped."""
-    control, candidate = {}, {"name": "candidate_1", "arm": 1, "signal": SIGNAL.id}
-    rejected = {"passed": False, "name": None, "remark": "pays for standing still"}
+    control: Changes = {}
+    candidate: Changes = {"name": "candidate_1", "arm": 1, "signal": SIGNAL.id}
+    rejected: Changes = {
+        "passed": False,
+        "name": None,
+        "remark": "pays for standing still",
+    }
     return [
         (started(), 0, 0),
         (recorded(1000, 0.0), 1000, 0),
