@@ -51,7 +51,7 @@ def test_a_run_ends_as_planned_whatever_its_model_does(
     tmp_path: Path, answers: Sequence[str], timeout: float, fails: str
 ) -> None:
     run = Run(make_task(), tmp_path / "run")
-    model = make_model(run, batch_size=256)
+    model = make_model(run)
     with OllamaServer(answers) as server:
         advisor = LLMAdvisor(Ollama("tiny", server.host, timeout=timeout))
         pauses = {"first": 512, "every": 512, "horizon": ROLLOUT, "fade_out": 0.0}
