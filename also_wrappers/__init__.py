@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from also_wrappers.advisors.llm.models.ollama import Ollama
     from also_wrappers.advisors.llm.models.openai import OpenAICompatible
     from also_wrappers.gate.gate import Gate
+    from also_wrappers.gate.race import Race
     from also_wrappers.loop.adaptation import Adaptation
     from also_wrappers.trainers.sb3.callback import AdaptationCallback
     from also_wrappers.trainers.sb3.replay_buffer import (
@@ -66,6 +67,7 @@ _LATER = {
     "Ollama": "also_wrappers.advisors.llm.models.ollama",
     "OpenAICompatible": "also_wrappers.advisors.llm.models.openai",
     "PettingZooVecEnv": "also_wrappers.trainers.sb3.vec_env",
+    "Race": "also_wrappers.gate.race",
     "ShapedDictReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedNStepReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
@@ -92,6 +94,7 @@ __all__ = [
     "Ollama",
     "OpenAICompatible",
     "PettingZooVecEnv",
+    "Race",
     "RecordedAdvisor",
     "RuleAdvisor",
     "Run",

@@ -35,7 +35,7 @@ __all__ = ["Board", "Collected"]
 
 Array = npt.NDArray[np.float64]
 
-_VERSION, _WINDOW = 0, 1
+_VERSION, _WINDOW, _ROWS = 0, 1, 2
 _WORDS = 8
 
 
@@ -95,6 +95,19 @@ class Board:
     def window(self) -> int:
         """The number of the evidence window."""
         return self._words[_WINDOW]
+
+    @property
+    def rows_wanted(self) -> bool:
+        """True once a replay buffer has asked for the features of each step."""
+        return bool(self._words[_ROWS])
+
+    def ask_for_rows(self) -> None:
+        """Asks the environment copies to put the features of each step into infos.
+
+        A replay buffer needs them, to compute anew what a signal pays. A copy begins
+        at its next reset. What is posted stays as it is: the loop owns that.
+        """
+        self._words[_ROWS] = 1
 
     def post(self, posting: Posting) -> None:
         """Replaces the posting; each environment copy takes it at its next reset."""

@@ -23,8 +23,6 @@ class Posting(BaseModel):
             signal is in force.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
         probes: Expressions to record as conditions besides the task's, by name.
-        rows: Whether infos carry the features of each step, for a replay buffer that
-            computes anew what a signal pays.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,4 +35,3 @@ class Posting(BaseModel):
     gamma: float | None = None
     bootstraps_truncation: bool = True
     probes: dict[str, str] = {}
-    rows: bool = False

@@ -99,6 +99,14 @@ class DemoSettings:
         return 32_768 if self.smoke else 307_200 * self.scale
 
     @property
+    def most(self) -> int:
+        """Trainer steps that the adapted run can spend at most, branches included.
+
+        Twice what is planned: steps that are lost in a stop are spent as well.
+        """
+        return 2 * int((1.0 + self.schedule["budget"]) * self.total)
+
+    @property
     def base_only_dir(self) -> Path:
         """Where to record the run on base reward alone."""
         return self.run_dir / "base_only"
@@ -147,6 +155,7 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
             settings.base_only_dir,
             settings.env_id,
             settings.seed,
+            settings.most,
             settings.schedule["every"],
         ),
         ("also_wrappers.cli.foraging", "torch"),

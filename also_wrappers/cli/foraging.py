@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import time
 from collections.abc import Callable
@@ -46,8 +45,6 @@ DESCRIPTION = (
 )
 _COPIES = 16
 _EVALUATION_SEED = 1_000_000
-#: Trainer steps that no demo spends: the adapted run ends the training.
-_ENDLESS = 1_000_000_000
 #: Seconds between two looks at the adapted run's ledger.
 _INTERVAL = 0.05
 
@@ -132,7 +129,7 @@ def evaluate_model(
 
 
 def train_base_only(
-    adapted_dir: Path, run_dir: Path, env_id: str, seed: int, every: int
+    adapted_dir: Path, run_dir: Path, env_id: str, seed: int, total: int, every: int
 ) -> None:
     """Trains on base reward alone, up to the steps that the adapted run has spent.
 
@@ -145,6 +142,7 @@ def train_base_only(
         run_dir: Where to record.
         env_id: A foraging environment.
         seed: Seed of everything.
+        total: Trainer steps that the adapted run can spend at most.
         every: Trainer steps between two checkpoints.
     """
     follow_parent()
@@ -159,9 +157,10 @@ def train_base_only(
     recording = AdaptationCallback(
         run, make_venv, every=every, budget=0.0, seed=seed, verbose=0
     )
-    with contextlib.suppress(EnoughError):
-        model.learn(_ENDLESS, callback=[recording, _FollowAdapted(adapted_dir)])
-    recording.on_training_end()
+    try:
+        model.learn(total, callback=[recording, _FollowAdapted(adapted_dir)])
+    except EnoughError:
+        recording.on_training_end()
     save_model(model, run_dir)
     run.close()
 

@@ -1,6 +1,8 @@
 """The rules that decide a round; they know nothing of training."""
 
 from also_wrappers.gate.gate import Gate
+from also_wrappers.gate.provisional import Provisional
+from also_wrappers.gate.race import Race
 from also_wrappers.gate.rule import (
     CONTROL,
     Decision,
@@ -16,6 +18,8 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "Gate",
+    "Provisional",
+    "Race",
     "Request",
     "Rule",
     "ScoreGate",

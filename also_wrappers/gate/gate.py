@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from also_wrappers.gate.anchored import wallace
 from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
 
 __all__ = ["Gate", "statistic"]
@@ -62,12 +63,15 @@ class Gate:
     futility: float = 0.2
     early: bool = False
 
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
+    def next(
+        self, arms: int, trials: Sequence[Trial], number: int = 1
+    ) -> list[Request] | Decision:
         """Asks for the branches to run next, or decides.
 
         Args:
             arms: Number of arms, control included.
             trials: All trials of the round so far, in any order.
+            number: Number of the round in its run; every round is decided alike.
         """
         measured = {trial.request: trial for trial in trials}
         # A branch that failed is not tried again at a longer horizon.
@@ -214,18 +218,15 @@ def statistic(
     """The z of the difference of two equally long samples.
 
     With n pairs, ``t = d / sqrt(2 s2 / n)`` with s2 the mean of the two sample
-    variances, but not below ``floor``; t is carried to the normal scale by
-    ``z = sign(t) sqrt(df ln(1 + t^2 / df)) (1 - 3 / (8 df))`` with df = 2 (n - 1)
-    (Wallace 1959).
+    variances, but not below ``floor``; ``wallace`` carries t, with
+    df = 2 (n - 1), to the normal scale.
     """
     n = len(control)
     pooled = max((_variance(control) + _variance(candidate)) / 2.0, floor)
     if pooled <= 0.0:
         return 0.0
     t = (_mean(candidate) - _mean(control)) / math.sqrt(2.0 * pooled / n)
-    df = 2 * (n - 1)
-    size = math.sqrt(df * math.log1p(t * t / df)) * (1.0 - 3.0 / (8.0 * df))
-    return math.copysign(size, t)
+    return wallace(t, 2 * (n - 1))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -86,6 +86,8 @@ class Decision:
         pairs: Confirmation pairs that were run.
         critical: The critical value, if there is one.
         exploratory: Whether conditions decided, as no arm saw a base reward.
+        then: A rule that goes on asking for branches beside the training, from the
+            same snapshot, after the winner was adopted; ``None`` where the round ends.
     """
 
     kind: DecisionKind
@@ -97,18 +99,22 @@ class Decision:
     pairs: int = 0
     critical: float | None = None
     exploratory: bool = False
+    then: Rule | None = None
 
 
 class Rule(Protocol):
-    """Decides a round: ``Gate``, ``ScoreGate``, or a rule of the user's."""
+    """Decides a round: ``Provisional``, ``Race``, or a rule of the user's."""
 
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
+    def next(
+        self, arms: int, trials: Sequence[Trial], number: int = 1
+    ) -> list[Request] | Decision:
         """Asks for the branches to run next, or decides.
 
         Args:
             arms: Number of arms, control included; more may join after the first
                 branches of all.
             trials: All trials of the round so far, in any order.
+            number: Number of the round in its run, counted from 1.
 
         Returns:
             Branches that have not been run yet, at least one; or the decision.

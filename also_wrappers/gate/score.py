@@ -77,7 +77,8 @@ class ScoreGate:
         ConfigurationError: A number is negative.
 
     Example:
-        >>> flat, rising = (0.1,) * 6, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+        >>> flat = (0.1,) * 8
+        >>> rising = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
         >>> requests = [Request(arm, "screen", 0) for arm in (0, 1)]
         >>> trials = [
         ...     Trial(request, points[-1], 0.01, points=points)
@@ -97,8 +98,16 @@ class ScoreGate:
         if self.margin < 0.0 or self.slack < 0.0:
             raise ConfigurationError("margin and slack must not be negative")
 
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
-        """Asks for one branch per arm, and one of the winner to go on with."""
+    def next(
+        self, arms: int, trials: Sequence[Trial], number: int = 1
+    ) -> list[Request] | Decision:
+        """Asks for one branch per arm, and one of the winner to go on with.
+
+        Args:
+            arms: Number of arms, control included.
+            trials: All trials of the round so far, in any order.
+            number: Number of the round in its run; every round is decided alike.
+        """
         found = {trial.request: trial for trial in trials}
         screens = [Request(arm, "screen", 0) for arm in range(arms)]
         missing = [request for request in screens if request not in found]

@@ -9,13 +9,13 @@ Readers match on the class::
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.stage import Stage, Window
-from also_wrappers.ledger.accounting import Counts
+from also_wrappers.ledger.stamp import RoundEvent, RunEvent
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import RoundOutcome
@@ -24,7 +24,6 @@ from also_wrappers.signal.model import Signal
 
 __all__ = [
     "EVENT",
-    "SCHEMA_VERSION",
     "AdvisorFailed",
     "BranchEnded",
     "Checked",
@@ -38,46 +37,13 @@ __all__ = [
     "Recorded",
     "Refined",
     "RolledBack",
-    "RoundEvent",
     "RoundFinished",
     "RoundStarted",
-    "RunEvent",
     "RunFinished",
     "RunResumed",
     "RunStarted",
     "Swapped",
 ]
-
-#: Raised whenever a line of an older ledger could be misread.
-SCHEMA_VERSION: Final = 2
-
-
-class RunEvent(BaseModel):
-    """Stamps an event of a run; the ledger fills the stamp when it writes the event.
-
-    Attributes:
-        schema_version: Version of the form of the events.
-        time: Seconds since 1970.
-        env_steps: Environment steps that were spent so far.
-        trainer_steps: Trainer steps that were spent so far.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[2] = SCHEMA_VERSION
-    time: float = 0.0
-    env_steps: Counts = Counts()
-    trainer_steps: Counts = Counts()
-
-
-class RoundEvent(RunEvent):
-    """Stamps an event of a round.
-
-    Attributes:
-        round: Number of the round, counted from 1.
-    """
-
-    round: int
 
 
 class RunStarted(RunEvent):

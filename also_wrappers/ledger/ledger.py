@@ -16,11 +16,10 @@ from also_wrappers.files import append, redact
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
-    SCHEMA_VERSION,
     Event,
-    RunEvent,
     RunFinished,
 )
+from also_wrappers.ledger.stamp import SCHEMA_VERSION, RunEvent
 
 __all__ = ["Ledger", "LedgerReader", "follow", "read_ledger"]
 

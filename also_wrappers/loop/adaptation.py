@@ -7,7 +7,7 @@ from typing import Unpack
 
 import cloudpickle
 
-from also_wrappers.advisors.base import Advisor, Situation
+from also_wrappers.advisors.base import Advisor, Situation, check_is_advisor
 from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.board.board import Collected
 from also_wrappers.branches.executors import Executor, ProcessExecutor
@@ -80,8 +80,15 @@ class Adaptation:
         **options: Unpack[AdaptationOptions],
     ) -> None:
         settings = self._settings = Settings(every, **options)
+        if not isinstance(run, Run):
+            raise ConfigurationError(
+                f"run must be a Run(task, run_dir), not {run!r:.80}; it holds the task "
+                "and says where to record"
+            )
         self.run = run
-        self.advisor: Advisor = advisor or RuleAdvisor()
+        self.advisor: Advisor = (
+            RuleAdvisor() if advisor is None else check_is_advisor(advisor)
+        )
         self.gate: Rule = settings.gate or Gate()
         self.rounds = 0
         self.history: list[RoundOutcome] = []

@@ -173,7 +173,7 @@ class Round:
     def _decide(self, arms: Arms) -> Decision:
         refined = self._plan.refinements == 0
         while True:
-            step = self._gate.next(len(arms.arms), arms.trials)
+            step = self._gate.next(len(arms.arms), arms.trials, self._number)
             if not refined and arms.screened and arms.reward_was_seen:
                 refined = True
                 self._refine(arms)

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from also_wrappers.branches.executors import Executor
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate.rule import Rule
+from also_wrappers.gate import Provisional, Rule
 from also_wrappers.trainer import Trainer
 
 __all__ = ["AdaptationOptions", "Settings"]
@@ -87,6 +87,11 @@ class Settings:
             raise ConfigurationError(
                 "fade_out is a share of the training from 0 up to 1, not "
                 f"{self.fade_out}"
+            )
+        if isinstance(self.gate, Provisional):
+            raise ConfigurationError(
+                "Provisional goes on confirming beside the training, which the loop "
+                "does not do yet; use Race(), which confirms before it swaps"
             )
         if self.pause_on not in ("interval", "stage"):
             raise ConfigurationError(

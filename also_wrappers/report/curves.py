@@ -34,7 +34,7 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
     axes.set_xlabel("total environment steps, branches included")
     axes.set_ylabel("base return per episode")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", framealpha=0.9)
+        axes.legend(loc="best", framealpha=0.9)
     return svg(figure)
 
 

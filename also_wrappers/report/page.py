@@ -13,6 +13,7 @@ from pathlib import Path
 from also_wrappers.evidence.meanings import explain
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
+from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
     Event,
     Exchanged,
@@ -82,13 +83,13 @@ class _Ending:
     """Sums up the last episodes of a training.
 
     Attributes:
-        env_steps: Environment steps that the run has spent, branches included.
+        env_steps: Environment steps that the run has spent.
         episodes: Number of the last episodes.
         mean: Mean base return of these episodes; ``None`` without an episode.
         std: Standard deviation between these episodes; ``None`` without an episode.
     """
 
-    env_steps: int
+    env_steps: Counts
     episodes: int = 0
     mean: float | None = None
     std: float | None = None
@@ -96,7 +97,7 @@ class _Ending:
 
 def _ending(events: Sequence[Event]) -> _Ending:
     """Sums up the last windows of a run that have enough episodes together."""
-    ending = _Ending(events[-1].env_steps.total)
+    ending = _Ending(events[-1].env_steps)
     total = squares = 0.0
     for event in reversed(events):
         if ending.episodes >= _LAST_EPISODES:

@@ -14,11 +14,11 @@ from also_wrappers.ledger.events import (
     Diagnosed,
     Event,
     Observed,
-    RoundEvent,
     RoundFinished,
     RoundStarted,
     Swapped,
 )
+from also_wrappers.ledger.stamp import RoundEvent
 from also_wrappers.report.pictures import new_figure, plot_evidence, svg
 
 __all__ = ["ArmRecord", "RoundRecord", "collect_rounds"]

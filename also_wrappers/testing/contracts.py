@@ -56,7 +56,7 @@ MakeEnv = Callable[[], Any]
 def check_wrapped(
     make_env: MakeEnv, features: FeatureMap, signal: Signal, steps: int = 120
 ) -> None:
-    """Everything that holds for an environment with the wrapper around it.
+    """Checks everything that holds for an environment with the wrapper around it.
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo parallel one.
@@ -90,7 +90,7 @@ def check_wrapped(
 def check_identity(
     make_env: MakeEnv, wrap: Callable[[Any], Any], steps: int = 120
 ) -> None:
-    """The empty signal changes nothing, bit for bit, over whole episodes.
+    """Checks that the empty signal changes nothing, bit for bit, in whole episodes.
 
     Args:
         make_env: Makes a PettingZoo parallel or Gymnasium environment.
@@ -113,7 +113,7 @@ def check_identity(
 
 
 def check_deterministic(make_env: MakeEnv, steps: int = 120) -> None:
-    """The same seed gives the same episodes, many steps long; another one does not.
+    """Checks that a seed, and nothing else, decides how episodes go.
 
     Args:
         make_env: Makes a PettingZoo parallel or Gymnasium environment.
@@ -132,7 +132,7 @@ def check_deterministic(make_env: MakeEnv, steps: int = 120) -> None:
 
 
 def check_api(make_env: MakeEnv, cycles: int = 100) -> None:
-    """The checks of the libraries: Gymnasium's and SB3's, or PettingZoo's.
+    """Runs the checks of the libraries: Gymnasium's and SB3's, or PettingZoo's.
 
     Args:
         make_env: Makes a wrapped environment.
@@ -161,7 +161,7 @@ def check_api(make_env: MakeEnv, cycles: int = 100) -> None:
 
 
 def check_copies(make_env: MakeEnv, steps: int = 120) -> None:
-    """Copies go on as the original does: pickled, and rebuilt from the spec.
+    """Checks that copies go on as the original does: pickled, and made from the spec.
 
     Environments that cannot be pickled, or have no spec, without the wrapper cannot
     with it either; that is not held against it.
@@ -197,7 +197,7 @@ def check_copies(make_env: MakeEnv, steps: int = 120) -> None:
 def check_same_rewards(
     make_env: MakeEnv, wrap: Callable[[Any], Any], steps: int = 120
 ) -> None:
-    """One environment pays the same, and tells the same, through every interface.
+    """Checks that an environment pays and tells the same through every interface.
 
     A parallel environment is compared with its conversion to AEC; a Gymnasium one with
     a parallel environment of one agent as well. What is told is ``info["shaping"]``,
@@ -224,6 +224,7 @@ def check_same_rewards(
         single = [step for step in play(wrap(make_env()), 3, steps) if len(step) == 5]
         for t, (one, many) in enumerate(zip(single, parallel, strict=True)):
             (agent,) = many[1]
+            _check_plain(f"step {t}: single", one[4])
             _check_same(
                 f"step {t}: single against parallel",
                 (one[1], one[4]),
@@ -236,6 +237,8 @@ def check_same_rewards(
         ]
         assert 0 <= len(together) - len(turns) <= 1, f"{agent} was not paid"
         for t, (turn, other) in enumerate(zip(turns, together, strict=False)):
+            for interface, (_, info) in (("AEC", turn), ("parallel", other)):
+                _check_plain(f"{agent}, its step {t}: {interface}", info)
             _check_same(f"{agent}, its step {t}: AEC against parallel", turn, other)
 
 
@@ -244,7 +247,7 @@ def check_vector(
     wrap: Callable[[Any], Any],
     steps: int = 120,
 ) -> None:
-    """A vector environment pays and tells what its sub-environments do, in every mode.
+    """Checks that a vector pays and tells what its sub-environments do, in every mode.
 
     What is told is ``infos["shaping"]``, in Gymnasium's vector form: arrays with masks,
     which Gymnasium's own ``DictInfoToList`` reads here. With SAME_STEP, the step that
@@ -280,17 +283,17 @@ def check_vector(
             over = ended | cut
             for k, single in enumerate(singles):
                 where = f"{mode.value}, step {t}, sub-environment {k}"
-                told = infos[k]
+                info = infos[k]
                 if waits[k]:
                     single.reset()
-                    assert "shaping" not in told, f"{where}: a reset is told as a step"
+                    assert "shaping" not in info, f"{where}: a reset is told as a step"
                     continue
-                _, reward, done, out, info = single.step(actions[k])
+                _, reward, done, out, alone = single.step(actions[k])
                 assert (done or out) == over[k], f"{where}: ends differ"
                 if over[k] and mode == AutoresetMode.SAME_STEP:
-                    assert "shaping" not in told, f"{where}: not told in final_info"
-                    told = told["final_info"]
-                _check_same(where, (rewards[k], told), (reward, info))
+                    assert "shaping" not in info, f"{where}: not told in final_info"
+                    info = info["final_info"]
+                _check_same(where, (rewards[k], info), (reward, alone))
                 if over[k] and mode != AutoresetMode.NEXT_STEP:
                     single.reset()
             waits = over & ~waits & (mode == AutoresetMode.NEXT_STEP)
@@ -302,14 +305,29 @@ def check_vector(
 def _check_same(where: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> None:
     """Checks a reward and what an info tells of it against another interface's."""
     np.testing.assert_allclose(one[0], other[0], atol=1e-9, err_msg=where)
-    told, expected = (info.get("shaping") for _, info in (one, other))
-    assert alike(told, expected), f"{where}: told {told}, and not {expected}"
+    shaping, expected = (info.get("shaping") for _, info in (one, other))
+    assert alike(shaping, expected), f"{where}: told {shaping}, and not {expected}"
+
+
+def _check_plain(where: str, info: dict[str, Any]) -> None:
+    """Checks that an info tells plain floats, and the signal's id."""
+    shaping = info.get("shaping")
+    if shaping is not None:
+        numbers = [
+            shaping["base"],
+            shaping["total"],
+            *shaping.get("terms", {}).values(),
+        ]
+        kinds = (type(shaping["signal"]), {type(number) for number in numbers})
+        assert kinds == (str, {float}), (
+            f"{where}: {shaping} does not hold plain floats and a string"
+        )
 
 
 def check_swap(
     make_env: MakeEnv, features: FeatureMap, signal: Signal, steps: int = 120
 ) -> None:
-    """A signal that is posted reaches every copy, at its next reset and not before.
+    """Checks that a posted signal reaches every copy at its next reset, not before.
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo parallel one.

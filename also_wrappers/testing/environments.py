@@ -44,18 +44,18 @@ class Corridor(ParallelEnv[str, Any, Any]):
         self._length = length
         self._limit = limit
         self._mortal = mortal
-        self._random = np.random.default_rng()
+        self._randomness = np.random.default_rng()
         self._places: dict[str, int] = {}
         self._steps = 0
         self._observation = spaces.Box(0.0, 1.0, (2,), np.float32)
         self._action = spaces.Discrete(3)
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The same for all agents."""
+        """Returns the space, which is the same for all agents."""
         return self._observation
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The same for all agents."""
+        """Returns the space, which is the same for all agents."""
         return self._action
 
     def reset(
@@ -63,10 +63,10 @@ class Corridor(ParallelEnv[str, Any, Any]):
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Puts every agent into a random cell of the first half."""
         if seed is not None:
-            self._random = np.random.default_rng(seed)
+            self._randomness = np.random.default_rng(seed)
         self.agents = list(self.possible_agents)
         self._places = {
-            agent: int(self._random.integers(0, max(self._length // 2, 1)))
+            agent: int(self._randomness.integers(0, max(self._length // 2, 1)))
             for agent in self.agents
         }
         self._steps = 0
@@ -106,7 +106,7 @@ class Corridor(ParallelEnv[str, Any, Any]):
         )
 
     def state(self) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Places of all agents, scaled."""
+        """Returns the places of all agents, scaled to [0, 1]."""
         last = self._length - 1
         places = [self._places.get(agent, 0) / last for agent in self.possible_agents]
         return np.array(places, dtype=np.float32)
@@ -129,7 +129,7 @@ class Corridor(ParallelEnv[str, Any, Any]):
 
 
 def corridor_features() -> FeatureMap:
-    """The vocabulary of ``Corridor``.
+    """Returns the vocabulary of ``Corridor``.
 
     Example:
         >>> corridor_features().names

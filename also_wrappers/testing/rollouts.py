@@ -131,7 +131,7 @@ class _OneAgent(ParallelEnv[str, Any, Any]):
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Whether two nested structures are equal, bit for bit."""
+    """Returns whether two nested structures are equal, bit for bit."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list):
@@ -140,9 +140,11 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def alike(a: Any, b: Any) -> bool:
-    """Whether two nested structures are equal, their numbers to within 1e-9."""
+    """Returns whether two nested structures are equal, numbers to within 1e-9."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
-    if isinstance(a, str) or isinstance(b, str) or a is None or b is None:
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(alike(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, str | dict | None) or isinstance(b, str | dict | None):
         return bool(a == b)
     return bool(np.allclose(a, b, rtol=0.0, atol=1e-9))

@@ -66,6 +66,15 @@ class ReplayHarness(TrainerHarness, Protocol):
     """How the contract drives an adapter whose trainer has a replay buffer.
 
     Where ``make`` is given a shape with a board, the buffer pays what is posted there.
+
+    Example:
+        Besides what the example of ``TrainerHarness`` shows, where the buffer is one of
+        ``also_wrappers.trainers.sb3``:
+
+        >>> class Rewards:
+        ...     def rewards(self, trainer):
+        ...         buffer = trainer.model.replay_buffer
+        ...         return buffer.rewards[: buffer.size()]
     """
 
     def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
@@ -240,27 +249,22 @@ class _Contract:
             "the trainer learns from a replay buffer: its harness must tell the "
             "buffer's rewards, as a ReplayHarness does"
         )
-        posting = Posting(version=1)
-        board = Board.create(self._file(), posting)
+        board = Board.create(self._file(), Posting(version=1))
         trainer = self.harness.make(Shape(self.task, board))
-        nothing = {
-            "signal": Signal(),
+        learner = {
             "gamma": trainer.gamma,
             "bootstraps_truncation": trainer.bootstraps_truncation,
         }
-        board.post(board.read().model_copy(update=nothing))
+        _post(board, learner)
         self.harness.train(trainer, 2 * trainer.rollout)
         rewards = []
-        for strength, signal in (
-            (1.0, Signal()),
-            (1.0, self.signal),
-            (0.5, self.signal),
-            (1.0, Signal()),
+        for signal, strength in (
+            (Signal(), 1.0),
+            (self.signal, 1.0),
+            (self.signal, 0.5),
+            (Signal(), 1.0),
         ):
-            posted = board.read()
-            update = {"signal": signal, "strength": strength}
-            update |= {"version": posted.version + 1}
-            board.post(posted.model_copy(update=update))
+            _post(board, {"signal": signal, "strength": strength})
             rewards.append(np.array(self.harness.rewards(trainer), dtype=np.float64))
         base, whole, half, again = rewards
         assert base.size, "the replay buffer is empty after two rollouts"
@@ -337,6 +341,12 @@ class _Contract:
         paid = episodes["base_return"] != episodes["shaped_return"]
         assert paid.any(), "the signal paid nothing"
         return outcome, end
+
+
+def _post(board: Board, update: Mapping[str, Any]) -> None:
+    posted = board.read()
+    version = {"version": posted.version + 1}
+    board.post(posted.model_copy(update={**version, **update}))
 
 
 def _enough(counted: int, wanted: int, trainer: Trainer) -> None:

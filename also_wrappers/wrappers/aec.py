@@ -72,7 +72,7 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> None:
-        """Resets; a newly posted signal is in force from here on."""
+        """Resets the environment; a newly posted signal is in force from here on."""
         self.env.reset(seed=seed, options=options)
         self._clear()
         agents = list(self.env.agents)

@@ -28,7 +28,8 @@ class Shaping(TypedDict):
       ``infos["final_info"]["shaping"]`` and masked out of ``infos["shaping"]``, whose
       place belongs to the reset.
 
-    Masks, and the array of signals, are shared between steps and cannot be written to.
+    Masks and the array of signals may be shared between steps, and are not to be
+    written to.
 
     Attributes:
         base: The reward that the environment paid.

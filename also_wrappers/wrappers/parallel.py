@@ -68,7 +68,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Resets; a newly posted signal is in force from here on."""
+        """Resets the environment; a newly posted signal is in force from here on."""
         observations, infos = self.env.reset(seed=seed, options=options)
         self.shaped.reset(observations, infos, self._state())
         return observations, infos
@@ -82,7 +82,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Steps and adds to the rewards."""
+        """Steps the environment and adds to the agents' rewards."""
         living = self._living
         before = None if living is None else list(living.agents)
         observations, rewards, terminations, truncations, infos = self.env.step(actions)

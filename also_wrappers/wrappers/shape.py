@@ -12,9 +12,9 @@ __all__ = ["Shape"]
 
 
 class Shape:
-    """Puts a board's wrapper around an environment; what ``make_venv`` is handed.
+    """Puts a board's wrapper around environments; the argument of ``make_venv``.
 
-    Every environment that one ``Shape`` is put around shares one board.
+    All environments that one ``Shape`` is put around share its board.
     """
 
     def __init__(self, task: Task, board: Board) -> None:
@@ -22,7 +22,7 @@ class Shape:
         self.task = task
 
     def __call__(self, env: Any) -> Any:
-        """Wraps one environment, whatever its kind."""
+        """Returns the environment with the wrapper around it, whatever its kind."""
         return wrap(
             env,
             self.task.features,

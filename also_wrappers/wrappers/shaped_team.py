@@ -149,7 +149,7 @@ class ShapedTeam:
             terminated = [places[a] for a, is_so in terminations.items() if is_so]
             truncated = [places[a] for a, is_so in truncations.items() if is_so]
         added = self._shaper.step(self._rows, alive, terminated, truncated)
-        if self._source.posting.rows:
+        if self._source.rows_wanted:
             self._encoded = encode(
                 before, was, self._rows, alive, terminated, truncated
             )

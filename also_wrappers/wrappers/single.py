@@ -73,7 +73,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Resets; a newly posted signal is in force from here on."""
+        """Resets the environment; a newly posted signal is in force from here on."""
         observation, info = self.env.reset(seed=seed, options=options)
         self.shaped.reset({AGENT: observation}, {AGENT: info}, self._state())
         return observation, info
@@ -81,7 +81,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def step(
         self, action: Any
     ) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Steps and adds to the reward."""
+        """Steps the environment and adds to its reward."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         over = bool(terminated or truncated)
         base = as_float(reward)

@@ -73,6 +73,7 @@ class SignalSource:
         names: The agents as signals and evidence call them.
         layout: Of what is recorded.
         posting: What is in force from the next episode on.
+        rows_wanted: Whether infos carry the features of each step.
         live: Whether there is a board.
         swaps_at_step: Whether a new posting is taken in the middle of an episode.
         counts_steps: Whether it matters how many steps were played.
@@ -125,6 +126,7 @@ class SignalSource:
             gamma=options.get("gamma", 0.99),
             bootstraps_truncation=options.get("bootstraps_truncation", True),
         )
+        self.rows_wanted = False
         self._board = board
         self._copies = copies
         self._slot: Slot | None = None
@@ -199,6 +201,7 @@ class SignalSource:
         news = first or self.outdated
         if news:
             self.take()
+        self.rows_wanted = board.rows_wanted
         self._slot.acknowledge(self.posting.version)
         return news
 

@@ -119,7 +119,7 @@ class ShapeRewardVector(VectorWrapper):
         npt.NDArray[np.bool_],
         dict[str, Any],
     ]:
-        """Steps and adds to the rewards."""
+        """Steps all sub-environments and adds to their rewards."""
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         columns = self._columns(observations, actions, infos)
         over = terminations | truncations

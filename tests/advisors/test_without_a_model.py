@@ -17,9 +17,9 @@ from also_wrappers.ledger.events import (
     Proposed,
     RoundFinished,
     RoundStarted,
-    RunEvent,
 )
 from also_wrappers.ledger.ledger import Ledger
+from also_wrappers.ledger.stamp import RunEvent
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal

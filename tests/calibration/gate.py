@@ -2,10 +2,13 @@
 
     python tests/calibration/gate.py [--rounds 1000]
 
-For the default gate, its per-round form, cheaper forms and the point scores: false
-promotions where all candidates equal control, per round and per run of five rounds;
-power against measured effects; branches per round. On 345 measured branches of PPO (see
-pools.py) by a smoothed bootstrap, and on synthetic ones. Minutes on two cores.
+For ``Race``, ``Provisional``, forms of ``Gate``, and the point scores: what they swap
+in and confirm where all candidates equal control, per round and per run of five rounds;
+power against measured effects; what swapping in gains and loses over all measured
+weights; discarded branches. On 345 measured branches of PPO (see pools.py) by a
+smoothed bootstrap, and on synthetic ones. Minutes on two cores.
+
+A branch is discarded unless it becomes the mainline; branches are counted in horizons.
 """
 
 from __future__ import annotations
@@ -13,20 +16,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from also_wrappers.gate import Gate, Rule
+from also_wrappers.gate import Gate, Provisional, Race, Rule
 from also_wrappers.gate.score import ScoreGate
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
-from tests.calibration.pools import Pool, load
+from tests.calibration.pools import Measured, Pool, load
 from tests.calibration.simulate import (
     SYNTHETIC,
     Draw,
@@ -40,13 +45,15 @@ _RUN = 5
 
 
 FORMS: dict[str, Rule] = {
-    "default: 2.83, 16 pairs, futility .2": Gate(),
-    "per round: 2.30, 8 pairs, futility .2": Gate(critical=2.30, max_pairs=8),
-    "2.83, 12 pairs": Gate(max_pairs=12, futility=0.0),
-    "2.30, 8 pairs": Gate(critical=2.30, max_pairs=8, futility=0.0),
-    "default, one look (top=1)": Gate(top=1),
-    "early, top=3": Gate(early=True, top=3),
-    "early, top=2": Gate(early=True),
+    "race": Race(),
+    "provisional": Provisional(),
+    "gate, 2.83, 16 pairs, futility .2": Gate(),
+    "gate, 2.30, 8 pairs, futility .2": Gate(critical=2.30, max_pairs=8),
+    "gate, 2.83, 12 pairs": Gate(max_pairs=12, futility=0.0),
+    "gate, 2.30, 8 pairs": Gate(critical=2.30, max_pairs=8, futility=0.0),
+    "gate, one look (top=1)": Gate(top=1),
+    "gate, early, top=3": Gate(early=True, top=3),
+    "gate, early, top=2": Gate(early=True),
     "point score, soft": ScoreGate(),
     "point score, hard": ScoreGate(hard=True),
 }
@@ -70,97 +77,179 @@ HARMS = [
 ]
 
 
+#: By how much an arm must be worse than control for its swap to count as a loss.
+_WORSE = 0.01
+
+
 class Rates(NamedTuple):
-    """Of many rounds.
+    """Counts what many rounds came to.
 
     Attributes:
-        round: Share of rounds with a promotion.
-        run: Share of runs of five rounds with any.
-        right: Share of rounds that promoted the arm that was to be found.
-        branches: Mean branches of a round.
+        swapped: Share of rounds that swapped anything in, provisionally or not.
+        swapped_run: Share of runs of five rounds that did.
+        confirmed: Share of rounds that confirmed anything.
+        confirmed_run: Share of runs of five rounds that did.
+        right: Share of rounds that swapped in the arm that was to be found.
+        right_confirmed: Share of rounds that confirmed that arm.
+        discarded: Mean discarded branches of a round until the swap.
+        in_all: Mean discarded branches of a round, those beside the training included.
     """
 
-    round: float
-    run: float
+    swapped: float
+    swapped_run: float
+    confirmed: float
+    confirmed_run: float
     right: float
-    branches: float
+    right_confirmed: float
+    discarded: float
+    in_all: float
 
 
 def rates(
     rule: Rule, arms: Sequence[Draw], rounds: int, seed: int, right: int | None = None
 ) -> Rates:
-    """Plays many rounds."""
+    """Plays many rounds, as runs of five."""
     random = np.random.default_rng(seed)
-    played: list[Played] = [play(rule, arms, random) for _ in range(rounds)]
-    promoted = np.array([one.winner is not None for one in played])
-    runs = promoted[: rounds // _RUN * _RUN].reshape(-1, _RUN).any(axis=1)
+    played: list[Played] = [
+        play(rule, arms, random, 1 + number % _RUN) for number in range(rounds)
+    ]
+    swapped = np.array([one.winner is not None for one in played])
+    confirmed = np.array([one.confirmed for one in played])
+    found = np.array([one.winner == right for one in played])
     return Rates(
-        float(promoted.mean()),
-        float(runs.mean()),
-        float(np.mean([one.winner == right for one in played])),
-        float(np.mean([one.branches for one in played])),
+        float(swapped.mean()),
+        _of_runs(swapped),
+        float(confirmed.mean()),
+        _of_runs(confirmed),
+        float(found.mean()),
+        float((found & confirmed).mean()),
+        float(np.mean([one.discarded for one in played])),
+        float(np.mean([one.in_all for one in played])),
     )
+
+
+def _of_runs(happened: npt.NDArray[np.bool_]) -> float:
+    """Returns the share of runs of five rounds in which something happened."""
+    whole = len(happened) // _RUN * _RUN
+    return float(happened[:whole].reshape(-1, _RUN).any(axis=1).mean())
 
 
 def on_pools(name: str, rounds: int) -> list[list[str]]:
     """Rows of one form: equal candidates, on every measured pool."""
     rows = []
-    for candidates in (3, 6):
+    for candidates in (2, 3, 6):
         found = [
             rates(FORMS[name], [from_pool(pool)] * (candidates + 1), rounds, seed)
             for seed, pool in enumerate(load().values())
         ]
-        by_round = [one.round for one in found]
-        by_run = [one.run for one in found]
+        mean = Rates(*(float(np.mean(column)) for column in zip(*found, strict=True)))
+        worst = Rates(*(max(column) for column in zip(*found, strict=True)))
         rows.append(
             [
                 name,
                 str(candidates),
-                f"{np.mean(by_round):.3f}",
-                f"{max(by_round):.3f}",
-                f"{np.mean(by_run):.3f}",
-                f"{max(by_run):.3f}",
-                f"{np.mean([one.branches for one in found]):.1f}",
+                f"{mean.swapped:.3f}",
+                f"{mean.swapped_run:.3f}",
+                f"{mean.confirmed:.3f}",
+                f"{worst.confirmed:.3f}",
+                f"{mean.confirmed_run:.3f}",
+                f"{worst.confirmed_run:.3f}",
+                f"{mean.discarded:.1f}",
+                f"{mean.in_all:.1f}",
             ]
         )
     return rows
 
 
 def on_effects(name: str, rounds: int) -> list[list[str]]:
-    """The row of one form: power against measured effects, K = 3, one good arm."""
+    """Rows of one form: power against measured effects, K = 3, one good arm."""
     pools = load()
-    cells = []
-    branches = []
-    for seed, (task, snapshot, horizon, control, good) in enumerate(EFFECTS + HARMS):
+    made = []
+    for seed, cell in enumerate(EFFECTS + HARMS):
+        task, snapshot, horizon, control, good = cell
         base = from_pool(pools[Pool(task, snapshot, horizon, control)])
         other = from_pool(pools[Pool(task, snapshot, horizon, good)])
-        harm = (task, snapshot, horizon, control, good) in HARMS
-        arms = [base, other, other, other] if harm else [base, base, other, base]
-        found = rates(FORMS[name], arms, rounds, seed, right=2)
-        cells.append(f"{found.round if harm else found.right:.2f}")
-        branches.append(f"{found.branches:.1f}")
-    good_branches = np.mean([float(b) for b in branches[: len(EFFECTS)]])
-    harm_branches = np.mean([float(b) for b in branches[len(EFFECTS) :]])
-    return [[name, *cells, f"{good_branches:.1f}", f"{harm_branches:.1f}"]]
+        arms = [base, other, other, other]
+        if cell in EFFECTS:
+            arms = [base, base, other, base]
+        made.append(rates(FORMS[name], arms, rounds, seed, right=2))
+    goods, harms = made[: len(EFFECTS)], made[len(EFFECTS) :]
+    rows = []
+    for title, rightly, wrongly in (
+        ("swapped in", "right", "swapped"),
+        ("confirmed", "right_confirmed", "confirmed"),
+    ):
+        powers = [getattr(one, rightly) for one in goods]
+        cells = [*powers, *(getattr(one, wrongly) for one in harms)]
+        costs = [
+            np.mean([getattr(one, column) for one in some])
+            for some in (goods, harms)
+            for column in ("discarded", "in_all")
+        ]
+        rows.append(
+            [
+                f"{name}: {title}",
+                *(f"{share:.2f}" for share in cells),
+                f"{np.mean(powers):.2f}",
+                *(f"{cost:.1f}" for cost in costs),
+            ]
+        )
+    return rows
+
+
+def on_weights(name: str, rounds: int) -> list[list[str]]:
+    """The row of one form: every measured weight as control once, the others of its
+    snapshot and horizon as candidates."""
+    weights: dict[Pool, dict[float, list[Measured]]] = defaultdict(dict)
+    for pool, branches in load().items():
+        weights[pool._replace(weight=0.0)][pool.weight] = branches
+    gains: list[float] = []
+    possible: list[float] = []
+    discarded: list[float] = []
+    random = np.random.default_rng(0)
+    for group in weights.values():
+        levels = {w: float(np.mean([b.score for b in group[w]])) for w in group}
+        for control in group:
+            order = [control, *(weight for weight in group if weight != control)]
+            arms = [from_pool(group[weight]) for weight in order]
+            for number in range(rounds if len(arms) > 1 else 0):
+                one = play(FORMS[name], arms, random, 1 + number % _RUN)
+                level = levels[order[one.winner or 0]]
+                gains.append(level - levels[control])
+                possible.append(max(levels.values()) - levels[control])
+                discarded.append(one.discarded)
+    worse = [gain for gain in gains if gain < -_WORSE]
+    return [
+        [
+            name,
+            f"{np.mean([gain != 0.0 for gain in gains]):.3f}",
+            f"{len(worse) / len(gains):.4f}",
+            f"{-np.mean(worse):.3f}" if worse else "-",
+            f"{max(-min(gains), 0.0):.3f}",
+            f"{sum(gains) / sum(possible):.2f}",
+            f"{np.mean(discarded):.1f}",
+        ]
+    ]
 
 
 def on_synthetic(name: str, rounds: int) -> list[list[str]]:
     """The row of one form: equal candidates and gains of synthetic distributions."""
     cells = []
     for seed, kind in enumerate(SYNTHETIC):
-        base = synthetic(kind)
-        cells.append(f"{rates(FORMS[name], [base] * 4, rounds, seed).round:.3f}")
+        found = rates(FORMS[name], [synthetic(kind)] * 4, rounds, seed)
+        cells.append(f"{found.confirmed_run:.3f}")
     normal, wide = synthetic("normal"), synthetic("normal", scale=2.0)
     for arms in ([normal, wide, wide, wide], [wide, normal, normal, normal]):
-        cells.append(f"{rates(FORMS[name], arms, rounds, 9).round:.3f}")
+        cells.append(f"{rates(FORMS[name], arms, rounds, 9).confirmed_run:.3f}")
     for gain in (1.0, 2.0, 3.0):
         arms = [normal, normal, synthetic("normal", shift=gain), normal]
-        cells.append(f"{rates(FORMS[name], arms, rounds, 10, right=2).right:.2f}")
+        found = rates(FORMS[name], arms, rounds, 10, right=2)
+        cells.append(f"{found.right:.2f} {found.right_confirmed:.2f}")
     return [[name, *cells]]
 
 
 def tables(rounds: int, forms: Sequence[str]) -> list[Table]:
-    """All three tables."""
+    """Makes all four tables."""
     effects = [
         f"{task[:6]} {snapshot} {horizon // 1024}k {control:g}->{good:g}"
         for task, snapshot, horizon, control, good in EFFECTS + HARMS
@@ -168,18 +257,51 @@ def tables(rounds: int, forms: Sequence[str]) -> list[Table]:
     kinds = [f"equal, {kind}" for kind in SYNTHETIC]
     plans: list[tuple[str, list[str], Callable[..., list[list[str]]]]] = [
         (
-            f"Candidates equal to control, {len(load())} measured pools: promotions",
-            ["gate", "K", "round, mean", "max", "run of 5, mean", "max", "branches"],
+            f"Candidates equal to control, {len(load())} measured pools",
+            [
+                "rule",
+                "K",
+                "swapped in, round",
+                "run of 5",
+                "confirmed, round",
+                "worst pool",
+                "confirmed, run of 5",
+                "worst pool",
+                "discarded at adoption",
+                "in all",
+            ],
             on_pools,
         ),
         (
-            "Measured effects, K = 3: right promotions (last two: harmful, any)",
-            ["gate", *effects, "branches, good", "branches, harmful"],
+            "Measured effects, K = 3: the right arm (last two effects: harmful, any)",
+            [
+                "rule",
+                *effects,
+                "mean",
+                "discarded, good",
+                "in all",
+                "discarded, harm",
+                "in all",
+            ],
             on_effects,
         ),
         (
-            "Synthetic, K = 3: promotions of equals; right promotions of d = 1, 2, 3",
-            ["gate", *kinds, "candidates x2", "control x2", "d=1", "d=2", "d=3"],
+            "Every measured weight as control, the others as candidates: swaps",
+            [
+                "rule",
+                "of rounds",
+                f"to something worse by {_WORSE}",
+                "mean loss then",
+                "largest",
+                "of the possible gain",
+                "discarded at adoption",
+            ],
+            on_weights,
+        ),
+        (
+            "Synthetic, K = 3: equals confirmed in a run of 5; the right arm of "
+            "d = 1, 2, 3 swapped in and confirmed in a round",
+            ["rule", *kinds, "candidates x2", "control x2", "d=1", "d=2", "d=3"],
             on_synthetic,
         ),
     ]
@@ -200,7 +322,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--gates", nargs="+", default=list(FORMS), choices=list(FORMS))
     arguments = parser.parse_args()
-    console = Console(width=200)
+    console = Console(width=220)
     for table in tables(arguments.rounds, arguments.gates):
         console.print(table)
 

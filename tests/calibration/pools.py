@@ -40,19 +40,20 @@ class Pool(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """What a gate sees of a branch.
+    """Keeps what a gate sees of a branch.
 
     Attributes:
-        score: Mean return of the episodes that end in its last half.
-        variance: Its squared standard error by episodes, not below one episode's worth.
-        points: Mean returns of equal parts.
-        half: Score and variance if it had been half as long.
+        score: Mean return of the episodes that end in the last half of the branch.
+        variance: Squared standard error of ``score`` by episodes, not below one
+            episode's worth.
+        points: Mean returns of equal parts of the branch.
+        half: What the branch measured when it was half as long; ``None`` for a half.
     """
 
     score: float
     variance: float
     points: tuple[float, ...]
-    half: tuple[float, float]
+    half: Measured | None = None
 
 
 def load() -> dict[Pool, list[Measured]]:
@@ -64,11 +65,12 @@ def load() -> dict[Pool, list[Measured]]:
             bins = branch["bins"][: horizon // _BIN]
             if len(bins) * _BIN == horizon:
                 pool = Pool(branch["task"], branch["snap"], horizon, branch["w"])
-                pools[pool].append(_measure(bins))
+                half = _measure(bins[: len(bins) // 2])
+                pools[pool].append(_measure(bins, half))
     return {pool: found for pool, found in sorted(pools.items()) if len(found) >= 6}
 
 
-def _measure(bins: Sequence[Sequence[float]]) -> Measured:
+def _measure(bins: Sequence[Sequence[float]], half: Measured | None = None) -> Measured:
     score, variance = _late(bins)
     parts = [
         bins[round(k * len(bins) / POINTS) : round((k + 1) * len(bins) / POINTS)]
@@ -79,7 +81,7 @@ def _measure(bins: Sequence[Sequence[float]]) -> Measured:
         episodes = sum(b[0] for b in part)
         before = points[-1] if points else 0.0
         points.append(sum(b[1] for b in part) / episodes if episodes else before)
-    return Measured(score, variance, tuple(points), _late(bins[: len(bins) // 2]))
+    return Measured(score, variance, tuple(points), half)
 
 
 def _late(bins: Sequence[Sequence[float]]) -> tuple[float, float]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from also_wrappers.branches.branch import POINTS
-from also_wrappers.gate import Decision, Rule, Trial
+from also_wrappers.gate import Decision, Request, Rule, Trial
 from tests.calibration.pools import Measured
 
 __all__ = ["SYNTHETIC", "Draw", "Played", "from_pool", "play", "synthetic"]
@@ -19,68 +20,121 @@ Draw = Callable[[np.random.Generator], Measured]
 
 @dataclass(frozen=True)
 class Played:
-    """What a round came to.
+    """Says what a round came to.
 
     Attributes:
-        winner: The arm that was promoted, or ``None``.
-        branches: How many branches it took, in whole horizons.
+        winner: The arm that was swapped in, provisionally or not; ``None`` for none.
+        confirmed: Whether a winner was confirmed in the end.
+        branches: Branches that were trained until the swap or the lack of it, in whole
+            horizons.
+        discarded: Those of ``branches`` that did not become the mainline.
+        in_all: Discarded branches, those beside the training included.
     """
 
     winner: int | None
+    confirmed: bool
     branches: float
+    discarded: float
+    in_all: float
 
 
-def play(rule: Rule, arms: Sequence[Draw], random: np.random.Generator) -> Played:
-    """Plays one round.
+def play(
+    rule: Rule, arms: Sequence[Draw], random: np.random.Generator, number: int = 1
+) -> Played:
+    """Plays one round to its end, what goes on beside the training included.
+
+    A branch that is extended to the horizon is one branch, whose looks were drawn
+    jointly; one that is extended to twice the horizon is replaced by another, as none
+    was measured that long.
 
     Args:
         rule: What decides.
         arms: Control first.
         random: Where branches come from.
+        number: Number of the round in its run, counted from 1.
     """
     trials: list[Trial] = []
-    begun: dict[int, Measured] = {}
-    branches = 0.0
-    while True:
-        step = rule.next(len(arms), trials)
-        if isinstance(step, Decision):
-            return Played(step.winner, branches)
-        for request in step:
-            extends = request.stretch == 1 and request.arm in begun
-            if extends and request.phase == "screen" and request.index == 0:
-                drawn = begun[request.arm]
-                branches += 0.5
-            else:
-                drawn = arms[request.arm](random)
-                branches += request.stretch
-            score, variance = drawn.score, drawn.variance
-            if request.stretch == 0.5:
-                begun[request.arm] = drawn
-                score, variance = drawn.half
-            trials.append(Trial(request, score, variance, points=drawn.points))
+    begun: dict[int, tuple[float, Measured]] = {}
+    trained = 0.0
+
+    def decide(rule: Rule) -> Decision:
+        nonlocal trained
+        while True:
+            step = rule.next(len(arms), trials, number)
+            if isinstance(step, Decision):
+                return step
+            for request in step:
+                cost, measured = branch(request)
+                trained += cost
+                trials.append(
+                    Trial(
+                        request,
+                        measured.score,
+                        measured.variance,
+                        points=measured.points,
+                    )
+                )
+
+    def branch(request: Request) -> tuple[float, Measured]:
+        screens = request.phase == "screen" and request.index == 0
+        before, drawn = begun.get(request.arm, (0.0, None)) if screens else (0.0, None)
+        if drawn is None or request.stretch > 1:
+            drawn = arms[request.arm](random)
+        if screens:
+            begun[request.arm] = request.stretch, drawn
+        if request.stretch < 1 and drawn.half is not None:
+            return request.stretch - before, drawn.half
+        return request.stretch - before, drawn
+
+    decision = last = decide(rule)
+    branches = trained
+    adopted = decision.adopt.stretch if decision.adopt else 0.0
+    if decision.then is not None:
+        last = decide(decision.then)
+    return Played(
+        decision.winner,
+        last.kind == "confirmed",
+        branches,
+        branches - adopted,
+        trained - adopted,
+    )
 
 
 def from_pool(pool: Sequence[Measured]) -> Draw:
-    """A smoothed bootstrap: one of the measured branches with a little noise on top,
-    shrunk so that mean and variance stay those of the pool (Silverman 1986)."""
-    scores = np.array([branch.score for branch in pool])
-    mean, sd = float(scores.mean()), float(scores.std(ddof=1))
-    width = 0.9 * sd * len(pool) ** -0.2
-    shrink = sd / np.hypot(sd, width) if sd > 0.0 else 1.0
+    """A smoothed bootstrap: one of the measured branches with a little noise on top.
+
+    All numbers of a branch, at all of its looks, move together, with noise that
+    correlates as they do between the branches of the pool; it is shrunk so that means
+    and variances stay those of the pool (Silverman 1986).
+    """
+    rows = np.array([_numbers(branch) for branch in pool])
+    mean, count = rows.mean(axis=0), len(rows)
+    width = 0.9 * count**-0.2
+    shrink = 1.0 / np.hypot(1.0, width)
+    # A random mixture of deviations has their covariance.
+    deviations = (rows - mean) / np.sqrt(count - 1)
 
     def draw(random: np.random.Generator) -> Measured:
-        branch = pool[int(random.integers(len(pool)))]
-        moved = mean + shrink * (branch.score - mean + width * random.normal())
-        moved = max(float(moved), 0.0)
-        by = moved - branch.score
+        chosen = int(random.integers(count))
+        noise = width * (random.normal(size=count) @ deviations)
+        moved = np.maximum(mean + shrink * (rows[chosen] - mean + noise), 0.0).tolist()
+        whole, half = pool[chosen], pool[chosen].half
+        assert half is not None
         return Measured(
-            moved,
-            branch.variance,
-            tuple(max(point + by, 0.0) for point in branch.points),
-            (max(branch.half[0] + by, 0.0), branch.half[1]),
+            moved[0],
+            whole.variance,
+            tuple(moved[2 : 2 + POINTS]),
+            Measured(moved[1], half.variance, tuple(moved[2 + POINTS :])),
         )
 
     return draw
+
+
+def _numbers(branch: Measured) -> npt.NDArray[np.float64]:
+    assert branch.half is not None
+    return np.array(
+        [branch.score, branch.half.score, *branch.points, *branch.half.points]
+    )
 
 
 #: Distributions of a branch's score, of mean and standard deviation about 1.
@@ -108,6 +162,6 @@ def synthetic(name: str, *, shift: float = 0.0, scale: float = 1.0) -> Draw:
             value = max(value, 0.0)
         variance = (0.5 * scale) ** 2
         points = tuple(value + 0.5 * random.normal() for _ in range(POINTS))
-        return Measured(value, variance, points, (value, variance))
+        return Measured(value, variance, points, Measured(value, variance, points))
 
     return draw

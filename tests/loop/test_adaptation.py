@@ -18,9 +18,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Situation
+from also_wrappers.advisors.llm.models.ollama import Ollama
 from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
-from also_wrappers.gate import Gate
+from also_wrappers.gate import Gate, Provisional
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
@@ -219,6 +220,8 @@ def test_bad_input_is_found_before_training(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "a")
     with pytest.raises(ConfigurationError, match="every must be at least 1"):
         callback(run, None, every=0)
+    with pytest.raises(ConfigurationError, match=r"use Race\(\)"):
+        callback(run, None, gate=Provisional())
     with pytest.raises(ConfigurationError, match="shorter than one rollout"):
         make_model(run).learn(TOTAL, callback=callback(run, None, horizon=10))
     run = Run(make_task(), tmp_path / "b")
@@ -227,6 +230,21 @@ def test_bad_input_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"make_venv\(run.shape\)"):
         model.learn(TOTAL, callback=callback(run, None))
     assert model.num_timesteps == 0
+
+
+@pytest.mark.parametrize(
+    ("run", "advisor", "message"),
+    [
+        ("runs/forage", None, r"run must be a Run\(task, run_dir\), not 'runs/forage'"),
+        (None, "rules", "'rules'"),
+        (None, Ollama("qwen3:8b"), "LLMAdvisor"),
+    ],
+)
+def test_what_is_no_run_or_advisor_is_refused_at_once(
+    tmp_path: Path, run: Any, advisor: Any, message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        callback(run or Run(make_task(), tmp_path / "run"), advisor)
 
 
 def test_features_that_do_not_fit_are_found_before_training(tmp_path: Path) -> None:

@@ -206,7 +206,9 @@ def test_rounds_can_wait_until_the_run_is_stuck(tmp_path: Path) -> None:
 class Promotes:
     """A gate without a conscience: it promotes the first candidate."""
 
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
+    def next(
+        self, arms: int, trials: Sequence[Trial], number: int = 1
+    ) -> list[Request] | Decision:
         wanted = [Request(arm, "screen", 0) for arm in range(arms)]
         wanted += [Request(arm, "confirm", 1) for arm in (0, 1)]
         missing = [w for w in wanted if w not in {t.request for t in trials}]

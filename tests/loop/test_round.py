@@ -326,7 +326,9 @@ class Names:
         self._decision = decision
         self._keep = keep
 
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
+    def next(
+        self, arms: int, trials: Sequence[Trial], number: int = 1
+    ) -> list[Request] | Decision:
         wanted = [Request(arm, "confirm", 0, keep=self._keep) for arm in range(arms)]
         return self._decision if trials else wanted
 

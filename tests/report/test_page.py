@@ -44,7 +44,7 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
     text = text_of(page)
     for part in (
         "Meet &lt;each other&gt;. Advisor: rules. 10000 trainer steps planned.",
-        "adapted 6500 0.950 0.401 400",
+        "adapted 5000 6500 0.950 0.401 400",
         "environment steps 5000 1500 0 6500",
         "trainer steps 10000 3000 0 13000",
         "tiny 2 1 4 75 % 3.0",
@@ -70,8 +70,8 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
 def test_a_baseline_is_a_run_like_any_other(run_dir: Path, tmp_path: Path) -> None:
     baseline = write_ledger(tmp_path / "alone", base_only_run())
     page = write_report(run_dir, baseline)
-    assert "adapted 6500 0.950 0.401 400" in text_of(page)
-    assert "base reward alone 6500 0.900 0.400 300" in text_of(page)
+    assert "adapted 5000 6500 0.950 0.401 400" in text_of(page)
+    assert "base reward alone 6500 6500 0.900 0.400 300" in text_of(page)
     # Its own report, too: a round that was skipped has no arms and no pictures.
     alone = write_report(baseline)
     assert alone.read_text().count("<svg") == 1
@@ -86,7 +86,7 @@ def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
     page = write_report(write_ledger(tmp_path, lines))
     text = text_of(page)
     assert "The run is not finished." in text
-    assert "adapted 0 0" in text  # no step, no episode, no base return
+    assert "adapted 0 0 0" in text  # no step, no episode, no base return
 
 
 def test_what_holds_no_run_has_no_report(run_dir: Path, tmp_path: Path) -> None:
@@ -134,4 +134,4 @@ def test_a_round_that_was_played_again_is_told_once(tmp_path: Path) -> None:
 def test_the_end_of_a_training_is_that_of_enough_episodes(tmp_path: Path) -> None:
     lines = [(recorded(k, mean), k, 0) for k, mean in enumerate((0.0, 1.0, 0.5, 0.6))]
     text = text_of(write_report(write_ledger(tmp_path, lines)))
-    assert "adapted 1 0.700 0.455 300" in text
+    assert "adapted 1 1 0.700 0.455 300" in text

@@ -1,4 +1,4 @@
-"""A Gymnasium environment with an observation that is not an array."""
+"""Tiny Gymnasium environments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,32 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+
+
+class Walk(gym.Env[Any, Any]):
+    """Three cells to the end; action 1 goes on, 0 stays. Nothing is left to chance.
+
+    Reaching the end pays 1 and terminates; six steps truncate.
+    """
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Box(0.0, 3.0, (1,), np.float32)
+        self.action_space = spaces.Discrete(2)
+        self.place = self._steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> Any:
+        super().reset(seed=seed)
+        self.place = self._steps = 0
+        return np.array([0.0], dtype=np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.place += int(action)
+        self._steps += 1
+        done = self.place == 3
+        observation = np.array([self.place], dtype=np.float32)
+        return observation, float(done), done, self._steps >= 6 and not done, {}
 
 
 class Keyed(gym.Env[Any, Any]):

@@ -144,8 +144,8 @@ def test_reward_wrappers_see_what_is_inside_them() -> None:
     added = [r - b for (r, *_), b in zip(paid(ours), bare, strict=True)]
     inside = double(ShapeReward(gym.make("CartPole-v1"), CART, UPRIGHT))
     outside = ShapeReward(double(gym.make("CartPole-v1")), CART, UPRIGHT)
-    for found, factor in ((inside, 2.0), (outside, 1.0)):
-        rewards = [step[0] for step in paid(found)]
+    for env, factor in ((inside, 2.0), (outside, 1.0)):
+        rewards = [step[0] for step in paid(env)]
         expected = [2.0 * b + factor * a for b, a in zip(bare, added, strict=True)]
         assert rewards == pytest.approx(expected)
 
@@ -157,13 +157,13 @@ def test_vector_wrappers_in_either_order() -> None:
     statistics = gymnasium_wrappers.vector.RecordEpisodeStatistics
     inside = statistics(ShapeRewardVector(vector(), CART, UPRIGHT))
     outside = ShapeRewardVector(statistics(vector()), CART, UPRIGHT)
-    told = []
+    steps = []
     for env in (inside, outside):
         env.reset(seed=0)
         for _ in range(30):
             _, rewards, _, _, infos = env.step(np.array([0, 1]))
-            told.append((rewards.tolist(), infos["shaping"]["base"].tolist()))
-    assert told[:30] == told[30:]
+            steps.append((rewards.tolist(), infos["shaping"]["base"].tolist()))
+    assert steps[:30] == steps[30:]
 
 
 class Masked(BaseParallelWrapper[str, Any, Any]):
@@ -182,17 +182,19 @@ class Masked(BaseParallelWrapper[str, Any, Any]):
             for agent in env.possible_agents
         }
 
-    def _masked(self, found: Any) -> Any:
+    def _masked(self, observations: Any) -> Any:
         mask = np.array([1, 0, 1], dtype=np.int8)
-        return {a: {"observation": o, "action_mask": mask} for a, o in found.items()}
+        return {
+            a: {"observation": o, "action_mask": mask} for a, o in observations.items()
+        }
 
     def reset(self, seed: Any = None, options: Any = None) -> Any:
-        found, infos = self.env.reset(seed=seed, options=options)
-        return self._masked(found), infos
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self._masked(observations), infos
 
     def step(self, actions: Any) -> Any:
-        found, *rest = self.env.step(actions)
-        return self._masked(found), *rest
+        observations, *rest = self.env.step(actions)
+        return self._masked(observations), *rest
 
 
 def test_masks_and_dict_observations_pass_through() -> None:
@@ -204,8 +206,8 @@ def test_masks_and_dict_observations_pass_through() -> None:
     assert env.observation_space("agent_0") == bare.observation_space("agent_0")
     assert env.observation_space("agent_0") is env.observation_space("agent_0")
     for one, other in zip(rollout(bare, 3, 40), rollout(env, 3, 40), strict=True):
-        seen, same = (x[0] if isinstance(x, tuple) else x for x in (one, other))
-        assert str(seen) == str(same)
+        observation, same = (x[0] if isinstance(x, tuple) else x for x in (one, other))
+        assert str(observation) == str(same)
 
 
 def test_pictures_and_attributes_pass_through() -> None:

@@ -10,12 +10,18 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.vector import (
+    DictInfoToList,
+    RecordEpisodeStatistics,
+    VectorizeTransformReward,
+)
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence import summarise
 from also_wrappers.exceptions import ConfigurationError, FeatureError
 from also_wrappers.signal import Fade, Feature, FeatureMap, Signal, Term
+from also_wrappers.testing.rollouts import alike
 from also_wrappers.wrappers import ShapeReward, ShapeRewardVector
 
 FEATURES = FeatureMap(
@@ -57,29 +63,32 @@ def script() -> Any:
 
 def play_vector(
     env: Any, board: Board | None, mode: AutoresetMode
-) -> list[list[float]]:
-    """The rewards of every sub-environment, without those of steps that only reset."""
+) -> list[list[tuple[float, Any]]]:
+    """What every sub-environment is paid and told, but for steps that only reset."""
+    env = DictInfoToList(env)
     env.reset(seed=0)
-    got: list[list[float]] = [[] for _ in range(COPIES)]
+    steps: list[list[tuple[float, Any]]] = [[] for _ in range(COPIES)]
     filler = np.zeros(COPIES, dtype=bool)
     for t, actions in enumerate(script()):
         if board is not None and t in POSTS:
             board.post(POSTS[t])
-        _, rewards, ended, cut, _ = env.step(actions)
-        for k in np.flatnonzero(~filler).tolist():
-            got[k].append(float(rewards[k]))
+        _, rewards, ended, cut, infos = env.step(actions)
         over = ended | cut
+        for k in np.flatnonzero(~filler).tolist():
+            final = mode == AutoresetMode.SAME_STEP and over[k]
+            info = infos[k]["final_info"] if final else infos[k]
+            steps[k].append((float(rewards[k]), info["shaping"]))
         filler = over & (mode == AutoresetMode.NEXT_STEP)
         if mode == AutoresetMode.DISABLED and over.any():
             env.reset(options={"reset_mask": over})
-    return got
+    return steps
 
 
 def play_single(
     env: Any, k: int, board: Board | None, mode: AutoresetMode
-) -> list[float]:
+) -> list[tuple[float, Any]]:
     env.reset(seed=k)
-    got = []
+    steps = []
     over = False
     for t, actions in enumerate(script()):
         if board is not None and t in POSTS:
@@ -89,13 +98,13 @@ def play_single(
             if mode == AutoresetMode.NEXT_STEP:
                 over = False
                 continue
-        _, reward, ended, cut, _ = env.step(int(actions[k]))
+        _, reward, ended, cut, info = env.step(int(actions[k]))
         over = ended or cut
-        got.append(float(reward))
+        steps.append((float(reward), info["shaping"]))
         if over and mode != AutoresetMode.NEXT_STEP:
             env.reset()
             over = False
-    return got
+    return steps
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
@@ -103,6 +112,8 @@ def play_single(
 def test_it_equals_stacked_singles(
     mode: AutoresetMode, live: bool, tmp_path: Path
 ) -> None:
+    """What is paid and told, across swaps that copies take at resets of their own."""
+
     def arguments(name: str) -> dict[str, Any]:
         if not live:
             return {"signal": FIRST, "gamma": 0.9, "fade": Fade(begin=10, end=80)}
@@ -112,14 +123,14 @@ def test_it_equals_stacked_singles(
     together = arguments("together")
     board = together.get("board")
     vector = SyncVectorEnv([cart] * COPIES, autoreset_mode=mode)
-    got = play_vector(ShapeRewardVector(vector, FEATURES, **together), board, mode)
+    steps = play_vector(ShapeRewardVector(vector, FEATURES, **together), board, mode)
     apart = arguments("apart")
     for k in range(COPIES):
         alone = apart.get("board")
         if alone is not None:
             alone.post(posting(FIRST, 1))
         env = ShapeReward(cart(), FEATURES, **apart)
-        assert got[k] == pytest.approx(play_single(env, k, alone, mode), abs=1e-12)
+        assert alike(steps[k], play_single(env, k, alone, mode))
     if board is None:
         return
     one, other = board.collect(CONDITIONS), apart["board"].collect(CONDITIONS)
@@ -132,6 +143,91 @@ def test_it_equals_stacked_singles(
     assert stories[0]["condition.tilted.rate"] > 0.0
     assert 0.0 < stories[0]["team.success_rate"] < 1.0
     assert len(one.episodes) == 4
+
+
+def fits(ours: Any, theirs: Any, mask: Any = True) -> bool:
+    """Whether vector infos are those of Gymnasium, wherever a mask shows them."""
+    if isinstance(theirs, dict):
+        return all(
+            np.array_equal(ours[f"_{name}"], theirs[f"_{name}"])
+            and fits(ours[name], theirs[name], theirs[f"_{name}"])
+            for name in theirs
+            if not name.startswith("_")
+        )
+    shown, expected = ours[mask].tolist(), theirs[mask].tolist()
+    return ours.dtype == theirs.dtype and alike(shown, expected)
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+@pytest.mark.parametrize("signal", [FIRST, Signal()])
+def test_infos_have_the_form_that_gymnasium_gives_to_wrapped_singles(
+    mode: AutoresetMode, signal: Signal
+) -> None:
+    singles = [lambda: ShapeReward(cart(), FEATURES, signal, gamma=0.9)] * COPIES
+    theirs: Any = SyncVectorEnv(singles, autoreset_mode=mode)
+    vector = SyncVectorEnv([cart] * COPIES, autoreset_mode=mode)
+    ours: Any = ShapeRewardVector(vector, FEATURES, signal, gamma=0.9)
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    ends = 0
+    for actions in script():
+        _, _, ended, cut, infos = ours.step(actions)
+        expected = theirs.step(actions)[4]
+        assert infos["shaping"].keys() >= {"base", "_base", "total", "signal"}
+        assert not np.any(infos["_shaping"] & ~infos["shaping"]["_base"])
+        shown = [name for name in infos if name[0] != "_" and infos[f"_{name}"].any()]
+        assert set(shown) == {name for name in expected if name[0] != "_"}
+        assert fits(infos, {name: expected[name] for name in expected})
+        ends += int((ended | cut).sum())
+        if mode == AutoresetMode.DISABLED and (ended | cut).any():
+            for env in (ours, theirs):
+                env.reset(options={"reset_mask": ended | cut})
+    assert ends > 5
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode)[:2])
+def test_gymnasium_turns_infos_into_lists_and_records_statistics(
+    mode: AutoresetMode,
+) -> None:
+    carts = SyncVectorEnv([cart] * COPIES, autoreset_mode=mode)
+    shaped = ShapeRewardVector(carts, FEATURES, FIRST)
+    env: Any = DictInfoToList(RecordEpisodeStatistics(shaped))
+    env.reset(seed=0)
+    returns = [0.0] * COPIES
+    ends = 0
+    for actions in script():
+        _, rewards, ended, cut, infos = env.step(actions)
+        for k, info in enumerate(infos):
+            final = mode == AutoresetMode.SAME_STEP and (ended | cut)[k]
+            shaping = info["final_info"]["shaping"] if final else info.get("shaping")
+            if shaping is None:  # the step only resets
+                continue
+            assert shaping["total"] == rewards[k]
+            returns[k] += shaping["total"]
+            if (ended | cut)[k]:
+                assert info["episode"]["r"] == pytest.approx(returns[k])
+                paid = info["episode"]["r"] - info["episode"]["l"]
+                assert sum(shaping["terms"].values()) == pytest.approx(paid)
+                returns[k] = 0.0
+                ends += 1
+    assert ends > 5
+
+
+@pytest.mark.parametrize("signal", [FIRST, Signal()])
+def test_who_writes_to_the_rewards_does_not_change_what_is_told(signal: Signal) -> None:
+    """Gymnasium's ``VectorizeTransformReward`` does so."""
+    shaped = ShapeRewardVector(SyncVectorEnv([cart] * COPIES), FEATURES, signal)
+    env: Any = VectorizeTransformReward(
+        shaped, gym.wrappers.TransformReward, func=lambda reward: -reward
+    )
+    env.reset(seed=0)
+    for actions in script()[:5]:
+        _, rewards, _, _, infos = env.step(actions)
+        shaping = infos["shaping"]
+        np.testing.assert_array_equal(shaping["base"], 1.0)
+        np.testing.assert_array_equal(shaping["total"], -rewards)
+    with pytest.raises(ValueError, match="read-only"):
+        shaping["_base"][:] = False
 
 
 def test_the_empty_signal_changes_nothing(tmp_path: Path) -> None:

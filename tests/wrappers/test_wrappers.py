@@ -43,11 +43,11 @@ FORAGING = lbforaging.features(foraging())
 def test_info_tells_base_and_total_and_the_terms_at_the_end() -> None:
     env = ShapeRewardParallel(Corridor(), CORRIDOR, TEAM)
     env.reset(seed=0)
-    told: dict[str, Any] = {}
+    infos: dict[str, Any] = {}
     base = 0.0
     while env.agents:
-        _, rewards, _, _, told = env.step(dict.fromkeys(env.agents, 2))
-        shaping = told["agent_0"]["shaping"]
+        _, rewards, _, _, infos = env.step(dict.fromkeys(env.agents, 2))
+        shaping = infos["agent_0"]["shaping"]
         assert shaping["total"] == pytest.approx(rewards["agent_0"])
         base += shaping["base"]
     assert base == 1.0
@@ -166,16 +166,15 @@ def test_a_swap_can_be_taken_in_the_middle_of_an_episode(tmp_path: Path) -> None
         if t == 5:
             signal = Signal(terms=(back,))
             board.post(Posting(version=2, signal=signal, gamma=0.9))
-        found, rewards, _, _, infos = env.step({"agent_0": 2, "agent_1": 0})
-        places.append(float(found["agent_0"][0]))
+        observations, rewards, _, _, infos = env.step({"agent_0": 2, "agent_1": 0})
+        places.append(float(observations["agent_0"][0]))
         paid.append(rewards["agent_0"])
         assert infos["agent_0"]["shaping"]["signal"] == env.shaped.signal.id
     gained = [
         (1.0 if t < 5 else -2.0) * (0.9 * places[t + 1] - places[t]) for t in range(12)
     ]
     assert paid == pytest.approx(gained)
-    told = infos["agent_0"]["shaping"]["terms"]
-    assert set(told) == {"back"}
+    assert set(infos["agent_0"]["shaping"]["terms"]) == {"back"}
     ends = board.new_episodes()
     assert ends["length"].tolist() == [5, 7]  # one episode, cut where it was swapped
     board.begin_window()

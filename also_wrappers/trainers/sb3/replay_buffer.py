@@ -141,10 +141,8 @@ class Relabelling(ReplayBuffer):
         self.shape = shape
         self.rewards = Rewards(self.rewards, shape)
         # A model that was saved may be loaded, to be used, where its run is not.
-        posting = shape.board.read() if shape.board.exists else Posting(rows=True)
-        if not posting.rows:
-            update = {"version": posting.version + 1, "rows": True}
-            shape.board.post(posting.model_copy(update=update))
+        if shape.board.exists:
+            shape.board.ask_for_rows()
 
     def add(
         self,

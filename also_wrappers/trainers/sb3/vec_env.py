@@ -90,7 +90,7 @@ class PettingZooVecEnv(VecEnv):
         self._actions: npt.NDArray[Any] = np.zeros(0)
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
-        """Takes the actions of the next ``step_wait``."""
+        """Takes the actions of the next ``step_wait``, one for every index."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -103,14 +103,13 @@ class PettingZooVecEnv(VecEnv):
         for k, env in enumerate(self.envs):
             first = k * self.agents_per_env
             live = set(env.agents)
-            found, paid, ended, cut, told = env.step(
+            observations, paid, ended, cut, all_infos = env.step(
                 {a: actions[first + i] for i, a in enumerate(agents) if a in live}
             )
             over = not env.agents
             for i, agent in enumerate(agents):
-                info = dict(told.get(agent, {}))
-                observation = found.get(agent)
-                self._write(first + i, observation)
+                info = dict(all_infos.get(agent, {}))
+                self._write(first + i, observations.get(agent))
                 rewards[first + i] = paid.get(agent, 0.0)
                 if over:
                     dones[first + i] = True
@@ -147,7 +146,7 @@ class PettingZooVecEnv(VecEnv):
             env.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of the environments behind the indices."""
+        """Returns an attribute of the environments behind the indices."""
         return [getattr(env, attr_name) for env in self._behind(indices)]
 
     def set_attr(
@@ -183,7 +182,7 @@ class PettingZooVecEnv(VecEnv):
         wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]],
         indices: VecEnvIndices = None,
     ) -> list[bool]:
-        """Whether a wrapper of this class is around the environments."""
+        """Returns whether a wrapper of this class is around the environments."""
 
         def wrapped(env: Any) -> bool:
             while env is not None:
@@ -195,7 +194,7 @@ class PettingZooVecEnv(VecEnv):
         return [wrapped(env) for env in self._behind(indices)]
 
     def get_images(self) -> Sequence[npt.NDArray[Any] | None]:
-        """One picture per copy."""
+        """Returns one picture per copy."""
         return [env.render() for env in self.envs]
 
     def _behind(self, indices: VecEnvIndices) -> list[Any]:
@@ -208,11 +207,11 @@ class PettingZooVecEnv(VecEnv):
         return list({id(env): env for env in self._behind(indices)}.values())
 
     def _reset_copy(self, k: int, seed: int | None, options: dict[str, Any]) -> None:
-        found, told = self.envs[k].reset(seed=seed, options=options or None)
+        observations, infos = self.envs[k].reset(seed=seed, options=options or None)
         first = k * self.agents_per_env
         for i, agent in enumerate(self.possible_agents):
-            self._write(first + i, found.get(agent))
-            self.reset_infos[first + i] = dict(told.get(agent, {}))
+            self._write(first + i, observations.get(agent))
+            self.reset_infos[first + i] = dict(infos.get(agent, {}))
 
     def _write(self, index: int, observation: Any) -> None:
         for key, buffer in self._buffers.items():
@@ -239,12 +238,13 @@ class PettingZooVecEnv(VecEnv):
         return space.spaces[key]
 
     @staticmethod
-    def _common(found: list[spaces.Space[Any]]) -> spaces.Space[Any]:
-        if any(space != found[0] for space in found[1:]):
+    def _common(per_agent: list[spaces.Space[Any]]) -> spaces.Space[Any]:
+        """Returns a copy of the space that all agents share."""
+        if any(space != per_agent[0] for space in per_agent[1:]):
             raise ConfigurationError(
                 "one policy for all agents needs the same spaces for all of them; "
                 "put supersuit.pad_observations_v0 and pad_action_space_v0 around the "
-                f"environment (found {found})"
+                f"environment (found {per_agent})"
             )
         # Every copy of SB3 samples from its own space object.
-        return deepcopy(found[0])
+        return deepcopy(per_agent[0])

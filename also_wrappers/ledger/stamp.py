@@ -1,0 +1,42 @@
+"""What every event of a ledger carries: when it was written, and the steps so far."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from also_wrappers.ledger.accounting import Counts
+
+__all__ = ["SCHEMA_VERSION", "RoundEvent", "RunEvent"]
+
+#: Raised whenever a line of an older ledger could be misread.
+SCHEMA_VERSION: Final = 2
+
+
+class RunEvent(BaseModel):
+    """Stamps an event of a run; the ledger fills the stamp when it writes the event.
+
+    Attributes:
+        schema_version: Version of the form of the events.
+        time: Seconds since 1970.
+        env_steps: Environment steps that were spent so far.
+        trainer_steps: Trainer steps that were spent so far.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    time: float = 0.0
+    env_steps: Counts = Counts()
+    trainer_steps: Counts = Counts()
+
+
+class RoundEvent(RunEvent):
+    """Stamps an event of a round.
+
+    Attributes:
+        round: Number of the round, counted from 1.
+    """
+
+    round: int
