@@ -6,12 +6,22 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-__all__ = ["redact", "replacing", "write_atomic", "write_json"]
+__all__ = [
+    "append",
+    "before_write",
+    "link",
+    "redact",
+    "remove",
+    "replacing",
+    "write_atomic",
+    "write_json",
+]
 
 _TRIES = 20
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -34,6 +44,17 @@ def redact(text: str) -> str:
     return text
 
 
+def before_write(path: Path, data: bytes = b"") -> None:
+    """Does nothing; called before every change of a run's files.
+
+    Tests put in its place what stops a run at a change of their choice.
+
+    Args:
+        path: The file that is written, replaced or removed.
+        data: What is appended to the file, where the file grows.
+    """
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields the path of a file beside ``path``, which replaces ``path`` afterwards.
@@ -52,8 +73,10 @@ def replacing(path: Path) -> Iterator[Path]:
         False 1 2 3
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    before_write(beside)
     try:
         yield beside
+        before_write(path)
         for attempt in range(_TRIES):
             try:
                 beside.replace(path)
@@ -62,8 +85,9 @@ def replacing(path: Path) -> Iterator[Path]:
                 if attempt == _TRIES - 1:
                     raise
                 time.sleep(0.01 * (attempt + 1))
-    finally:
-        beside.unlink(missing_ok=True)
+    except BaseException:
+        remove(beside)
+        raise
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -75,3 +99,28 @@ def write_atomic(path: Path, data: bytes) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Writes plain data as indented JSON, atomically."""
     write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
+
+
+def append(file: TextIO, text: str) -> None:
+    """Appends a text to an open file and flushes the file."""
+    before_write(Path(file.name), text.encode())
+    file.write(text)
+    file.flush()
+
+
+def link(original: Path, path: Path) -> None:
+    """Makes a file appear under a second path; copied where a link cannot be made."""
+    before_write(path)
+    try:
+        os.link(original, path)
+    except OSError:  # a file system without links
+        shutil.copyfile(original, path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that it holds, if it is there."""
+    before_write(path)
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

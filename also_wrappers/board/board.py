@@ -15,7 +15,6 @@ vectoriser, also where attribute calls do not:
 from __future__ import annotations
 
 import mmap
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +29,7 @@ from also_wrappers.board.slots import Slot, SlotReader
 from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
 from also_wrappers.evidence.statistics import Layout, merge
-from also_wrappers.files import write_atomic
+from also_wrappers.files import remove, write_atomic
 
 __all__ = ["Board", "Collected"]
 
@@ -73,7 +72,7 @@ class Board:
     def create(cls, path: Path, posting: Posting | None = None) -> Board:
         """Makes a board, or makes one anew, without the slots that it had."""
         path = Path(path)
-        shutil.rmtree(path / "slots", ignore_errors=True)
+        remove(path / "slots")
         (path / "slots").mkdir(parents=True)
         if not (path / "words").exists():
             write_atomic(path / "words", bytes(8 * _WORDS))

@@ -17,6 +17,7 @@ from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import seed_randomness
 from also_wrappers.evidence.summary import summarise
+from also_wrappers.files import remove
 from also_wrappers.gate.rule import Request, Trial
 from also_wrappers.task import Task
 from also_wrappers.trainer import Fork
@@ -166,7 +167,7 @@ def failed_branch(order: BranchOrder, error: str) -> BranchResult:
         error: Why it failed, in a sentence.
     """
     if order.end is not None:
-        order.end.unlink(missing_ok=True)
+        remove(order.end)
     return BranchResult(order.request, order.seed, error=error)
 
 

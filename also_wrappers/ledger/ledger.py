@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import redact
+from also_wrappers.files import append, redact
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
@@ -77,8 +77,7 @@ class Ledger:
         )
         line = json.dumps(stamped.model_dump(mode="json"), allow_nan=True)
         written = redact(line)
-        self._file.write(written + "\n")
-        self._file.flush()
+        append(self._file, f"{written}\n")
         if written != line:  # listeners print and draw, and must not tell secrets
             stamped = type(event).model_validate_json(written)
         shown = cast(Event, stamped)  # every event is one of the union

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Unpack
 
@@ -15,7 +14,7 @@ from also_wrappers.branches.executors import Executor, ProcessExecutor
 from also_wrappers.checks.check import Checks
 from also_wrappers.evidence.stage import STUCK
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import write_json
+from also_wrappers.files import remove, write_json
 from also_wrappers.gate import Gate, Rule
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
@@ -365,5 +364,4 @@ class Adaptation:
 
     def _drop_snapshots(self) -> None:
         """Removes the ends of the round's branches: what was adopted is in the run."""
-        folder = self.run.round_dir(self.rounds) / "snapshots"
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(self.run.round_dir(self.rounds) / "snapshots")

@@ -12,6 +12,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import append
 from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
 from also_wrappers.ledger.events import BranchEnded
 from also_wrappers.loop.plan import Plan
@@ -154,7 +155,7 @@ class Arms:
             )
             line = self._run.ledger.write(event).model_dump(mode="json")
             with file.open("a") as lines:
-                lines.write(f"{json.dumps(line)}\n")
+                append(lines, f"{json.dumps(line)}\n")
 
     def latest(self, arm: int) -> BranchResult | None:
         """Returns the longest whole screening branch of an arm, the first replicate

@@ -13,7 +13,7 @@ from typing import TypeVar
 from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import AdvisorError
-from also_wrappers.files import redact, write_json
+from also_wrappers.files import append, redact, write_json
 from also_wrappers.ledger.events import (
     AdvisorFailed,
     Checked,
@@ -173,5 +173,5 @@ class Consultation:
                 line = self._run.ledger.write(event).model_dump(mode="json")
                 folder = self._run.round_dir(self._number)
                 with (folder / f"{exchange.role}.jsonl").open("a") as file:
-                    file.write(redact(f"{json.dumps(line)}\n"))
+                    append(file, redact(f"{json.dumps(line)}\n"))
             self._advisor.exchanges.clear()

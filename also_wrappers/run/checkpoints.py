@@ -8,8 +8,6 @@ is JSON: the state of the loop. What that state holds is declared where it is us
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import write_json
+from also_wrappers.files import link, remove, write_json
 
 __all__ = ["Checkpoint", "Checkpoints"]
 
@@ -81,10 +79,7 @@ class Checkpoints:
         used = [int(old.stem.rpartition("-")[2]) for old in self._snapshots(copy)]
         snapshot = self._folder / f"{copy}-{max(used, default=0) + 1}.zip"
         original = self._folder / described["snapshot"]
-        try:
-            os.link(original, snapshot)
-        except OSError:  # a file system without links
-            shutil.copyfile(original, snapshot)
+        link(original, snapshot)
         self._describe(copy, snapshot, described["state"], last=False)
 
     def load(self, state: type[S], name: str = "last") -> Checkpoint[S] | None:
@@ -129,7 +124,7 @@ class Checkpoints:
             write_json(self._path("last"), described)
         for old in self._snapshots(name):
             if old != snapshot:
-                old.unlink()
+                remove(old)
 
     def _described(self, name: str) -> dict[str, Any] | None:
         path = self._path(name)

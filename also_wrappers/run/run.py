@@ -8,7 +8,7 @@ from typing import Any
 
 from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import write_json
+from also_wrappers.files import remove, write_json
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import Event, Swapped
 from also_wrappers.ledger.ledger import Ledger, read_ledger
@@ -73,6 +73,9 @@ class Run:
             raise ConfigurationError(
                 f"the run directory {self.dir} cannot be made: {error.strerror}"
             ) from error
+        # The ends of branches serve the round that was played when the run stopped.
+        for ends in self.dir.glob("rounds/*/snapshots"):
+            remove(ends)
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
         self.ledger = Ledger(ledger_path, self.accounting)

@@ -1,8 +1,12 @@
-"""A run that is killed at any moment goes on and counts every step once."""
+"""A run whose process is killed by the operating system goes on.
+
+That no write is the wrong one to be stopped at, ``test_crashes`` shows; here are the
+things that only a real kill has: worker processes, files that are mapped into memory,
+buffers that nobody flushes.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -14,28 +18,28 @@ from typing import Any
 
 import pytest
 
-KILLS = 30
-TOTAL = 49_152
+from tests.support.corridor import check_every_step_is_counted_once, events
+from tests.support.processes import marked_processes
+
+KILLS = 3
+TOTAL = 12_288
 
 #: Pauses often, so that kills fall into rounds, swaps, checkpoints and the ledger.
 SCRIPT = f"""
 import sys
 from pathlib import Path
-from tests.support.corridor import (
-    HELPFUL, LENIENT, callback, make_model, make_task
-)
+from tests.support.corridor import callback, make_model, make_task
 from also_wrappers.advisors import RuleAdvisor
 from also_wrappers.run import Run
 from also_wrappers.branches.executors import ProcessExecutor
 
 folder = Path(sys.argv[1])
-resume = (folder / "ledger.jsonl").exists() and bool(
-    (folder / "ledger.jsonl").stat().st_size
-)
+ledger = folder / "ledger.jsonl"
+resume = ledger.exists() and ledger.stat().st_size > 0
 run = Run(make_task(), folder, resume=resume)
 model = make_model(run)
 learning = callback(
-    run, RuleAdvisor(), every=4096, budget=9.0, verbose=0, fade_out=0.05,
+    run, RuleAdvisor(), every=1024, budget=9.0, verbose=0, fade_out=0.05,
     executor=ProcessExecutor(2),
 )
 model.learn({TOTAL}, callback=learning)
@@ -44,64 +48,39 @@ print("ended at", model.num_timesteps)
 """
 
 
-def whole(folder: Path) -> list[dict[str, Any]]:
-    """The whole events of a ledger."""
-    path = folder / "ledger.jsonl"
-    if not path.exists():
-        return []
-    lines = path.read_bytes().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith(b"\n")]
-
-
 @pytest.mark.slow
-def test_thirty_kills(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_three_times_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     chance = random.Random(1)
-    root = Path(__file__).parents[2]
-    seen: list[dict[str, Any]] = []
-    last: list[str] = []
-    kills = 0
-    while True:
+    recorded: list[dict[str, Any]] = []
+    for kill in range(KILLS + 1):
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(folder)],
-            cwd=root,
+            cwd=Path(__file__).parents[2],
+            env=os.environ | {"ALSO_WRAPPERS_TEST": str(folder)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        if kills < KILLS:
+        if kill < KILLS:
             # Once something was written since the last kill, at any moment after.
-            deadline = time.monotonic() + 60
-            while len(whole(folder)) <= len(seen) and process.poll() is None:
-                assert time.monotonic() < deadline
+            while len(events(folder)) <= len(recorded) and process.poll() is None:
                 time.sleep(0.02)
-            time.sleep(chance.choice([0.0, 0.05, 0.3, 1.0, 2.5]) * chance.random())
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                kills += 1
-        out, err = process.communicate(timeout=300)
-        events = whole(folder)
-        assert events[: len(seen)] == seen, f"kill {kills} lost an event"
-        if process.returncode != -signal.SIGKILL:
-            break
-        last.append(events[-1]["event"])
-        seen = events
+            time.sleep(chance.uniform(0.0, 1.5))
+            process.kill()
+        out, err = process.communicate()
+        after = events(folder)
+        assert after[: len(recorded)] == recorded, f"kill {kill + 1} lost an event"
+        recorded = after
+        if kill < KILLS:
+            assert process.returncode == -signal.SIGKILL, err
+            print(f"killed after: {recorded[-1]['event']}")
+            deadline = time.monotonic() + 60
+            while marked_processes(folder) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert marked_processes(folder) == []
     assert process.returncode == 0, err
     assert f"ended at {TOTAL}" in out
-    print(f"{kills} kills, after: {', '.join(last)}")
-    assert kills >= KILLS // 2
-    events = whole(folder)
-    assert events[-1]["event"] == "run_finished"
-    steps = events[-1]["trainer_steps"]
-    assert steps["mainline"] == TOTAL
-    totals = [event["trainer_steps"]["total"] for event in events]
-    assert totals == sorted(totals)
-    # Every step of a branch is in the total once, in the lineage or discarded; what was
-    # trained on after the last checkpoint before a kill is in it as well.
-    branches = sum(event["steps"] for event in events if event["event"] == "branch")
-    adopted = sum(event.get("adopted_steps", 0) for event in events)
-    lost = steps["branches"] - (branches - adopted)
-    assert lost >= 0
-    assert lost <= kills * 3 * 4096
-    assert steps["evaluation"] == 256  # of one rehearsal, however often it was resumed
-    assert steps["total"] == TOTAL + steps["branches"] + steps["evaluation"]
+    assert check_every_step_is_counted_once(folder, TOTAL) <= KILLS * 3 * 1024
+    # Of one rehearsal, however often the run was resumed.
+    assert recorded[-1]["trainer_steps"]["evaluation"] == 256

@@ -52,7 +52,7 @@ def make_task() -> Task:
 def make_model(run: Run, **options: Any) -> PPO:
     settings: dict[str, Any] = {
         "n_steps": 16,
-        "batch_size": 64,
+        "batch_size": 256,
         "n_epochs": 4,
         "learning_rate": 3e-3,
         "policy_kwargs": {"net_arch": [16]},

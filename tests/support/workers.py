@@ -22,7 +22,9 @@ from also_wrappers.testing import corridor_features
 class Tells:
     """A fork that ends in an error that tells of its process; seeds say what to do."""
 
-    preload = ("torch", __name__)
+    #: The fork server is started once in a session, by whoever needs a worker first:
+    #: all later workers, also those of other tests, find what these have imported.
+    preload = ("also_wrappers.trainers.sb3", "torch._dynamo", __name__)
 
     def warm(self) -> None:
         """Has nothing to do."""
