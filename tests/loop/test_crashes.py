@@ -40,7 +40,9 @@ PROPOSALS = [
 class Promotes:
     """Promotes the first of two or more candidates, and keeps control before one."""
 
-    def next(self, arms: int, trials: Sequence[Trial]) -> list[Request] | Decision:
+    def next(
+        self, arms: int, trials: Sequence[Trial], number: int = 1
+    ) -> list[Request] | Decision:
         wanted = [Request(arm, "screen", 0) for arm in range(arms)]
         if arms > 2:
             wanted += [Request(arm, "confirm", 1) for arm in (0, 1)]
