@@ -50,14 +50,15 @@ class LoopState(BaseModel):
         """Puts counts and global randomness back.
 
         Steps that were trained after the checkpoint are lost and stay counted, as
-        steps that were spent and discarded.
+        steps that were spent and discarded. Where the run ended between a rollback and
+        the checkpoint after it, steps that were given up are in the lineage again.
 
         Args:
             accounting: Gets the counts.
             spent: What had been spent when the run ended.
         """
         restore_randomness(self.randomness)
-        lost = max(spent.mainline - self.trainer_steps.mainline, 0)
+        lost = spent.mainline - self.trainer_steps.mainline
         accounting.mainline = self.trainer_steps.mainline
         accounting.branches = spent.branches + lost
         accounting.evaluation = spent.evaluation
