@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from also_wrappers.exceptions import AlsoError, ConfigurationError
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.language.parser import parse
 
 __all__ = ["Task"]

@@ -13,7 +13,7 @@ from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 
 __all__ = ["Advisor", "Situation", "check_is_advisor", "tried"]

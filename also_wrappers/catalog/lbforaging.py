@@ -11,7 +11,8 @@ import gymnasium as gym
 
 from also_wrappers.catalog.registered import make_registered
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.signal.features import Feature, FeatureGroup, FeatureMap, View
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.features import Feature, FeatureGroup, View
 from also_wrappers.wrappers.tuple_env import TupleParallelEnv
 
 __all__ = ["features", "parallel_env"]

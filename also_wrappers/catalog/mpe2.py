@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.signal.features import Feature, FeatureGroup, FeatureMap, View
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.features import Feature, FeatureGroup, View
 
 __all__ = [
     "reference_features",

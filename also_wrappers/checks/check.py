@@ -20,7 +20,7 @@ from also_wrappers.checks.payments import (
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import STATE_KINDS
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.transitions import Payments

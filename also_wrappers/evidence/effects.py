@@ -1,10 +1,15 @@
-"""Effect sizes from sums."""
+"""Effect sizes from sums, and how distributions differ."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["correlation", "effect", "moments"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["apart", "correlation", "effect", "entropy", "moments"]
+
+Array = npt.NDArray[np.float64]
 
 
 def moments(n: float, total: float, squares: float) -> tuple[float, float]:
@@ -74,3 +79,34 @@ def effect(
     r = max(-0.995, min(0.995, r))  # a perfect order says no more than a near one
     d = 2.0 * r / math.sqrt(1.0 - r * r)
     return d, math.sqrt(4.0 / n + d * d / (2.0 * n))
+
+
+def entropy(share: Array) -> float:
+    """Returns the entropy of a distribution, in nats.
+
+    Example:
+        >>> entropy(np.array([1.0, 0.0]))
+        0.0
+    """
+    positive = share[share > 0.0]
+    return abs(float((positive * np.log(positive)).sum()))
+
+
+def apart(counts: Array) -> float:
+    """Returns how far distributions differ, from 0 (alike) to 1.
+
+    Their Jensen-Shannon divergence (Lin 1991), as a share of the most there can be.
+
+    Args:
+        counts: One distribution a row, as counts.
+
+    Example:
+        >>> apart(np.array([[4.0, 0.0], [0.0, 2.0]]))
+        1.0
+    """
+    totals = counts.sum(axis=1)
+    shares = counts[totals > 0.0] / totals[totals > 0.0, None]
+    if len(shares) < 2:
+        return 0.0
+    inside = sum(entropy(share) for share in shares) / len(shares)
+    return max(0.0, entropy(shares.mean(axis=0)) - inside) / math.log(len(shares))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 
 __all__ = ["AGGREGATES", "BINS", "MAX_CONDITIONS", "Layout", "merge"]
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.evidence.effects import correlation, effect, moments
+from also_wrappers.evidence.effects import apart, correlation, effect, entropy, moments
 from also_wrappers.evidence.statistics import AGGREGATES, Layout
+from also_wrappers.evidence.sums import STILL, Sums
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.shaper import MOST_INVALID
 
@@ -23,7 +24,6 @@ FEWEST_EPISODES = 20
 #: Actions with more choices than this are told by their entropy only.
 _MOST_TOLD = 10
 _EQUAL = "all returns are equal"
-_STILL = "it does not vary"
 
 
 def summarise(
@@ -54,7 +54,7 @@ def summarise(
     return _Summary(layout, values, signal, named, has_success, trainer or {}).build()
 
 
-class _Summary:
+class _Summary(Sums):
     def __init__(
         self,
         layout: Layout,
@@ -64,19 +64,11 @@ class _Summary:
         has_success: bool,
         trainer: Mapping[str, float],
     ) -> None:
-        self._layout = layout
-        self._values = values
+        super().__init__(layout, values)
         self._signal = signal
         self._conditions = conditions
         self._has_success = has_success
         self._trainer = trainer
-        self._out: dict[str, float] = {}
-        self._missing: dict[str, str] = {}
-        n = self._n = self._scalar("episodes")
-        self._return = moments(
-            n, self._scalar("return"), self._scalar("return_squared")
-        )
-        self._time = moments(n, self._scalar("time"), self._scalar("time_squared"))
 
     def build(self) -> Evidence:
         insufficient = []
@@ -196,7 +188,7 @@ class _Summary:
     def _choices(self, i: int, d: int, size: int, key: str) -> None:
         counts = self._block("action_counts")[i, d, :size]
         share = counts / max(float(counts.sum()), 1.0)
-        self._put(f"{key}.entropy", _entropy(share) / math.log(size))
+        self._put(f"{key}.entropy", entropy(share) / math.log(size))
         if size > _MOST_TOLD:
             return
         for choice in range(size):
@@ -228,7 +220,7 @@ class _Summary:
             same = self._scalar("same_action_steps")
             self._put("team.action.same_share", same / alike)
             counts = self._block("action_counts")[:, 0]
-            self._put("team.action.specialisation", _apart(counts))
+            self._put("team.action.specialisation", apart(counts))
         if self._layout.cells:
             own = max(float(self._block("cells").sum()), 1.0)
             team = self._scalar("team_cells")
@@ -246,8 +238,8 @@ class _Summary:
             if counted:
                 crowded = self._scalar("crowded_steps") / counted
                 self._put("team.target.crowding", crowded)
-                apart = _apart(self._block("target_steps"))
-                self._put("team.target.specialisation", apart)
+                spread = apart(self._block("target_steps"))
+                self._put("team.target.specialisation", spread)
             else:
                 why = "never two agents and two targets at a time"
                 self._missing["team.target.crowding"] = why
@@ -286,7 +278,7 @@ class _Summary:
         both = self._at("episode_change_times_return", f)
         self._effect(f"{key}.change_better", both, change, self._return, _EQUAL)
         both = self._at("episode_mean_times_time", f)
-        self._effect(f"{key}.late", both, average, self._time, _STILL)
+        self._effect(f"{key}.late", both, average, self._time, STILL)
         self._before_reward(key, f, steps, self._scalar("reward_steps"))
 
     def _before_reward(self, key: str, f: int, steps: float, rewards: float) -> None:
@@ -322,7 +314,7 @@ class _Summary:
             both = self._at("condition_times_return", k)
             self._effect(f"{key}.better", both, rate, self._return, _EQUAL)
             both = self._at("condition_times_time", k)
-            self._effect(f"{key}.late", both, rate, self._time, _STILL)
+            self._effect(f"{key}.late", both, rate, self._time, STILL)
 
     def _terms(self) -> None:
         n = self._scalar("term_episodes")
@@ -339,57 +331,3 @@ class _Summary:
             invalid = self._at("term_invalid", k)
             self._put(f"{key}.invalid", invalid)
             self._put(f"{key}.off", float(invalid >= MOST_INVALID))
-
-    def _effect(
-        self,
-        key: str,
-        both: float,
-        one: tuple[float, float],
-        other: tuple[float, float],
-        still: str,
-    ) -> tuple[float, float] | None:
-        """Puts an effect size, or says why there is none."""
-        found = effect(self._n, both, one, other)
-        if found is not None:
-            self._put(key, found[0])
-        elif self._n < 4:
-            self._missing[key] = "fewer than four episodes"
-        else:
-            self._missing[key] = still if other[1] <= 1e-12 else _STILL
-        return found
-
-    def _put_or(self, key: str, value: float | None, why: str) -> None:
-        if value is None:
-            self._missing[key] = why
-        else:
-            self._put(key, value)
-
-    def _put(self, key: str, value: float) -> None:
-        if math.isfinite(value):
-            self._out[key] = value
-        else:
-            self._missing[key] = "not finite"
-
-    def _scalar(self, name: str) -> float:
-        return self._layout.scalar(self._values, name)
-
-    def _block(self, name: str) -> Array:
-        return self._layout.view(self._values, name)
-
-    def _at(self, name: str, k: int) -> float:
-        return float(self._block(name)[k])
-
-
-def _entropy(share: Array) -> float:
-    positive = share[share > 0.0]
-    return abs(float((positive * np.log(positive)).sum()))
-
-
-def _apart(counts: Array) -> float:
-    """Jensen-Shannon divergence between agents' distributions, 0 (alike) to 1."""
-    totals = counts.sum(axis=1)
-    shares = counts[totals > 0.0] / totals[totals > 0.0, None]
-    if len(shares) < 2:
-        return 0.0
-    inside = sum(_entropy(share) for share in shares) / len(shares)
-    return max(0.0, _entropy(shares.mean(axis=0)) - inside) / math.log(len(shares))

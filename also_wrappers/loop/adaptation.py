@@ -56,6 +56,15 @@ class Adaptation:
         every: Trainer steps between rounds.
         **options: See ``AdaptationOptions``.
 
+    Attributes:
+        run: The run.
+        advisor: Who proposes.
+        gate: What decides.
+        budget: Trainer steps that branches may spend, as a multiple of the planned
+            training.
+        history: What became of the rounds that were decided.
+        state: What a checkpoint remembers of the loop.
+
     Raises:
         ConfigurationError: An option is out of range.
 
@@ -90,10 +99,9 @@ class Adaptation:
             RuleAdvisor() if advisor is None else check_is_advisor(advisor)
         )
         self.gate: Rule = settings.gate or Gate()
-        self.rounds = 0
         self.history: list[RoundOutcome] = []
         self.budget = settings.budget
-        self.next_pause = settings.first or every
+        self.state = LoopState(next_pause=settings.first or every)
         self._executor: Executor = settings.executor or ProcessExecutor()
         self._started = False
         self._poster = Poster(run.board)
@@ -116,7 +124,7 @@ class Adaptation:
         fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
-        due = trainer.steps >= self.next_pause
+        due = trainer.steps >= self.state.next_pause
         if due and (
             self._settings.pause_on == "interval" or self._mainline.stage in STUCK
         ):
@@ -128,7 +136,9 @@ class Adaptation:
         self.run.accounting.mainline = trainer.steps
         posting = self._poster.posting
         self._mainline.record(trainer, posting.strength, at_least=1)
-        self.run.ledger.write(RunFinished(rounds=self.rounds, signal=posting.signal))
+        self.run.ledger.write(
+            RunFinished(rounds=self.state.rounds, signal=posting.signal)
+        )
         self._executor.close()
 
     def _wants_a_round(self) -> bool:
@@ -184,11 +194,10 @@ class Adaptation:
             trainer.adopt(checkpoint.snapshot)
             state.restore(accounting, spent)
             self._poster.post(**dict(state.posting))
-            self.next_pause = state.next_pause
-            self.rounds = state.rounds
-        self.history = [outcomes[r] for r in sorted(outcomes) if r <= self.rounds]
+            self.state = state
+        self.history = [outcomes[r] for r in sorted(outcomes) if r <= self.state.rounds]
         self._mainline.resume(events, accounting.mainline)
-        self.run.ledger.write(RunResumed(rounds=self.rounds, total=trainer.total))
+        self.run.ledger.write(RunResumed(rounds=self.state.rounds, total=trainer.total))
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:
@@ -203,10 +212,12 @@ class Adaptation:
         """Plays a round, and swaps in what it has confirmed."""
         posting = self._poster.posting
         collected = self.run.board.collect(self.run.task.conditions)
-        self.rounds += 1
-        self.run.ledger.write(RoundStarted(round=self.rounds, signal=posting.signal.id))
-        start = self._save("pause", trainer, rounds=self.rounds - 1)
-        self.next_pause = trainer.steps + self._settings.every
+        start = self._save("pause", trainer)
+        self.state.rounds += 1
+        self.run.ledger.write(
+            RoundStarted(round=self.state.rounds, signal=posting.signal.id)
+        )
+        self.state.next_pause = trainer.steps + self._settings.every
         if collected is None:
             self._skip("no episode has ended yet")
             return
@@ -227,7 +238,7 @@ class Adaptation:
             return
         self.run.ledger.write(
             Planned(
-                round=self.rounds,
+                round=self.state.rounds,
                 wanted=self._settings.candidates,
                 candidates=plan.candidates,
                 refinements=plan.refinements,
@@ -245,10 +256,10 @@ class Adaptation:
             may_fade=not trainer.replays,
         )
         consultation = Consultation(
-            self.rounds, self.run, self.advisor, situation, checks
+            self.state.rounds, self.run, self.advisor, situation, checks
         )
         played = Round(
-            self.rounds,
+            self.state.rounds,
             self.run,
             self.gate,
             self._executor,
@@ -275,10 +286,10 @@ class Adaptation:
         evidence = self._mainline.evidence(trainer, posting, collected)
         stage = self._mainline.stage
         event = self.run.ledger.write(
-            Observed(round=self.rounds, stage=stage, evidence=evidence)
+            Observed(round=self.state.rounds, stage=stage, evidence=evidence)
         )
         write_json(
-            self.run.round_dir(self.rounds) / "evidence.json",
+            self.run.round_dir(self.state.rounds) / "evidence.json",
             event.evidence.model_dump(mode="json"),
         )
         return Situation(
@@ -293,7 +304,7 @@ class Adaptation:
         )
 
     def _skip(self, reason: str) -> None:
-        self.run.ledger.write(RoundFinished(round=self.rounds, skipped=reason))
+        self.run.ledger.write(RoundFinished(round=self.state.rounds, skipped=reason))
         self.run.board.begin_window()
         self._drop_snapshots()
 
@@ -315,12 +326,12 @@ class Adaptation:
             self._poster.post(**changes, **swap)
         else:
             self._poster.post(**changes)
-        self.next_pause = trainer.steps + self._settings.every
+        self.state.next_pause = trainer.steps + self._settings.every
         if result.signal is not None:
             self._mainline.guard = Guard()
             self.run.ledger.write(
                 Swapped(
-                    round=self.rounds,
+                    round=self.state.rounds,
                     old=old.id,
                     signal=result.signal,
                     describe=result.signal.describe(),
@@ -328,7 +339,7 @@ class Adaptation:
             )
             self.run.write_schedule()
         self.run.ledger.write(
-            RoundFinished(round=self.rounds, adopted_steps=result.adopted)
+            RoundFinished(round=self.state.rounds, adopted_steps=result.adopted)
         )
         self.run.board.begin_window()
         self._save("round", trainer)
@@ -346,22 +357,18 @@ class Adaptation:
         self.run.accounting.mainline = trainer.steps
         posting = before.posting
         self._poster.post(signal=posting.signal, since=posting.since, probes={})
-        self.next_pause = trainer.steps + self._settings.every
+        self.state.next_pause = trainer.steps + self._settings.every
         self.run.ledger.write(
             RolledBack(lost_steps=lost, fall=fall, signal=posting.signal.id)
         )
         self.run.board.begin_window()
         self._save("round", trainer)
 
-    def _save(self, name: str, trainer: Trainer, rounds: int | None = None) -> Path:
-        state = LoopState.take(
-            self._poster.posting,
-            self.run.accounting,
-            self.next_pause,
-            self.rounds if rounds is None else rounds,
-        )
+    def _save(self, name: str, trainer: Trainer) -> Path:
+        posting = self._poster.posting
+        state = self.state.checkpoint(posting, self.run.accounting)
         return self.run.checkpoints.save(name, trainer.snapshot, state)
 
     def _drop_snapshots(self) -> None:
         """Removes the ends of the round's branches: what was adopted is in the run."""
-        remove(self.run.round_dir(self.rounds) / "snapshots")
+        remove(self.run.round_dir(self.state.rounds) / "snapshots")

@@ -15,34 +15,36 @@ __all__ = ["LoopState", "Poster"]
 
 
 class LoopState(BaseModel):
-    """Holds the state of the loop at a checkpoint.
+    """Holds what the loop must remember from one process to the next.
 
     Attributes:
-        posting: What is posted.
-        trainer_steps: Trainer steps that were spent.
         next_pause: Trainer steps of the lineage at which the next round is due.
         rounds: Rounds that were begun.
-        randomness: States of the global random number generators.
+        posting: What is posted; set in checkpoints.
+        trainer_steps: Trainer steps that were spent; set in checkpoints.
+        randomness: States of the global random number generators; set in checkpoints.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
-    posting: Posting
-    trainer_steps: Counts
     next_pause: int
-    rounds: int
-    randomness: dict[str, Any]
+    rounds: int = 0
+    posting: Posting = Posting()
+    trainer_steps: Counts = Counts()
+    randomness: dict[str, Any] = {}
 
-    @classmethod
-    def take(
-        cls, posting: Posting, accounting: Accounting, next_pause: int, rounds: int
-    ) -> LoopState:
-        """Takes the state of the loop, and that of the global randomness."""
-        return cls(
+    def checkpoint(self, posting: Posting, accounting: Accounting) -> LoopState:
+        """Returns the state as a checkpoint keeps it, the global randomness included.
+
+        Args:
+            posting: What is posted.
+            accounting: Counts the steps of the run.
+        """
+        return LoopState(
+            next_pause=self.next_pause,
+            rounds=self.rounds,
             posting=posting,
             trainer_steps=accounting.trainer_steps(),
-            next_pause=next_pause,
-            rounds=rounds,
             randomness=randomness_states(),
         )
 

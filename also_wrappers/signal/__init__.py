@@ -1,6 +1,7 @@
 """What is injected: signals, the term language, features and the shaper."""
 
-from also_wrappers.signal.features import Feature, FeatureGroup, FeatureMap, View
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.features import Feature, FeatureGroup, View
 from also_wrappers.signal.language.parser import GRAMMAR, parse
 from also_wrappers.signal.model import Fade, Signal, Term
 from also_wrappers.signal.shaper import Shaper, compile_signal

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import (
     Evaluate,

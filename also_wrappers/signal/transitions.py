@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import KINDS, Kind
 from also_wrappers.signal.language.arrays import evaluate_binary
 from also_wrappers.signal.language.compiler import binary

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import binary
 from also_wrappers.signal.language.parser import REDUCTIONS, Node

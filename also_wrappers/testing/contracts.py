@@ -27,7 +27,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.testing.rollouts import (
     alike,

@@ -8,7 +8,8 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from also_wrappers.signal.features import Feature, FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.features import Feature
 
 __all__ = ["Corridor", "corridor_features"]
 

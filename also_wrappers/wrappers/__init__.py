@@ -9,7 +9,7 @@ from gymnasium.vector import VectorEnv
 from pettingzoo import AECEnv, ParallelEnv
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.wrappers.aec import ShapeRewardAEC
 from also_wrappers.wrappers.info import Shaping
 from also_wrappers.wrappers.parallel import ShapeRewardParallel

@@ -8,7 +8,7 @@ from pettingzoo import AECEnv
 from pettingzoo.utils import BaseWrapper
 
 from also_wrappers.board.board import Board
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.wrappers.info import Shaping
 from also_wrappers.wrappers.shaped_team import ShapedTeam, action_spaces_of

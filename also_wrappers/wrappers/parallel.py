@@ -8,7 +8,7 @@ from pettingzoo import ParallelEnv
 from pettingzoo.utils import BaseParallelWrapper
 
 from also_wrappers.board.board import Board
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.wrappers.shaped_team import ShapedTeam, action_spaces_of
 from also_wrappers.wrappers.source import Options

@@ -15,7 +15,8 @@ from gymnasium import spaces
 
 from also_wrappers.board.board import Board
 from also_wrappers.evidence.recorder import Recorder
-from also_wrappers.signal.features import FeatureMap, View
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.features import View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.shaper import CompiledSignal, Shaper, compile_signal
 from also_wrappers.signal.transitions import encode

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from also_wrappers.board.board import Board
 from also_wrappers.evidence.vector import VectorRecorder
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.vector import VectorShaper
 from also_wrappers.wrappers.source import Options, SignalSource, flat_action

@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
 from also_wrappers.board.board import Board
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.wrappers.shaped_team import ShapedTeam, as_float
 from also_wrappers.wrappers.source import Options

@@ -18,7 +18,7 @@ from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.recorder import Episode, Success, compile_success
 from also_wrappers.evidence.statistics import Layout
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.language.parser import parse
 from also_wrappers.signal.model import Fade, Signal
 

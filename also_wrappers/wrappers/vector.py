@@ -13,7 +13,8 @@ from gymnasium.vector.utils import iterate
 
 from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.signal.features import FeatureMap, View
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.features import View
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.spaces import is_batched_arrays
 from also_wrappers.wrappers.shaped_vector import ShapedVector

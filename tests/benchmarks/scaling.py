@@ -140,7 +140,7 @@ class Resumed(AdaptationCallback):
     resumed: float | None = None
 
     def _on_step(self) -> bool:
-        if self.resumed is None and self.adaptation.rounds:
+        if self.resumed is None and self.adaptation.state.rounds:
             self.resumed = time.time()
         return True
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from also_wrappers.evidence.stage import Stage
 from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
-from also_wrappers.signal.features import FeatureMap
+from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
 from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from also_wrappers.exceptions import ExpressionError
 from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
+from also_wrappers.signal.language.tokens import Token, name_of, tokens
 
 __all__ = ["FUNCTIONS", "GRAMMAR", "REDUCTIONS", "Node", "parse"]
 
@@ -66,13 +66,6 @@ over the team's agents: team_mean(x) team_min(x) team_max(x) team_sum(x) team_st
 over the other agents: others_mean(x) others_min(x) others_max(x);
 in a {_TRANSITION} only: delta(x), the change of x over the step."""
 
-_KEYWORDS = ("and", "or", "not")
-_TOKEN = re.compile(
-    r"(?P<space>[ \t\r\n]+)"
-    r"|(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<operator>\*\*|<=|>=|==|!=|[-+*/<>(),])"
-)
 #: Binding power of infix operators; a higher one binds tighter.
 _POWER = {"or": 1, "and": 2, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
 _POWER |= {"+": 5, "-": 5, "*": 6, "/": 6, "**": 8}
@@ -135,47 +128,6 @@ def parse(
     return _Parser(text, features, allow_delta, forbidden).parse()
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    position: int
-
-
-def _name(token: _Token) -> str:
-    return repr(token.text) if token.text else "the end"
-
-
-def _tokens(text: str) -> list[_Token]:
-    tokens = []
-    position = 0
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            character = text[position]
-            hint = {
-                "=": "; comparisons are written == <= >=, and nothing is assigned",
-                "^": "; powers are written **",
-                "&": "; write 'and'",
-                "|": "; write 'or'",
-                ".": "; there are no attributes",
-                "[": "; there are no subscripts, use the names of features",
-            }.get(character, "")
-            raise ExpressionError(
-                f"the character {character!a} is not part of the language{hint}",
-                text,
-                position,
-            )
-        kind = match.lastgroup or ""
-        if kind == "name" and match.group() in _KEYWORDS:
-            kind = "operator"
-        if kind != "space":
-            tokens.append(_Token(kind, match.group(), position))
-        position = match.end()
-    tokens.append(_Token("end", "", len(text)))
-    return tokens
-
-
 class _Parser:
     """Precedence climbing (Pratt 1973) over a token list, with limits."""
 
@@ -190,7 +142,7 @@ class _Parser:
         self._columns = {name: column for column, name in enumerate(features)}
         self._allow_delta = allow_delta
         self._forbidden = forbidden
-        self._tokens = _tokens(text)
+        self._tokens = tokens(text)
         self._next = 0
         self._depth = 0
         self._nodes = 0
@@ -254,11 +206,12 @@ class _Parser:
         if token.text == "not":
             return self._node("not", (self._expression(_NOT),), token.position)
         raise self._error(
-            f"a number, a feature, a function or '(' was expected, not {_name(token)}",
+            "a number, a feature, a function or '(' was expected, not "
+            f"{name_of(token)}",
             token,
         )
 
-    def _constant(self, token: _Token, exponent: bool = False) -> Node:
+    def _constant(self, token: Token, exponent: bool = False) -> Node:
         value = float(token.text)
         limit = MAX_EXPONENT if exponent else MAX_CONSTANT
         if not math.isfinite(value) or value > limit:
@@ -285,7 +238,7 @@ class _Parser:
             return node
         return Node("const", value=-node.value, position=token.position)
 
-    def _feature(self, token: _Token) -> Node:
+    def _feature(self, token: Token) -> Node:
         column = self._columns.get(token.text)
         if column is None:
             raise self._unknown(token, called=False)
@@ -297,7 +250,7 @@ class _Parser:
             )
         return self._node("feature", (), token.position, index=column)
 
-    def _call(self, token: _Token) -> Node:
+    def _call(self, token: Token) -> Node:
         name = token.text
         if name == "delta":
             if not self._allow_delta:
@@ -351,10 +304,10 @@ class _Parser:
             )
         return Node(op, args, value, index, position)
 
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         return self._tokens[self._next]
 
-    def _advance(self) -> _Token:
+    def _advance(self) -> Token:
         token = self._tokens[self._next]
         if token.kind != "end":
             self._next += 1
@@ -363,12 +316,12 @@ class _Parser:
     def _expect(self, text: str) -> None:
         token = self._advance()
         if token.text != text:
-            raise self._error(f"{text!r} was expected, not {_name(token)}", token)
+            raise self._error(f"{text!r} was expected, not {name_of(token)}", token)
 
-    def _error(self, reason: str, token: _Token) -> ExpressionError:
+    def _error(self, reason: str, token: Token) -> ExpressionError:
         return ExpressionError(reason, self._text, token.position)
 
-    def _unknown(self, token: _Token, *, called: bool) -> ExpressionError:
+    def _unknown(self, token: Token, *, called: bool) -> ExpressionError:
         functions = [*FUNCTIONS, *REDUCTIONS, "delta"]
         allowed = functions if called else list(self._columns)
         what = "function" if called else "feature"

@@ -85,7 +85,8 @@ class AdaptationCallback(BaseCallback):
                 "the replay buffer reads the board of another run; give it this run's "
                 "run.shape"
             )
-        starts, pause = getattr(model, "learning_starts", 0), self.adaptation.next_pause
+        starts = getattr(model, "learning_starts", 0)
+        pause = self.adaptation.state.next_pause
         if self.adaptation.budget and pause <= starts < total:
             raise ConfigurationError(
                 f"the first round would be at {pause:,} steps, and nothing is learned "
