@@ -234,7 +234,7 @@ def test_a_swap_that_turns_out_to_be_hacked_is_rolled_back(
     stay = Term(name="stay", kind="bonus", expression="1 - place", weight=5.0)
     trap = Proposal(signal=Signal(terms=(stay,)))
     gate: Any = Promotes()
-    model = make_model(run)
+    model = make_model(run, batch_size=64)  # it has to have learned by then
     total = 24_576
     model.learn(
         total,
@@ -284,13 +284,13 @@ def test_declared_events_decide_where_the_reward_is_out_of_reach(
         RecordedAdvisor([[HELPFUL]]),
         first=1024,
         every=100_000,
-        horizon=4096,
+        horizon=2048,
         candidates=1,
         budget=5.0,
         gate=LENIENT,
         executor=SerialExecutor(),
     )
-    model.learn(20_480, adapting)
+    model.learn(10_240, adapting)
     run.close()
     (decision,) = events(run.dir, "decision")
     assert decision["exploratory"]
