@@ -212,11 +212,10 @@ class Adaptation:
         """Plays a round, and swaps in what it has confirmed."""
         posting = self._poster.posting
         collected = self.run.board.collect(self.run.task.conditions)
+        number = self.state.rounds + 1
+        self.run.ledger.write(RoundStarted(round=number, signal=posting.signal.id))
         start = self._save("pause", trainer)
-        self.state.rounds += 1
-        self.run.ledger.write(
-            RoundStarted(round=self.state.rounds, signal=posting.signal.id)
-        )
+        self.state.rounds = number
         self.state.next_pause = trainer.steps + self._settings.every
         if collected is None:
             self._skip("no episode has ended yet")

@@ -52,18 +52,20 @@ class LoopState(BaseModel):
         """Puts counts and global randomness back.
 
         Steps that were trained after the checkpoint are lost and stay counted, as
-        steps that were spent and discarded. Where the run ended between a rollback and
-        the checkpoint after it, steps that were given up are in the lineage again.
+        steps that were spent and discarded: what was spent in all stays the same.
 
         Args:
             accounting: Gets the counts.
             spent: What had been spent when the run ended.
         """
         restore_randomness(self.randomness)
-        lost = spent.mainline - self.trainer_steps.mainline
-        accounting.mainline = self.trainer_steps.mainline
-        accounting.branches = spent.branches + lost
-        accounting.evaluation = spent.evaluation
+        kept = self.trainer_steps
+        # After a rollback whose checkpoint was not saved, the lineage is longer again
+        # than it was: what was discarded counts as kept.
+        trained = max(spent.mainline + spent.branches, kept.mainline + kept.branches)
+        accounting.mainline = kept.mainline
+        accounting.branches = trained - kept.mainline
+        accounting.evaluation = max(spent.evaluation, kept.evaluation)
 
 
 class Poster:

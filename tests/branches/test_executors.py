@@ -20,6 +20,7 @@ import pytest
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.testing import Corridor
 from also_wrappers.trainer import ForkOutcome
+from tests.support.processes import hear_interrupts
 from tests.support.workers import Tells, orders, pids
 
 
@@ -244,6 +245,7 @@ def test_no_worker_outlives_its_parent(state: str, how: signal.Signals) -> None:
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=Path(__file__).parents[2],
+        preexec_fn=hear_interrupts,
     )
     assert process.stdout is not None
     workers = [int(word) for word in process.stdout.readline().split()]

@@ -20,7 +20,7 @@ from also_wrappers.cli.demo import DemoSettings
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.testing import OllamaServer, corridor_situation
 from tests.support.corridor import events
-from tests.support.processes import marked_processes
+from tests.support.processes import hear_interrupts, marked_processes
 
 COMMAND = [sys.executable, "-c", "from also_wrappers.cli import main; main()"]
 NOWHERE = {"OLLAMA_HOST": "http://127.0.0.1:9"}
@@ -150,6 +150,7 @@ def test_a_demo_that_is_killed_and_then_interrupted_goes_on_to_its_end(
             env=marked,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            preexec_fn=hear_interrupts,
         )
         assert process.stderr is not None
         while len(events(folder)) <= len(recorded) and process.poll() is None:

@@ -158,15 +158,20 @@ def check_goes_on(folder: Path) -> None:
     """Checks a run that goes on with what a kill has left."""
     ledger = folder / "ledger.jsonl"
     before = ledger.read_bytes() if ledger.exists() else b""
+    resumes = bool(before)
     before = before[: before.rfind(b"\n") + 1]
     counted = [event["trainer_steps"]["total"] for event in events(folder)]
+    checkpoint = folder / "checkpoints" / "last.json"
+    if resumes and checkpoint.exists():  # saved before an event could say so
+        state = json.loads(checkpoint.read_text())["state"]
+        counted.append(state["trainer_steps"]["total"])
     left = {path for path in folder.rglob("*") if path.is_file()}
     work = Work()
     play(folder, work)
     assert ledger.read_bytes().startswith(before), "an event was lost"
     check_every_step_is_counted_once(folder, TOTAL)
     total = events(folder)[-1]["trainer_steps"]["total"]
-    grown = total - (counted[-1] if counted else 0)
+    grown = total - max(counted, default=0)
     assert grown == work.steps, f"{work.steps} steps were trained and {grown} counted"
     rounds = [event["round"] for event in events(folder, "decision")]
     assert rounds == sorted(rounds), "a round was played after a later one"

@@ -1,8 +1,14 @@
-"""What is left of processes that a test has started."""
+"""Processes that a test starts, and what is left of them."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+
+
+def hear_interrupts() -> None:
+    """Lets a process hear Ctrl-C, also where the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def alive(process: int) -> bool:
