@@ -13,6 +13,7 @@ from also_wrappers.board.board import Board
 from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.run.run import Run
+from also_wrappers.signal import Signal
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling, ShapedReplayBuffer
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.wrappers.shape import Shape
@@ -57,7 +58,7 @@ def test_dqn_is_adapted_and_what_it_remembers_is_paid_anew(tmp_path: Path) -> No
     model.learn(TOTAL, callback=callback(run, advisor, executor=executor))
     run.close()
     (swap,) = events(run.dir, "swap")
-    assert swap["new"] == HELPFUL.signal.id
+    assert Signal.model_validate(swap["signal"]) == HELPFUL.signal
     assert model.num_timesteps == TOTAL
     branches = events(run.dir, "branch")
     assert {branch["error"] for branch in branches} == {""}
