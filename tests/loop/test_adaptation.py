@@ -114,7 +114,7 @@ def test_advisors_without_a_model_play_whole_rounds(
 ) -> None:
     run = Run(make_task(), tmp_path / "run")
     pauses = {"first": 512, "every": 512, "horizon": 512}
-    make_model(run).learn(3072, callback=callback(run, advisor, **pauses))
+    make_model(run).learn(5120, callback=callback(run, advisor, **pauses))
     assert events(run.dir, "advisor_error") == []
     assert len(events(run.dir, "decision")) >= 2
     assert len(events(run.dir, "proposal")) >= 4
