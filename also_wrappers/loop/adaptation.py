@@ -124,10 +124,7 @@ class Adaptation:
         fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
-        due = trainer.steps >= self.state.next_pause
-        if due and (
-            self._settings.pause_on == "interval" or self._mainline.stage in STUCK
-        ):
+        if trainer.steps >= self.state.next_pause and self._wants_a_round():
             self._play(trainer)
         self._fade(trainer)
 
@@ -142,6 +139,7 @@ class Adaptation:
         self._executor.close()
 
     def _wants_a_round(self) -> bool:
+        """Whether a round is played where one is due."""
         always = self._settings.pause_on == "interval"
         return always or self._mainline.stage in STUCK
 

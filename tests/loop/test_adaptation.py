@@ -113,8 +113,8 @@ def test_advisors_without_a_model_play_whole_rounds(
     tmp_path: Path, advisor: Any
 ) -> None:
     run = Run(make_task(), tmp_path / "run")
-    pauses = {"first": 1024, "every": 512, "horizon": 512, "fade_out": 0.0}
-    make_model(run).learn(4096, callback=callback(run, advisor, **pauses))
+    pauses = {"first": 512, "every": 512, "horizon": 512}
+    make_model(run).learn(5120, callback=callback(run, advisor, **pauses))
     assert events(run.dir, "advisor_error") == []
     assert len(events(run.dir, "decision")) >= 2
     assert len(events(run.dir, "proposal")) >= 4

@@ -22,7 +22,7 @@ from tests.support.corridor import check_every_step_is_counted_once, events
 from tests.support.processes import marked_processes
 
 KILLS = 3
-TOTAL = 12_288
+TOTAL = 6144
 
 #: Pauses often, so that kills fall into rounds, swaps, checkpoints and the ledger.
 SCRIPT = f"""
@@ -39,7 +39,7 @@ resume = ledger.exists() and ledger.stat().st_size > 0
 run = Run(make_task(), folder, resume=resume)
 model = make_model(run)
 learning = callback(
-    run, RuleAdvisor(), every=1024, budget=9.0, verbose=0, fade_out=0.05,
+    run, RuleAdvisor(), every=512, horizon=512, budget=4.0, verbose=0, fade_out=0.05,
     executor=ProcessExecutor(2),
 )
 model.learn({TOTAL}, callback=learning)
@@ -63,10 +63,11 @@ def test_a_run_that_is_killed_three_times_goes_on(tmp_path: Path) -> None:
             text=True,
         )
         if kill < KILLS:
-            # Once something was written since the last kill, at any moment after.
-            while len(events(folder)) <= len(recorded) and process.poll() is None:
+            # In the middle of a round, mostly, and at any moment after an event.
+            wanted = len(recorded) + chance.randint(2, 15)
+            while len(events(folder)) < wanted and process.poll() is None:
                 time.sleep(0.02)
-            time.sleep(chance.uniform(0.0, 1.5))
+            time.sleep(chance.uniform(0.0, 0.5))
             process.kill()
         out, err = process.communicate()
         after = events(folder)
