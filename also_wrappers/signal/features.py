@@ -54,6 +54,7 @@ class Feature:
         high: The largest possible value, if known.
 
     Example:
+        >>> from also_wrappers.signal import FeatureMap
         >>> speed = Feature(
         ...     "speed", lambda view: abs(view.observation[1]), "own speed", low=0.0
         ... )
@@ -78,6 +79,7 @@ class FeatureGroup:
         needs_state: Whether the function reads ``view.state``.
 
     Example:
+        >>> from also_wrappers.signal import FeatureMap
         >>> polar = FeatureGroup(
         ...     lambda view: (abs(view.observation), float(view.observation < 0)),
         ...     (Feature("size", ""), Feature("below", "", "1 if below 0")),

@@ -108,13 +108,15 @@ def test_an_impossible_gate_changes_nothing_but_adopts_controls_branch(
     assert len(events(run.dir, "advisor_error")) == len(events(run.dir, "decision")) - 1
 
 
-@pytest.mark.parametrize("advisor", [RuleAdvisor(), BlindAdvisor(3)])
+@pytest.mark.parametrize(
+    ("advisor", "total"), [(RuleAdvisor(), 5120), (BlindAdvisor(3), 3072)]
+)
 def test_advisors_without_a_model_play_whole_rounds(
-    tmp_path: Path, advisor: Any
+    tmp_path: Path, advisor: Any, total: int
 ) -> None:
     run = Run(make_task(), tmp_path / "run")
     pauses = {"first": 512, "every": 512, "horizon": 512}
-    make_model(run).learn(5120, callback=callback(run, advisor, **pauses))
+    make_model(run).learn(total, callback=callback(run, advisor, **pauses))
     assert events(run.dir, "advisor_error") == []
     assert len(events(run.dir, "decision")) >= 2
     assert len(events(run.dir, "proposal")) >= 4
