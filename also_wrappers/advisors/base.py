@@ -69,6 +69,8 @@ class Advisor(ABC):
 
     Attributes:
         name: A short name for the record.
+        slow: Whether answers take so long that they are asked for ahead: training goes
+            on until the pause at which they are tried.
         exchanges: Requests to a language model and their answers since the record was
             last written; whoever runs the loop moves them to the ledger.
 
@@ -86,6 +88,7 @@ class Advisor(ABC):
     """
 
     name: str
+    slow: bool = False
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []

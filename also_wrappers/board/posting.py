@@ -15,6 +15,7 @@ class Posting(BaseModel):
     Attributes:
         version: Counts postings.
         signal: The active signal.
+        provisional: Whether the signal is in use without having been confirmed.
         strength: Factor of all that the signal adds.
         since: Trainer steps at which the signal was at its full strength last.
         fade: Takes it to zero, in steps of an environment copy; for branches, whose
@@ -29,6 +30,7 @@ class Posting(BaseModel):
 
     version: int = 0
     signal: Signal = Signal()
+    provisional: bool = False
     strength: float = 1.0
     since: int = 0
     fade: Fade | None = None

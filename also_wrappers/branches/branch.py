@@ -6,7 +6,7 @@ import math
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
@@ -123,13 +123,23 @@ class BranchResult:
         variance = max(self.variance, floor)
         return Trial(self.request, self.score, variance, self.ok, self.points)
 
-    def condition_trial(self, keys: Sequence[str]) -> Trial:
-        """Returns what the gate gets to see where no arm has seen any base reward.
+    def condition_trial(self, latest: Mapping[str, float]) -> Trial:
+        """Returns what the gate gets to see where the base return is blind.
+
+        The score is the mean of the conditions' rates, each of which counts in full if
+        the condition held at an episode's first step, and for two thirds if it held as
+        late as in any branch of the round.
 
         Args:
-            keys: Rates of conditions; the mean of the rates is the score.
+            latest: For each condition, the largest mean step of any branch of the
+                round at which the condition held first.
         """
-        rates = [self.observed.get(key, 0.0) for key in keys]
+        rates = []
+        for name, step in latest.items():
+            first = self.observed.get(f"condition.{name}.first", step)
+            early = 1.0 - first / step if step > 0.0 else 0.0
+            rate = self.observed.get(f"condition.{name}.rate", 0.0)
+            rates.append(rate * (2.0 + early) / 3.0)
         rate = sum(rates) / len(rates)
         least = 1.0 / self.episodes if self.episodes else 0.0
         variance = max(rate * (1.0 - rate) * least, least * least)

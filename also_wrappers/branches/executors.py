@@ -39,7 +39,14 @@ class Executor(Protocol):
 
     An executor of another kind calls ``run_branch`` where the branch runs, and
     ``failed_branch`` where the process or the machine of a branch is lost.
+
+    Attributes:
+        beside: Whether branches run outside this process, so that training can go on
+            beside them: ``run`` is then called from a thread, never from two at a time.
     """
+
+    @property
+    def beside(self) -> bool: ...
 
     def warm(self, fork: Fork) -> None:
         """Called before the first ``run``, so that workers can start and import early.
@@ -57,6 +64,8 @@ class Executor(Protocol):
 
 class SerialExecutor:
     """Runs one branch after the other in this process, and restores its randomness."""
+
+    beside = False
 
     def warm(self, fork: Fork) -> None:
         """Does nothing: this process has what it needs."""
@@ -85,6 +94,8 @@ class ProcessExecutor:
         timeout: Seconds after which a branch is given up.
         recycle: Branches after which a worker is replaced.
     """
+
+    beside = True
 
     def __init__(
         self, workers: int | None = None, timeout: float = 3600.0, recycle: int = 50

@@ -104,7 +104,7 @@ class DemoSettings:
 
         Twice what is planned: steps that are lost in a stop are spent as well.
         """
-        return 2 * int((1.0 + self.schedule["budget"]) * self.total)
+        return 2 * int((1.0 + self.schedule.get("budget", 0.5)) * self.total)
 
     @property
     def base_only_dir(self) -> Path:
@@ -113,18 +113,10 @@ class DemoSettings:
 
     @property
     def schedule(self) -> dict[str, Any]:
-        """When to pause and how long branches are.
-
-        The mainline is short, so its budget for branches is larger than the default.
-        """
+        """When to pause and how long branches are; the defaults but in a smoke run."""
         if self.smoke:
-            return {"first": 4096, "every": 8192, "horizon": 4096, "budget": 2.25}
-        return {
-            "first": 20_480,
-            "every": 102_400 * self.scale,
-            "horizon": 61_440 * self.scale,
-            "budget": 5.0,
-        }
+            return {"first": 4096, "every": 8192, "horizon": 4096, "budget": 1.5}
+        return {}
 
     @property
     def episodes(self) -> int:
@@ -156,7 +148,7 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
             settings.env_id,
             settings.seed,
             settings.most,
-            settings.schedule["every"],
+            settings.total // 10,
         ),
         ("also_wrappers.cli.foraging", "torch"),
     )

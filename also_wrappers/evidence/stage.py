@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["STUCK", "Stage", "Window", "detect_stage"]
+__all__ = ["NO_SIGNAL", "STUCK", "Stage", "Window", "detect_stage", "is_stuck"]
 
 Stage = Literal[
     "no_signal", "discovery", "improvement", "plateau", "regression", "solved"
@@ -17,7 +17,7 @@ Stage = Literal[
 STUCK: tuple[Stage, ...] = ("no_signal", "plateau", "regression")
 
 #: Below this share of rewarded episodes the base reward teaches nothing yet.
-_NO_SIGNAL = 0.02
+NO_SIGNAL = 0.02
 _DISCOVERY = 0.2
 _SOLVED = 0.95
 #: Standard errors between two halves of the recent history that count as a change.
@@ -75,17 +75,44 @@ def detect_stage(history: Sequence[Window]) -> Stage:
         if success >= _SOLVED:
             return "solved"
     rewarded = _weighted(late, [window.rewarded for window in late])
-    if rewarded < _NO_SIGNAL:
+    if rewarded < NO_SIGNAL:
         return "no_signal"
-    if len(recent) >= 2:
-        early = recent[: len(recent) // 2]
-        change = _mean(late) - _mean(early)
-        error = math.hypot(_standard_error(early), _standard_error(late))
-        if abs(change) > _CLEAR * error and abs(change) > 1e-9:
-            if change < 0.0:
-                return "regression"
-            return "improvement" if rewarded >= _DISCOVERY else "discovery"
+    change = _clear_change(recent)
+    if change < 0.0:
+        return "regression"
+    if change > 0.0:
+        return "improvement" if rewarded >= _DISCOVERY else "discovery"
     return "plateau" if rewarded >= _DISCOVERY else "discovery"
+
+
+def is_stuck(history: Sequence[Window]) -> bool:
+    """Returns whether a change of the signal may help: the base return neither clearly
+    rises, nor is the task solved.
+
+    Args:
+        history: Windows in order; empty ones are ignored.
+
+    Example:
+        >>> is_stuck([Window(k, 50, 0.05, 0.2, 0.1) for k in range(8)])
+        True
+        >>> is_stuck([Window(k, 50, 0.02 * k, 0.1, 0.1) for k in range(8)])
+        False
+    """
+    stage = detect_stage(history)
+    if stage == "discovery":
+        recent = [window for window in history if window.episodes][-_RECENT:]
+        return not _clear_change(recent) > 0.0
+    return stage in STUCK
+
+
+def _clear_change(recent: Sequence[Window]) -> float:
+    """Returns how much the mean changed between two halves; 0 if that is not clear."""
+    if len(recent) < 2:
+        return 0.0
+    early, late = recent[: len(recent) // 2], recent[len(recent) // 2 :]
+    change = _mean(late) - _mean(early)
+    error = math.hypot(_standard_error(early), _standard_error(late))
+    return change if abs(change) > max(_CLEAR * error, 1e-9) else 0.0
 
 
 def _weighted(windows: Sequence[Window], values: Sequence[float]) -> float:

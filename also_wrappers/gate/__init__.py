@@ -1,5 +1,6 @@
 """The rules that decide a round; they know nothing of training."""
 
+from also_wrappers.gate.cost import cheapest
 from also_wrappers.gate.gate import Gate
 from also_wrappers.gate.provisional import Provisional
 from also_wrappers.gate.race import Race
@@ -12,6 +13,7 @@ from also_wrappers.gate.rule import (
     Trial,
 )
 from also_wrappers.gate.score import ScoreGate
+from also_wrappers.gate.standing import Standing, leader
 
 __all__ = [
     "CONTROL",
@@ -23,5 +25,8 @@ __all__ = [
     "Request",
     "Rule",
     "ScoreGate",
+    "Standing",
     "Trial",
+    "cheapest",
+    "leader",
 ]

@@ -48,6 +48,16 @@ class Accounting:
     branches: int = 0
     evaluation: int = 0
 
+    def move(self, steps: int) -> None:
+        """Moves the lineage to another state; what was spent in all stays the same.
+
+        Args:
+            steps: Trainer steps of the lineage at that state: a branch that becomes
+                the mainline brings its steps along, what it replaces is discarded.
+        """
+        self.branches += self.mainline - steps
+        self.mainline = steps
+
     def trainer_steps(self) -> Counts:
         """Returns the counts as the trainer counts: one step per agent."""
         return self._counts(1)

@@ -13,13 +13,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from also_wrappers.evidence.document import Evidence
-from also_wrappers.evidence.stage import Stage, Window
-from also_wrappers.ledger.stamp import RoundEvent, RunEvent
-from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.exchange import Exchange
-from also_wrappers.proposals.outcomes import RoundOutcome
-from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.evidence.stage import Window
+from also_wrappers.ledger.rounds import (
+    AdvisorFailed,
+    BranchEnded,
+    Checked,
+    Decided,
+    Diagnosed,
+    Exchanged,
+    Observed,
+    Planned,
+    Proposed,
+    Refined,
+    RoundFinished,
+    RoundStarted,
+    Settled,
+    Swapped,
+)
+from also_wrappers.ledger.stamp import RunEvent
 from also_wrappers.signal.model import Signal
 
 __all__ = [
@@ -42,6 +53,7 @@ __all__ = [
     "RunFinished",
     "RunResumed",
     "RunStarted",
+    "Settled",
     "Swapped",
 ]
 
@@ -54,8 +66,11 @@ class RunStarted(RunEvent):
         features: Names of the features.
         advisor: Name of the advisor.
         total: Trainer steps that are planned.
-        every: Trainer steps between two rounds.
+        every: Trainer steps from the first round to the second.
         budget: Trainer steps that branches may spend, as a multiple of ``total``.
+        horizon: Trainer steps of a branch of the first round.
+        rounds: Rounds that the budget pays for if none of them finds anything.
+        search: Trainer steps of the branches of these rounds.
         seed: Seed of the branches.
     """
 
@@ -66,6 +81,9 @@ class RunStarted(RunEvent):
     total: int
     every: int
     budget: float
+    horizon: int
+    rounds: int
+    search: int
     seed: int
 
 
@@ -99,209 +117,6 @@ class Recorded(RunEvent):
     length: float
 
 
-class RoundStarted(RoundEvent):
-    """Opens a round.
-
-    Attributes:
-        signal: Id of the active signal.
-    """
-
-    event: Literal["round_started"] = "round_started"
-    signal: str
-
-
-class Observed(RoundEvent):
-    """Keeps the evidence of the window that a round begins with.
-
-    Attributes:
-        stage: The learning stage.
-        evidence: The evidence.
-    """
-
-    event: Literal["evidence"] = "evidence"
-    stage: Stage
-    evidence: Evidence
-
-
-class Planned(RoundEvent):
-    """Says how much a round may try.
-
-    Attributes:
-        wanted: Candidates that the user asked for.
-        candidates: Candidates that the budget pays for.
-        refinements: Replacements after the first results.
-        horizon: Trainer steps of a branch.
-        budget: Trainer steps that branches may still spend.
-    """
-
-    event: Literal["plan"] = "plan"
-    wanted: int
-    candidates: int
-    refinements: int
-    horizon: int
-    budget: int
-
-
-class Exchanged(RoundEvent):
-    """Keeps one request to a language model and its answer.
-
-    Attributes:
-        exchange: Request and answer.
-    """
-
-    event: Literal["exchange"] = "exchange"
-    exchange: Exchange
-
-
-class Diagnosed(RoundEvent):
-    """Keeps the diagnosis of a round.
-
-    Attributes:
-        diagnosis: The diagnosis.
-    """
-
-    event: Literal["diagnosis"] = "diagnosis"
-    diagnosis: Diagnosis
-
-
-class Proposed(RoundEvent):
-    """Keeps one candidate as it was proposed.
-
-    Attributes:
-        proposal: The candidate.
-        refined: Whether the candidate was proposed after the first results.
-    """
-
-    event: Literal["proposal"] = "proposal"
-    proposal: Proposal
-    refined: bool
-
-
-class Checked(RoundEvent):
-    """Says whether a candidate passed the checks.
-
-    Attributes:
-        signal: Id of the signal as it was proposed.
-        passed: Whether the candidate became an arm.
-        remark: What was wrong or changed; empty where nothing was.
-        name: Name of the arm; ``None`` if the candidate was rejected.
-        describe: The signal in one line, as it is tried.
-    """
-
-    event: Literal["check"] = "check"
-    signal: str
-    passed: bool
-    remark: str
-    name: str | None
-    describe: str
-
-
-class BranchEnded(RoundEvent):
-    """Keeps what one branch measured.
-
-    Attributes:
-        name: Name of the arm.
-        signal: Id of the arm's signal.
-        arm: Index of the arm.
-        phase: Phase of the gate that asked for the branch.
-        index: Which replicate of the arm it is.
-        stretch: Horizon of the branch as a multiple of the round's.
-        seed: Seed of environments and sampling.
-        steps: Trainer steps that were trained.
-        evaluation_steps: Trainer steps of evaluations, besides ``steps``.
-        score: Mean base return of the episodes in the last half of the branch.
-        standard_error: Standard error of ``score`` between the episodes.
-        points: Mean base returns of equal parts of the branch, in order.
-        episodes: Number of episodes that were scored.
-        shaped: Mean shaped return of these episodes.
-        observed: Numbers of the branch's evidence that were asked for, by key.
-        seconds: Wall-clock time.
-        error: Why the branch failed; empty if it did not.
-        done: How many branches of the same request have ended.
-        of: How many branches the request has.
-    """
-
-    event: Literal["branch"] = "branch"
-    name: str
-    signal: str
-    arm: int
-    phase: str
-    index: int
-    stretch: float
-    seed: int
-    steps: int
-    evaluation_steps: int
-    score: float
-    standard_error: float
-    points: tuple[float, ...]
-    episodes: int
-    shaped: float
-    observed: dict[str, float]
-    seconds: float
-    error: str
-    done: int
-    of: int
-
-
-class Refined(RoundEvent):
-    """Says what joined a round after its first results.
-
-    Attributes:
-        added: Names of the arms that joined.
-        hypotheses: What became of the hypotheses so far, in words.
-    """
-
-    event: Literal["refinement"] = "refinement"
-    added: tuple[str, ...]
-    hypotheses: tuple[str, ...]
-
-
-class Decided(RoundEvent):
-    """Keeps the decision of a round.
-
-    Attributes:
-        kind: What was decided; see ``also_wrappers.gate.Decision``.
-        winner: Name of the arm to swap in; ``None`` for no change.
-        reason: The reason, in words.
-        effect: Mean difference of the winner to control in base return.
-        z: The statistic that was compared with ``critical``.
-        pairs: Confirmation pairs that were run.
-        critical: The critical value, if there is one.
-        exploratory: Whether conditions decided, as no arm saw a base reward.
-        branches: How many branches the round has trained.
-        adopted: The branch that becomes the mainline, in words; empty for none.
-        outcome: What became of the round, for the history.
-    """
-
-    event: Literal["decision"] = "decision"
-    kind: str
-    winner: str | None
-    reason: str
-    effect: float | None
-    z: float | None
-    pairs: int
-    critical: float | None
-    exploratory: bool
-    branches: int
-    adopted: str
-    outcome: RoundOutcome
-
-
-class Swapped(RoundEvent):
-    """Says that a signal became the active one.
-
-    Attributes:
-        old: Id of the signal that was active.
-        signal: The signal that is active now.
-        describe: The signal in one line.
-    """
-
-    event: Literal["swap"] = "swap"
-    old: str
-    signal: Signal
-    describe: str
-
-
 class RolledBack(RunEvent):
     """Says that a swap was undone, signal and weights.
 
@@ -315,32 +130,6 @@ class RolledBack(RunEvent):
     lost_steps: int
     fall: float
     signal: str
-
-
-class AdvisorFailed(RoundEvent):
-    """Says that an advisor gave no usable answer.
-
-    Attributes:
-        asked_for: What the advisor was asked for.
-        error: What went wrong.
-    """
-
-    event: Literal["advisor_error"] = "advisor_error"
-    asked_for: str
-    error: str
-
-
-class RoundFinished(RoundEvent):
-    """Closes a round.
-
-    Attributes:
-        adopted_steps: Trainer steps of branches that became the mainline.
-        skipped: Why the round was not played; empty if it was.
-    """
-
-    event: Literal["round_finished"] = "round_finished"
-    adopted_steps: int = 0
-    skipped: str = ""
 
 
 class RunFinished(RunEvent):
@@ -371,6 +160,7 @@ Event = Annotated[
     | Refined
     | Decided
     | Swapped
+    | Settled
     | RolledBack
     | AdvisorFailed
     | RoundFinished

@@ -21,7 +21,7 @@ from also_wrappers.ledger.events import (
     Exchanged,
     Proposed,
 )
-from also_wrappers.loop.arms import Arm
+from also_wrappers.loop.measured import Arm
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
 from also_wrappers.proposals.proposal import Proposal

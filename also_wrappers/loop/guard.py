@@ -34,6 +34,14 @@ class Guard:
         """Takes a window of the mainline and its mean shaped return."""
         self._seen.append((window, shaped))
 
+    @property
+    def rewarded(self) -> float:
+        """Share of the episodes since the swap that had any base reward."""
+        windows = [window for window, _ in self._seen]
+        episodes = sum(window.episodes for window in windows)
+        rewarded = sum(window.episodes * window.rewarded for window in windows)
+        return rewarded / episodes if episodes else 0.0
+
     def fall(self) -> float | None:
         """By how much the base return fell while the shaped one rose, if it did.
 

@@ -11,11 +11,12 @@ from also_wrappers.board.board import Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.episodes import EPISODE, Episodes
-from also_wrappers.evidence.stage import Stage, Window, detect_stage
+from also_wrappers.evidence.stage import Stage, Window, detect_stage, is_stuck
 from also_wrappers.evidence.summary import summarise
-from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
+from also_wrappers.ledger.events import Event, Recorded, RolledBack, Settled, Swapped
 from also_wrappers.loop.guard import Guard
 from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Signal
 from also_wrappers.trainer import Trainer
 
 __all__ = ["Mainline"]
@@ -46,6 +47,11 @@ class Mainline:
     def stage(self) -> Stage:
         """The learning stage."""
         return detect_stage(self.windows)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the base return neither clearly rises, nor the task is solved."""
+        return is_stuck(self.windows)
 
     def record(
         self, trainer: Trainer, strength: float, at_least: int = _RECORD_EPISODES
@@ -85,16 +91,16 @@ class Mainline:
             )
         )
 
-    def resume(self, events: Sequence[Event], steps: int) -> None:
-        """Takes the record of a run up to some steps; the last swap stays watched.
+    def resume(self, events: Sequence[Event], total: int) -> None:
+        """Takes the record of a run up to a checkpoint; the last swap stays watched.
 
         Args:
             events: All events of the run.
-            steps: Trainer steps of the lineage.
+            total: Trainer steps that had been spent in all at the checkpoint.
         """
         self.windows, self.guard = [], None
         for event in events:
-            if event.trainer_steps.mainline > steps:
+            if event.trainer_steps.total > total:
                 continue
             match event:
                 case Recorded(window=window, shaped=shaped):
@@ -103,8 +109,21 @@ class Mainline:
                         self.guard.add(window, shaped)
                 case Swapped():
                     self.guard = Guard()
-                case RolledBack():
+                case RolledBack() | Settled(kind="given_up"):
                     self.guard = None
+
+    def rate_of(self, collected: Collected) -> float:
+        """Returns how often the declared conditions held in a window, as a mean.
+
+        Args:
+            collected: What was recorded; the task declares conditions.
+        """
+        task = self._run.task
+        values = summarise(
+            collected.layout, collected.values, Signal(), task.conditions
+        ).values
+        rates = [values.get(f"condition.{name}.rate", 0.0) for name in task.conditions]
+        return sum(rates) / len(rates)
 
     def evidence(
         self, trainer: Trainer, posting: Posting, collected: Collected

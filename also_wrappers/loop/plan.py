@@ -1,18 +1,127 @@
-"""How much a round may try."""
+"""What adapting costs: how long branches are, when rounds are due, what a round tries.
+
+All of it are pure functions of numbers. What the numbers bring,
+``python tests/calibration/economy.py`` shows.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.gate.cost import cheapest
+from also_wrappers.gate.rule import Rule
 from also_wrappers.loop.settings import Settings
 from also_wrappers.trainer import Trainer
 
-__all__ = ["Plan"]
+__all__ = ["LONGEST", "Forecast", "Plan", "check_pays", "forecast", "horizon_of"]
 
+#: Share of the planned training that a first branch takes.
+_HORIZON_SHARE = 0.03
+#: How many times as long as the first round's branches those of later rounds may be.
+LONGEST = 4
 #: Episodes in the last half of a branch that make its score worth something.
-_SCORED_EPISODES = 300
-_HORIZON_SHARE = 0.2
+_SCORED_EPISODES = 50
+
+
+def horizon_of(settings: Settings, trainer: Trainer, length: float) -> int:
+    """Returns the trainer steps of a branch of the first round, in whole rollouts.
+
+    Args:
+        settings: What the user allows.
+        trainer: The trainer.
+        length: Environment steps of an episode; 0 where that is not known.
+    """
+    grain = trainer.rollout
+    if settings.horizon is not None:
+        return math.ceil(settings.horizon / grain) * grain
+    episodes = 0.0 if trainer.evaluates else 2.0 * _SCORED_EPISODES
+    enough = episodes * length * trainer.agents_per_env
+    wanted = max(_HORIZON_SHARE * trainer.total, enough)
+    # Both halves of a branch are looked at.
+    return math.ceil(wanted / (2 * grain)) * 2 * grain
+
+
+def check_pays(
+    settings: Settings, rule: Rule, trainer: Trainer, horizon: int, until: int
+) -> None:
+    """Refuses a plan in which no round could ever change anything.
+
+    Args:
+        settings: What the user allows.
+        rule: What decides.
+        trainer: The trainer.
+        horizon: Trainer steps of a branch of the first round.
+        until: Trainer steps of the lineage at which the last branch must end.
+
+    Raises:
+        ConfigurationError: With what would do, in numbers.
+    """
+    total, grain = trainer.total, trainer.rollout
+    if settings.horizon is not None and settings.horizon < grain:
+        raise ConfigurationError(
+            f"a horizon of {settings.horizon} steps is shorter than one rollout of "
+            f"{grain}; use a multiple of it"
+        )
+    branches = cheapest(rule, 2)
+    least = horizon * branches
+    if settings.budget == 0.0 or math.isinf(least):
+        return
+    if settings.budget * total < least:
+        raise ConfigurationError(
+            f"a budget of {settings.budget:g} times the {total:,} steps of the "
+            f"training pays for {int(settings.budget * total):,} steps of branches, "
+            f"and the smallest round that can change something takes {least:,.0f}: "
+            f"{branches:g} branches of {horizon:,}; use budget="
+            f"{math.ceil(100 * least / total) / 100:g} or more, train longer, or use "
+            "budget=0 to record only"
+        )
+    if horizon + grain > until:
+        raise ConfigurationError(
+            f"a branch takes {horizon:,} steps, and only {max(until - grain, 0):,} of "
+            f"the {total:,} steps of the training are open to branches; use a shorter "
+            "horizon, train longer, or use budget=0 to record only"
+        )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Says what adapting may cost, where no round finds anything.
+
+    Attributes:
+        rounds: Rounds that the budget pays for.
+        steps: Trainer steps of their branches.
+    """
+
+    rounds: int
+    steps: int
+
+
+def forecast(settings: Settings, rule: Rule, horizon: int, budget: int) -> Forecast:
+    """Foretells the rounds of a run in which no round finds anything.
+
+    Args:
+        settings: What the user allows.
+        rule: What decides.
+        horizon: Trainer steps of a branch of the first round.
+        budget: Trainer steps that branches may spend.
+
+    Example:
+        >>> from also_wrappers.gate import Provisional
+        >>> forecast(Settings(), Provisional(), horizon=1_000, budget=16_000)
+        Forecast(rounds=2, steps=12000)
+    """
+    rounds, spent, longest = 0, 0, LONGEST * horizon
+    while rounds < 100:
+        affordable = _affordable(settings, rule, horizon, budget - spent)
+        if affordable is None:
+            break
+        spent += round(horizon * cheapest(rule, 1 + sum(affordable)))
+        rounds += 1
+        horizon = min(2 * horizon, longest)
+    return Forecast(rounds, spent)
 
 
 @dataclass(frozen=True)
@@ -24,7 +133,7 @@ class Plan:
         refinements: Replacements after the first results.
         horizon: Trainer steps of a branch.
         budget: Trainer steps that branches may still spend.
-        longest: Trainer steps by which the lineage may still grow.
+        longest: Trainer steps that a branch may have at most.
         total: Trainer steps that are planned in all.
         copy_steps: Trainer steps of one step of all environment copies.
         seed: Of the run.
@@ -43,49 +152,82 @@ class Plan:
     def make(
         cls,
         settings: Settings,
-        trainer: Trainer,
+        rule: Rule,
         *,
-        length: float,
-        copies: int,
-        until: int,
+        horizon: int,
         budget: int,
+        longest: int,
+        total: int,
+        rollout: int,
+        copy_steps: int,
     ) -> Plan | str:
-        """Plans a round.
+        """Plans a round backwards from a decision.
+
+        Where the budget does not pay for all candidates and replacements, there are
+        fewer candidates, then no replacements.
 
         Args:
             settings: What the user allows.
-            trainer: At rest.
-            length: Environment steps of an episode.
-            copies: Environment copies.
-            until: Trainer steps of the lineage at which the last branch must end.
+            rule: What decides.
+            horizon: Trainer steps of a branch that are wanted.
             budget: Trainer steps that branches may still spend.
+            longest: Trainer steps that a branch may have at most.
+            total: Trainer steps that are planned in all.
+            rollout: Trainer steps of one rollout.
+            copy_steps: Trainer steps of one step of all environment copies.
 
         Returns:
             The plan, or why the round is not worth playing.
+
+        Example:
+            >>> from also_wrappers.gate import Provisional
+            >>> rule, numbers = Provisional(), dict(longest=9000, total=10_000)
+            >>> numbers |= dict(rollout=100, copy_steps=4, horizon=1000)
+            >>> for budget in (5000, 2500, 1500):
+            ...     plan = Plan.make(Settings(), rule, budget=budget, **numbers)
+            ...     print(plan if isinstance(plan, str) else plan.candidates)
+            2
+            1
+            1500 steps of the branch budget are left; a round that can end takes 2000
         """
-        episodes = 0.0 if trainer.evaluates else 2.0 * _SCORED_EPISODES
-        enough = episodes * length * trainer.agents_per_env
-        wanted = settings.horizon or max(_HORIZON_SHARE * trainer.total, enough)
-        horizon = math.ceil(wanted / trainer.rollout) * trainer.rollout
-        # One rollout is always collected after a pause.
-        longest = until - trainer.steps - trainer.rollout
-        if settings.horizon is None and wanted / 2.0 <= longest < horizon:
-            horizon = longest // trainer.rollout * trainer.rollout
+        half = longest // rollout * rollout
+        if settings.horizon is None and horizon <= 2 * half:
+            horizon = min(horizon, half)
         if horizon > longest:
             return "too little of the planned training is left for a branch"
-        candidates = min(settings.candidates, budget // horizon - 1)
-        if candidates < 1:
+        affordable = _affordable(settings, rule, horizon, budget)
+        if affordable is None:
+            least = round(horizon * cheapest(rule, 2))
             return (
-                f"{max(budget, 0)} steps of the branch budget are left, a round needs "
-                f"{2 * horizon} at least"
+                f"{max(budget, 0)} steps of the branch budget are left; a round that "
+                f"can end takes {least}"
             )
+        candidates, refinements = affordable
         return cls(
             candidates,
-            settings.refinements,
+            refinements,
             horizon,
             budget,
             longest,
-            trainer.total,
-            copies * trainer.agents_per_env,
+            total,
+            copy_steps,
             settings.seed,
         )
+
+
+def _affordable(
+    settings: Settings, rule: Rule, horizon: int, budget: int
+) -> tuple[int, int] | None:
+    """Returns as many candidates and replacements as the budget pays a swap for."""
+    for candidates, refinements in _fewer(settings.candidates, settings.refinements):
+        if horizon * cheapest(rule, 1 + candidates + refinements) <= budget:
+            return candidates, refinements
+    return None
+
+
+def _fewer(candidates: int, refinements: int) -> Iterator[tuple[int, int]]:
+    """Yields fewer and fewer candidates, then fewer replacements."""
+    for fewer in range(candidates, 0, -1):
+        yield fewer, refinements
+    for fewer in range(refinements - 1, -1, -1):
+        yield 1, fewer

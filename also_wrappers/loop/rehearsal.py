@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,26 @@ from also_wrappers.task import Task
 from also_wrappers.trainer import Trainer
 from also_wrappers.wrappers.shape import Shape
 
-__all__ = ["rehearse"]
+__all__ = ["Rehearsal", "rehearse"]
 
 #: Episodes that say something of what always holds.
 _EPISODES = 10
 
 
-def rehearse(run: Run, trainer: Trainer) -> int:
+@dataclass(frozen=True)
+class Rehearsal:
+    """Says what a rehearsal took and saw.
+
+    Attributes:
+        steps: Trainer steps that were spent.
+        length: Mean environment steps of an episode; 0 where none has ended.
+    """
+
+    steps: int
+    length: float
+
+
+def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
     """Trains a branch for one rollout in this process and throws it away.
 
     Args:
@@ -32,7 +46,7 @@ def rehearse(run: Run, trainer: Trainer) -> int:
         trainer: At rest; it is left as it is.
 
     Returns:
-        Trainer steps that this took.
+        What that took, and how long episodes were.
 
     Raises:
         ConfigurationError: What is wrong with the factory, its environments or the
@@ -99,7 +113,8 @@ def rehearse(run: Run, trainer: Trainer) -> int:
     if collected is not None:
         always = bool(episodes["success"].all())
         _check_success(run.task, collected, always, len(episodes))
-    return outcome.steps + outcome.evaluation_steps
+    steps = outcome.steps + outcome.evaluation_steps
+    return Rehearsal(steps, float(episodes["length"].mean()) if len(episodes) else 0.0)
 
 
 def _check_success(task: Task, seen: Collected, always: bool, episodes: int) -> None:

@@ -9,11 +9,13 @@ from also_wrappers.advisors.base import Situation
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor
 from also_wrappers.files import write_json
+from also_wrappers.gate.provisional import Provisional
 from also_wrappers.gate.rule import CONTROL, Decision, Rule
 from also_wrappers.ledger.events import Decided, Refined
 from also_wrappers.loop.arms import Arms
 from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.plan import Plan
+from also_wrappers.loop.watch import Turn
 from also_wrappers.proposals.outcomes import RoundOutcome
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
@@ -30,7 +32,10 @@ class RoundResult:
         decision: The rule's decision.
         signal: The signal to swap in; ``None`` for no change.
         snapshot: File of what becomes the mainline; ``None`` if nothing does.
-        adopted: Trainer steps of the branches that led to ``snapshot``.
+        adopted: Trainer steps from the start of the round to ``snapshot``.
+        insufficient: Whether the advisor wants to see more before it says anything.
+        turns: Who is next if an exploratory winner leads nowhere, in order.
+        kept: File of control's screening branch, if its end was kept.
         probes: Expressions to record from now on.
         outcome: The same in short, for the history.
     """
@@ -39,6 +44,9 @@ class RoundResult:
     signal: Signal | None
     snapshot: Path | None
     adopted: int
+    insufficient: bool
+    turns: tuple[Turn, ...]
+    kept: Path | None
     probes: dict[str, str]
     outcome: RoundOutcome
 
@@ -126,7 +134,7 @@ class Round:
             ConfigurationError: The decision adopts a branch that cannot be adopted.
         """
         candidates = self._consultation.arms
-        lineage = arms.lineage(decision) if arms else []
+        snapshot, adopted = (arms.adopted(decision) if arms else None) or (None, 0)
         winner = None if decision.winner is None else candidates[decision.winner]
         control = arms.latest(CONTROL) if arms else None
         outcome = RoundOutcome(
@@ -164,8 +172,11 @@ class Round:
         return RoundResult(
             decision,
             winner.signal if winner else None,
-            lineage[-1].snapshot if lineage else None,
-            sum(result.steps for result in lineage),
+            snapshot,
+            adopted,
+            diagnosis is not None and diagnosis.insufficient,
+            arms.turns(decision.winner) if arms and decision.exploratory else (),
+            control.snapshot if control else None,
             dict(diagnosis.probes) if diagnosis and arms else {},
             outcome,
         )
@@ -179,27 +190,96 @@ class Round:
                 self._refine(arms)
                 continue
             if isinstance(step, Decision):
-                if arms.by_conditions:
-                    return self._exploratory(step)
-                if arms.reward_was_seen or not self._run.task.conditions:
-                    return step
-                arms.by_conditions = True
-                continue
+                if step.winner is not None or not arms.blind:
+                    return self._exploratory(step) if arms.by_conditions else step
+                if self._run.task.conditions and not arms.by_conditions:
+                    arms.by_conditions = True
+                    continue
+                if step.kind == "no_reward" and arms.by_conditions:
+                    unseen = ", ".join(self._run.task.conditions)
+                    reason = f"no arm saw any base reward, nor {unseen}"
+                    step = replace(step, reason=reason)
+                return self._by_hypothesis(arms, step)
+            nothing = not (arms.reward_was_seen or arms.by_conditions)
+            if nothing and any(request.stretch > 1 for request in step):
+                # Longer branches of all arms would cost more than a wrong signal,
+                # which is watched.
+                decision = self._at_once(arms)
+                if decision.winner is not None:
+                    return decision
             refusal = arms.unaffordable(step)
             if refusal:
-                control = arms.latest(CONTROL)
-                adopt = control.request if control and control.snapshot else None
-                return Decision("undecided", refusal, adopt=adopt)
+                return self._by_hypothesis(arms, self._cut_short(arms, refusal))
             arms.run(step)
 
     def _exploratory(self, step: Decision) -> Decision:
+        """Says that conditions have decided; no claim about base return follows."""
         conditions = ", ".join(self._run.task.conditions)
         reason = (
-            f"no base reward was seen; by how often {conditions} held, {step.reason}"
+            f"no base reward was seen; by how often and how early {conditions} held, "
+            f"{step.reason}"
         )
-        if step.kind == "no_reward":
-            reason = f"no arm saw any base reward, nor {conditions}"
-        return replace(step, reason=reason, exploratory=True)
+        return replace(step, reason=reason, exploratory=True, then=None)
+
+    def _at_once(self, arms: Arms) -> Decision:
+        """Decides by what branches show that saw no base reward, if that suffices."""
+        if self._run.task.conditions and isinstance(self._gate, Provisional):
+            arms.by_conditions = True
+            step = self._gate.next(len(arms.arms), arms.trials, self._number)
+            arms.by_conditions = False
+            if isinstance(step, Decision) and step.winner is not None:
+                return self._exploratory(step)
+        nothing = Decision("no_reward", "no arm saw any base reward")
+        return self._by_hypothesis(arms, nothing)
+
+    def _by_hypothesis(self, arms: Arms, step: Decision) -> Decision:
+        """Uses a candidate whose hypothesis held, where there is nothing to lose."""
+        supported = arms.supported()
+        uses = isinstance(self._gate, Provisional) and step.winner is None
+        if not uses or not arms.blind or not supported:
+            return step
+        best = supported[0]
+        branch = arms.latest(best.index)
+        assert branch is not None
+        expected = best.proposal.hypothesis
+        assert expected is not None
+        return replace(
+            step,
+            kind="provisional",
+            reason=f"control has no base return to lose, and {expected.key} went "
+            f"{expected.moves} as expected",
+            winner=best.index,
+            adopt=branch.request,
+            exploratory=True,
+        )
+
+    def _cut_short(self, arms: Arms, refusal: str) -> Decision:
+        """Decides by what was measured before the rule could: a candidate that beat
+        control in every one of several pairs is used, as provisional."""
+        control = arms.latest(CONTROL)
+        adopt = control.request if control and control.snapshot else None
+        leader = arms.leader
+        if leader is None:
+            return Decision("undecided", refusal, adopt=adopt)
+        measured = Decision(
+            "undecided",
+            refusal,
+            adopt=adopt,
+            effect=leader.effect,
+            z=leader.z,
+            pairs=leader.pairs,
+        )
+        end = arms.best_end(leader.arm)
+        if end is None or not 1 < leader.pairs == leader.won:
+            return measured
+        reason = f"{refusal}; it beat control in all of {leader.pairs} pairs"
+        return replace(
+            measured,
+            kind="provisional",
+            reason=reason,
+            winner=leader.arm,
+            adopt=end,
+        )
 
     def _refine(self, arms: Arms) -> None:
         outcomes = arms.outcomes()

@@ -10,6 +10,8 @@ from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import randomness_states, restore_randomness
 from also_wrappers.ledger.accounting import Accounting, Counts
+from also_wrappers.loop.confirmation import Claim
+from also_wrappers.loop.watch import Watch
 
 __all__ = ["LoopState", "Poster"]
 
@@ -19,7 +21,13 @@ class LoopState(BaseModel):
 
     Attributes:
         next_pause: Trainer steps of the lineage at which the next round is due.
+        distance: Trainer steps from the round that is due to the one after it.
+        window: Trainer steps of the lineage at which the window began.
+        horizon: Trainer steps of a branch of the next round.
+        longest: Trainer steps of a branch of any round, at most.
         rounds: Rounds that were begun.
+        claim: The provisional signal that is being confirmed, if there is one.
+        watch: The exploratory signal that is being watched, if there is one.
         posting: What is posted; set in checkpoints.
         trainer_steps: Trainer steps that were spent; set in checkpoints.
         randomness: States of the global random number generators; set in checkpoints.
@@ -27,11 +35,21 @@ class LoopState(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    next_pause: int
+    next_pause: int = 0
+    distance: int = 1
+    window: int = 0
+    horizon: int = 1
+    longest: int = 1
     rounds: int = 0
+    claim: Claim | None = None
+    watch: Watch | None = None
     posting: Posting = Posting()
     trainer_steps: Counts = Counts()
     randomness: dict[str, Any] = {}
+
+    def lengthen(self) -> None:
+        """Makes the branches of the next round longer, as the last found nothing."""
+        self.horizon = min(2 * self.horizon, max(self.longest, self.horizon))
 
     def checkpoint(self, posting: Posting, accounting: Accounting) -> LoopState:
         """Returns the state as a checkpoint keeps it, the global randomness included.
@@ -40,12 +58,12 @@ class LoopState(BaseModel):
             posting: What is posted.
             accounting: Counts the steps of the run.
         """
-        return LoopState(
-            next_pause=self.next_pause,
-            rounds=self.rounds,
-            posting=posting,
-            trainer_steps=accounting.trainer_steps(),
-            randomness=randomness_states(),
+        return self.model_copy(
+            update={
+                "posting": posting,
+                "trainer_steps": accounting.trainer_steps(),
+                "randomness": randomness_states(),
+            }
         )
 
     def restore(self, accounting: Accounting, spent: Counts) -> None:

@@ -22,10 +22,15 @@ from also_wrappers.ledger.events import (
     RoundStarted,
     RunResumed,
     RunStarted,
+    Settled,
     Swapped,
 )
 
 __all__ = ["ProgressLines"]
+
+
+#: How lines about provisional signals begin.
+_SETTLED = {"confirmed": "confirm", "given_up": "give up", "open": "keep"}
 
 
 class ProgressLines:
@@ -79,8 +84,8 @@ class ProgressLines:
             case RunStarted():
                 self._total = event.total
                 return "start", (
-                    f"advisor: {event.advisor}; {event.total:,} trainer steps planned, "
-                    f"branches may spend {event.budget:g} times as many"
+                    f"advisor: {event.advisor}; {event.total:,} trainer steps planned. "
+                    + _cost(event)
                 )
             case RunResumed():
                 self._total = event.total
@@ -111,7 +116,10 @@ class ProgressLines:
             case Decided():
                 return _decision(event)
             case Swapped():
-                return "swap", f"the signal is now {event.describe}"
+                kind = "provisional: " if event.provisional else ""
+                return "swap", f"{kind}the signal is now {event.describe}"
+            case Settled():
+                return _SETTLED[event.kind], f"{event.reason}{_detail(event)}"
             case RolledBack():
                 return (
                     "rollback",
@@ -148,16 +156,31 @@ def _branch(event: BranchEnded) -> tuple[str, str]:
     )
 
 
+def _cost(event: RunStarted) -> str:
+    """Says what adapting may cost where no round finds anything."""
+    if not event.budget:
+        return "It records only"
+    return (
+        f"Adapting may cost {event.rounds} round(s) and {event.search:,} trainer steps "
+        f"of branches before it finds anything, {event.search / event.total:.0%} of "
+        f"the training, and {event.budget:.0%} in all"
+    )
+
+
 def _decision(event: Decided) -> tuple[str, str]:
-    detail = ""
-    if event.effect is not None:
-        detail = f" (effect {event.effect:+.3f}"
-        if event.z is not None:
-            detail += f", z {event.z:.2f}"
-            if event.critical is not None:
-                detail += f" against {event.critical:g}"
-        detail += f", {event.pairs} pair(s))" if event.pairs else ")"
     name = event.winner or "no change"
-    if event.exploratory and event.winner:
-        name = f"exploratory, {name}"
-    return "decide", f"{name}: {event.reason}{detail}"
+    if event.winner and event.kind == "provisional":
+        name = f"{'exploratory' if event.exploratory else 'provisional'}, {name}"
+    return "decide", f"{name}: {event.reason}{_detail(event)}"
+
+
+def _detail(event: Decided | Settled) -> str:
+    """Returns effect, z and pairs in brackets; empty where nothing was compared."""
+    if event.effect is None:
+        return ""
+    detail = f" (effect {event.effect:+.3f}"
+    if event.z is not None:
+        detail += f", z {event.z:.2f}"
+        if event.critical is not None:
+            detail += f" against {event.critical:g}"
+    return detail + (f", {event.pairs} pair(s))" if event.pairs else ")")

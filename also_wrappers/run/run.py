@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import remove, write_json
 from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.events import Event, Swapped
+from also_wrappers.ledger.events import Event, Settled, Swapped
 from also_wrappers.ledger.ledger import Ledger, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.task import Task
@@ -73,9 +74,6 @@ class Run:
             raise ConfigurationError(
                 f"the run directory {self.dir} cannot be made: {error.strerror}"
             ) from error
-        # The ends of branches serve the round that was played when the run stopped.
-        for ends in self.dir.glob("rounds/*/snapshots"):
-            remove(ends)
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
         self.ledger = Ledger(ledger_path, self.accounting)
@@ -89,8 +87,25 @@ class Run:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def drop_snapshots(
+        self, kept: int | None = None, files: Collection[Path] | None = None
+    ) -> None:
+        """Removes the ends of branches, but for those of one round.
+
+        Args:
+            kept: Number of the round whose branches may still be adopted.
+            files: Those of its files that are kept; all of them if not given.
+        """
+        for ends in self.dir.glob("rounds/*/snapshots"):
+            if kept is None or ends.parent != self.round_dir(kept):
+                remove(ends)
+            elif files is not None:
+                for end in set(ends.iterdir()) - set(files):
+                    remove(end)
+
     def write_schedule(self) -> None:
-        """Writes the accepted swaps, to be replayed without advisor and branches."""
+        """Writes the swaps, and where a signal was given up, to be replayed without
+        advisor and branches."""
         write_json(
             self.dir / "schedule.json",
             [
@@ -100,6 +115,7 @@ class Run:
                 }
                 for event in self.events()
                 if isinstance(event, Swapped)
+                or (isinstance(event, Settled) and event.kind == "given_up")
             ],
         )
 

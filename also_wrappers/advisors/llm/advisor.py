@@ -48,6 +48,8 @@ class LLMAdvisor(Advisor):
         'llm:qwen3:8b'
     """
 
+    slow = True
+
     def __init__(
         self, model: ChatModel, repairs: int = 2, ceiling: Ceiling | None = None
     ) -> None:

@@ -35,6 +35,9 @@ _CLEAR = 3.0
 #: counter of what is left to do, and its size relative to the feature's spread.
 _JUMPS = 3.0
 _WHOLE = 0.5
+#: Share of a feature's squared changes that rewards may explain at most, for a feature
+#: that is worth drawing to.
+_EXPLAINED = 0.25
 #: Shares of steps that count as often, and of episodes that count as seldom.
 _CROWDED, _IDLE, _SELDOM = 0.4, 0.5, 0.5
 _IDLE_COST = 0.005
@@ -77,13 +80,13 @@ def targets(situation: Situation) -> list[Target]:
     """
     values = situation.evidence.values
     by_name: dict[str, Target] = {}
-    counter = _counter(situation.evidence)
+    changed = _changed_by_rewards(situation.evidence)
     for feature in situation.features.features:
         name = feature.name
         key = f"feature.{name}"
         if name in situation.features.action_names or not _moves(situation, name):
             continue
-        if counter is not None and counter[0] == name:
+        if name in changed:  # what only a reward changes is no way to it
             continue
         effects = [
             (abs(effect), aggregate, effect)
@@ -113,26 +116,32 @@ def new_terms(situation: Situation) -> list[Proposal]:
     Where there is no target, the features that vary most are drawn to both ends.
     """
     drawn = targets(situation)[:4] or _either_end(situation)
-    team = len(situation.agents) > 1
-    proposals = []
-    for target in drawn:
-        for own in (False, True) if team else (True,):
-            expression, weight = _potential(situation.evidence, target, own)
-            proposals.append(
-                _proposal(
-                    f"toward_{target.feature}",
-                    expression,
-                    weight,
-                    f"draw {'each agent' if own else 'the team'} to where "
-                    f"{target.feature} was in what went well"
-                    if target.strength
-                    else f"{target.feature} is worth reaching by its description",
-                    f"feature.{target.feature}.change",
-                    "up" if target.direction > 0.0 else "down",
-                    (target.key,),
-                )
-            )
-    return proposals
+    forms = (False, True) if len(situation.agents) > 1 else (True,)
+    # Two targets at a time, so that the first candidates differ in what they are after.
+    pairs = [drawn[k : k + 2] for k in range(0, len(drawn), 2)]
+    return [
+        _drawn_to(target, own, situation.evidence)
+        for pair in pairs
+        for own in forms
+        for target in pair
+    ]
+
+
+def _drawn_to(target: Target, own: bool, evidence: Evidence) -> Proposal:
+    """Returns the proposal to draw each agent, or the team, to a target."""
+    expression, weight = _potential(evidence, target, own)
+    return _proposal(
+        f"toward_{target.feature}",
+        expression,
+        weight,
+        f"draw {'each agent' if own else 'the team'} to where {target.feature} was in "
+        "what went well"
+        if target.strength
+        else f"{target.feature} is worth reaching by its description",
+        f"feature.{target.feature}.change",
+        "up" if target.direction > 0.0 else "down",
+        (target.key,),
+    )
 
 
 def toward_conditions(situation: Situation) -> list[Proposal]:
@@ -317,9 +326,29 @@ def _counter(evidence: Evidence) -> tuple[str, float] | None:
     return best
 
 
+def _changed_by_rewards(evidence: Evidence) -> set[str]:
+    """Returns the features of whose changes rewards explain a good part."""
+    values = evidence.values
+    episodes = values.get("team.episodes", 0.0)
+    rewards = episodes * values.get("team.reward_rate", 0.0)
+    steps = episodes * values.get("team.episode_length", 1.0)
+    explained = {
+        name: rewards * values.get(f"feature.{name}.reward_jump", 0.0) ** 2
+        for name in evidence.features
+    }
+    return {
+        name
+        for name, square in explained.items()
+        if square
+        > _EXPLAINED * steps * values.get(f"feature.{name}.jump_std", 0.0) ** 2
+    }
+
+
 def _moves(situation: Situation, name: str) -> bool:
-    """True where a feature varies at all."""
-    return situation.evidence.values.get(f"feature.{name}.std", 0.0) > 1e-9
+    """True where a feature varies, and within episodes as far as that can be told."""
+    values = situation.evidence.values
+    varies = values.get(f"feature.{name}.std", 0.0) > 1e-9
+    return varies and values.get(f"feature.{name}.jump_std", 1.0) > 1e-9
 
 
 def _reward(evidence: Evidence) -> float:

@@ -32,7 +32,6 @@ class AdaptationCallback(BaseCallback):
             the mainline, every branch and every evaluation need the same environment
             with another wrapper, so a factory must use the shape it is handed.
         advisor: Who proposes; ``RuleAdvisor`` if not given.
-        every: Trainer steps between rounds.
         verbose: 1 prints a line per stage, 0 prints nothing.
         **options: See ``also_wrappers.loop.AdaptationOptions``.
 
@@ -50,7 +49,7 @@ class AdaptationCallback(BaseCallback):
         ...     run = Run(Task("Walk.", corridor_features()), f"{folder}/run")
         ...     venv = make_venv(run.shape)
         ...     model = PPO("MlpPolicy", venv, n_steps=32, batch_size=32)
-        ...     callback = AdaptationCallback(run, make_venv, every=10_000, verbose=0)
+        ...     callback = AdaptationCallback(run, make_venv, budget=0, verbose=0)
         ...     _ = model.learn(256, callback)
         ...     run.close()
         >>> model.num_timesteps
@@ -63,12 +62,11 @@ class AdaptationCallback(BaseCallback):
         make_venv: MakeVecEnv,
         advisor: Advisor | None = None,
         *,
-        every: int,
         verbose: int = 1,
         **options: Unpack[AdaptationOptions],
     ) -> None:
         super().__init__(verbose)
-        self.adaptation = Adaptation(run, advisor, every=every, **options)
+        self.adaptation = Adaptation(run, advisor, **options)
         self._make_venv = make_venv
         self._trainer: SB3Trainer | None = None
         self._next_pause = 0
@@ -86,8 +84,9 @@ class AdaptationCallback(BaseCallback):
                 "run.shape"
             )
         starts = getattr(model, "learning_starts", 0)
-        pause = self.adaptation.state.next_pause
-        if self.adaptation.budget and pause <= starts < total:
+        settings = self.adaptation.settings
+        pause = settings.first_pause(total)
+        if settings.budget and pause <= starts < total:
             raise ConfigurationError(
                 f"the first round would be at {pause:,} steps, and nothing is learned "
                 f"before learning_starts={starts:,}; give first={2 * starts:,} or so"

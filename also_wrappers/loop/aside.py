@@ -1,0 +1,57 @@
+"""Work that goes on beside the training."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Aside"]
+
+T = TypeVar("T")
+
+
+class Aside(Generic[T]):
+    """Does one piece of work in a thread, or when its result is asked for.
+
+    Args:
+        work: The work; it must not touch what training touches.
+        beside: Whether to begin at once, in a thread.
+
+    Attributes:
+        done: Whether ``result`` would return at once.
+
+    Example:
+        >>> Aside(lambda: 6 * 7, beside=True).result()
+        42
+    """
+
+    def __init__(self, work: Callable[[], T], *, beside: bool) -> None:
+        self._work = work
+        self._results: list[T] = []
+        self._errors: list[BaseException] = []
+        # A daemon: a model that never answers must not keep a script from ending.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        if beside:
+            self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        return bool(self._results or self._errors)
+
+    def result(self) -> T:
+        """Returns what the work returned, or raises what it raised; waits for it."""
+        if self._thread.ident is None:
+            if not self.done:
+                self._run()
+        else:
+            self._thread.join()
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._work())
+        except BaseException as error:
+            self._errors.append(error)

@@ -1,0 +1,194 @@
+"""The confirmation of a provisional signal, beside the training that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from also_wrappers.board.posting import Posting
+from also_wrappers.branches.branch import BranchOrder, BranchResult
+from also_wrappers.branches.executors import Executor
+from also_wrappers.gate.rule import CONTROL, Decision, Request, Rule
+from also_wrappers.gate.standing import leader
+from also_wrappers.ledger.events import BranchEnded, Decided, Event, RoundStarted
+from also_wrappers.loop.arms import Arms
+from also_wrappers.loop.aside import Aside
+from also_wrappers.loop.measured import Arm
+from also_wrappers.loop.plan import Plan
+from also_wrappers.proposals.outcomes import RoundOutcome
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.run.run import Run
+from also_wrappers.trainer import Trainer
+
+__all__ = ["Claim", "Confirmation"]
+
+
+class Claim(BaseModel):
+    """Holds what the confirmation of a provisional signal has to remember.
+
+    Attributes:
+        round: Number of the round that swapped the signal in.
+        since: Trainer steps of the lineage at the swap.
+        start: Name of the checkpoint that all branches of the round begin from.
+        posting: What was posted when the round was played: control.
+        plan: The plan of the round.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    round: int
+    since: int
+    start: str
+    posting: Posting
+    plan: Plan
+
+
+class Confirmation:
+    """Trains fresh branches of a winner and of control, at most one discarded trainer
+    step for each of the mainline's own, until the rule has decided.
+
+    It is made from the ledger, so that a run that was stopped goes on with it.
+
+    Args:
+        claim: What to confirm.
+        run: The run.
+        executor: Where branches run.
+        trainer: The trainer.
+        gate: The rule that swapped the signal in.
+        start: File of the snapshot that all branches of the round begin from.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        run: Run,
+        executor: Executor,
+        trainer: Trainer,
+        gate: Rule,
+        start: Path,
+    ) -> None:
+        outcome, screened, fresh = _recorded(run.events(), claim.round)
+        proposals = [Proposal(signal=outcome.control)]
+        proposals += [arm.proposal for arm in outcome.arms]
+        arms = [Arm(index, proposal) for index, proposal in enumerate(proposals)]
+        self.arms = Arms(
+            claim.round, run, trainer, executor, claim.plan, claim.posting, start, arms
+        )
+        self.arms.restore(screened)
+        decision = gate.next(len(arms), self.arms.trials, claim.round)
+        assert isinstance(decision, Decision)
+        assert decision.then is not None
+        assert decision.winner is not None
+        self.arms.restore(fresh)
+        self._screened = len(screened)
+        self._then = decision.then
+        self._winner = decision.winner
+        self._since = claim.since
+        self._run = run
+        self._executor = executor
+        self._waiting: list[Request] = []
+        self._flight: Aside[BranchResult] | None = None
+        self._cost = 0
+
+    @property
+    def branches(self) -> int:
+        """Number of the branches that were trained beside the training."""
+        return len(self.arms.results) - self._screened
+
+    def step(self, trainer: Trainer, budget: int, until: int) -> Decision | None:
+        """Takes the branch that has ended, and begins the next.
+
+        Branches are taken at trainer steps that are fixed beforehand, however fast
+        they run, so that a run can be repeated.
+
+        Args:
+            trainer: At rest.
+            budget: Trainer steps that branches may still spend.
+            until: Trainer steps of the lineage at which the last branch must end.
+
+        Returns:
+            The rule's decision, once there is one.
+        """
+        own = trainer.steps - self._since
+        while True:
+            if self._flight is not None:
+                if own < self._discarded + self._cost:
+                    return None
+                self.collect()
+            elif own < self._discarded:  # the run has gone back since
+                return None
+            if not self._waiting:
+                step = self._then.next(len(self.arms.arms), self.arms.trials)
+                if isinstance(step, Decision):
+                    return step
+                self._waiting = list(step)
+            order = self.arms.order(self._waiting.pop(0))
+            if order.steps > budget:
+                return self.stop("the branch budget is spent")
+            if self._since + self._discarded + order.steps > until:
+                return self.stop("too little of the planned training is left")
+            self._cost = order.steps
+            train = partial(self._train, order)
+            self._flight = Aside(train, beside=self._executor.beside)
+
+    def _train(self, order: BranchOrder) -> BranchResult:
+        (result,) = self._executor.run([order])
+        return result
+
+    def collect(self) -> None:
+        """Waits for the branch that is being trained, and records it."""
+        if self._flight is not None:
+            result = self._flight.result()
+            self._flight = None
+            self.arms.record(result)
+
+    def stop(self, reason: str) -> Decision:
+        """Ends the confirmation before the rule has decided.
+
+        Args:
+            reason: Why.
+
+        Returns:
+            A decision with what was measured so far.
+        """
+        self.collect()
+        of = (CONTROL, self._winner)
+        fresh = self.arms.trials[self._screened :]
+        standing = leader([trial for trial in fresh if trial.request.arm in of])
+        if standing is None:
+            return Decision("undecided", reason)
+        return Decision(
+            "undecided",
+            reason,
+            effect=standing.effect,
+            z=standing.z,
+            pairs=standing.pairs,
+        )
+
+    @property
+    def _discarded(self) -> int:
+        """Trainer steps of the branches that were taken."""
+        return sum(result.steps for result in self.arms.results[self._screened :])
+
+
+def _recorded(
+    events: Sequence[Event], number: int
+) -> tuple[RoundOutcome, list[BranchEnded], list[BranchEnded]]:
+    """Returns what became of a round as it was played last, its branches until it was
+    decided, and those that were trained since."""
+    decided: Decided | None = None
+    screened: list[BranchEnded] = []
+    fresh: list[BranchEnded] = []
+    for event in events:
+        match event:
+            case RoundStarted(round=played) if played == number:
+                decided, screened, fresh = None, [], []
+            case BranchEnded(round=played) if played == number:
+                (screened if decided is None else fresh).append(event)
+            case Decided(round=played) if played == number:
+                decided = event
+    assert decided is not None
+    return decided.outcome, screened, fresh

@@ -1,0 +1,95 @@
+"""The lineage of the final policy: moved to other states, given other signals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from also_wrappers.ledger.events import Swapped
+from also_wrappers.loop.guard import Guard
+from also_wrappers.loop.mainline import Mainline
+from also_wrappers.loop.state import LoopState, Poster
+from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Signal
+from also_wrappers.trainer import Trainer
+
+__all__ = ["Lineage"]
+
+
+class Lineage:
+    """Moves the mainline of a run to other states and signals.
+
+    Args:
+        run: The run.
+        poster: Owns the posting.
+        mainline: What is seen of the mainline.
+
+    Attributes:
+        state: What a checkpoint remembers of the loop.
+    """
+
+    def __init__(self, run: Run, poster: Poster, mainline: Mainline) -> None:
+        self.state = LoopState()
+        self._run = run
+        self._poster = poster
+        self._mainline = mainline
+
+    def save(self, name: str, trainer: Trainer) -> Path:
+        """Saves a checkpoint; returns the file of its snapshot."""
+        saved = self.state.checkpoint(self._poster.posting, self._run.accounting)
+        return self._run.checkpoints.save(name, trainer.snapshot, saved)
+
+    def snapshot_of(self, name: str) -> tuple[Path, int]:
+        """Returns the snapshot of a checkpoint, and the lineage's trainer steps then.
+
+        Args:
+            name: What the checkpoint was saved as; it is there.
+        """
+        checkpoint = self._run.checkpoints.load(LoopState, name)
+        assert checkpoint is not None, f"there is no checkpoint {name!r}"
+        return checkpoint.snapshot, checkpoint.state.trainer_steps.mainline
+
+    def adopt(self, trainer: Trainer, snapshot: Path) -> int:
+        """Makes a snapshot the mainline.
+
+        Returns:
+            Trainer steps by which the lineage became shorter; negative if longer.
+        """
+        before = self._run.accounting.mainline
+        trainer.adopt(snapshot)
+        self._run.accounting.move(trainer.steps)
+        return before - trainer.steps
+
+    def swap(
+        self,
+        number: int,
+        signal: Signal,
+        since: int,
+        *,
+        provisional: bool,
+        exploratory: bool,
+    ) -> None:
+        """Makes a signal the active one, records that, and guards it.
+
+        Args:
+            number: Number of the round.
+            signal: The signal.
+            since: Trainer steps at which it was at its full strength.
+            provisional: Whether it is used before it is confirmed.
+            exploratory: Whether no base reward speaks for it.
+        """
+        old = self._poster.posting.signal
+        self._poster.post(
+            signal=signal, since=since, strength=1.0, provisional=provisional
+        )
+        self._mainline.guard = Guard()
+        self._run.ledger.write(
+            Swapped(
+                round=number,
+                old=old.id,
+                signal=signal,
+                describe=signal.describe(),
+                provisional=provisional,
+                exploratory=exploratory,
+            )
+        )
+        self._run.write_schedule()

@@ -1,0 +1,268 @@
+"""The arms of a round, and what their branches measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from also_wrappers.branches.branch import BranchResult
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
+from also_wrappers.gate.standing import Standing, leader
+from also_wrappers.loop.watch import Turn
+from also_wrappers.proposals.outcomes import ArmOutcome
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.model import Signal
+from also_wrappers.task import Task
+
+__all__ = ["Arm", "Measured"]
+
+#: Share of the largest base return of a round up to which control has none to lose.
+_BLIND = 0.02
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Puts one proposal under test. Arm 0 is control.
+
+    Attributes:
+        index: Number of the arm in its round.
+        proposal: What is tested.
+    """
+
+    index: int
+    proposal: Proposal
+
+    @property
+    def name(self) -> str:
+        """A name for people."""
+        return "control" if self.index == CONTROL else f"candidate_{self.index}"
+
+    @property
+    def signal(self) -> Signal:
+        """The signal that branches of the arm are trained on."""
+        return self.proposal.signal
+
+
+class Measured:
+    """Reads what the branches of a round measured.
+
+    Args:
+        task: The task.
+        arms: Control and the candidates; more may join.
+
+    Attributes:
+        arms: Control and the candidates.
+        results: Results of all branches so far.
+        trained: Trainer steps of the shorter branch that a branch goes on with.
+        by_conditions: Whether the gate sees how often and how early declared
+            conditions held, in place of base returns.
+    """
+
+    def __init__(self, task: Task, arms: list[Arm]) -> None:
+        self.arms = arms
+        self.results: list[BranchResult] = []
+        self.trained: dict[Request, int] = {}
+        self.by_conditions = False
+        self._task = task
+
+    @property
+    def trials(self) -> list[Trial]:
+        """What the gate gets to see."""
+        if self.by_conditions:
+            latest = {
+                name: max(
+                    result.observed.get(f"condition.{name}.first", 0.0)
+                    for result in self.results
+                )
+                for name in self._task.conditions
+            }
+            return [result.condition_trial(latest) for result in self.results]
+        largest = max((result.largest for result in self.results), default=0.0)
+        return [result.trial(largest) for result in self.results]
+
+    @property
+    def screened(self) -> bool:
+        """Whether every arm had its first branch."""
+        seen = {result.request.arm for result in self.results}
+        return seen >= {arm.index for arm in self.arms}
+
+    @property
+    def reward_was_seen(self) -> bool:
+        """Whether any branch has seen a base reward."""
+        return any(result.score != 0.0 for result in self.results)
+
+    @property
+    def blind(self) -> bool:
+        """Whether control was screened and has no base return to lose."""
+        control = self.latest(CONTROL)
+        if control is None:
+            return False
+        largest = max(result.largest for result in self.results)
+        # What a single episode has earned is no more than an anecdote.
+        share = max(_BLIND, 1.0 / max(control.episodes, 1))
+        return abs(control.score) <= share * largest
+
+    @property
+    def leader(self) -> Standing | None:
+        """How the best candidate stands against control, if there are pairs."""
+        return leader(self.trials)
+
+    def latest(self, arm: int) -> BranchResult | None:
+        """Returns the longest whole screening branch of an arm, the first replicate
+        before others; ``None`` without any."""
+        whole = [
+            result
+            for result in self.results
+            if result.request.arm == arm
+            and result.request.phase == "screen"
+            and result.ok
+        ]
+        return max(
+            whole, key=lambda r: (-r.request.index, r.request.stretch), default=None
+        )
+
+    def best_end(self, arm: int) -> Request | None:
+        """Returns the longest branch of an arm that could become the mainline."""
+        ends = [r for r in self.results if r.request.arm == arm and r.snapshot]
+        longest = max(ends, key=lambda r: r.request.stretch, default=None)
+        return longest.request if longest else None
+
+    def turns(self, winner: int | None) -> tuple[Turn, ...]:
+        """Returns who is next if an exploratory winner leads nowhere, in order.
+
+        Args:
+            winner: Index of the winner.
+        """
+        turns = []
+        rates = [f"condition.{name}.rate" for name in self._task.conditions]
+        for arm in self.supported():
+            branch = self.latest(arm.index)
+            if arm.index != winner and branch is not None and branch.snapshot:
+                held = [branch.observed.get(key, 0.0) for key in rates]
+                turns.append(
+                    Turn(
+                        name=arm.name,
+                        signal=arm.signal,
+                        snapshot=branch.snapshot.name,
+                        steps=self.trained[branch.request] + branch.steps,
+                        conditions=sum(held) / len(held) if held else None,
+                    )
+                )
+        return tuple(turns)
+
+    def adopted(self, decision: Decision) -> tuple[Path, int] | None:
+        """Returns what becomes the mainline.
+
+        Returns:
+            The file of the branch's end, and the branch's trainer steps from the start
+            of the round on; ``None`` if nothing becomes the mainline.
+
+        Raises:
+            ConfigurationError: The decision names a winner and no branch of it, or a
+                branch whose end is not there.
+        """
+        adopt = decision.adopt
+        if decision.winner is not None and (
+            adopt is None or adopt.arm != decision.winner
+        ):
+            raise ConfigurationError(
+                f"the rule names {self.arms[decision.winner].name} as the winner and "
+                "no branch of it to go on with; give its Decision one of the winner's "
+                "requests as adopt"
+            )
+        if adopt is None:
+            return None
+        for result in self.results:
+            if result.request == adopt and result.snapshot:
+                return result.snapshot, self.trained[adopt] + result.steps
+        raise ConfigurationError(
+            f"the rule adopts the branch {adopt.phase} {adopt.index} of "
+            f"{self.arms[adopt.arm].name}, whose end is not there; it must have "
+            "been requested with keep=True, and not have failed"
+        )
+
+    def outcomes(self) -> list[ArmOutcome]:
+        """Says what became of each candidate."""
+        return [self._outcome(arm) for arm in self.arms[1:]]
+
+    def _outcome(self, arm: Arm) -> ArmOutcome:
+        def became(outcome: str, score: float | None = None) -> ArmOutcome:
+            return ArmOutcome(
+                proposal=arm.proposal,
+                outcome=outcome,
+                score=score,
+                hypothesis=self._hypothesis(arm),
+            )
+
+        own = self._longest(arm.index)
+        if not own:
+            return became("was not tried")
+        failed = next((result.error for result in own if not result.ok), None)
+        if failed:
+            return became(f"failed: {failed}")
+        control = [result for result in self._longest(CONTROL) if result.ok]
+        score = sum(result.score for result in own) / len(own)
+        level = sum(result.score for result in control) / max(len(control), 1)
+        return became(
+            f"base return {score:.3f} over {len(own)} branch(es), control {level:.3f}",
+            score,
+        )
+
+    def supported(self) -> list[Arm]:
+        """Returns the candidates whose hypothesis held in every pair of branches on
+        common seeds, those with the largest base return first."""
+        ends = {arm.index: self.latest(arm.index) for arm in self.arms[1:]}
+        scores = {arm: end.score for arm, end in ends.items() if end and end.snapshot}
+        held = []
+        for arm in self.arms[1:]:
+            pairs = self._moved(arm) if arm.index in scores else []
+            if pairs and all(_held(arm, mine, theirs) for mine, theirs in pairs):
+                held.append(arm)
+        return sorted(held, key=lambda arm: -scores[arm.index])
+
+    def _moved(self, arm: Arm) -> list[tuple[float, float]]:
+        """Returns what a hypothesis is about, in pairs of the arm and control on common
+        seeds."""
+        expected = arm.proposal.hypothesis
+        if expected is None:
+            return []
+        return [
+            (mine.observed[expected.key], theirs.observed[expected.key])
+            for mine in self.results
+            for theirs in self.results
+            if mine.request == replace(theirs.request, arm=arm.index)
+            and theirs.request.arm == CONTROL
+            and expected.key in mine.observed
+            and expected.key in theirs.observed
+        ]
+
+    def _hypothesis(self, arm: Arm) -> str:
+        """What became of a hypothesis, on the branches that share their seeds."""
+        expected = arm.proposal.hypothesis
+        if expected is None:
+            return ""
+        pairs = self._moved(arm)
+        wanted = f"{expected.key} should go {expected.moves}"
+        if not pairs:
+            return f"{wanted}: not measured"
+        mine, theirs = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
+        held = _held(arm, mine, theirs)
+        return (
+            f"{wanted}: it {'did' if held else 'did not'}, {mine:.3g} against "
+            f"control's {theirs:.3g}"
+        )
+
+    def _longest(self, arm: int) -> list[BranchResult]:
+        """An arm's branches, each as it was when it was longest."""
+        own = [result for result in self.results if result.request.arm == arm]
+        own.sort(key=lambda result: result.request.stretch)
+        branches = {(r.request.phase, r.request.index): r for r in own}
+        return list(branches.values())
+
+
+def _held(arm: Arm, mine: float, theirs: float) -> bool:
+    """Whether a number moved against control's as the arm's hypothesis says."""
+    expected = arm.proposal.hypothesis
+    assert expected is not None
+    return mine > theirs if expected.moves == "up" else mine < theirs

@@ -1,0 +1,210 @@
+"""Signals in use that nothing has confirmed: their confirmation, and the watch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from also_wrappers.branches.executors import Executor
+from also_wrappers.evidence.stage import NO_SIGNAL
+from also_wrappers.gate.rule import Decision, Rule
+from also_wrappers.ledger.events import Settled
+from also_wrappers.loop.confirmation import Confirmation
+from also_wrappers.loop.lineage import Lineage
+from also_wrappers.loop.mainline import Mainline
+from also_wrappers.loop.state import Poster
+from also_wrappers.loop.watch import Watch
+from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Signal
+from also_wrappers.trainer import Trainer
+
+__all__ = ["Provisionals"]
+
+Kind = Literal["confirmed", "given_up", "open"]
+
+
+class Provisionals:
+    """Looks after the provisional signal of a run, from its swap until it is settled.
+
+    Args:
+        run: The run.
+        lineage: Moves the mainline.
+        poster: Owns the posting.
+        mainline: What is seen of the mainline.
+        executor: Where branches run.
+        gate: The rule that decides rounds.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        lineage: Lineage,
+        poster: Poster,
+        mainline: Mainline,
+        executor: Executor,
+        gate: Rule,
+    ) -> None:
+        self._run = run
+        self._lineage = lineage
+        self._poster = poster
+        self._mainline = mainline
+        self._executor = executor
+        self._gate = gate
+        self._confirmation: Confirmation | None = None
+
+    def step(self, trainer: Trainer, budget: int, until: int) -> bool | None:
+        """Goes on with what is open.
+
+        Args:
+            trainer: At rest.
+            budget: Trainer steps that branches may still spend.
+            until: Trainer steps of the lineage at which the last branch must end.
+
+        Returns:
+            Whether the signal stays, once that is settled; ``None`` until then.
+        """
+        state = self._lineage.state
+        if state.watch is not None:
+            return self._look(trainer, state.watch)
+        if state.claim is None:
+            return None
+        if self._mainline.stage == "solved":
+            return self.stop(trainer, "the task is solved")
+        decision = self._confirming(trainer).step(trainer, budget, until)
+        return None if decision is None else self._settle(trainer, decision)
+
+    def stop(self, trainer: Trainer, reason: str) -> bool | None:
+        """Leaves the signal in use as it is; ``None`` where no claim was open."""
+        if self._lineage.state.claim is None:
+            return None
+        decision = self._confirming(trainer).stop(reason)
+        return self._settle(trainer, decision)
+
+    def drop(self) -> None:
+        """Forgets what is open, as the swap itself is undone."""
+        if self._confirmation is not None:
+            self._confirmation.collect()
+        self._confirmation = None
+        self._lineage.state.claim = self._lineage.state.watch = None
+
+    def _confirming(self, trainer: Trainer) -> Confirmation:
+        if self._confirmation is None:
+            claim = self._lineage.state.claim
+            assert claim is not None
+            start, _ = self._lineage.snapshot_of(claim.start)
+            self._confirmation = Confirmation(
+                claim, self._run, self._executor, trainer, self._gate, start
+            )
+        return self._confirmation
+
+    def _settle(self, trainer: Trainer, decision: Decision) -> bool:
+        """Ends the confirmation as the rule has decided."""
+        claim, confirmation = self._lineage.state.claim, self._confirmation
+        assert claim is not None
+        assert confirmation is not None
+        kind: Kind = "open"
+        lost = 0
+        if decision.kind == "confirmed":
+            kind = "confirmed"
+            self._poster.post(provisional=False)
+        elif decision.kind == "no_change":
+            kind = "given_up"
+            end = confirmation.arms.adopted(decision)
+            lost = 0 if end is None else self._lineage.adopt(trainer, end[0])
+            before = claim.posting
+            self._take_out(before.signal, before.since, before.provisional)
+        self._run.ledger.write(
+            Settled(
+                round=claim.round,
+                kind=kind,
+                reason=decision.reason,
+                effect=decision.effect,
+                z=decision.z,
+                pairs=decision.pairs,
+                critical=decision.critical,
+                branches=confirmation.branches,
+                lost_steps=lost,
+                signal=self._poster.posting.signal,
+            )
+        )
+        self._lineage.state.claim, self._confirmation = None, None
+        self._save(trainer)
+        return kind != "given_up"
+
+    def _look(self, trainer: Trainer, watch: Watch) -> bool | None:
+        """Ends a signal that has not led to base reward in time; the next candidate
+        gets its turn."""
+        guard = self._mainline.guard
+        if guard is not None and guard.rewarded >= NO_SIGNAL:
+            self._write_settled(watch, "open", "base reward is seen by now")
+            self._lineage.state.watch = None
+            self._save(trainer)
+            return True
+        if trainer.steps < watch.until:
+            return None
+        reason = "it has not led to base reward in time"
+        if watch.turns:
+            self._next_turn(trainer, watch, reason)
+            return None
+        self._take_out(watch.before, trainer.steps, provisional=False)
+        self._write_settled(watch, "given_up", reason)
+        self._lineage.state.watch = None
+        self._save(trainer)
+        return False
+
+    def _next_turn(self, trainer: Trainer, watch: Watch, reason: str) -> None:
+        """Goes on with the next candidate: from the end of its own branch, or from the
+        weights as they are where these meet the declared conditions more often."""
+        turn, *others = watch.turns
+        end = self._run.round_dir(watch.round) / "snapshots" / turn.snapshot
+        now = self._conditions()
+        lost = 0
+        since = trainer.steps
+        if turn.conditions is None or now is None or now <= turn.conditions:
+            lost = self._lineage.adopt(trainer, end)
+            since = trainer.steps - turn.steps
+        self._write_settled(watch, "given_up", reason, lost)
+        self._lineage.swap(
+            watch.round, turn.signal, since, provisional=True, exploratory=True
+        )
+        self._lineage.state.watch = watch.model_copy(
+            update={
+                "until": trainer.steps + 2 * watch.horizon,
+                "turns": tuple(others),
+            }
+        )
+        self._run.board.begin_window()
+        self._lineage.save("round", trainer)
+
+    def _conditions(self) -> float | None:
+        """How often the declared conditions hold on the mainline now, as a mean."""
+        conditions = self._run.task.conditions
+        collected = self._run.board.collect(conditions)
+        if not conditions or collected is None:
+            return None
+        return self._mainline.rate_of(collected)
+
+    def _take_out(self, signal: Signal, since: int, provisional: bool) -> None:
+        """Posts the signal that was there before; the weights stay."""
+        self._poster.post(
+            signal=signal, since=since, strength=1.0, provisional=provisional
+        )
+        self._mainline.guard = None
+        self._run.board.begin_window()
+
+    def _write_settled(
+        self, watch: Watch, kind: Kind, reason: str, lost: int = 0
+    ) -> None:
+        self._run.ledger.write(
+            Settled(
+                round=watch.round,
+                kind=kind,
+                reason=reason,
+                lost_steps=lost,
+                signal=self._poster.posting.signal,
+            )
+        )
+
+    def _save(self, trainer: Trainer) -> None:
+        self._run.write_schedule()
+        self._lineage.save("round", trainer)
+        self._run.drop_snapshots()

@@ -1,0 +1,49 @@
+"""The watch over a signal that no base reward speaks for yet."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from also_wrappers.signal.model import Signal
+
+__all__ = ["Turn", "Watch"]
+
+
+class Turn(BaseModel):
+    """Holds a candidate that gets its turn if the one before leads nowhere.
+
+    Attributes:
+        name: Name of the candidate's arm.
+        signal: Its signal.
+        snapshot: Name of the file of its branch's end, in the folder of the round.
+        steps: Trainer steps of that branch.
+        conditions: How often the declared conditions held in that branch, as a mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    signal: Signal
+    snapshot: str
+    steps: int
+    conditions: float | None = None
+
+
+class Watch(BaseModel):
+    """Ends the use of signals that do not lead to base reward in time.
+
+    Attributes:
+        round: Number of the round that swapped the signal in.
+        horizon: Trainer steps of a branch of the round.
+        until: Trainer steps of the lineage by which base reward has to be seen.
+        before: The signal that was active before the round.
+        turns: Who is next, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    round: int
+    horizon: int
+    until: int
+    before: Signal
+    turns: tuple[Turn, ...] = ()
