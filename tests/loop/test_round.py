@@ -16,7 +16,7 @@ from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Gate, Request, Rule, Trial
-from also_wrappers.loop.arms import Arm
+from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.round import Round, RoundResult

@@ -68,6 +68,9 @@ def callback(run: Run, advisor: Any, **options: Any) -> AdaptationCallback:
         "every": 2048,
         "horizon": 1024,
         "budget": 8.0,
+        "candidates": 3,
+        "refinements": 2,
+        "pause_on": "interval",
         "gate": LENIENT,
         "executor": SerialExecutor(),
     }

@@ -32,6 +32,8 @@ class StubTrainer:
 class Made:
     """Branches that score what a function says."""
 
+    beside = False
+
     def __init__(self, score: Callable[[BranchOrder], float]) -> None:
         self.orders: list[BranchOrder] = []
         self._score = score
