@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["NO_SIGNAL", "STUCK", "Stage", "Window", "detect_stage", "is_stuck"]
+__all__ = ["STUCK", "Stage", "Window", "detect_stage", "is_stuck"]
 
 Stage = Literal[
     "no_signal", "discovery", "improvement", "plateau", "regression", "solved"
@@ -17,7 +17,7 @@ Stage = Literal[
 STUCK: tuple[Stage, ...] = ("no_signal", "plateau", "regression")
 
 #: Below this share of rewarded episodes the base reward teaches nothing yet.
-NO_SIGNAL = 0.02
+_NO_SIGNAL = 0.02
 _DISCOVERY = 0.2
 _SOLVED = 0.95
 #: Standard errors between two halves of the recent history that count as a change.
@@ -75,7 +75,7 @@ def detect_stage(history: Sequence[Window]) -> Stage:
         if success >= _SOLVED:
             return "solved"
     rewarded = _weighted(late, [window.rewarded for window in late])
-    if rewarded < NO_SIGNAL:
+    if rewarded < _NO_SIGNAL:
         return "no_signal"
     change = _clear_change(recent)
     if change < 0.0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +11,7 @@ from also_wrappers.gate.rule import Decision, Request, Rule, Trial
 
 __all__ = ["cheapest", "check_extends"]
 
-#: Requests after which a rule that has not decided never will.
+#: Times that a rule is asked; one that has not decided by then never will.
 _ENDLESS = 200
 _PARTS = 8
 
@@ -22,7 +21,7 @@ def cheapest(rule: Rule, arms: int) -> float:
 
     The rule is played where the evidence is overwhelming: one candidate has all the
     base return there is, the others and control have hardly any, and nothing is
-    uncertain.
+    uncertain. A rule that swaps nothing in even then counts with its first branches.
 
     Args:
         rule: The rule.
@@ -30,8 +29,7 @@ def cheapest(rule: Rule, arms: int) -> float:
 
     Returns:
         The length of all branches of the round together, as a multiple of one branch
-        of the round's horizon; an extension counts what is new in it. Infinite where
-        the rule does not decide.
+        of the round's horizon; an extension counts what is new in it.
 
     Raises:
         ConfigurationError: The rule asks to extend a branch whose end it has not
@@ -49,11 +47,12 @@ def cheapest(rule: Rule, arms: int) -> float:
 
 def _play(rule: Rule, arms: int) -> float:
     trials: list[Trial] = []
-    horizons = 0.0
+    horizons = first = 0.0
     for _ in range(_ENDLESS):
         step = rule.next(arms, trials, 1)
+        first = first or horizons
         if isinstance(step, Decision):
-            return horizons
+            return horizons if step.winner is not None else first
         for request in step:
             check_extends(request, [trial.request for trial in trials])
             shorter = [
@@ -67,7 +66,7 @@ def _play(rule: Rule, arms: int) -> float:
             trials.append(
                 Trial(request, score, 1e-6, points=(score,) * _PARTS),
             )
-    return math.inf
+    return first
 
 
 _remembered = lru_cache(maxsize=256)(_play)

@@ -2,7 +2,13 @@
 
 from also_wrappers.ledger.accounting import Accounting, Counts
 from also_wrappers.ledger.events import Event
-from also_wrappers.ledger.ledger import Ledger, LedgerReader, follow, read_ledger
+from also_wrappers.ledger.ledger import (
+    Ledger,
+    LedgerReader,
+    follow,
+    of_the_lineage,
+    read_ledger,
+)
 
 __all__ = [
     "Accounting",
@@ -11,5 +17,6 @@ __all__ = [
     "Ledger",
     "LedgerReader",
     "follow",
+    "of_the_lineage",
     "read_ledger",
 ]

@@ -93,11 +93,14 @@ class RunResumed(RunEvent):
     Attributes:
         rounds: Rounds that had been played by then.
         total: Trainer steps that are planned.
+        checkpoint: Trainer steps that had been spent in all at the checkpoint; what was
+            recorded since then is of a mainline that was lost.
     """
 
     event: Literal["run_resumed"] = "run_resumed"
     rounds: int
     total: int
+    checkpoint: int
 
 
 class Recorded(RunEvent):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,10 +19,11 @@ from also_wrappers.ledger.events import (
     EVENT,
     Event,
     RunFinished,
+    RunResumed,
 )
 from also_wrappers.ledger.stamp import SCHEMA_VERSION, RunEvent
 
-__all__ = ["Ledger", "LedgerReader", "follow", "read_ledger"]
+__all__ = ["Ledger", "LedgerReader", "follow", "of_the_lineage", "read_ledger"]
 
 E = TypeVar("E", bound=RunEvent)
 
@@ -31,6 +33,8 @@ _INTERVAL = 0.2
 
 class Ledger:
     """Appends events to ``ledger.jsonl``, one JSON object a line, flushed at once.
+
+    It may be written to from several threads: an advisor is asked beside the training.
 
     Secrets of the environment that found their way into a text are left out.
 
@@ -58,6 +62,7 @@ class Ledger:
                 with path.open("r+b") as file:
                     file.truncate(whole)
         self._file = path.open("a", encoding="utf-8")
+        self._writing = threading.RLock()
 
     def write(self, event: E) -> E:
         """Records one event.
@@ -68,6 +73,10 @@ class Ledger:
         Returns:
             The event as it was written.
         """
+        with self._writing:
+            return self._write(event)
+
+    def _write(self, event: E) -> E:
         stamped = event.model_copy(
             update={
                 "time": round(time.time(), 3),
@@ -90,7 +99,7 @@ class Ledger:
                     f"{name} failed to show the event {shown.event!r} "
                     f"({type(error).__name__}: {error}); the run goes on",
                     RuntimeWarning,
-                    stacklevel=2,
+                    stacklevel=3,
                 )
         return stamped
 
@@ -184,3 +193,25 @@ def _damage(line: bytes, path: Path) -> str:
         f"{path} has a line that is no event of a run: {start!r}; take the file back "
         "to what the run wrote, or remove that line"
     )
+
+
+def of_the_lineage(events: Iterable[Event], checkpoint: int) -> list[Event]:
+    """Returns the events that tell of the lineage that a run goes on with.
+
+    What a stopped run has recorded after its last checkpoint is true, and of a mainline
+    that was lost.
+
+    Args:
+        events: The events of a ledger, in order.
+        checkpoint: Trainer steps that had been spent in all at the last checkpoint.
+    """
+    kept: list[Event] = []
+    for event in events:
+        if isinstance(event, RunResumed):
+            kept = _up_to(event.checkpoint, kept)
+        kept.append(event)
+    return _up_to(checkpoint, kept)
+
+
+def _up_to(total: int, events: list[Event]) -> list[Event]:
+    return [event for event in events if event.trainer_steps.total <= total]

@@ -255,8 +255,8 @@ class Settled(RoundEvent):
         pairs: Fresh pairs of branches.
         critical: The critical value, if there is one.
         branches: Branches that were trained beside the training.
-        lost_steps: Trainer steps of the lineage that were given up with the weights;
-            0 where the weights stay.
+        lost_steps: Trainer steps by which the lineage became shorter with the weights
+            of another branch; 0 where the weights stay.
         signal: The signal that is active now.
     """
 
@@ -290,9 +290,12 @@ class RoundFinished(RoundEvent):
 
     Attributes:
         adopted_steps: Trainer steps of branches that became the mainline.
+        lost_steps: Trainer steps of the lineage that these replaced: where branches
+            began from the first checkpoint, all since then.
         skipped: Why the round was not played; empty if it was.
     """
 
     event: Literal["round_finished"] = "round_finished"
     adopted_steps: int = 0
+    lost_steps: int = 0
     skipped: str = ""

@@ -11,7 +11,7 @@ from also_wrappers.ledger.accounting import Counts
 __all__ = ["SCHEMA_VERSION", "RoundEvent", "RunEvent"]
 
 #: Raised whenever a line of an older ledger could be misread.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 class RunEvent(BaseModel):
@@ -26,7 +26,7 @@ class RunEvent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     time: float = 0.0
     env_steps: Counts = Counts()
     trainer_steps: Counts = Counts()

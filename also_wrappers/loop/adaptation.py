@@ -19,6 +19,7 @@ from also_wrappers.ledger.events import (
     RunResumed,
     RunStarted,
 )
+from also_wrappers.ledger.ledger import of_the_lineage
 from also_wrappers.loop.fading import strength
 from also_wrappers.loop.lineage import Lineage
 from also_wrappers.loop.mainline import Mainline
@@ -217,7 +218,6 @@ class Adaptation:
         accounting = self.run.accounting
         events = self.run.events()
         spent = events[-1].trainer_steps if events else Counts()
-        outcomes = {e.round: e.outcome for e in events if isinstance(e, Decided)}
         checkpoint = self.run.checkpoints.load(LoopState)
         kept: int | None = None
         total = 0
@@ -236,11 +236,13 @@ class Adaptation:
             total = state.trainer_steps.total
         # The ends of other branches serve the round that was played when it stopped.
         self.run.drop_snapshots(kept)
-        self._rounds.history = [
-            outcomes[r] for r in sorted(outcomes) if r <= self.state.rounds
-        ]
-        self._mainline.resume(events, total)
-        self.run.ledger.write(RunResumed(rounds=self.state.rounds, total=trainer.total))
+        lived = of_the_lineage(events, total)
+        outcomes = {e.round: e.outcome for e in lived if isinstance(e, Decided)}
+        self._rounds.history = list(outcomes.values())
+        self._mainline.resume(lived)
+        self.run.ledger.write(
+            RunResumed(rounds=self.state.rounds, total=trainer.total, checkpoint=total)
+        )
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:

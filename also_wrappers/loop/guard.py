@@ -14,6 +14,8 @@ _WINDOWS = 4
 #: Standard errors, and share of the base return, by which it has to fall.
 _CLEAR = 3.0
 _SHARE = 0.1
+#: Standard errors by which it has to exceed a level.
+_ABOVE = 2.0
 
 
 class Guard:
@@ -34,13 +36,15 @@ class Guard:
         """Takes a window of the mainline and its mean shaped return."""
         self._seen.append((window, shaped))
 
-    @property
-    def rewarded(self) -> float:
-        """Share of the episodes since the swap that had any base reward."""
-        windows = [window for window, _ in self._seen]
+    def exceeds(self, level: float) -> bool:
+        """Whether the base return of the last windows is clearly above a level."""
+        windows = [window for window, _ in self._seen[-_WINDOWS:]]
         episodes = sum(window.episodes for window in windows)
-        rewarded = sum(window.episodes * window.rewarded for window in windows)
-        return rewarded / episodes if episodes else 0.0
+        if not episodes:
+            return False
+        mean = sum(window.episodes * window.mean for window in windows) / episodes
+        variance = sum(window.episodes * window.std**2 for window in windows) / episodes
+        return mean - level > _ABOVE * math.sqrt(variance / episodes)
 
     def fall(self) -> float | None:
         """By how much the base return fell while the shaped one rose, if it did.

@@ -91,17 +91,14 @@ class Mainline:
             )
         )
 
-    def resume(self, events: Sequence[Event], total: int) -> None:
+    def resume(self, events: Sequence[Event]) -> None:
         """Takes the record of a run up to a checkpoint; the last swap stays watched.
 
         Args:
-            events: All events of the run.
-            total: Trainer steps that had been spent in all at the checkpoint.
+            events: The events of the lineage.
         """
         self.windows, self.guard = [], None
         for event in events:
-            if event.trainer_steps.total > total:
-                continue
             match event:
                 case Recorded(window=window, shaped=shaped):
                     self.windows.append(window)

@@ -18,7 +18,7 @@ from also_wrappers.task import Task
 __all__ = ["Arm", "Measured"]
 
 #: Share of the largest base return of a round up to which control has none to lose.
-_BLIND = 0.02
+_BLIND = 0.05
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,19 @@ class Measured:
         return any(result.score != 0.0 for result in self.results)
 
     @property
+    def promising(self) -> bool:
+        """Whether any arm has earned more than anecdotes."""
+        largest = max((result.largest for result in self.results), default=0.0)
+        return any(abs(result.score) > _BLIND * largest for result in self.results)
+
+    @property
     def blind(self) -> bool:
         """Whether control was screened and has no base return to lose."""
         control = self.latest(CONTROL)
         if control is None:
             return False
         largest = max(result.largest for result in self.results)
-        # What a single episode has earned is no more than an anecdote.
-        share = max(_BLIND, 1.0 / max(control.episodes, 1))
-        return abs(control.score) <= share * largest
+        return abs(control.score) <= _BLIND * largest
 
     @property
     def leader(self) -> Standing | None:

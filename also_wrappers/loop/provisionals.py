@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from also_wrappers.branches.executors import Executor
-from also_wrappers.evidence.stage import NO_SIGNAL
 from also_wrappers.gate.rule import Decision, Rule
 from also_wrappers.ledger.events import Settled
 from also_wrappers.loop.confirmation import Confirmation
@@ -134,14 +133,15 @@ class Provisionals:
         """Ends a signal that has not led to base reward in time; the next candidate
         gets its turn."""
         guard = self._mainline.guard
-        if guard is not None and guard.rewarded >= NO_SIGNAL:
-            self._write_settled(watch, "open", "base reward is seen by now")
+        if guard is not None and guard.exceeds(watch.level):
+            reason = f"the base return is clearly above control's {watch.level:.3f}"
+            self._write_settled(watch, "open", reason)
             self._lineage.state.watch = None
             self._save(trainer)
             return True
         if trainer.steps < watch.until:
             return None
-        reason = "it has not led to base reward in time"
+        reason = "it has not led to more base return in time"
         if watch.turns:
             self._next_turn(trainer, watch, reason)
             return None

@@ -185,7 +185,7 @@ class Round:
         refined = self._plan.refinements == 0
         while True:
             step = self._gate.next(len(arms.arms), arms.trials, self._number)
-            if not refined and arms.screened and arms.reward_was_seen:
+            if not refined and arms.screened and arms.promising:
                 refined = True
                 self._refine(arms)
                 continue

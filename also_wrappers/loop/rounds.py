@@ -272,12 +272,12 @@ class Rounds:
         state.rounds = number
         if result.signal is not None:
             self._run.checkpoints.copy("pause", "before_swap")
-        adopted = result.adopted
+        adopted, lost = result.adopted, 0
         if result.snapshot is not None:
             if result.signal is None and begun.first and adopted <= trainer.steps:
                 adopted = 0  # the mainline has gone further than control's branch
             else:
-                self._lineage.adopt(trainer, result.snapshot)
+                lost = self._lineage.adopt(trainer, result.snapshot) + adopted
         self._poster.post(probes=self._run.task.valid_probes(result.probes))
         if result.insufficient:
             # As much again is seen before the advisor is asked again.
@@ -302,6 +302,7 @@ class Rounds:
                     round=number,
                     horizon=max(adopted, begun.plan.horizon),
                     until=trainer.steps + 2 * max(adopted, begun.plan.horizon),
+                    level=result.outcome.control_score or 0.0,
                     before=before.signal,
                     turns=result.turns,
                 )
@@ -313,7 +314,9 @@ class Rounds:
                     posting=before,
                     plan=begun.plan,
                 )
-        self._run.ledger.write(RoundFinished(round=number, adopted_steps=adopted))
+        self._run.ledger.write(
+            RoundFinished(round=number, adopted_steps=adopted, lost_steps=lost)
+        )
         self._lineage.save("round", trainer)
         self._drop_all_but(number, result)
 

@@ -36,6 +36,7 @@ class Watch(BaseModel):
         round: Number of the round that swapped the signal in.
         horizon: Trainer steps of a branch of the round.
         until: Trainer steps of the lineage by which base reward has to be seen.
+        level: Base return that has to be exceeded: control's in the round.
         before: The signal that was active before the round.
         turns: Who is next, in order.
     """
@@ -45,5 +46,6 @@ class Watch(BaseModel):
     round: int
     horizon: int
     until: int
+    level: float
     before: Signal
     turns: tuple[Turn, ...] = ()

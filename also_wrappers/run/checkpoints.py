@@ -23,7 +23,7 @@ __all__ = ["Checkpoint", "Checkpoints"]
 S = TypeVar("S", bound=BaseModel)
 
 #: Raised whenever a checkpoint of an older version could be misread.
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import remove, write_json
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import Event, Settled, Swapped
-from also_wrappers.ledger.ledger import Ledger, read_ledger
+from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
@@ -106,6 +106,7 @@ class Run:
     def write_schedule(self) -> None:
         """Writes the swaps, and where a signal was given up, to be replayed without
         advisor and branches."""
+        total = self.accounting.trainer_steps().total
         write_json(
             self.dir / "schedule.json",
             [
@@ -113,7 +114,7 @@ class Run:
                     "trainer_steps": event.trainer_steps.model_dump(),
                     "signal": event.signal.model_dump(mode="json"),
                 }
-                for event in self.events()
+                for event in of_the_lineage(self.events(), total)
                 if isinstance(event, Swapped)
                 or (isinstance(event, Settled) and event.kind == "given_up")
             ],

@@ -178,11 +178,11 @@ def test_a_reader_waits_for_the_rest_of_a_line(path: Path) -> None:
     [
         ('{"schema_version": 1, "event": "run_started"}', "form 1, this one reads for"),
         ('{"event": "run_started"}', "another version of this package"),
-        ('{"schema_version": 7, "event": "audition"}', "form 7, this one reads form 2"),
+        ('{"schema_version": 7, "event": "audition"}', "form 7, this one reads form 3"),
         ("no JSON", "has a line that is no event of a run: 'no JSON'"),
         ("3", "has a line that is no event of a run: '3'"),
-        ('{"schema_version": 2, "event": "guessed"}', "is no event of a run"),
-        ('{"schema_version": 2, "event": "run_finished"}', "is no event of a run"),
+        ('{"schema_version": 3, "event": "guessed"}', "is no event of a run"),
+        ('{"schema_version": 3, "event": "run_finished"}', "is no event of a run"),
     ],
 )
 def test_a_line_that_is_no_event_is_told_in_one_sentence(
@@ -219,7 +219,7 @@ def test_what_follows_a_run_ends_with_the_run(path: Path) -> None:
 
 def test_what_follows_a_run_does_not_stop_where_it_was_resumed(path: Path) -> None:
     ledger = Ledger(path, Accounting())
-    for event in (started(), FINISHED, RunResumed(rounds=0, total=TOTAL)):
+    for event in (started(), FINISHED, RunResumed(rounds=0, total=TOTAL, checkpoint=0)):
         ledger.write(event)
     events = follow(path, interval=0.001)
     first = [next(events) for _ in range(3)]

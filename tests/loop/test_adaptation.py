@@ -21,7 +21,7 @@ from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm.models.ollama import Ollama
 from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.exceptions import AdvisorError, ConfigurationError, FeatureError
-from also_wrappers.gate import Gate, Provisional
+from also_wrappers.gate import Gate
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.page import write_report
@@ -68,9 +68,12 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     assert adopted == 1024
     counts = last["trainer_steps"]
     assert counts["mainline"] == TOTAL
-    assert counts["branches"] == branches - adopted
+    # Branches began from the first checkpoint, as nothing had been learned until then.
+    lost = events(run.dir, "round_finished")[0]["lost_steps"]
+    assert lost == 1024
+    assert counts["branches"] == branches - adopted + lost
     assert counts["evaluation"] == ROLLOUT  # of the rehearsal
-    assert counts["total"] == TOTAL + branches - adopted + ROLLOUT
+    assert counts["total"] == TOTAL + branches - adopted + lost + ROLLOUT
     assert last["env_steps"]["total"] == counts["total"] // 2
     kinds = [event["event"] for event in events(run.dir)]
     first = [kinds.index(k) for k in ("evidence", "diagnosis", "proposal", "check")]
@@ -98,12 +101,13 @@ def test_an_impossible_gate_changes_nothing_but_adopts_controls_branch(
     run = Run(make_task(), tmp_path / "run")
     gate = Gate(critical=1e9, max_pairs=2)
     model = make_model(run)
-    model.learn(4096, callback=callback(run, RecordedAdvisor([[HELPFUL]]), gate=gate))
+    options = {"gate": gate, "horizon": 2048}
+    model.learn(6144, callback=callback(run, RecordedAdvisor([[HELPFUL]]), **options))
     assert events(run.dir, "swap") == []
     assert run.board.read().signal == Signal()
     first = events(run.dir, "round_finished")[0]
-    assert first["adopted_steps"] == 1024
-    assert model.num_timesteps == 4096
+    assert first["adopted_steps"] == 2048
+    assert model.num_timesteps == 6144
     # The recording has one round; the others are skipped, and training goes on.
     assert len(events(run.dir, "advisor_error")) == len(events(run.dir, "decision")) - 1
 
@@ -150,10 +154,11 @@ def test_an_advisor_that_fails_costs_a_step_and_not_the_run(
     run = Run(make_task(), tmp_path / "run")
     error = AdvisorError("gone") if where == "proposal" else KeyError("a bug")
     model = make_model(run)
-    model.learn(3072, callback=callback(run, Broken(where, error), every=100_000))
+    options = {"first": 3072, "every": 100_000}  # by then it has learned something
+    model.learn(6144, callback=callback(run, Broken(where, error), **options))
     (recorded,) = events(run.dir, "advisor_error")
     assert recorded["asked_for"] == where
-    assert model.num_timesteps == 3072
+    assert model.num_timesteps == 6144
     assert events(run.dir)[-1]["event"] == "run_finished"
 
 
@@ -222,8 +227,8 @@ def test_bad_input_is_found_before_training(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "a")
     with pytest.raises(ConfigurationError, match="every must be at least 1"):
         callback(run, None, every=0)
-    with pytest.raises(ConfigurationError, match=r"use Race\(\)"):
-        callback(run, None, gate=Provisional())
+    with pytest.raises(ConfigurationError, match=r"a rule such as Provisional\(\)"):
+        callback(run, None, gate="race")
     with pytest.raises(ConfigurationError, match="shorter than one rollout"):
         make_model(run).learn(TOTAL, callback=callback(run, None, horizon=10))
     run = Run(make_task(), tmp_path / "b")

@@ -9,6 +9,7 @@ from typing import cast
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
+from also_wrappers.ledger.ledger import of_the_lineage
 from also_wrappers.loop.mainline import Mainline
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal
@@ -18,7 +19,7 @@ from also_wrappers.trainer import Trainer
 
 
 def at(steps: int) -> Counts:
-    return Counts(mainline=steps)
+    return Counts(mainline=steps, total=steps)
 
 
 def record(steps: int, mean: float, shaped: float) -> Recorded:
@@ -30,7 +31,12 @@ def record(steps: int, mean: float, shaped: float) -> Recorded:
 
 def swap(steps: int) -> Swapped:
     return Swapped(
-        trainer_steps=at(steps), round=1, old="none", signal=Signal(), describe=""
+        trainer_steps=at(steps),
+        round=1,
+        old="none",
+        signal=Signal(),
+        describe="",
+        provisional=True,
     )
 
 
@@ -73,15 +79,16 @@ def test_a_swap_stays_watched(tmp_path: Path) -> None:
     before: list[Event] = [record(k, 0.5, 0.5) for k in range(4)]
     after: list[Event] = [record(10 + k, 0.9 - 0.05 * k, 1.0 + k) for k in range(8)]
     lost: list[Event] = [record(100, 0.0, 99.0), swap(100)]
-    mainline.resume([*before, swap(5), *after, *lost], steps=20)
+    events = [*before, swap(5), *after, *lost]
+    mainline.resume(of_the_lineage(events, 20))
     assert len(mainline.windows) == 12
     assert mainline.guard is not None
     fall = mainline.guard.fall()
     assert fall is not None
     assert 0.1 < fall < 0.4
-    mainline.resume([*before, swap(5), rollback(9), *after], 20)
+    mainline.resume([*before, swap(5), rollback(9), *after])
     assert mainline.guard is None
-    mainline.resume([*before, swap(5), *after[:3]], steps=20)
+    mainline.resume([*before, swap(5), *after[:3]])
     assert mainline.guard is not None
     assert mainline.guard.fall() is None
     run.close()

@@ -15,7 +15,7 @@ from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate import Decision, Request, Trial
+from also_wrappers.gate import Decision, Provisional, Request, Trial
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.settings import Settings
 from also_wrappers.proposals.diagnosis import Diagnosis
@@ -40,7 +40,6 @@ from tests.support.corridor import (
     make_model,
     make_task,
 )
-from tests.support.rounds import StubTrainer
 
 
 def test_the_signal_fades_out_at_the_end_of_training(tmp_path: Path) -> None:
@@ -143,22 +142,21 @@ def test_endless_environments_take_a_swap_at_the_next_step(tmp_path: Path) -> No
 
 def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
     wanted = {}
-    for steps in (0, 4000, 7000):
-        trainer = StubTrainer()
-        trainer.steps = steps
+    for longest in (9000, 2300, 1400):
         plan = Plan.make(
-            Settings(every=1),
-            trainer,
-            length=10.0,
-            copies=4,
-            until=9000,
+            Settings(),
+            Provisional(),
+            horizon=3000,
             budget=90_000,
+            longest=longest,
+            total=10_000,
+            rollout=200,
+            copy_steps=4,
         )
-        wanted[steps] = plan if isinstance(plan, str) else plan.horizon
-    # 300 scored episodes of 10 steps in the last half; 9,000 steps before the fade.
-    assert wanted[0] == 6000
-    assert wanted[4000] == 9000 - 4000 - StubTrainer.rollout
-    assert wanted[7000] == "too little of the planned training is left for a branch"
+        wanted[longest] = plan if isinstance(plan, str) else plan.horizon
+    assert wanted[9000] == 3000
+    assert wanted[2300] == 2200
+    assert wanted[1400] == "too little of the planned training is left for a branch"
 
 
 class Asks(RecordedAdvisor):
@@ -295,7 +293,7 @@ def test_declared_events_decide_where_the_reward_is_out_of_reach(
     (decision,) = events(run.dir, "decision")
     assert decision["exploratory"]
     assert decision["winner"] == "candidate_1"
-    assert "by how often far held, confirmed" in decision["reason"]
+    assert "how early far held, confirmed" in decision["reason"]
     assert {b["score"] for b in events(run.dir, "branch")} == {0.0}
     assert run.board.read().signal == HELPFUL.signal
-    assert "by how often far held" in write_report(run.dir).read_text()
+    assert "how early far held" in write_report(run.dir).read_text()

@@ -67,7 +67,8 @@ def test_a_factory_that_works_leaves_everything_as_it_was(tmp_path: Path) -> Non
     trainer = make_trainer(run, lambda shape: venv(lambda: shape(corridor())))
     before = {k: v.clone() for k, v in trainer.model.policy.state_dict().items()}
     state = np.random.get_state()[1].tolist()  # type: ignore[index]
-    assert rehearse(run, trainer) == trainer.rollout == 2 * COPIES * STEPS
+    rehearsal = rehearse(run, trainer)
+    assert rehearsal.steps == trainer.rollout == 2 * COPIES * STEPS
     after = trainer.model.policy.state_dict()
     assert all(before[name].equal(after[name]) for name in before)
     assert np.random.get_state()[1].tolist() == state  # type: ignore[index]
@@ -143,8 +144,11 @@ def test_success_must_tell_something(tmp_path: Path, success: str, tells: bool) 
     ("options", "message"),
     [
         ({"horizon": 100}, "shorter than one rollout of 512"),
-        ({"budget": 0.01}, "less than the 1024 steps of the smallest round"),
-        ({"horizon": 8192, "budget": 0.4}, "use 0.41 or more, or 0 to record only"),
+        ({"budget": 0.01}, "pays for 400 steps of branches, and the smallest"),
+        (
+            {"horizon": 8192, "budget": 0.4},
+            "use budget=0.41 or more, train longer, or use",
+        ),
     ],
 )
 def test_numbers_that_leave_no_room(

@@ -16,8 +16,8 @@ from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Gate, Request, Rule, Trial
-from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.consult import Consultation
+from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.round import Round, RoundResult
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
@@ -134,10 +134,13 @@ def test_where_no_reward_is_seen_declared_conditions_decide(tmp_path: Path) -> N
     decision = result.decision
     assert (decision.winner, decision.exploratory) == (2, True)
     assert (
-        decision.reason == "no base reward was seen; by how often far held, confirmed"
+        decision.reason
+        == "no base reward was seen; by how often and how early far held, confirmed"
     )
-    assert decision.effect == pytest.approx(0.2)
-    assert all(order.keys[-1] == "condition.far.rate" for order in made.orders)
+    # It held as late in the one arm as in any, so that it counts for two thirds.
+    assert decision.effect == pytest.approx(0.2 * 2 / 3)
+    wanted = ("condition.far.rate", "condition.far.first")
+    assert all(order.keys == wanted for order in made.orders)
     # They were extended first, in the hope of a base reward.
     assert [o for o in made.orders if o.request.stretch == 2]
     confirming = [o for o in made.orders if o.request.phase == "confirm"]

@@ -107,6 +107,7 @@ def check_every_step_is_counted_once(run_dir: Path, mainline: int) -> int:
     # A branch that became the mainline is counted there, every other as discarded.
     branches = sum(event["steps"] for event in recorded if event["event"] == "branch")
     adopted = sum(event.get("adopted_steps", 0) for event in recorded)
-    lost: int = steps["branches"] - (branches - adopted)
+    replaced = sum(event.get("lost_steps", 0) for event in recorded)
+    lost: int = steps["branches"] - (branches - adopted + replaced)
     assert lost >= 0
     return lost

@@ -41,7 +41,7 @@ class Walker:
         self.total = total
         self.work = work
         self._random = random.Random(seed)
-        self._copies = [shape(Corridor(length=3, limit=2)) for _ in range(COPIES)]
+        self._copies = [shape(Corridor(length=2, limit=3)) for _ in range(COPIES)]
         for number, copy in enumerate(self._copies):
             copy.reset(seed=seed + number)
 

@@ -70,7 +70,10 @@ class RuleAdvisor(Advisor):
         if situation.stage == "solved":
             varied = [*faded(signal), *varied]
         joined = heuristics.combined(situation)
-        ideas = [*varied[:2], *joined[:1], *varied[2:], *self._new(situation), *joined]
+        new = self._new(situation)
+        # One idea of every kind before the second of any.
+        kinds = [varied[:1], joined[:1], new[:1], varied[1:], joined[1:], new[1:]]
+        ideas = [idea for kind in kinds for idea in kind]
         return _first(ideas, situation, k)
 
     def _replacements(self, situation: Situation) -> list[Proposal]:
