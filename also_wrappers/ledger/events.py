@@ -29,6 +29,7 @@ from also_wrappers.ledger.rounds import (
     RoundStarted,
     Settled,
     Swapped,
+    Waited,
 )
 from also_wrappers.ledger.stamp import RunEvent
 from also_wrappers.signal.model import Signal
@@ -55,6 +56,7 @@ __all__ = [
     "RunStarted",
     "Settled",
     "Swapped",
+    "Waited",
 ]
 
 
@@ -164,6 +166,7 @@ Event = Annotated[
     | Decided
     | Swapped
     | Settled
+    | Waited
     | RolledBack
     | AdvisorFailed
     | RoundFinished

@@ -28,6 +28,7 @@ __all__ = [
     "RoundStarted",
     "Settled",
     "Swapped",
+    "Waited",
 ]
 
 
@@ -283,6 +284,19 @@ class AdvisorFailed(RoundEvent):
     event: Literal["advisor_error"] = "advisor_error"
     asked_for: str
     error: str
+
+
+class Waited(RoundEvent):
+    """Says that training waits, or has waited, for an advisor.
+
+    Attributes:
+        advisor: Name of the advisor.
+        seconds: How long training has waited; ``None`` where the wait begins.
+    """
+
+    event: Literal["waited"] = "waited"
+    advisor: str
+    seconds: float | None = None
 
 
 class RoundFinished(RoundEvent):

@@ -136,7 +136,7 @@ class Adaptation:
         if fall is not None:
             self._roll_back(trainer, fall)
         stays = self._provisionals.step(
-            trainer, rounds.budget_left(trainer), rounds.until(trainer)
+            trainer, rounds.budget(trainer), rounds.until(trainer)
         )
         if stays is False:
             self.state.lengthen()
@@ -195,9 +195,7 @@ class Adaptation:
         )
         accounting.mainline = trainer.steps
         self._lineage.save("start", trainer)
-        foretold = forecast(
-            settings, self.gate, horizon, self._rounds.budget_left(trainer)
-        )
+        foretold = forecast(settings, self.gate, horizon, self._rounds.budget(trainer))
         self.run.ledger.write(
             RunStarted(
                 task=self.run.task.description,

@@ -39,13 +39,16 @@ class Aside(Generic[T]):
     def done(self) -> bool:
         return bool(self._results or self._errors)
 
+    def wait(self) -> None:
+        """Waits until the work is done; does it if it has not begun."""
+        if self._thread.ident is not None:
+            self._thread.join()
+        elif not self.done:
+            self._run()
+
     def result(self) -> T:
         """Returns what the work returned, or raises what it raised; waits for it."""
-        if self._thread.ident is None:
-            if not self.done:
-                self._run()
-        else:
-            self._thread.join()
+        self.wait()
         if self._errors:
             raise self._errors[0]
         return self._results[0]

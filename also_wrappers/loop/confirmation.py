@@ -106,7 +106,7 @@ class Confirmation:
 
         Args:
             trainer: At rest.
-            budget: Trainer steps that branches may still spend.
+            budget: Trainer steps that branches of the run may spend in all.
             until: Trainer steps of the lineage at which the last branch must end.
 
         Returns:
@@ -126,7 +126,7 @@ class Confirmation:
                     return step
                 self._waiting = list(step)
             order = self.arms.order(self._waiting.pop(0))
-            if order.steps > budget:
+            if self._run.accounting.branches + order.steps > budget:
                 return self.stop("the branch budget is spent")
             if self._since + self._discarded + order.steps > until:
                 return self.stop("too little of the planned training is left")

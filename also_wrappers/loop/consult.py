@@ -77,6 +77,11 @@ class Consultation:
             self._run.ledger.write(Diagnosed(round=self._number, diagnosis=diagnosis))
         self.diagnosis = diagnosis
 
+    @property
+    def slow(self) -> bool:
+        """Whether training goes on while the advisor answers."""
+        return self._advisor.slow
+
     def propose(self, wanted: int, results: Sequence[ArmOutcome] = ()) -> list[Arm]:
         """Asks for candidates; those that pass the checks become arms.
 

@@ -55,7 +55,7 @@ class Provisionals:
 
         Args:
             trainer: At rest.
-            budget: Trainer steps that branches may still spend.
+            budget: Trainer steps that branches of the run may spend in all.
             until: Trainer steps of the lineage at which the last branch must end.
 
         Returns:

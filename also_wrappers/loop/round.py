@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from also_wrappers.advisors.base import Situation
@@ -13,10 +14,12 @@ from also_wrappers.gate.provisional import Provisional
 from also_wrappers.gate.rule import CONTROL, Decision, Rule
 from also_wrappers.ledger.events import Decided, Refined
 from also_wrappers.loop.arms import Arms
+from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.consult import Consultation
+from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.watch import Turn
-from also_wrappers.proposals.outcomes import RoundOutcome
+from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
 from also_wrappers.trainer import Trainer
@@ -49,6 +52,19 @@ class RoundResult:
     kept: Path | None
     probes: dict[str, str]
     outcome: RoundOutcome
+
+
+@dataclass(frozen=True)
+class _Refining:
+    """Holds replacements that were asked for.
+
+    Attributes:
+        outcomes: What the advisor is told.
+        asked: Its answer, checked.
+    """
+
+    outcomes: list[ArmOutcome]
+    asked: Aside[list[Arm]]
 
 
 class Round:
@@ -119,7 +135,7 @@ class Round:
             self._plan,
             posting,
             start,
-            self._consultation.arms,
+            list(self._consultation.arms),
         )
         return self.result(self._decide(arms), arms)
 
@@ -183,11 +199,16 @@ class Round:
 
     def _decide(self, arms: Arms) -> Decision:
         refined = self._plan.refinements == 0
+        refining: _Refining | None = None
         while True:
             step = self._gate.next(len(arms.arms), arms.trials, self._number)
             if not refined and arms.screened and arms.promising:
                 refined = True
-                self._refine(arms)
+                refining = self._refine(arms)
+            waits = isinstance(step, Decision) or not self._consultation.slow
+            if refining is not None and waits:
+                self._join(arms, refining)
+                refining = None
                 continue
             if isinstance(step, Decision):
                 if step.winner is not None or not arms.blind:
@@ -211,6 +232,9 @@ class Round:
             if refusal:
                 return self._by_hypothesis(arms, self._cut_short(arms, refusal))
             arms.run(step)
+            if refining is not None:  # it was asked for beside these branches
+                self._join(arms, refining)
+                refining = None
 
     def _exploratory(self, step: Decision) -> Decision:
         """Says that conditions have decided; no claim about base return follows."""
@@ -281,13 +305,21 @@ class Round:
             adopt=end,
         )
 
-    def _refine(self, arms: Arms) -> None:
+    def _refine(self, arms: Arms) -> _Refining:
+        """Asks for replacements, by what the first branches have shown."""
         outcomes = arms.outcomes()
-        added = self._consultation.propose(self._plan.refinements, outcomes)
+        ask = partial(self._consultation.propose, self._plan.refinements, outcomes)
+        return _Refining(outcomes, Aside(ask, beside=self._consultation.slow))
+
+    def _join(self, arms: Arms, refining: _Refining) -> None:
+        """Lets the replacements that were asked for join."""
+        added = refining.asked.result()
+        arms.arms.extend(added)
+        hypotheses = (outcome.hypothesis for outcome in refining.outcomes)
         self._run.ledger.write(
             Refined(
                 round=self._number,
                 added=tuple(arm.name for arm in added),
-                hypotheses=tuple(o.hypothesis for o in outcomes if o.hypothesis),
+                hypotheses=tuple(filter(None, hypotheses)),
             )
         )

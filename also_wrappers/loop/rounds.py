@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from also_wrappers.ledger.events import (
     Planned,
     RoundFinished,
     RoundStarted,
+    Waited,
 )
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.confirmation import Claim
@@ -120,10 +122,9 @@ class Rounds:
         always = self._settings.pause_on == "interval" or not self._settings.budget
         return always or self._mainline.stuck
 
-    def budget_left(self, trainer: Trainer) -> int:
-        """Trainer steps that branches may still spend."""
-        budget = int(self._settings.budget * trainer.total)
-        return budget - self._run.accounting.branches
+    def budget(self, trainer: Trainer) -> int:
+        """Trainer steps that branches may spend in all."""
+        return int(self._settings.budget * trainer.total)
 
     def until(self, trainer: Trainer) -> int:
         """Trainer steps of the lineage at which the last branch must end."""
@@ -153,7 +154,7 @@ class Rounds:
             settings,
             self._settings.gate,
             horizon=state.horizon,
-            budget=self.budget_left(trainer),
+            budget=self.budget(trainer) - self._run.accounting.branches,
             # One rollout is always collected after a pause.
             longest=self.until(trainer) - begins - trainer.rollout,
             total=trainer.total,
@@ -208,6 +209,7 @@ class Rounds:
         if begun.first:
             start, _ = self._lineage.snapshot_of("start")
         try:
+            self._wait(begun)
             refusal = begun.asked.result()
             if refusal is None:
                 result = begun.round.trial(trainer, start, posting)
@@ -221,6 +223,18 @@ class Rounds:
             begun.consultation.rest()
             self._open = None
         self._swap(trainer, begun, result)
+
+    def _wait(self, begun: _Open) -> None:
+        """Waits for an advisor that has not answered yet, and says so."""
+        if begun.asked.done or not self._advisor.slow:
+            return
+        name, began = self._advisor.name, time.monotonic()
+        self._run.ledger.write(Waited(round=begun.number, advisor=name))
+        begun.asked.wait()
+        seconds = round(time.monotonic() - began, 2)
+        self._run.ledger.write(
+            Waited(round=begun.number, advisor=name, seconds=seconds)
+        )
 
     def _situation(
         self, trainer: Trainer, number: int, collected: Collected

@@ -24,6 +24,7 @@ from also_wrappers.ledger.events import (
     RunStarted,
     Settled,
     Swapped,
+    Waited,
 )
 
 __all__ = ["ProgressLines"]
@@ -125,6 +126,10 @@ class ProgressLines:
                     "rollback",
                     f"base return fell by {event.fall:.3f}; signal undone",
                 )
+            case Waited(seconds=None):
+                return "wait", f"training waits for {event.advisor}"
+            case Waited():
+                return "wait", f"{event.seconds:.0f} s for {event.advisor}"
             case RoundFinished() if event.skipped:
                 return "skip", event.skipped
             case _:

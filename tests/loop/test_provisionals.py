@@ -1,0 +1,218 @@
+"""What is swapped in as provisional is confirmed beside the training, or taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.branches.branch import POINTS, BranchOrder, BranchResult
+from also_wrappers.files import write_json
+from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.guard import Guard
+from also_wrappers.loop.mainline import Mainline
+from also_wrappers.proposals.proposal import Expectation, Proposal
+from also_wrappers.run.run import Run
+from also_wrappers.signal import Signal, Term
+from also_wrappers.task import Task
+from also_wrappers.testing import corridor_features
+from tests.support.corridor import check_every_step_is_counted_once, events
+from tests.support.rounds import Made
+from tests.support.walker import ROLLOUT, Walker, Work
+
+TOTAL = 30 * ROLLOUT
+HORIZON = 2 * ROLLOUT
+
+
+def proposal(expression: str) -> Proposal:
+    term = Term(name="t", kind="progress", expression=expression, weight=1.0)
+    expected = Expectation(key="feature.place.change", moves="up")
+    return Proposal(signal=Signal(terms=(term,)), hypothesis=expected)
+
+
+class Walked(Made):
+    """Branches of a walker whose scores are made up, and whose ends are there.
+
+    Args:
+        score: Score of a branch.
+        beside: Whether to run in a thread.
+    """
+
+    def __init__(
+        self, score: Callable[[BranchOrder], float], beside: bool = False
+    ) -> None:
+        super().__init__(score)
+        self.beside = beside
+
+    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
+        for order, result in zip(orders, super().run(orders), strict=True):
+            if order.end is not None:
+                start = json.loads(order.snapshot.read_text())
+                write_json(order.end, start | {"steps": start["steps"] + order.steps})
+            yield replace(result, points=(result.score,) * POINTS)
+
+
+def play(folder: Path, executor: Walked, **options: Any) -> Run:
+    """Plays a run whose first round has one candidate, and no later one."""
+    task = Task("Walk.", corridor_features(), options.pop("conditions", {}))
+    run = Run(task, folder / "run")
+    walker = Walker(run.shape, TOTAL, Work())
+    adaptation = Adaptation(
+        run,
+        RecordedAdvisor(
+            [[proposal("place"), proposal("2 * place")][: options.pop("k", 1)]]
+        ),
+        **(
+            {
+                "first": 3 * ROLLOUT,
+                "every": TOTAL,
+                "horizon": HORIZON,
+                "refinements": 0,
+                "pause_on": "interval",
+                "budget": 9.0,
+                "executor": executor,
+            }
+            | options
+        ),
+    )
+    while walker.steps < TOTAL:
+        adaptation.step(walker)
+        if walker.steps < TOTAL:
+            walker.train()
+    adaptation.finish(walker)
+    run.close()
+    assert walker.steps == TOTAL
+    assert check_every_step_is_counted_once(run.dir, TOTAL) == 0
+    return run
+
+
+def by_phase(screen: Sequence[float], confirm: Sequence[float]) -> Callable[..., float]:
+    """Scores of control and the candidate in screening, and of fresh branches."""
+    scores = {"screen": screen, "confirm": confirm}
+    return lambda order: scores[order.request.phase][order.request.arm]
+
+
+def fresh(run: Run) -> list[dict[str, Any]]:
+    return [e for e in events(run.dir, "branch") if e["phase"] == "confirm"]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_winner_is_used_at_once_and_confirmed_beside_the_training(
+    tmp_path: Path, beside: bool
+) -> None:
+    executor = Walked(by_phase([0.2, 0.8], [0.2, 0.8]), beside)
+    run = play(tmp_path, executor)
+    (decision,) = events(run.dir, "decision")
+    assert (decision["kind"], decision["winner"]) == ("provisional", "candidate_1")
+    (swap,) = events(run.dir, "swap")
+    assert swap["provisional"]
+    assert not swap["exploratory"]
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == "confirmed"
+    assert settled["effect"] == pytest.approx(0.6)
+    assert settled["z"] >= settled["critical"] == 2.75
+    assert settled["branches"] == len(fresh(run)) >= 3
+    # All of them from the snapshot that the round began from.
+    confirming = [o for o in executor.orders if o.request.phase == "confirm"]
+    assert {order.snapshot.name for order in confirming} == {"before_swap-1.zip"}
+    posted = run.board.read()
+    assert posted.signal == proposal("place").signal
+    assert not posted.provisional
+    # At most one discarded step for each of the mainline's own since the swap.
+    since = swap["trainer_steps"]["mainline"]
+    spent = 0
+    for branch in fresh(run):
+        spent += branch["steps"]
+        assert branch["trainer_steps"]["mainline"] - since == spent
+    assert list(run.dir.glob("rounds/*/snapshots")) == []
+
+
+def test_what_is_not_confirmed_goes_and_the_weights_stay(tmp_path: Path) -> None:
+    run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.2, 0.2])))
+    (settled,) = events(run.dir, "settled")
+    assert (settled["kind"], settled["lost_steps"]) == ("given_up", 0)
+    assert run.board.read().signal == Signal()
+    schedule = json.loads((run.dir / "schedule.json").read_text())
+    signals = [Signal.model_validate(entry["signal"]) for entry in schedule]
+    assert signals == [proposal("place").signal, Signal()]
+
+
+def test_clear_harm_goes_back_to_controls_stored_branch(tmp_path: Path) -> None:
+    run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.6, 0.1])))
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == "given_up"
+    assert settled["z"] <= -1.5
+    # From where it stood to the end of control's branch.
+    first = events(run.dir, "round_finished")[0]
+    own = settled["branches"] * HORIZON
+    assert settled["lost_steps"] == own
+    assert first["adopted_steps"] == HORIZON
+
+
+def test_a_solved_task_ends_the_confirmation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Mainline.stage.fget  # type: ignore[attr-defined]
+    solved = property(lambda m: "solved" if m.guard else stage(m))
+    monkeypatch.setattr(Mainline, "stage", solved)
+    run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.2, 0.8])))
+    (settled,) = events(run.dir, "settled")
+    assert (settled["kind"], settled["reason"]) == ("open", "the task is solved")
+    assert run.board.read().provisional
+
+
+def test_a_spent_budget_leaves_the_signal_provisional(tmp_path: Path) -> None:
+    # Two branches of screening, one of which is adopted, and one of confirmation.
+    budget = 2.0 * HORIZON / TOTAL
+    run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.2, 0.8])), budget=budget)
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == "open"
+    assert settled["reason"] == "the branch budget is spent"
+    assert len(fresh(run)) <= 1
+    assert run.board.read().provisional
+
+
+def test_the_end_of_training_leaves_the_signal_provisional(tmp_path: Path) -> None:
+    run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.2, 0.8])), first=22 * ROLLOUT)
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == "open"
+    assert run.board.read().provisional
+
+
+def test_where_there_is_nothing_to_lose_a_hypothesis_carries_a_swap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Guard, "exceeds", lambda guard, level: False)
+    executor = Walked(lambda order: 0.0)
+    run = play(tmp_path, executor, k=2)
+    (decision,) = events(run.dir, "decision")
+    assert decision["exploratory"]
+    assert decision["winner"] == "candidate_1"
+    assert "feature.place.change went up as expected" in decision["reason"]
+    # No branch was extended beyond the horizon for it.
+    assert {order.request.stretch for order in executor.orders} == {0.5, 1}
+    swaps = events(run.dir, "swap")
+    assert [swap["exploratory"] for swap in swaps] == [True, True]
+    turns = events(run.dir, "settled")
+    assert turns[0]["kind"] == "given_up"
+    # Each had twice the horizon to lead to base reward.
+    starts = [swap["trainer_steps"]["mainline"] for swap in swaps]
+    ends = [turn["trainer_steps"]["mainline"] for turn in turns]
+    assert ends[0] - starts[0] == 2 * HORIZON - turns[0]["lost_steps"]
+    assert list(run.dir.glob("rounds/*/snapshots")) == []
+
+
+def test_declared_conditions_come_before_hypotheses(tmp_path: Path) -> None:
+    """The second candidate's branch met them in two tenths of its episodes."""
+    executor = Walked(lambda order: 0.0)
+    conditions = {"far": "place > 0.9"}
+    run = play(tmp_path, executor, k=2, conditions=conditions)
+    (decision,) = events(run.dir, "decision")
+    assert (decision["winner"], decision["exploratory"]) == ("candidate_2", True)
+    assert "how early far held" in decision["reason"]
+    assert {order.request.stretch for order in executor.orders} == {0.5, 1}
