@@ -21,7 +21,7 @@ from also_wrappers.evidence.summary import summarise
 from also_wrappers.files import remove
 from also_wrappers.gate.rule import Request, Trial
 from also_wrappers.task import Task
-from also_wrappers.trainer import EVALUATED, Fork
+from also_wrappers.trainer import Fork
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = [
@@ -242,7 +242,7 @@ def _window(
     """
     inside = episodes[(episodes["end"] > begin) & (episodes["end"] <= end)]
     weights = np.ones(len(inside))
-    if len(inside) and episodes.dtype != EVALUATED:
+    if len(inside) and "length" in (episodes.dtype.names or ()):
         weights = weigh(inside, starts, begin, end)
     return inside[name], weights
 
