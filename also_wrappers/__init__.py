@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from also_wrappers.gate.race import Race
     from also_wrappers.loop.adaptation import Adaptation
     from also_wrappers.trainers.sb3.callback import AdaptationCallback
+    from also_wrappers.trainers.sb3.evaluation import evaluate
     from also_wrappers.trainers.sb3.replay_buffer import (
         ShapedDictReplayBuffer,
         ShapedNStepReplayBuffer,
@@ -71,6 +72,7 @@ _LATER = {
     "ShapedDictReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedNStepReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
+    "evaluate": "also_wrappers.trainers.sb3.evaluation",
 }
 
 __all__ = [
@@ -110,6 +112,7 @@ __all__ = [
     "Term",
     "TupleParallelEnv",
     "View",
+    "evaluate",
     "wrap",
 ]
 

@@ -22,7 +22,6 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import also_wrappers as also
 from also_wrappers.catalog import lbforaging
-from also_wrappers.trainers.sb3.evaluation import evaluate
 
 ENV = "Foraging-8x8-2p-2f-coop-v3"
 
@@ -86,16 +85,11 @@ def main(arguments: Arguments) -> None:
     model.learn(steps, callback=callback)
     run.close()
     print("the active signal:", run.board.read().signal.describe())
-    torch.manual_seed(1_000_000 + arguments.seed)
-    returns, _ = evaluate(
-        lambda seen: model.predict(seen, deterministic=False)[0],
-        make_venv(lambda env: env),
-        256,
-        1_000_000 + arguments.seed,
+    found = also.evaluate(model, make_venv, 256, seed=1_000_000 + arguments.seed)
+    print(
+        f"base return {found.mean:.3f} (std {found.std:.3f} between {found.episodes} "
+        "episodes)"
     )
-    mean = sum(returns) / len(returns)
-    std = (sum((found - mean) ** 2 for found in returns) / len(returns)) ** 0.5
-    print(f"base return {mean:.3f} (std {std:.3f} between {len(returns)} episodes)")
     print("environment steps:", run.accounting.env_steps())
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import seed_randomness
+from also_wrappers.evidence.episodes import weigh
 from also_wrappers.evidence.summary import summarise
 from also_wrappers.files import remove
 from also_wrappers.gate.rule import Request, Trial
@@ -30,6 +31,8 @@ __all__ = [
     "failed_branch",
     "run_branch",
 ]
+
+Array = npt.NDArray[np.float64]
 
 #: Parts of a branch whose mean returns are kept.
 POINTS = 8
@@ -77,11 +80,11 @@ class BranchResult:
         request: What the gate asked for.
         seed: The seed that the branch was trained on.
         steps: Trainer steps that were trained.
-        score: Mean base return of the episodes that count.
+        score: Mean base return of the episodes that count, weighed by ``weigh``.
         variance: Squared standard error of the score between episodes.
         largest: Size of the largest base return of any episode of the branch.
         episodes: Number of episodes that count.
-        shaped: Mean shaped return of the training episodes that count.
+        shaped: Mean shaped return of the training episodes that count, weighed alike.
         seconds: Wall-clock time.
         error: Why the branch failed; empty if it did not.
         points: Mean base returns of equal parts of the branch, in order.
@@ -151,8 +154,9 @@ def run_branch(order: BranchOrder) -> BranchResult:
     """Trains one branch with a board of its own and scores it.
 
     The score is the mean base return over the training episodes of the stochastic
-    policy that end after ``order.scored_from``: free, and as telling as a separate
-    evaluation. Where training explores beyond the policy, the score is the mean over
+    policy that end after ``order.scored_from``, weighed so that it agrees with that of
+    a separate evaluation (``also_wrappers.evidence.episodes.weigh``): free, and as
+    telling. Where training explores beyond the policy, the score is the mean over
     the episodes of the fork's evaluations.
 
     The global randomness is seeded and left as the branch leaves it. A branch that
@@ -201,10 +205,13 @@ def _train(order: BranchOrder) -> BranchResult:
         )
         played = board.new_episodes()
         observed = _observe(order, board)
+        starts = np.concatenate((np.zeros(board.copies, np.int64), played["end"]))
     error = ""
+    # Copies that do not step together may be ahead of what they step on the average.
+    last = max(outcome.copy_steps, int(starts.max(initial=0)))
     skipped = order.scored_from * outcome.copy_steps / max(outcome.steps, 1)
     episodes = played if outcome.evaluated is None else outcome.evaluated
-    returns = episodes["base_return"][episodes["end"] > skipped]
+    returns, weights = _window(episodes, "base_return", starts, skipped, last)
     if not len(returns):
         error = "no episode ended in the last half of the branch; use a longer horizon"
     elif not math.isfinite(returns.mean()):
@@ -215,34 +222,71 @@ def _train(order: BranchOrder) -> BranchResult:
             steps=outcome.steps,
             evaluation_steps=outcome.evaluation_steps,
         )
-    shaped = played["shaped_return"][played["end"] > skipped]
+    score = _mean(returns, weights)
     return BranchResult(
         order.request,
         order.seed,
         outcome.steps,
-        score=float(returns.mean()),
-        variance=float(returns.var(ddof=1)) / len(returns) if len(returns) > 1 else 0.0,
+        score=score,
+        variance=_variance(returns, weights, score),
         largest=float(np.abs(episodes["base_return"]).max()),
         episodes=len(returns),
-        shaped=float(shaped.mean()) if len(shaped) else 0.0,
-        points=_points(episodes, outcome.copy_steps),
+        shaped=_mean(*_window(played, "shaped_return", starts, skipped, last)),
+        points=_points(episodes, starts, outcome.copy_steps),
         snapshot=order.end,
         observed=observed,
         evaluation_steps=outcome.evaluation_steps,
     )
 
 
-def _points(episodes: npt.NDArray[np.void], steps: int) -> tuple[float, ...]:
+def _window(
+    episodes: npt.NDArray[np.void],
+    name: str,
+    starts: npt.NDArray[np.int64],
+    begin: float,
+    end: float,
+) -> tuple[Array, Array]:
+    """Returns a number of the episodes that end in a part of a branch, and weights.
+
+    Evaluations play as many episodes in every copy, so that all of them weigh the same.
+    """
+    inside = episodes[(episodes["end"] > begin) & (episodes["end"] <= end)]
+    weights = np.ones(len(inside))
+    if len(inside) and "length" in (episodes.dtype.names or ()):
+        weights = weigh(inside, starts, begin, end)
+    return inside[name], weights
+
+
+def _mean(values: Array, weights: Array) -> float:
+    return float(np.average(values, weights=weights)) if len(values) else 0.0
+
+
+def _variance(values: Array, weights: Array, mean: float) -> float:
+    """Returns the squared standard error of a weighted mean.
+
+    The sum of the weights varies as well; to first order, only deviations from the mean
+    count (the linearised ratio, Cochran 1977).
+    """
+    count = len(values)
+    if count < 2:
+        return 0.0
+    squares = np.square(weights * (values - mean)).sum() / (count - 1)
+    return float(squares / (weights.sum() ** 2 / count))
+
+
+def _points(
+    episodes: npt.NDArray[np.void], starts: npt.NDArray[np.int64], steps: int
+) -> tuple[float, ...]:
     """Returns the mean base return of the episodes that end in each part of a branch.
 
     A part in which no episode ends repeats the one before.
     """
     points: list[float] = []
-    part = np.ceil(episodes["end"] * POINTS / steps).astype(int)
-    for number in range(1, POINTS + 1):
-        returns = episodes["base_return"][part == number]
+    for number in range(POINTS):
+        begin, end = number * steps / POINTS, (number + 1) * steps / POINTS
+        returns, weights = _window(episodes, "base_return", starts, begin, end)
         before = points[-1] if points else 0.0
-        points.append(float(returns.mean()) if len(returns) else before)
+        points.append(_mean(returns, weights) if len(returns) else before)
     return tuple(points)
 
 

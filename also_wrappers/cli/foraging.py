@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -108,24 +109,7 @@ def evaluate_model(
     model: PPO, make_venv: MakeVecEnv, episodes: int, seed: int
 ) -> dict[str, Any]:
     """Measures the base return of the stochastic policy, without shaping."""
-    venv = make_venv(lambda env: env)
-    torch.manual_seed(_EVALUATION_SEED + seed)
-    returns, steps = evaluate(
-        lambda observations: model.predict(observations, deterministic=False)[0],
-        venv,
-        episodes,
-        _EVALUATION_SEED + seed,
-    )
-    indices = venv.num_envs
-    venv.close()
-    mean = sum(returns) / len(returns)
-    variance = sum((value - mean) ** 2 for value in returns) / (len(returns) - 1)
-    return {
-        "mean": mean,
-        "std": variance**0.5,
-        "episodes": len(returns),
-        "env_steps": steps * _COPIES // indices,
-    }
+    return asdict(evaluate(model, make_venv, episodes, seed=_EVALUATION_SEED + seed))
 
 
 def train_base_only(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EPISODE", "EpisodeRows", "Episodes"]
+__all__ = ["EPISODE", "EpisodeRows", "Episodes", "weigh"]
 
 Array = npt.NDArray[np.float64]
 
@@ -59,3 +59,53 @@ class EpisodeRows:
     base_return: float
     terminated: bool
     complete: bool
+
+
+def weigh(
+    episodes: Episodes, starts: npt.NDArray[np.int64], begin: float, end: float
+) -> Array:
+    """Weighs the episodes that ended in a window as if none had been cut off by it.
+
+    An episode of ``length`` steps ends in a window if it starts in the stretch of the
+    same size that lies ``length`` steps earlier. As all copies start at step 0 and none
+    before, fewer episodes start in the stretch of long ones than in that of short ones,
+    so that a plain mean counts short episodes too often: where successes are short and
+    failures run into a time limit, success rates are too high by .06 to .09 over the
+    first two limits of 16 copies, and by .01 to .02 over the first ten. So an episode
+    weighs the inverse of the number of starts in its stretch (Horvitz & Thompson 1952;
+    a weighted mean divides by the sum of the weights, Hajek 1971): when an episode
+    starts tells nothing of how long it will be. What is left is of the order of one by
+    the number of episodes. Lengths beyond ``end`` are missing, as nobody has seen them.
+
+    Args:
+        episodes: All episodes that ended after ``begin`` and until ``end``, at least
+            one.
+        starts: Steps at which the episodes of all copies started, also of those that
+            ended before the window and of those that have not ended: 0 for each copy,
+            and the end of every episode. Those less than the longest length before
+            ``begin`` suffice.
+        begin: Step of the copies at which the window begins.
+        end: Step of the copies at which the window ends.
+
+    Returns:
+        Weights above 0, shape ``(episodes,)``; 1 for the length with the fewest starts,
+        and exactly 1 for all episodes if they have one length.
+
+    Example:
+        Two copies are watched for 10 steps: one plays episodes of 4 steps, the other
+        one of 10 steps, which could end in the window from two starts only.
+
+        >>> episodes = np.zeros(3, EPISODE)
+        >>> episodes["length"], episodes["end"] = [4, 4, 10], [4, 8, 10]
+        >>> weigh(episodes, np.array([0, 0, 4, 8, 10]), begin=0, end=10)
+        array([0.66666667, 0.66666667, 1.        ])
+    """
+    ordered = np.sort(starts)
+    length = episodes["length"]
+    latest, earliest = (
+        np.searchsorted(ordered, edge - length, "right") for edge in (end, begin)
+    )
+    # Where copies do not step together, an episode may miss its own stretch.
+    possible = np.maximum(latest - earliest, 1)
+    weights: Array = possible.min() / possible
+    return weights

@@ -29,6 +29,9 @@ _RECENT = 8
 class Window:
     """Base returns of the episodes that ended between two looks.
 
+    Means, deviation and shares are of episodes weighed by
+    ``also_wrappers.evidence.episodes.weigh``, as an evaluation would count them.
+
     Attributes:
         steps: Trainer steps of the mainline at the end of the window.
         episodes: Number of episodes.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import pstdev
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from also_wrappers.board.board import Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.evidence.episodes import EPISODE, Episodes
+from also_wrappers.evidence.episodes import EPISODE, Episodes, weigh
+from also_wrappers.evidence.recorder import LONGEST_SEGMENT
 from also_wrappers.evidence.stage import Stage, Window, detect_stage, is_stuck
 from also_wrappers.evidence.summary import summarise
 from also_wrappers.ledger.events import Event, Recorded, RolledBack, Settled, Swapped
@@ -42,6 +46,8 @@ class Mainline:
         self._run = run
         self._pending: Episodes = np.zeros(0, EPISODE)
         self._shaped: list[float] = []
+        self._starts = np.zeros(0, np.int64)
+        self._recorded = 0
 
     @property
     def stage(self) -> Stage:
@@ -69,15 +75,18 @@ class Mainline:
             return
         self._pending = np.zeros(0, EPISODE)
         declared = self._run.task.success is not None
+        weights = self._weigh(episodes)
+        returns = episodes["base_return"]
+        mean = _mean(returns, weights)
         window = Window(
             steps=trainer.steps,
             episodes=len(episodes),
-            mean=float(episodes["base_return"].mean()),
-            std=float(episodes["base_return"].std()),
-            rewarded=float(episodes["rewarded"].mean()),
-            success=float(episodes["success"].mean()) if declared else None,
+            mean=mean,
+            std=math.sqrt(_mean(np.square(returns - mean), weights)),
+            rewarded=_mean(episodes["rewarded"], weights),
+            success=_mean(episodes["success"], weights) if declared else None,
         )
-        shaped = float(episodes["shaped_return"].mean())
+        shaped = _mean(episodes["shaped_return"], weights)
         self.windows.append(window)
         self._shaped.append(shaped)
         if self.guard is not None:
@@ -87,9 +96,20 @@ class Mainline:
                 window=window,
                 shaped=shaped,
                 strength=strength,
-                length=float(episodes["length"].mean()),
+                length=_mean(episodes["length"], weights),
             )
         )
+
+    def _weigh(self, episodes: Episodes) -> npt.NDArray[np.float64]:
+        """Weighs the episodes since the last event as an evaluation would."""
+        if not len(self._starts):
+            self._starts = np.zeros(self._run.board.copies, np.int64)
+        self._starts = np.concatenate((self._starts, episodes["end"]))
+        begin, end = self._recorded, int(self._starts.max())
+        weights = weigh(episodes, self._starts, begin, end)
+        self._starts = self._starts[self._starts > end - LONGEST_SEGMENT]
+        self._recorded = end
+        return weights
 
     def resume(self, events: Sequence[Event]) -> None:
         """Takes the record of a run up to a checkpoint; the last swap stays watched.
@@ -147,3 +167,7 @@ class Mainline:
             has_success=task.success is not None,
             trainer=about,
         )
+
+
+def _mean(values: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> float:
+    return float(np.average(values, weights=weights))

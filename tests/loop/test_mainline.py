@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+import pytest
+
+from also_wrappers.board.board import Board
+from also_wrappers.evidence.episodes import Episodes
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
@@ -16,6 +21,7 @@ from also_wrappers.signal import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainer import Trainer
+from tests.support.watched import short_or_fails, watch
 
 
 def at(steps: int) -> Counts:
@@ -53,7 +59,7 @@ class Counter:
 
 def test_a_line_of_the_record_waits_for_enough_episodes(tmp_path: Path) -> None:
     run = Run(Task("Walk.", corridor_features(), success="base_return >= 1"), tmp_path)
-    env = run.shape(Corridor(length=3, limit=4))
+    env = run.shape(Corridor(length=3, limit=2))
     mainline, trainer = Mainline(run), Counter()
     for episode in range(6):
         action = 2 if episode in (0, 3) else 0
@@ -67,10 +73,48 @@ def test_a_line_of_the_record_waits_for_enough_episodes(tmp_path: Path) -> None:
     assert (line.mean, line.std) == (0.5, 0.5)
     assert (line.rewarded, line.success) == (0.5, 0.5)
     (written,) = [e for e in run.events() if isinstance(e, Recorded)]
-    assert written.length == 3.0
+    assert written.length == 2.0
     mainline.record(cast(Trainer, trainer), 1.0, at_least=1)
     assert mainline.windows[-1].episodes == 2
     run.close()
+
+
+class Played:
+    """The board of a training of 16 copies, some steps of which have been played."""
+
+    copies = 16
+
+    def __init__(self, episodes: Episodes) -> None:
+        self.step = 0
+        self._episodes = episodes
+
+    def new_episodes(self) -> Episodes:
+        ended = self._episodes["end"] <= self.step
+        new, self._episodes = self._episodes[ended], self._episodes[~ended]
+        return new
+
+
+def test_lines_of_the_record_agree_with_an_evaluation(tmp_path: Path) -> None:
+    """The first line, whose copies all began at once, and those after it."""
+    random = np.random.default_rng(0)
+    plain, first, later = [], [], []
+    for number in range(60):
+        run = Run(Task("Walk.", corridor_features()), tmp_path / str(number))
+        mainline = Mainline(run)
+        played = watch(short_or_fails(0.5), 16, 640, random)
+        board = Played(played)
+        run.board = cast(Board, board)
+        for board.step in range(64, 641, 64):
+            mainline.record(cast(Trainer, Counter(board.step)), 1.0)
+        begin, *others = mainline.windows
+        plain.append(played[played["end"] <= begin.steps]["base_return"].mean())
+        first.append(begin.mean)
+        later += [window.mean for window in others]
+        assert begin.std == pytest.approx((begin.mean * (1.0 - begin.mean)) ** 0.5)
+        run.close()
+    assert np.mean(plain) - 0.5 > 0.04
+    assert abs(np.mean(first) - 0.5) < 0.025
+    assert abs(np.mean(later) - 0.5) < 0.015
 
 
 def test_a_swap_stays_watched(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from also_wrappers.loop.rehearsal import rehearse
 from also_wrappers.run.run import Run
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
-from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
@@ -160,9 +159,3 @@ def test_numbers_that_leave_no_room(
     with pytest.raises(ConfigurationError, match=message):
         adaptation.step(trainer)
     run.close()
-
-
-def test_evaluation_episodes_must_end() -> None:
-    endless = venv(lambda: Corridor(length=4, limit=10**9), 2)
-    with pytest.raises(ConfigurationError, match="did not end within 50 steps"):
-        evaluate(lambda seen: np.zeros(len(seen), dtype=int), endless, 4, 0, 50)

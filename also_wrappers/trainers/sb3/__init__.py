@@ -1,7 +1,7 @@
 """Stable-Baselines3: the callback, the trainer, replay buffers, vectors."""
 
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
-from also_wrappers.trainers.sb3.evaluation import evaluate
+from also_wrappers.trainers.sb3.evaluation import Evaluation, evaluate
 from also_wrappers.trainers.sb3.replay_buffer import (
     ShapedDictReplayBuffer,
     ShapedNStepReplayBuffer,
@@ -12,6 +12,7 @@ from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 __all__ = [
     "AdaptationCallback",
+    "Evaluation",
     "PettingZooVecEnv",
     "SB3Fork",
     "SB3Trainer",

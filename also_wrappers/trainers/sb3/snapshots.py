@@ -25,7 +25,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
-__all__ = ["load", "restore", "save", "share_statistics"]
+__all__ = ["load", "normalize_of", "restore", "save", "share_statistics"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -115,24 +115,26 @@ def load(
 def share_statistics(model: BaseAlgorithm, venv: VecEnv) -> VecEnv:
     """Makes environments for evaluation: observations normalised as the model's are,
     without learning from them, and rewards as they come."""
-    own, other = model.get_vec_normalize_env(), _normalize_of(venv)
+    own, other = model.get_vec_normalize_env(), normalize_of(venv)
     if own is not None and other is not None:
-        other.obs_rms = own.obs_rms
+        if own.norm_obs:
+            other.obs_rms = own.obs_rms
         other.training = False
         other.norm_reward = False
     return venv
 
 
-def _buffer(model: BaseAlgorithm) -> Relabelling | None:
-    found = getattr(model, "replay_buffer", None)
-    return found if isinstance(found, Relabelling) else None
-
-
-def _normalize_of(venv: VecEnv) -> VecNormalize | None:
+def normalize_of(venv: VecEnv) -> VecNormalize | None:
+    """Returns the ``VecNormalize`` among the wrappers of environments, if any."""
     inner: Any = venv
     while inner is not None and not isinstance(inner, VecNormalize):
         inner = getattr(inner, "venv", None)
     return inner
+
+
+def _buffer(model: BaseAlgorithm) -> Relabelling | None:
+    found = getattr(model, "replay_buffer", None)
+    return found if isinstance(found, Relabelling) else None
 
 
 def _restore_parts(model: BaseAlgorithm, parts: Arrays) -> None:

@@ -20,7 +20,7 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainer import EVALUATED, ForkOutcome
-from also_wrappers.trainers.sb3.evaluation import evaluate
+from also_wrappers.trainers.sb3.evaluation import play_episodes
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 from also_wrappers.trainers.sb3.snapshots import load, restore, save, share_statistics
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
@@ -282,12 +282,8 @@ class _Judge:
         if exploration is not None:
             model.exploration_rate = model.exploration_final_eps
         try:
-            returns, steps = evaluate(
-                lambda seen: model.predict(seen, deterministic=False)[0],
-                venv,
-                _EPISODES_PER_LOOK,
-                (self._seed + self.steps) % 2**31,
-            )
+            seed = (self._seed + self.steps) % 2**31
+            returns, steps = play_episodes(model, venv, _EPISODES_PER_LOOK, seed)
         finally:
             venv.close()
         if exploration is not None:
