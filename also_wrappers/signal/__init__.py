@@ -1,6 +1,7 @@
 """What is injected: signals, the term language, features and the shaper."""
 
 from also_wrappers.signal.actions import Action, Actions, Compass, Heading
+from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.features import Feature, FeatureGroup, View
 from also_wrappers.signal.language.parser import GRAMMAR, parse
@@ -11,6 +12,7 @@ __all__ = [
     "GRAMMAR",
     "Action",
     "Actions",
+    "Advice",
     "Compass",
     "Expert",
     "Fade",

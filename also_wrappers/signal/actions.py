@@ -30,9 +30,9 @@ class Action:
         index: Its place in the action space, counted from 0.
         step: How far it moves the agent along each axis, for actions that move. Only
             the direction matters, so any unit will do.
-        open: An expression over features of the state that is 1 where the move can be
-            taken; ``None`` if it always can. ``toward`` and ``away`` leave out moves
-            that cannot be taken.
+        open: An expression over features of the state whose value is above 0.5 where
+            the move can be taken; ``None`` if it always can. ``toward`` and ``away``
+            leave out moves that cannot be taken.
 
     Example:
         >>> Action("left", 3, step=(0, -1), open="not blocked_left").name
