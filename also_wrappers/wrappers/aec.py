@@ -79,7 +79,7 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         self.shaped.reset(self._observations(), self.env.infos, self._state())
         self.rewards = dict(self.env.rewards)
         self._cumulative_rewards = dict(self.env._cumulative_rewards)
-        self._shaping = self.shaped.first_infos({agent: {} for agent in agents})
+        self._shaping.update(self.shaped.first_infos({agent: {} for agent in agents}))
         self.infos = {
             agent: {**self.env.infos[agent], **self._shaping[agent]} for agent in agents
         }

@@ -62,6 +62,8 @@ class ShapedVector:
         self._steps = np.zeros(count, dtype=np.int64)
         self._versions = np.zeros(count, dtype=np.int64)
         self._shapers: list[tuple[VectorShaper, Mask]] = []
+        #: By the id of a signal: what its expert says.
+        self._advice: dict[str, Advice] = {}
         self._columns: Array = np.zeros((len(features), count))
         self._ids: npt.NDArray[np.object_] = np.empty(0, dtype=object)
         self._compile()
@@ -230,8 +232,7 @@ class ShapedVector:
         self._compile()
 
     def _compile(self) -> None:
-        #: By the id of a signal: what its expert says.
-        self._advice: dict[str, Advice] = {}
+        self._advice = {}
         self._shapers = [(self._shaper(), np.ones(self._count, dtype=bool))]
         self._recorder: VectorRecorder | None = None
         if self._source.live:

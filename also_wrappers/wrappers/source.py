@@ -118,8 +118,9 @@ class SignalSource:
         if swap_at not in ("reset", "step"):
             raise ConfigurationError(f"swap_at is 'reset' or 'step', not {swap_at!r}")
         self._actions = options.get("actions")
-        for space in action_spaces if self._actions is not None else ():
-            self._actions.check_space(space)
+        if self._actions is not None:
+            for space in action_spaces:
+                self._actions.check_space(space)
         self.live = board is not None
         self.counts_steps = self.live or self._fade is not None
         self.swaps_at_step = swap_at == "step" and self.live
