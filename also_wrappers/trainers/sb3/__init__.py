@@ -2,6 +2,7 @@
 
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.evaluation import evaluate
+from also_wrappers.trainers.sb3.imitation import ImitationCallback
 from also_wrappers.trainers.sb3.replay_buffer import (
     ShapedDictReplayBuffer,
     ShapedNStepReplayBuffer,
@@ -12,6 +13,7 @@ from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 __all__ = [
     "AdaptationCallback",
+    "ImitationCallback",
     "PettingZooVecEnv",
     "SB3Fork",
     "SB3Trainer",
