@@ -1,8 +1,8 @@
 """Level-based foraging with an expert written by hand, and no run.
 
-Two agents must load each food together. Plain PPO needs 120,000 to 210,000 environment
-steps for it; pulled towards four rules, a few thousand. Run with ``--smoke`` to see that
-everything works in seconds; without, it takes a minute.
+Two agents must load each food together. Plain PPO needs more than 100,000 environment
+steps for it; pulled towards four rules, it needs some 10,000. Run with ``--smoke`` to
+see that everything works in seconds; without, it takes a minute or two.
 
     python examples/expert.py --smoke
 """
@@ -14,6 +14,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import torch
 from stable_baselines3 import PPO
 
 import also_wrappers as also
@@ -63,6 +64,7 @@ def make_env() -> Any:
 
 def main(arguments: Arguments) -> None:
     """Trains, and shows what the policy earns before and after."""
+    torch.set_num_threads(1)  # the nets are small
     venv = also.PettingZooVecEnv(make_env, num_envs=16)
     model = PPO(
         "MlpPolicy",
