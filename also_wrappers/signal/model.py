@@ -83,7 +83,7 @@ class Rule(BaseModel):
 
     when: _Long
     do: Annotated[str, Field(min_length=1, max_length=90)]
-    agents: tuple[str, ...] | None = None
+    agents: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     def describe(self) -> str:
         """Returns the rule in one line of text."""

@@ -103,7 +103,9 @@ def rules(actions: Actions) -> st.SearchStrategy[Rule]:
         when=st.sampled_from(CONDITIONS),
         do=st.sampled_from(actions.says),
         agents=st.none()
-        | st.lists(st.sampled_from(TEAM), max_size=2).map(lambda names: tuple(names)),
+        | st.lists(st.sampled_from(TEAM), min_size=1, max_size=2).map(
+            lambda names: tuple(names)
+        ),
     )
 
 

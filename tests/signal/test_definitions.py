@@ -115,6 +115,7 @@ def test_the_deepest_expression_still_compiles() -> None:
         {"expert": {"rules": [{"when": "1", "do": "stay"}], "pull": 0.0}},
         {"expert": {"rules": [{"when": "1", "do": "stay"}], "pull": float("nan")}},
         {"expert": {"rules": [{"when": "1", "do": "stay", "code": "1"}]}},
+        {"expert": {"rules": [{"when": "1", "do": "stay", "agents": []}]}},
     ],
 )
 def test_signals_out_of_bounds_are_refused(fields: dict[str, Any]) -> None:

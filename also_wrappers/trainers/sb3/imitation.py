@@ -245,6 +245,9 @@ class ImitationCallback(BaseCallback):
 def check_imitates(model: Any) -> None:
     """Refuses models that cannot imitate, before any training.
 
+    Args:
+        model: The model, with its environments.
+
     Raises:
         ConfigurationError: With the reason, and what to do instead.
     """
@@ -264,6 +267,13 @@ def check_imitates(model: Any) -> None:
             f"what the policy of {name} does depends on hidden states that a rollout "
             "does not keep for every step, so it cannot be pulled towards an expert; "
             "use PPO with stacked observations (VecFrameStack) instead"
+        )
+    venv: Any = model.get_env()
+    if not hasattr(venv.unwrapped, "reset_infos"):
+        raise ConfigurationError(
+            f"{type(venv.unwrapped).__name__} does not keep the infos of resets, so "
+            "what an expert advises for first states is lost; use PettingZooVecEnv, "
+            "DummyVecEnv or SubprocVecEnv"
         )
 
 

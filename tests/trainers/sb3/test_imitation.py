@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import supersuit
 import torch as th
 from gymnasium import spaces
 from sb3_contrib import MaskablePPO, RecurrentPPO
@@ -317,6 +318,16 @@ def test_branches_repeat_and_leave_no_trace(algorithm: Any, tmp_path: Path) -> N
     assert same(plain, forked)
     assert same(branches[0], branches[1])
     assert not same(branches[0], branches[2])
+
+
+def test_vectors_that_lose_the_infos_of_resets_are_refused() -> None:
+    env = wrap(Corridor(), corridor_features(), signal=EVERY, actions=ACTIONS)
+    venv = supersuit.concat_vec_envs_v1(
+        supersuit.pettingzoo_env_to_vec_env_v1(env), 2, base_class="stable_baselines3"
+    )
+    model = PPO("MlpPolicy", venv, n_steps=16, batch_size=16)
+    with pytest.raises(ConfigurationError, match="use PettingZooVecEnv, DummyVecEnv"):
+        model.learn(100, ImitationCallback())
 
 
 def test_models_that_cannot_imitate_are_refused() -> None:
