@@ -24,6 +24,7 @@ from stable_baselines3.common.vec_env import (
 )
 
 from also_wrappers.branches.randomness import randomness_restored
+from also_wrappers.catalog import lbforaging
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import (
     Action,
@@ -35,11 +36,13 @@ from also_wrappers.signal import (
     Signal,
 )
 from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.imitation import Imitation, ImitationCallback
 from also_wrappers.trainers.sb3.snapshots import load, save
 from also_wrappers.trainers.sb3.trainer import EnoughError
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
+from tests.support.experts import recorded
 
 ACTIONS = Actions((Action("left", 0), Action("stay", 1), Action("right", 2)))
 FEATURES = FeatureMap(Feature("x", "obs[0]"))
@@ -349,3 +352,41 @@ def test_without_an_expert_in_force_it_says_what_to_do() -> None:
         model.learn(100, ImitationCallback())
     with pytest.raises(ConfigurationError, match="the pull is a weight"):
         ImitationCallback(-1.0)
+
+
+@pytest.mark.slow
+def test_a_sparse_task_is_learned_in_a_fraction_of_the_steps() -> None:
+    """Plain PPO has seen next to no reward by then."""
+
+    def foraging(shaped: bool) -> Callable[[], Any]:
+        def make() -> Any:
+            env = lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3")
+            features = lbforaging.features(env, experts=True)
+            actions = lbforaging.actions(env)
+            signal = recorded("foraging")
+            return (
+                wrap(env, features, signal=signal, actions=actions) if shaped else env
+            )
+
+        return make
+
+    model = PPO(
+        "MlpPolicy",
+        PettingZooVecEnv(foraging(shaped=True), 16),
+        n_steps=64,
+        batch_size=256,
+        n_epochs=5,
+        learning_rate=1e-3,
+        ent_coef=0.01,
+        policy_kwargs={"net_arch": [128, 128]},
+        seed=0,
+        device="cpu",
+    )
+    model.learn(49_152, ImitationCallback())
+    returns, _ = evaluate(
+        lambda seen: model.predict(seen, deterministic=False)[0],
+        PettingZooVecEnv(foraging(shaped=False), 10),
+        episodes=100,
+        seed=0,
+    )
+    assert np.mean(returns) > 0.6
