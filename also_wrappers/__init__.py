@@ -20,10 +20,16 @@ from also_wrappers.exceptions import (
 )
 from also_wrappers.run.run import Run
 from also_wrappers.signal import (
+    Action,
+    Actions,
+    Compass,
+    Expert,
     Fade,
     Feature,
     FeatureGroup,
     FeatureMap,
+    Heading,
+    Rule,
     Signal,
     Term,
     View,
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
     from also_wrappers.loop.adaptation import Adaptation
     from also_wrappers.trainers.sb3.callback import AdaptationCallback
     from also_wrappers.trainers.sb3.evaluation import evaluate
+    from also_wrappers.trainers.sb3.imitation import ImitationCallback
     from also_wrappers.trainers.sb3.replay_buffer import (
         ShapedDictReplayBuffer,
         ShapedNStepReplayBuffer,
@@ -64,6 +71,7 @@ _LATER = {
     "Ceiling": "also_wrappers.advisors.llm.ceiling",
     "Embedded": "also_wrappers.advisors.llm.models.embedded",
     "Gate": "also_wrappers.gate.gate",
+    "ImitationCallback": "also_wrappers.trainers.sb3.imitation",
     "LLMAdvisor": "also_wrappers.advisors.llm.advisor",
     "Ollama": "also_wrappers.advisors.llm.models.ollama",
     "OpenAICompatible": "also_wrappers.advisors.llm.models.openai",
@@ -76,14 +84,18 @@ _LATER = {
 }
 
 __all__ = [
+    "Action",
+    "Actions",
     "Adaptation",
     "AdaptationCallback",
     "AdvisorError",
     "AlsoError",
     "BlindAdvisor",
     "Ceiling",
+    "Compass",
     "ConfigurationError",
     "Embedded",
+    "Expert",
     "ExpressionError",
     "Fade",
     "Feature",
@@ -91,6 +103,8 @@ __all__ = [
     "FeatureGroup",
     "FeatureMap",
     "Gate",
+    "Heading",
+    "ImitationCallback",
     "LLMAdvisor",
     "ModelUnavailableError",
     "Ollama",
@@ -98,6 +112,7 @@ __all__ = [
     "PettingZooVecEnv",
     "Race",
     "RecordedAdvisor",
+    "Rule",
     "RuleAdvisor",
     "Run",
     "ShapeReward",

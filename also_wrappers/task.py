@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.signal.actions import Actions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.language.parser import parse
 
@@ -28,9 +29,11 @@ class Task:
             ``episode_length`` that holds at the end of a successful episode.
         swap_at: When an environment takes a signal that was swapped in: at its next
             ``"reset"``, or at its next ``"step"`` where episodes do not end.
+        actions: What experts may say; without, no expert is proposed.
 
     Raises:
-        ConfigurationError: An expression is not valid.
+        ConfigurationError: An expression is not valid, or actions speak of features
+            that are not there.
 
     Example:
         >>> from also_wrappers import Feature, FeatureMap
@@ -49,6 +52,7 @@ class Task:
     conditions: Mapping[str, str] = field(default_factory=dict)
     success: str | None = None
     swap_at: Literal["reset", "step"] = "reset"
+    actions: Actions | None = None
 
     def __post_init__(self) -> None:
         names = list(self.features.names)
@@ -61,6 +65,8 @@ class Task:
             self._check(f"condition {name!r}", text, names)
         if self.success is not None:
             self._check("success", self.success, [*names, *AT_END])
+        if self.actions is not None:
+            self.actions.check_features(self.features)
 
     def valid_probes(self, probes: Mapping[str, str]) -> dict[str, str]:
         """Those of an advisor's probes that can be recorded beside the conditions."""

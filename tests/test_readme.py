@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from stable_baselines3 import PPO
+
+import also_wrappers
+from also_wrappers.testing import Corridor, corridor_features
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -50,9 +56,24 @@ def test_the_example_runs_as_a_script_without_a_guard(tmp_path: Path) -> None:
     assert '"error": ""' in ledger
 
 
+def test_the_block_on_experts_runs() -> None:
+    (block,) = [block for block in PYTHON if "ImitationCallback" in block]
+
+    def make_venv(shape: Callable[[Any], Any]) -> Any:
+        return also_wrappers.PettingZooVecEnv(lambda: shape(Corridor()), num_envs=8)
+
+    names = {
+        "also": also_wrappers,
+        "PPO": PPO,
+        "features": corridor_features(),
+        "make_venv": make_venv,
+    }
+    exec(compile(block, "README.md", "exec"), names)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["simple_spread.py", "plain_ppo.py", "dqn_foraging.py"]
+    "name", ["simple_spread.py", "plain_ppo.py", "dqn_foraging.py", "expert.py"]
 )
 def test_the_longer_examples_run(tmp_path: Path, name: str) -> None:
     result = subprocess.run(

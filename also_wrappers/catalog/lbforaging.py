@@ -11,11 +11,15 @@ import gymnasium as gym
 
 from also_wrappers.catalog.registered import make_registered
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.signal.actions import Action, Actions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.features import Feature, FeatureGroup, View
 from also_wrappers.wrappers.tuple_env import TupleParallelEnv
 
-__all__ = ["features", "parallel_env"]
+__all__ = ["actions", "features", "parallel_env"]
+
+#: The moves, each with its index and its step in rows and columns.
+_MOVES = {"up": (1, -1, 0), "down": (2, 1, 0), "left": (3, 0, -1), "right": (4, 0, 1)}
 
 
 def parallel_env(env_id: str) -> TupleParallelEnv:
@@ -43,7 +47,7 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
     )
 
 
-def features(env: TupleParallelEnv) -> FeatureMap:
+def features(env: TupleParallelEnv, *, experts: bool = False) -> FeatureMap:
     """The vocabulary of a foraging environment with vector observations.
 
     Distances are in grid steps to standing next to the thing (0 when there, or when
@@ -52,9 +56,13 @@ def features(env: TupleParallelEnv) -> FeatureMap:
 
     Args:
         env: Made by ``parallel_env``.
+        experts: Whether to name also what ``actions`` speaks of: where foods and the
+            nearest other agent are, from the own cell, in sides of the field (0 when
+            gone), and which of the four moves a food, an agent or the border blocks.
 
     Raises:
-        ConfigurationError: The observation is a grid of layers.
+        ConfigurationError: The observation is a grid of layers, or experts would not
+            see the whole field.
 
     Example:
         >>> features(parallel_env("Foraging-8x8-2p-2f-coop-v3")).names[:3]
@@ -83,8 +91,51 @@ def features(env: TupleParallelEnv) -> FeatureMap:
             Feature(f"food{k}_distance", "", f"own distance to food {k}", 0, 1)
         )
         named.append(Feature(f"food{k}_left", "", f"1 if food {k} is left", 0, 1))
-    return FeatureMap(
-        FeatureGroup(_Measure(foods, players, int(rows + columns)), tuple(named))
+    measured = FeatureGroup(_Measure(foods, players, int(rows + columns)), tuple(named))
+    if not experts:
+        return FeatureMap(measured)
+    if inner.sight < max(rows, columns):
+        raise ConfigurationError(
+            f"agents see {inner.sight} cells of a field of {rows} x {columns}, so they "
+            "cannot tell where the border is; take an id without -2s and the like"
+        )
+    named = []
+    for name in (*(f"food{k}" for k in range(foods)), "mate"):
+        thing = "the nearest other agent" if name == "mate" else name.replace("d", "d ")
+        named.append(Feature(f"{name}_dy", "", f"{thing} is so far down", -1, 1))
+        named.append(
+            Feature(f"{name}_dx", "", f"{thing} is so far to the right", -1, 1)
+        )
+    for name in _MOVES:
+        named.append(Feature(f"blocked_{name}", "", f"1 if going {name} fails", 0, 1))
+    offsets = _Offsets(foods, players, int(rows), int(columns))
+    return FeatureMap(measured, FeatureGroup(offsets, tuple(named)))
+
+
+def actions(env: TupleParallelEnv) -> Actions:
+    """The actions of a foraging environment, for ``features(env, experts=True)``.
+
+    Moves lead to foods and to the nearest other agent, where nothing blocks them.
+
+    Args:
+        env: Made by ``parallel_env``.
+
+    Example:
+        >>> actions(parallel_env("Foraging-8x8-2p-2f-coop-v3")).says[4:8]
+        ('right', 'load', 'toward food0', 'away food0')
+    """
+    inner: Any = env.env.unwrapped
+    places = [*(f"food{k}" for k in range(int(inner.max_num_food))), "mate"]
+    return Actions(
+        (
+            Action("stay", 0),
+            *(
+                Action(name, index, (down, right), f"not blocked_{name}")
+                for name, (index, down, right) in _MOVES.items()
+            ),
+            Action("load", 5),
+        ),
+        places={name: (f"{name}_dy", f"{name}_dx") for name in places},
     )
 
 
@@ -133,6 +184,42 @@ class _Measure:
         values[0] = nearest / scale
         values[1] = shared / scale
         values[2] = float(left)
+        return values
+
+
+class _Offsets:
+    """Reads where things are, from one agent's observation, and what blocks its way."""
+
+    def __init__(self, foods: int, players: int, rows: int, columns: int) -> None:
+        self._foods = range(0, 3 * foods, 3)
+        self._first = 3 * foods
+        self._mates = range(3 * foods + 3, 3 * (foods + players), 3)
+        self._rows = rows
+        self._columns = columns
+
+    def __call__(self, view: View) -> list[float]:
+        seen = view.observation.tolist()
+        own_y, own_x = seen[self._first : self._first + 2]
+        rows, columns = self._rows, self._columns
+        mate = (0.0, 0.0)
+        taken = set()
+        values = []
+        for at in self._foods:
+            down, right = seen[at] - own_y, seen[at + 1] - own_x
+            if seen[at] < 0.0:
+                down = right = 0.0
+            taken.add((down, right))
+            values += [down / rows, right / columns]
+        for at in self._mates:
+            down, right = seen[at] - own_y, seen[at + 1] - own_x
+            if seen[at] >= 0.0:
+                taken.add((down, right))
+                if mate == (0.0, 0.0) or abs(down) + abs(right) < sum(map(abs, mate)):
+                    mate = (down, right)
+        values += [mate[0] / rows, mate[1] / columns]
+        for _, down, right in _MOVES.values():
+            inside = 0 <= own_y + down < rows and 0 <= own_x + right < columns
+            values.append(float((down, right) in taken or not inside))
         return values
 
 

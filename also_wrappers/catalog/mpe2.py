@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.signal.actions import Action, Actions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.features import Feature, FeatureGroup, View
 
 __all__ = [
     "reference_features",
     "speaker_listener_features",
+    "spread_actions",
     "spread_features",
     "tag_features",
 ]
@@ -27,7 +29,7 @@ _LANDMARKS = 3
 _FAR = 2.83
 
 
-def spread_features(env: Any) -> FeatureMap:
+def spread_features(env: Any, *, experts: bool = False) -> FeatureMap:
     """The vocabulary of ``simple_spread`` with full observability.
 
     Per landmark the own distance to it, the distance to the nearest other agent, and
@@ -35,6 +37,8 @@ def spread_features(env: Any) -> FeatureMap:
 
     Args:
         env: A ``simple_spread`` parallel or AEC environment.
+        experts: Whether to name also what ``spread_actions`` speaks of: where landmarks
+            and the nearest other agent are, from the own place, and the own velocity.
 
     Raises:
         ConfigurationError: The observations have another layout.
@@ -53,7 +57,43 @@ def spread_features(env: Any) -> FeatureMap:
         Feature("mate_distance", "", "distance to the nearest other agent", 0.0, _FAR)
     )
     named.append(Feature("speed", "", "own speed", 0.0))
-    return FeatureMap(FeatureGroup(_Spread(agents), tuple(named)))
+    measured = FeatureGroup(_Spread(agents), tuple(named))
+    if not experts:
+        return FeatureMap(measured)
+    named = []
+    for name in (*(f"landmark{k}" for k in range(agents)), "mate"):
+        thing = "the nearest other agent" if name == "mate" else name.replace("k", "k ")
+        named.append(Feature(f"{name}_dy", "", f"{thing} is so far up"))
+        named.append(Feature(f"{name}_dx", "", f"{thing} is so far to the right"))
+    named.append(Feature("own_vy", "", "own velocity up"))
+    named.append(Feature("own_vx", "", "own velocity to the right"))
+    return FeatureMap(measured, FeatureGroup(_SpreadOffsets(agents), tuple(named)))
+
+
+def spread_actions(env: Any) -> Actions:
+    """The actions of ``simple_spread``, for ``spread_features(env, experts=True)``.
+
+    They push the agent, which has momentum and is damped, to one of four sides.
+
+    Args:
+        env: A ``simple_spread`` parallel or AEC environment with discrete actions.
+
+    Example:
+        >>> from mpe2 import simple_spread_v3
+        >>> spread_actions(simple_spread_v3.parallel_env(N=2)).says[:6]
+        ('stay', 'left', 'right', 'down', 'up', 'toward landmark0')
+    """
+    places = [*(f"landmark{k}" for k in range(len(env.possible_agents))), "mate"]
+    return Actions(
+        (
+            Action("stay", 0),
+            Action("left", 1, (0, -1)),
+            Action("right", 2, (0, 1)),
+            Action("down", 3, (-1, 0)),
+            Action("up", 4, (1, 0)),
+        ),
+        places={name: (f"{name}_dy", f"{name}_dx") for name in places},
+    )
 
 
 def reference_features(env: Any) -> FeatureMap:
@@ -170,6 +210,20 @@ class _Spread:
         distances.append(min(_lengths(seen, self._mates), default=0.0))
         distances.append(math.hypot(seen[0], seen[1]))
         return distances
+
+
+class _SpreadOffsets(_Spread):
+    """Reads where things are, and the velocity."""
+
+    def __call__(self, view: View) -> list[float]:
+        seen = view.observation.tolist()
+        values = []
+        for at in self._landmarks:
+            values += [seen[at + 1], seen[at]]
+        mates = [(seen[at + 1], seen[at]) for at in self._mates]
+        values += min(mates, key=lambda offset: math.hypot(*offset), default=(0.0, 0.0))
+        values += [seen[1], seen[0]]
+        return values
 
 
 class _Reference:

@@ -20,6 +20,8 @@ from also_wrappers.checks.payments import (
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.actions import Actions
+from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import STATE_KINDS
 from also_wrappers.signal.model import Signal
@@ -57,6 +59,7 @@ class Checks:
         scale: Size of the base return of a good episode.
         gamma: The learner's discount factor.
         may_fade: Whether the learner stands a signal that fades by itself.
+        actions: What experts may say; ``None`` where no expert can be tried.
     """
 
     features: FeatureMap
@@ -65,6 +68,7 @@ class Checks:
     scale: float
     gamma: float
     may_fade: bool = True
+    actions: Actions | None = None
 
     def check(
         self, proposal: Proposal, tried: Sequence[Signal]
@@ -84,13 +88,17 @@ class Checks:
         signal = proposal.signal
         try:
             pay = Payments(signal, self.features, self.agents)
+            if signal.expert is not None:
+                if self.actions is None:
+                    return None, _NO_ACTIONS
+                Advice(signal, self.features, self.actions, self.agents)
         except AlsoError as error:
             return None, str(error)
         if signal.fade is not None and not self.may_fade:
             return None, _FADES
         if any(_same_text(signal, other) for other in tried):
             return None, _TRIED
-        if signal.empty or not self.episodes:
+        if not signal.terms or not self.episodes:
             return proposal, ""
         problem = self._values(pay)
         if problem:
@@ -212,7 +220,7 @@ class Checks:
         """Says whether a signal pays the same as another one, however it is written."""
         paid = self._flat(pay)
         for other in tried:
-            if _kinds(other) != _kinds(pay.signal) or other.fade != pay.signal.fade:
+            if _kinds(other) != _kinds(pay.signal) or _rest(other) != _rest(pay.signal):
                 continue
             try:
                 other_pay = Payments(other, self.features, self.agents)
@@ -244,6 +252,7 @@ class Checks:
         return max(len(episode.rewards) for episode in self.episodes)
 
 
+_NO_ACTIONS = "it has an expert, and no expert can be tried here; propose terms only"
 _TRIED = "it is the same as one that is active or was tried already"
 
 
@@ -255,9 +264,17 @@ def _kinds(signal: Signal) -> list[str]:
     return sorted(term.kind for term in signal.terms)
 
 
+def _rest(signal: Signal) -> tuple[object, ...]:
+    """Returns what a signal does besides what its terms pay."""
+    expert = signal.expert
+    return signal.fade, (expert.rules, expert.pull) if expert else None
+
+
 def _same_text(one: Signal, other: Signal) -> bool:
     """True where two signals differ in names, and in weights by a tenth, only."""
-    if len(one.terms) != len(other.terms) or one.fade != other.fade:
+    if len(one.terms) != len(other.terms) or _rest(one) != _rest(other):
+        return False
+    if one.define != other.define:
         return False
     return all(
         a.kind == b.kind

@@ -132,7 +132,7 @@ class _Summary(Sums):
 
     def _signal_keys(self) -> None:
         """Whether what is added helps, is hacked, or floods the base reward."""
-        if self._signal.empty:
+        if not self._signal.terms:
             return
         n = self._n
         shaped = moments(n, self._scalar("shaped"), self._scalar("shaped_squared"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor
 from also_wrappers.gate.rule import Decision, Rule
 from also_wrappers.ledger.events import Settled
@@ -13,7 +14,6 @@ from also_wrappers.loop.mainline import Mainline
 from also_wrappers.loop.state import Poster
 from also_wrappers.loop.watch import Watch
 from also_wrappers.run.run import Run
-from also_wrappers.signal.model import Signal
 from also_wrappers.trainer import Trainer
 
 __all__ = ["Provisionals"]
@@ -72,7 +72,13 @@ class Provisionals:
         return None if decision is None else self._settle(trainer, decision)
 
     def stop(self, trainer: Trainer, reason: str) -> bool | None:
-        """Leaves the signal in use as it is; ``None`` where no claim was open."""
+        """Leaves the signal in use as it is; ``None`` where nothing was open."""
+        watch = self._lineage.state.watch
+        if watch is not None:
+            self._write_settled(watch, "open", reason)
+            self._lineage.state.watch = None
+            self._save(trainer)
+            return True
         if self._lineage.state.claim is None:
             return None
         decision = self._confirming(trainer).stop(reason)
@@ -109,8 +115,7 @@ class Provisionals:
             kind = "given_up"
             end = confirmation.arms.adopted(decision)
             lost = 0 if end is None else self._lineage.adopt(trainer, end[0])
-            before = claim.posting
-            self._take_out(before.signal, before.since, before.provisional)
+            self._take_out(claim.posting)
         self._run.ledger.write(
             Settled(
                 round=claim.round,
@@ -145,7 +150,7 @@ class Provisionals:
         if watch.turns:
             self._next_turn(trainer, watch, reason)
             return None
-        self._take_out(watch.before, trainer.steps, provisional=False)
+        self._take_out(watch.posting)
         self._write_settled(watch, "given_up", reason)
         self._lineage.state.watch = None
         self._save(trainer)
@@ -162,6 +167,7 @@ class Provisionals:
         if turn.conditions is None or now is None or now <= turn.conditions:
             lost = self._lineage.adopt(trainer, end)
             since = trainer.steps - turn.steps
+        self._take_out(watch.posting)
         self._write_settled(watch, "given_up", reason, lost)
         self._lineage.swap(
             watch.round, turn.signal, since, provisional=True, exploratory=True
@@ -172,7 +178,6 @@ class Provisionals:
                 "turns": tuple(others),
             }
         )
-        self._run.board.begin_window()
         self._lineage.save("round", trainer)
 
     def _conditions(self) -> float | None:
@@ -183,10 +188,13 @@ class Provisionals:
             return None
         return self._mainline.rate_of(collected)
 
-    def _take_out(self, signal: Signal, since: int, provisional: bool) -> None:
+    def _take_out(self, before: Posting) -> None:
         """Posts the signal that was there before; the weights stay."""
         self._poster.post(
-            signal=signal, since=since, strength=1.0, provisional=provisional
+            signal=before.signal,
+            since=before.since,
+            strength=1.0,
+            provisional=before.provisional,
         )
         self._mainline.guard = None
         self._run.board.begin_window()

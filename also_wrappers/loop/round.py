@@ -11,7 +11,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor
 from also_wrappers.files import write_json
 from also_wrappers.gate.provisional import Provisional
-from also_wrappers.gate.rule import CONTROL, Decision, Rule
+from also_wrappers.gate.rule import CONTROL, Decision, DecisionKind, Rule
 from also_wrappers.ledger.events import Decided, Refined
 from also_wrappers.loop.arms import Arms
 from also_wrappers.loop.aside import Aside
@@ -238,12 +238,13 @@ class Round:
 
     def _exploratory(self, step: Decision) -> Decision:
         """Says that conditions have decided; no claim about base return follows."""
+        kind: DecisionKind = step.kind if step.winner is None else "provisional"
         conditions = ", ".join(self._run.task.conditions)
         reason = (
             f"no base reward was seen; by how often and how early {conditions} held, "
             f"{step.reason}"
         )
-        return replace(step, reason=reason, exploratory=True, then=None)
+        return replace(step, kind=kind, reason=reason, exploratory=True, then=None)
 
     def _at_once(self, arms: Arms) -> Decision:
         """Decides by what branches show that saw no base reward, if that suffices."""
@@ -274,6 +275,7 @@ class Round:
             f"{expected.moves} as expected",
             winner=best.index,
             adopt=branch.request,
+            critical=None,
             exploratory=True,
         )
 

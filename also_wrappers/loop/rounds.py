@@ -317,7 +317,7 @@ class Rounds:
                     horizon=max(adopted, begun.plan.horizon),
                     until=trainer.steps + 2 * max(adopted, begun.plan.horizon),
                     level=result.outcome.control_score or 0.0,
-                    before=before.signal,
+                    posting=before,
                     turns=result.turns,
                 )
             elif decision.then is not None:

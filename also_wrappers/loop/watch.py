@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from also_wrappers.board.posting import Posting
 from also_wrappers.signal.model import Signal
 
 __all__ = ["Turn", "Watch"]
@@ -37,7 +38,7 @@ class Watch(BaseModel):
         horizon: Trainer steps of a branch of the round.
         until: Trainer steps of the lineage by which base reward has to be seen.
         level: Base return that has to be exceeded: control's in the round.
-        before: The signal that was active before the round.
+        posting: What was posted when the round was played.
         turns: Who is next, in order.
     """
 
@@ -47,5 +48,5 @@ class Watch(BaseModel):
     horizon: int
     until: int
     level: float
-    before: Signal
+    posting: Posting
     turns: tuple[Turn, ...] = ()

@@ -1,4 +1,4 @@
-"""What a learning signal is: terms, and a set of them. Data, never code."""
+"""What a learning signal is: terms, and an expert. Data, never code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from also_wrappers.signal.kinds import KindName
 
-__all__ = ["MAX_TERMS", "Fade", "Signal", "Term"]
+__all__ = [
+    "MAX_DEFINITIONS",
+    "MAX_RULES",
+    "MAX_TERMS",
+    "Expert",
+    "Fade",
+    "Rule",
+    "Signal",
+    "Term",
+]
 
 #: A signal is read by people and by small models: more terms help neither.
 MAX_TERMS = 8
+MAX_DEFINITIONS = 8
+MAX_RULES = 24
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+_Long = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class Term(BaseModel):
@@ -50,18 +64,80 @@ class Term(BaseModel):
     rationale: Annotated[str, Field(max_length=1000)] = ""
 
 
-class Signal(BaseModel):
-    """A set of terms: what is added to the base reward.
+class Rule(BaseModel):
+    """A condition, and what is good where it holds.
 
-    A signal is the treatment that an arm tests: what a proposal proposes, a branch is
-    trained with, the board posts and the history remembers. The empty signal changes
-    nothing, bit for bit.
+    Attributes:
+        when: A text in the term language, over features of the state. The rule holds
+            where its value is above 0.5.
+        do: What is good there: one of ``Actions.says``, such as the name of an action
+            or ``toward`` and a place.
+        agents: Names of the agents that the rule is for; ``None`` means all.
+
+    Example:
+        >>> Rule(when="food_distance < 0.01", do="load").describe()
+        'load when food_distance < 0.01'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    when: _Long
+    do: Annotated[str, Field(min_length=1, max_length=90)]
+    agents: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+    def describe(self) -> str:
+        """Returns the rule in one line of text."""
+        whose = f" for {', '.join(self.agents)}" if self.agents else ""
+        return f"{self.do} when {self.when}{whose}"
+
+
+class Expert(BaseModel):
+    """Says which actions are good, by rules.
+
+    For every agent, at every step, the first rule counts that holds and leads
+    somewhere: its actions are good. Where none does, the expert is silent.
+
+    A policy imitates an expert on the states that the policy itself visits, as in
+    kickstarting (Schmitt et al. 2018) and DAgger (Ross et al. 2011).
+
+    Attributes:
+        rules: The rules, in the order in which they are asked.
+        pull: Weight of the imitation beside the trainer's own loss.
+        rationale: Why, in words; never interpreted.
+
+    Example:
+        >>> stay = Rule(when="gap < 1", do="stay")
+        >>> Expert(rules=(stay, Rule(when="1", do="toward goal"))).describe()
+        'stay when gap < 1; else toward goal when 1'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=MAX_RULES)]
+    pull: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
+    rationale: Annotated[str, Field(max_length=1000)] = ""
+
+    def describe(self) -> str:
+        """Returns the expert in one line of text."""
+        return "; else ".join(rule.describe() for rule in self.rules)
+
+
+class Signal(BaseModel):
+    """What an agent learns from besides the base reward: terms, and an expert.
+
+    Terms say what states are worth and are added to the base reward; an expert says
+    which actions are good and changes no reward. A signal is the treatment that an arm
+    tests: what a proposal proposes, a branch is trained with, the board posts and the
+    history remembers. The empty signal changes nothing, bit for bit.
 
     Attributes:
         terms: The terms, whose payments are added up.
         fade: Share of the planned training in which its strength goes to zero, from
             when it is swapped in; ``None`` if it stays. For signals of a run: one that
             is given to a wrapper fades by the wrapper's own option.
+        define: Expressions by name, which terms and rules use like features. A
+            definition reads features of the state, and the definitions before it.
+        expert: The expert, if there is one.
 
     Example:
         >>> Signal().id, Signal().empty
@@ -69,12 +145,17 @@ class Signal(BaseModel):
         >>> near = Term(name="near", kind="bonus", expression="1 - d", weight=0.1)
         >>> Signal(terms=(near,)).describe()
         '0.1 * bonus[1 - d]'
+        >>> go = Expert(rules=(Rule(when="far > 0.5", do="toward goal"),))
+        >>> Signal(define={"far": "d > 2"}, expert=go).describe()
+        'an expert: toward goal when far > 0.5, with far = d > 2'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     terms: Annotated[tuple[Term, ...], Field(max_length=MAX_TERMS)] = ()
     fade: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    define: Annotated[dict[_Name, _Long], Field(max_length=MAX_DEFINITIONS)] = {}
+    expert: Expert | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Signal:
@@ -84,36 +165,63 @@ class Signal(BaseModel):
             raise ValueError(f"term names must be unique; repeated: {repeated}")
         return self
 
+    def __hash__(self) -> int:
+        """Hashes what the signal does; its definitions alone cannot be hashed."""
+        return hash(self.id)
+
     @property
     def empty(self) -> bool:
         """True where the signal changes nothing."""
-        return not self.terms
+        return not self.terms and self.expert is None
 
     @property
     def id(self) -> str:
         """A short stable name, made of what the signal does and not of its prose."""
-        return _identify(self.terms, self.fade)
+        return _identify(self.terms, self.fade, tuple(self.define.items()), self.expert)
+
+    def with_terms(self, terms: tuple[Term, ...]) -> Signal:
+        """Returns a signal with other terms, which does not fade.
+
+        Definitions and the expert stay.
+
+        Args:
+            terms: The terms.
+        """
+        return Signal(terms=terms, define=self.define, expert=self.expert)
 
     def describe(self) -> str:
         """Returns the signal in one line of text."""
         if self.empty:
             return "nothing (the base reward alone)"
-        terms = " + ".join(
+        parts = [
             f"{term.weight:g} * {term.kind}[{term.expression}]"
             + (f" for {', '.join(term.agents)}" if term.agents else "")
             for term in self.terms
-        )
+        ]
+        parts += [] if self.expert is None else [f"an expert: {self.expert.describe()}"]
+        text = " + ".join(parts)
+        if self.define:
+            named = [f"{name} = {meaning}" for name, meaning in self.define.items()]
+            text += f", with {'; '.join(named)}"
         if self.fade is None:
-            return terms
-        return f"{terms}, fading out within {self.fade:.0%} of the training"
+            return text
+        return f"{text}, fading out within {self.fade:.0%} of the training"
 
 
 @lru_cache(maxsize=4096)
-def _identify(terms: tuple[Term, ...], fade: float | None) -> str:
-    if not terms:
+def _identify(
+    terms: tuple[Term, ...],
+    fade: float | None,
+    define: tuple[tuple[str, str], ...],
+    expert: Expert | None,
+) -> str:
+    if not terms and expert is None:
         return "none"
     parts = [term.model_dump_json(exclude={"rationale"}) for term in terms]
     parts += [] if fade is None else [f"fade {fade!r}"]
+    parts += [f"define {name} = {text}" for name, text in define]
+    if expert is not None:
+        parts.append(expert.model_dump_json(exclude={"rationale"}))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
 
 

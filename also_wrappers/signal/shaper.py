@@ -7,10 +7,11 @@ team and no environment API.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
+from also_wrappers.signal.definitions import parse_definitions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import (
@@ -30,8 +31,19 @@ __all__ = ["CompiledSignal", "Shaper", "compile_signal", "parse_term"]
 MOST_INVALID = 100
 
 
-def parse_term(term: Term, features: FeatureMap, agents: Sequence[str]) -> Node:
+def parse_term(
+    term: Term,
+    features: FeatureMap,
+    agents: Sequence[str],
+    definitions: Mapping[str, Node] | None = None,
+) -> Node:
     """Parses a term's expression against a vocabulary and a team.
+
+    Args:
+        term: The term.
+        features: The vocabulary.
+        agents: The team.
+        definitions: What the term's signal defines, parsed.
 
     Raises:
         ExpressionError: The expression is not valid for this kind of term.
@@ -50,6 +62,7 @@ def parse_term(term: Term, features: FeatureMap, agents: Sequence[str]) -> Node:
             features.names,
             allow_delta=not of_state,
             forbidden=features.action_names if of_state else (),
+            definitions=definitions or {},
         )
     except ExpressionError as error:
         raise ExpressionError(
@@ -82,7 +95,7 @@ def compile_signal(
     """Checks and compiles a signal for a vocabulary and a team.
 
     Raises:
-        ExpressionError: A term's expression is not valid.
+        ExpressionError: A definition or a term's expression is not valid.
         ConfigurationError: A term pays an unknown agent.
 
     Example:
@@ -93,7 +106,8 @@ def compile_signal(
         >>> compiled.weights, compiled.state_terms
         ((1.0,), ())
     """
-    nodes = [parse_term(term, features, agents) for term in signal.terms]
+    definitions = parse_definitions(signal.define, features)
+    nodes = [parse_term(term, features, agents, definitions) for term in signal.terms]
     kinds = [KINDS[term.kind] for term in signal.terms]
     state_terms = tuple(k for k, kind in enumerate(kinds) if kind.of_state)
     steps = [

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from also_wrappers.signal.definitions import parse_definitions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import KINDS, Kind
 from also_wrappers.signal.language.arrays import evaluate_binary
@@ -196,11 +197,12 @@ class Payments:
         self, signal: Signal, features: FeatureMap, agents: Sequence[str]
     ) -> None:
         self.signal = signal
+        definitions = parse_definitions(signal.define, features)
         self.terms = [
             ParsedTerm(
                 term,
                 KINDS[term.kind],
-                binary(parse_term(term, features, agents)),
+                binary(parse_term(term, features, agents, definitions)),
                 np.array([term.agents is None or a in term.agents for a in agents]),
             )
             for term in signal.terms

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from also_wrappers.signal.definitions import parse_definitions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.compiler import binary
@@ -72,7 +73,9 @@ class VectorShaper:
         self._track = track
         terms = signal.terms
         self._bootstraps = bootstraps_truncation
-        nodes = [_alone(binary(parse_term(term, features, [_AGENT]))) for term in terms]
+        definitions = parse_definitions(signal.define, features)
+        parsed = [parse_term(term, features, [_AGENT], definitions) for term in terms]
+        nodes = [_alone(binary(node)) for node in parsed]
         self._code = compile_vector(nodes)
         self._bounds = [term.bound for term in terms]
         self._least_bound = min(self._bounds, default=0.0)

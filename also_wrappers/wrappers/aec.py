@@ -31,8 +31,8 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         features: The vocabulary that the signal speaks.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
-            see ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``,
+            ``actions``; see ``also_wrappers.wrappers.Options``.
 
     Example:
         >>> from pettingzoo.utils import parallel_to_aec
@@ -79,7 +79,10 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         self.shaped.reset(self._observations(), self.env.infos, self._state())
         self.rewards = dict(self.env.rewards)
         self._cumulative_rewards = dict(self.env._cumulative_rewards)
-        self.infos = {agent: dict(self.env.infos[agent]) for agent in agents}
+        self._shaping.update(self.shaped.first_infos({agent: {} for agent in agents}))
+        self.infos = {
+            agent: {**self.env.infos[agent], **self._shaping[agent]} for agent in agents
+        }
 
     def step(self, action: Any) -> None:
         """Steps the selected agent; whoever is next is paid for its last step."""

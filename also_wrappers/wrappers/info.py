@@ -14,7 +14,8 @@ class Shaping(TypedDict):
     """What ``info["shaping"]`` holds after every step.
 
     Single, parallel and AEC environments give plain Python values, small because SB3
-    copies infos at every step. The info that a reset returns has no such entry.
+    copies infos at every step. The info that a reset returns has such an entry only
+    while an expert is in force, and ``advice`` is all that it holds.
 
     Vector environments give the same keys in Gymnasium's vector form: every value is an
     array with one element per sub-environment, and beside every key stands a mask,
@@ -40,6 +41,9 @@ class Shaping(TypedDict):
         rows: The team's features before and after the step, float32; only where a
             replay buffer asks for them, and not in vectors.
         place: The agent's place in the team; only beside ``rows``.
+        advice: The actions that the expert finds good in the state that was reached:
+            bit ``k`` stands for action ``k`` of the action space, and 0 means that the
+            expert is silent. Only while an expert is in force.
 
     Example:
         >>> from also_wrappers.signal import Signal
@@ -59,3 +63,4 @@ class Shaping(TypedDict):
     terms: NotRequired[dict[str, float]]
     rows: NotRequired[npt.NDArray[np.float32]]
     place: NotRequired[int]
+    advice: NotRequired[int]

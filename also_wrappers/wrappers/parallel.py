@@ -27,8 +27,8 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         features: The vocabulary that the signal speaks.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
-            see ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``,
+            ``actions``; see ``also_wrappers.wrappers.Options``.
 
     Raises:
         ConfigurationError: Neither or both of ``signal`` and ``board`` were given.
@@ -71,7 +71,7 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
         """Resets the environment; a newly posted signal is in force from here on."""
         observations, infos = self.env.reset(seed=seed, options=options)
         self.shaped.reset(observations, infos, self._state())
-        return observations, infos
+        return observations, self.shaped.first_infos(infos)
 
     def step(
         self, actions: dict[str, Any]

@@ -30,4 +30,5 @@ class Shape:
             conditions=self.task.conditions,
             success=self.task.success,
             swap_at=self.task.swap_at,
+            actions=self.task.actions,
         )

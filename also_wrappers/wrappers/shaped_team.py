@@ -75,6 +75,7 @@ class ShapedTeam:
             else None
         )
         self._compile()
+        self._advised: list[int] | None = None
         self._steps = 0
         self._rows: list[Sequence[float]] = [[0.0] * len(features) for _ in self.agents]
         self._everyone: Sequence[int] = tuple(range(len(self.agents)))
@@ -108,6 +109,7 @@ class ShapedTeam:
         self.signal_id = self._compiled.signal.id
         if self._recorder is not None:
             self._recorder.begin(self._rows, alive)
+        self._advise()
 
     def step(
         self,
@@ -154,6 +156,7 @@ class ShapedTeam:
             self._encoded = encode(
                 before, was, self._rows, alive, terminated, truncated
             )
+        self._advise()
         recorder = self._recorder
         if recorder is not None:
             agents = self.agents
@@ -167,6 +170,25 @@ class ShapedTeam:
                 if not over:
                     recorder.begin(self._rows, alive)
         return added if self._shaper.totals else None
+
+    def first_infos(self, infos: Mapping[str, Any]) -> Any:
+        """Returns the infos of a reset, with the advice for the first state.
+
+        They stay as they are where no expert is in force.
+
+        Args:
+            infos: The environment's infos.
+        """
+        if self._advised is None:
+            return infos
+        first = {
+            self.agents[i]: {"shaping": {"advice": self._advised[i]}}
+            for i in self._present
+        }
+        return {
+            **infos,
+            **{agent: {**infos.get(agent, {}), **first[agent]} for agent in first},
+        }
 
     def info(self, base: float, added: float, over: bool, place: int = 0) -> Shaping:
         """Returns what a step tells an agent under ``info["shaping"]``.
@@ -187,12 +209,14 @@ class ShapedTeam:
             shaping["terms"] = dict(zip(names, self._shaper.totals, strict=True))
         if self._encoded is not None:
             shaping["rows"], shaping["place"] = self._encoded, place
+        if self._advised is not None:
+            shaping["advice"] = self._advised[place]
         return shaping
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out compiled code, which does not travel."""
         state = self.__dict__.copy()
-        for name in ("_compiled", "_shaper", "_recorder"):
+        for name in ("_compiled", "_shaper", "_recorder", "_advice"):
             state[name] = None
         return state
 
@@ -211,6 +235,7 @@ class ShapedTeam:
         self._shaper = Shaper(
             len(self.agents), source.gamma, source.posting.bootstraps_truncation
         )
+        self._advice = source.advice()
         self.signal_id = self._compiled.signal.id
 
     def _renew(self) -> None:
@@ -218,8 +243,16 @@ class ShapedTeam:
         source = self._source
         if source.signal != self._compiled.signal:
             self._compiled = compile_signal(source.signal, self.features, source.names)
+            self._advice = source.advice()
         self._shaper.gamma = source.gamma
         self._shaper.bootstraps_truncation = source.posting.bootstraps_truncation
+
+    def _advise(self) -> None:
+        """Asks the expert in force, if there is one, about the current state."""
+        if self._advice is not None:
+            self._advised = self._advice(self._rows, self._present)
+        elif self._advised is not None:
+            self._advised = None
 
     def _swap(self) -> None:
         """Takes a new posting in the middle of an episode, which is cut in two."""

@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from also_wrappers.board.board import Board
 from also_wrappers.evidence.vector import VectorRecorder
+from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.vector import VectorShaper
@@ -61,6 +62,8 @@ class ShapedVector:
         self._steps = np.zeros(count, dtype=np.int64)
         self._versions = np.zeros(count, dtype=np.int64)
         self._shapers: list[tuple[VectorShaper, Mask]] = []
+        #: By the id of a signal: what its expert says.
+        self._advice: dict[str, Advice] = {}
         self._columns: Array = np.zeros((len(features), count))
         self._ids: npt.NDArray[np.object_] = np.empty(0, dtype=object)
         self._compile()
@@ -95,6 +98,10 @@ class ShapedVector:
         mask[which] = True
         self._versions[which] = source.posting.version
         self._shapers = [pair for pair in self._shapers if pair[1].any()]
+        in_force = {shaper.signal.id for shaper, _ in self._shapers}
+        self._advice = {
+            k: advice for k, advice in self._advice.items() if k in in_force
+        }
         strength: float | Array = source.posting.strength
         if source.fades:
             strength = np.ones(self._count)
@@ -136,7 +143,7 @@ class ShapedVector:
         added: Array | None = None
         for shaper, mask in self._shapers:
             paid = shaper.step(columns, terminated, truncated)
-            if not shaper.signal.empty:
+            if shaper.signal.terms:
                 if len(self._shapers) > 1:
                     paid = np.where(mask, paid, 0.0)
                 added = paid if added is None else added + paid
@@ -184,7 +191,31 @@ class ShapedVector:
         }
         if over is not None:
             shaping["terms"], shaping["_terms"] = self._terms(over), over
+        if self._advice:
+            shaping["advice"], shaping["_advice"] = self._advised(mask)
         return {"shaping": shaping, "_shaping": mask}
+
+    def first_info(self, infos: dict[str, Any], which: Mask | None) -> dict[str, Any]:
+        """Returns infos with the advice for the first states of episodes.
+
+        They stay as they are where no expert is in force.
+
+        Args:
+            infos: What is told so far.
+            which: The environments whose episodes start; all if ``None``.
+        """
+        if not self._advice:
+            return infos
+        bits, mask = self._advised(self._everywhere if which is None else which)
+        shaping = infos.get("shaping", {})
+        if "advice" in shaping:
+            bits, mask = (
+                np.where(mask, bits, shaping["advice"]),
+                mask | shaping["_advice"],
+            )
+        shown = mask | infos["_shaping"] if shaping else mask
+        shaping = {**shaping, "advice": bits, "_advice": mask}
+        return {**infos, "shaping": shaping, "_shaping": shown}
 
     def signal_of(self, k: int) -> Signal:
         """Returns the signal in force in one environment."""
@@ -193,7 +224,7 @@ class ShapedVector:
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out compiled code, and the recorder: neither travels."""
         state = self.__dict__.copy()
-        state["_shapers"] = state["_recorder"] = None
+        state["_shapers"] = state["_recorder"] = state["_advice"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -201,6 +232,7 @@ class ShapedVector:
         self._compile()
 
     def _compile(self) -> None:
+        self._advice = {}
         self._shapers = [(self._shaper(), np.ones(self._count, dtype=bool))]
         self._recorder: VectorRecorder | None = None
         if self._source.live:
@@ -215,6 +247,9 @@ class ShapedVector:
 
     def _shaper(self) -> VectorShaper:
         source = self._source
+        advice = source.advice()
+        if advice is not None:
+            self._advice[source.signal.id] = advice
         return VectorShaper(
             source.signal,
             self._features,
@@ -222,6 +257,18 @@ class ShapedVector:
             source.posting.bootstraps_truncation,
             track=source.live,
         )
+
+    def _advised(self, which: Mask) -> tuple[npt.NDArray[np.int64], Mask]:
+        """Returns the advice for current states, and which environments have any."""
+        bits, told = np.zeros(self._count, dtype=np.int64), np.zeros(self._count, bool)
+        rows, alive = self._columns.T[:, None], self._everywhere[:, None]
+        for shaper, mask in self._shapers:
+            advice = self._advice.get(shaper.signal.id)
+            if advice is not None:
+                theirs = mask & which
+                bits[theirs] = advice.batch(rows, alive)[theirs, 0]
+                told |= theirs
+        return bits, told
 
     def _shaper_of(self, k: int) -> VectorShaper:
         return next(shaper for shaper, mask in self._shapers if mask[k])

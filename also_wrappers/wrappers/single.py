@@ -28,8 +28,8 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         features: The vocabulary that the signal speaks.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
-            see ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``,
+            ``actions``; see ``also_wrappers.wrappers.Options``.
 
     Example:
         >>> from also_wrappers.signal import Feature, FeatureMap, Term
@@ -76,7 +76,7 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """Resets the environment; a newly posted signal is in force from here on."""
         observation, info = self.env.reset(seed=seed, options=options)
         self.shaped.reset({AGENT: observation}, {AGENT: info}, self._state())
-        return observation, info
+        return observation, self.shaped.first_infos({AGENT: info})[AGENT]
 
     def step(
         self, action: Any

@@ -18,6 +18,8 @@ from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.recorder import Episode, Success, compile_success
 from also_wrappers.evidence.statistics import Layout
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.signal.actions import Actions
+from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.language.parser import parse
 from also_wrappers.signal.model import Fade, Signal
@@ -44,6 +46,7 @@ class Options(TypedDict, total=False):
         swap_at: When a signal that was posted meanwhile is taken: ``"reset"``, so
             that no episode mixes two signals, or ``"step"``, for environments that do
             not end; potentials then begin anew from the current state.
+        actions: What the experts of signals may say.
 
     Example:
         >>> options: Options = {"gamma": 0.95, "bootstraps_truncation": False}
@@ -55,6 +58,7 @@ class Options(TypedDict, total=False):
     success: str | None
     fade: Fade | None
     swap_at: Literal["reset", "step"]
+    actions: Actions | None
 
 
 class SignalSource:
@@ -80,7 +84,7 @@ class SignalSource:
 
     Raises:
         ConfigurationError: Neither or both of signal and board were given, or an
-            option that does not go with them.
+            option that does not go with them, or actions that the spaces do not have.
         ExpressionError: The success expression does not parse.
     """
 
@@ -113,9 +117,14 @@ class SignalSource:
         swap_at = options.get("swap_at", "reset")
         if swap_at not in ("reset", "step"):
             raise ConfigurationError(f"swap_at is 'reset' or 'step', not {swap_at!r}")
+        self._actions = options.get("actions")
+        if self._actions is not None:
+            for space in action_spaces:
+                self._actions.check_space(space)
         self.live = board is not None
         self.counts_steps = self.live or self._fade is not None
         self.swaps_at_step = swap_at == "step" and self.live
+        self._features = features
         self.names = plain_names(agents)
         self.layout = Layout.declare(
             self.names, features, tuple(_choices(space) for space in action_spaces)
@@ -169,6 +178,24 @@ class SignalSource:
             return None
         names = (*self.layout.features, "base_return", "episode_length")
         return compile_success(parse(self._success, names))
+
+    def advice(self) -> Advice | None:
+        """Returns what the expert of the signal says, if the signal has one.
+
+        Raises:
+            ConfigurationError: Nothing says what actions there are, or the expert says
+                what it may not.
+            ExpressionError: A condition is not valid.
+        """
+        if self.signal.expert is None:
+            return None
+        if self._actions is None:
+            raise ConfigurationError(
+                "the signal has an expert, and nothing says what the actions are; give "
+                "actions=Actions(...), or Task(actions=...) for a run"
+            )
+        features = self._features
+        return Advice(self.signal, features, self._actions, self.names)
 
     def take(self) -> None:
         """Takes the posting from the board.

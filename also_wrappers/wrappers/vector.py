@@ -38,8 +38,8 @@ class ShapeRewardVector(VectorWrapper):
         features: The vocabulary that the signal speaks, for one sub-environment.
         signal: A signal that stays as it is. Give this or ``board``.
         board: Where the active signal is posted and evidence is left.
-        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``;
-            see ``also_wrappers.wrappers.Options``.
+        **options: ``gamma``, ``bootstraps_truncation``, ``conditions``, ``success``,
+            ``actions``; see ``also_wrappers.wrappers.Options``.
 
     Raises:
         ConfigurationError: An argument does not go with another, or with vectors.
@@ -107,9 +107,10 @@ class ShapeRewardVector(VectorWrapper):
         mask = (options or {}).get("reset_mask")  # the environment takes it out
         observations, infos = self.env.reset(seed=seed, options=options)
         columns = self._columns(observations, None, infos)
-        self.shaped.reset(columns, None if mask is None else np.asarray(mask))
+        which = None if mask is None else np.asarray(mask)
+        self.shaped.reset(columns, which)
         self._ended = None
-        return observations, infos
+        return observations, self.shaped.first_info(infos, which)
 
     def step(
         self, actions: Any
@@ -151,6 +152,7 @@ class ShapeRewardVector(VectorWrapper):
                 first = self._columns(observations, None, infos)
                 columns = np.where(begun, first, columns)
             shaped.reset(columns, begun)
+            shaping = shaped.first_info(shaping, begun)
         self._ended = (
             over if anybody and self._mode == AutoresetMode.NEXT_STEP else None
         )

@@ -23,11 +23,25 @@ from also_wrappers.ledger.stamp import RunEvent
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
+from also_wrappers.signal import (
+    Expert,
+    Feature,
+    FeatureMap,
+    Rule,
+    Signal,
+    Term,
+    compile_signal,
+)
 from also_wrappers.testing import corridor_situation
 from tests.support.answers import ACTIVE
 
 AGENTS = ("agent_0", "agent_1")
+GUIDED = Signal(
+    define={"gap": "1 - place"}, expert=Expert(rules=(Rule(when="gap > 0", do="on"),))
+)
+DEFINED = GUIDED.with_terms(
+    (Term(name="near", kind="progress", expression="-gap", weight=1.0),)
+)
 ROUND = RoundOutcome(
     round=1,
     stage="no_signal",
@@ -45,7 +59,7 @@ def diagnosed(advisor: Advisor, **changes: Any) -> Situation:
 
 
 @pytest.mark.parametrize("advisor", [RuleAdvisor(), BlindAdvisor(1)])
-@pytest.mark.parametrize("signal", [Signal(), ACTIVE])
+@pytest.mark.parametrize("signal", [Signal(), ACTIVE, GUIDED, DEFINED])
 def test_what_they_propose_compiles_and_differs(advisor: Any, signal: Signal) -> None:
     advisor.prepare()
     now = diagnosed(advisor, signal=signal)
@@ -61,6 +75,15 @@ def test_what_they_propose_compiles_and_differs(advisor: Any, signal: Signal) ->
         compile_signal(proposal.signal, now.features, AGENTS)
     assert len({p.signal.id for p in proposals}) == 5
     assert signal.id not in {p.signal.id for p in proposals}
+
+
+def test_variations_of_terms_keep_definitions_and_the_expert() -> None:
+    advisor = RuleAdvisor()
+    proposals = advisor.propose(diagnosed(advisor, signal=DEFINED), 9)
+    varied = [p.signal for p in proposals if p.intent in ("reweight", "change_kind")]
+    assert len(varied) == 3
+    for signal in varied:
+        assert signal == DEFINED.with_terms(signal.terms)
 
 
 def test_rules_draw_to_what_stood_out_before_a_reward() -> None:

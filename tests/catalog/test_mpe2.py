@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from mpe2 import (
 from also_wrappers.catalog import mpe2
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.testing import Corridor
+from also_wrappers.wrappers import wrap
+from tests.support.experts import recorded
 from tests.support.play import play
 
 
@@ -45,6 +48,55 @@ def test_spread(agents: int) -> None:
         mates = [a for a in world.agents if a is not own]
         assert got["mate_distance"] == nearest(own, mates)
         assert got["speed"] == speed(own)
+
+
+@pytest.mark.parametrize("agents", [2, 3])
+def test_where_things_are_in_spread(agents: int) -> None:
+    env = simple_spread_v3.parallel_env(N=agents, max_cycles=30)
+    for i, got in play(env, mpe2.spread_features(env, experts=True), 60):
+        world = env.unwrapped.world
+        own = world.agents[i]
+        assert (got["own_vx"], got["own_vy"]) == pytest.approx(
+            own.state.p_vel, abs=1e-5
+        )
+        for k, landmark in enumerate(world.landmarks):
+            offset = (got[f"landmark{k}_dx"], got[f"landmark{k}_dy"])
+            apart = landmark.state.p_pos - own.state.p_pos
+            assert offset == pytest.approx(apart, abs=1e-5)
+        assert np.hypot(got["mate_dx"], got["mate_dy"]) == pytest.approx(
+            got["mate_distance"], abs=1e-6
+        )
+
+
+def test_actions_of_spread_push_where_they_say() -> None:
+    env = simple_spread_v3.parallel_env(N=2, max_cycles=30)
+    for action in mpe2.spread_actions(env).actions:
+        env.reset(seed=0)
+        world = env.unwrapped.world
+        env.step(dict.fromkeys(env.agents, action.index))
+        pushed = np.sign([agent.state.p_vel for agent in world.agents])
+        up, right = action.step or (0, 0)
+        np.testing.assert_array_equal(pushed, [[right, up]] * 2)
+
+
+def test_a_recorded_expert_covers_both_landmarks() -> None:
+    env = simple_spread_v3.parallel_env(N=2, max_cycles=30)
+    features = mpe2.spread_features(env, experts=True)
+    actions = mpe2.spread_actions(env)
+    shaped = wrap(env, features, signal=recorded("spread"), actions=actions)
+    chance = random.Random(0)
+    covered = set()
+    for seed in range(10):
+        _, infos = shaped.reset(seed=seed)
+        while shaped.agents:
+            advice = {a: info["shaping"]["advice"] for a, info in infos.items()}
+            good = {a: [k for k in range(5) if b >> k & 1] for a, b in advice.items()}
+            chosen = {agent: chance.choice(best) for agent, best in good.items()}
+            observations, *_, infos = shaped.step(chosen)
+            apart = np.array([o[4:8].reshape(2, 2) for o in observations.values()])
+            if np.linalg.norm(apart, axis=2).min(axis=0).max() < 0.3:
+                covered.add(seed)
+    assert len(covered) >= 8
 
 
 def test_reference() -> None:

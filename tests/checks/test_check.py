@@ -12,7 +12,16 @@ import pytest
 from also_wrappers.checks.check import Checks
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal import Signal, Term, parse, shaper
+from also_wrappers.signal import (
+    Action,
+    Actions,
+    Expert,
+    Rule,
+    Signal,
+    Term,
+    parse,
+    shaper,
+)
 from also_wrappers.signal.kinds import KindName
 from also_wrappers.signal.language.parser import Node
 from also_wrappers.testing import corridor_features
@@ -200,3 +209,32 @@ def test_worse_must_not_rank_above_better() -> None:
     alike = [episode(seed) for seed in range(20)]
     wrong = proposal("progress", "-place")
     assert checked(wrong, episodes=alike)[0] == wrong
+
+
+def test_terms_beside_an_expert_are_checked_and_the_expert_too() -> None:
+    stay = Rule(when="place > far", do="stay")
+    expert = Expert(rules=(stay, Rule(when="1", do="on")))
+    term = Term(name="t", kind="progress", expression="place - far", weight=0.5)
+    both = Signal(terms=(term,), define={"far": "0.9"}, expert=expert)
+    alone = Signal(define={"far": "0.9"}, expert=expert)
+    assert checked(Proposal(signal=alone))[1].startswith("it has an expert")
+    actions = Actions((Action("stay", 0), Action("on", 2)))
+    rows = [episode(seed) for seed in range(3)]
+    checks = Checks(corridor_features(), AGENTS, rows, 1.0, 0.99, actions=actions)
+    for signal in (both, alone):
+        assert checks.check(Proposal(signal=signal), []) == (
+            Proposal(signal=signal),
+            "",
+        )
+        assert checks.check(Proposal(signal=signal), [signal])[0] is None
+    terms = Signal(terms=(term,), define={"far": "0.9"})
+    assert checks.check(Proposal(signal=both), [terms, alone])[0] is not None
+    flooding = both.with_terms((term.model_copy(update={"weight": 90.0}),))
+    admitted, remark = checks.check(Proposal(signal=flooding), [])
+    assert admitted is not None
+    assert "scaled" in remark
+    assert admitted.signal.expert == expert
+    wrong = alone.model_copy(update={"expert": Expert(rules=(Rule(when="1", do="x"),))})
+    assert checks.check(Proposal(signal=wrong), [])[1] == (
+        "rule 1 says 'x'; it may say stay, on"
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from also_wrappers.gate import Request, Trial, leader
+from also_wrappers.gate.rule import Phase
 
 
 def trial(arm: int, score: float, index: int = 0, **request: Any) -> Trial:
     ok = request.pop("ok", True)
-    phase = "confirm" if index else "screen"
+    phase: Phase = "confirm" if index else "screen"
     return Trial(Request(arm, phase, index, **request), score, 0.01, ok)
 
 

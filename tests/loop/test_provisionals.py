@@ -62,24 +62,18 @@ def play(folder: Path, executor: Walked, **options: Any) -> Run:
     task = Task("Walk.", corridor_features(), options.pop("conditions", {}))
     run = Run(task, folder / "run")
     walker = Walker(run.shape, TOTAL, Work())
-    adaptation = Adaptation(
-        run,
-        RecordedAdvisor(
-            [[proposal("place"), proposal("2 * place")][: options.pop("k", 1)]]
-        ),
-        **(
-            {
-                "first": 3 * ROLLOUT,
-                "every": TOTAL,
-                "horizon": HORIZON,
-                "refinements": 0,
-                "pause_on": "interval",
-                "budget": 9.0,
-                "executor": executor,
-            }
-            | options
-        ),
-    )
+    proposals = [proposal("place"), proposal("2 * place")][: options.pop("k", 1)]
+    settings: dict[str, Any] = {
+        "first": 3 * ROLLOUT,
+        "every": TOTAL,
+        "horizon": HORIZON,
+        "refinements": 0,
+        "pause_on": "interval",
+        "budget": 9.0,
+        "executor": executor,
+    }
+    advisor = RecordedAdvisor([proposals])
+    adaptation = Adaptation(run, advisor, **(settings | options))
     while walker.steps < TOTAL:
         adaptation.step(walker)
         if walker.steps < TOTAL:

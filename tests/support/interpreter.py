@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
+from also_wrappers.signal import Action, Actions, FeatureMap, Heading, Signal, parse
 from also_wrappers.signal.language.compiler import Rows
 from also_wrappers.signal.language.parser import REDUCTIONS, Node
 
@@ -122,3 +124,74 @@ def power(x: float, n: float) -> float:
         return float(math.pow(x, n))
     except OverflowError:
         return -math.inf if x < 0.0 and n % 2.0 == 1.0 else math.inf
+
+
+def advise(
+    signal: Signal,
+    features: FeatureMap,
+    actions: Actions,
+    agents: Sequence[str],
+    rows: Rows,
+    alive: Sequence[int],
+) -> list[int]:
+    """What an expert says, read rule by rule and move by move."""
+    assert signal.expert is not None
+
+    def value(text: str, agent: int) -> float:
+        for name, meaning in reversed(signal.define.items()):
+            text = re.sub(rf"\b{name}\b", f"({meaning})", text)
+        return interpret(parse(text, features.names), rows, rows, alive, agent)
+
+    def good(do: str, agent: int) -> set[str]:
+        if " " not in do:
+            return {do}
+        way, name = do.split()
+        row = dict(zip(features.names, rows[agent], strict=True))
+        if way == "go":
+            return turns(actions, {name}, row)
+        sign = 1.0 if way == "toward" else -1.0
+        moves: Mapping[str, Action | Heading] = (
+            {action.name: action for action in actions.actions if action.step}
+            if actions.compass is None
+            else actions.compass.headings
+        )
+        leading = set()
+        for heading, move in moves.items():
+            pairs = zip(move.step or (), actions.places[name], strict=True)
+            along = sign * sum(step * row[at] for step, at in pairs if step)
+            free = value(move.open or "1", agent)
+            if actions.compass and math.isnan(along + free):
+                return set()  # whether to drive or to turn cannot be said
+            if along > 1e-9 and free > 0.5:
+                leading.add(heading)
+        return leading if actions.compass is None else turns(actions, leading, row)
+
+    out = [0] * len(rows)
+    for agent in alive:
+        for rule in signal.expert.rules:
+            whose = rule.agents is None or agents[agent] in rule.agents
+            if whose and value(rule.when, agent) > 0.5 and good(rule.do, agent):
+                names = good(rule.do, agent)
+                out[agent] = sum(
+                    1 << a.index for a in actions.actions if a.name in names
+                )
+                break
+    return out
+
+
+def turns(actions: Actions, wanted: set[str], row: Mapping[str, float]) -> set[str]:
+    """The next actions on the shortest ways to head where it is wanted, and drive."""
+    compass = actions.compass
+    assert compass is not None
+    names = list(compass.headings)
+    facing = [k for k, n in enumerate(names) if row[compass.headings[n].feature] == 1.0]
+    if not facing or not wanted:
+        return set()
+    ways: dict[str, int] = {}
+    for name in wanted:
+        right = (names.index(name) - facing[0]) % len(names)
+        left = (facing[0] - names.index(name)) % len(names)
+        first = {compass.right: right, compass.left: left} if right else {}
+        for action, count in (first or {compass.drive: 0}).items():
+            ways[action] = min(count, ways.get(action, count))
+    return {action for action, count in ways.items() if count == min(ways.values())}

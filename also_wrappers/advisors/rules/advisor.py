@@ -46,7 +46,7 @@ class RuleAdvisor(Advisor):
         findings += _of_the_team(situation)
         advice = (
             "draw the team to the states that come before a reward"
-            if situation.signal.empty
+            if not situation.signal.terms
             else "vary the signal that is active"
         )
         return Diagnosis(
@@ -64,7 +64,7 @@ class RuleAdvisor(Advisor):
         if situation.results:
             return _first(self._replacements(situation), situation, k)
         signal = situation.signal
-        if signal.empty:
+        if not signal.terms:
             return _first(self._new(situation), situation, k)
         varied = variations(signal, situation.evidence)
         if situation.stage == "solved":
@@ -82,7 +82,7 @@ class RuleAdvisor(Advisor):
         varied = []
         if best is not None and (best.score or 0.0) > 0.0:
             signal = best.proposal.signal
-            varied = [] if signal.empty else variations(signal, situation.evidence)
+            varied = variations(signal, situation.evidence) if signal.terms else []
         varied = [proposal for proposal in varied if proposal.intent != "remove"]
         return [*varied, *self._new(situation)]
 

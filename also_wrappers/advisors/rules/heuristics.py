@@ -219,7 +219,7 @@ def idle_costs(situation: Situation) -> list[Proposal]:
     )
     return [
         Proposal(
-            signal=Signal(terms=(*_base_terms(situation)[:3], cost)),
+            signal=situation.signal.with_terms((*_base_terms(situation)[:3], cost)),
             intent="combine",
             rationale="agents often change nothing: let that cost a little",
             hypothesis=Expectation(key=idle[0], moves="down"),
@@ -235,7 +235,9 @@ def combined(situation: Situation) -> list[Proposal]:
     return [
         proposal.model_copy(
             update={
-                "signal": Signal(terms=(*active, *proposal.signal.terms)),
+                "signal": situation.signal.with_terms(
+                    (*active, *proposal.signal.terms)
+                ),
                 "intent": "combine",
             }
         )

@@ -25,8 +25,8 @@ def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
     """
     values = evidence.values
     factors = (0.5, 0.25) if values.get("signal.flooding", 0.0) > 1.0 else (2.0, 0.5)
-    strict = Signal(
-        terms=tuple(
+    strict = signal.with_terms(
+        tuple(
             term.model_copy(update={"kind": "potential"})
             if KINDS[term.kind].of_state
             else term
@@ -39,7 +39,7 @@ def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
     }
     worst = min(correlation, key=lambda name: correlation[name])
     less = Proposal(
-        signal=Signal(terms=tuple(t for t in signal.terms if t.name != worst)),
+        signal=signal.with_terms(tuple(t for t in signal.terms if t.name != worst)),
         intent="remove",
         rationale=f"{worst} goes least with the base return",
         hypothesis=Expectation(key="team.base_return.mean", moves="up"),
@@ -110,8 +110,8 @@ def _balanced(signal: Signal, values: dict[str, float]) -> list[Proposal]:
 
 
 def _scaled(signal: Signal, factors: dict[str, float]) -> Signal:
-    return Signal(
-        terms=tuple(
+    return signal.with_terms(
+        tuple(
             term.model_copy(
                 update={"weight": bounded(term.weight * factors[term.name])}
             )

@@ -19,6 +19,7 @@ from also_wrappers.signal.language.parser import REDUCTIONS, Node
 
 __all__ = [
     "Evaluate",
+    "Generator",
     "Rows",
     "Step",
     "StepTerm",
@@ -137,7 +138,7 @@ def compile_nodes(nodes: Sequence[Node]) -> Evaluate:
         ``nodes[k]`` and agent ``i``. Plain features are read from ``rows``, the
         state that a step arrived at; ``delta`` reads ``before`` as well.
     """
-    return _Generator(nodes).evaluate()
+    return Generator(nodes).evaluate()
 
 
 @dataclass(frozen=True)
@@ -170,13 +171,16 @@ def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
         discounted kind counts for agent ``i``: gamma, or 0 at the end. ``bounded`` is
         called for values out of bounds only.
     """
-    return _Generator(nodes).step(terms)
+    return Generator(nodes).step(terms)
 
 
-class _Generator:
+class Generator:
     """Writes straight-line code from trees.
 
     Constants become default arguments, so that they are locals of the function.
+
+    Args:
+        roots: Roots of checked trees.
     """
 
     def __init__(self, roots: Sequence[Node]) -> None:
@@ -186,6 +190,7 @@ class _Generator:
         self._reduced: dict[tuple[Node, str], str] = {}
         self._memo: dict[tuple[Node, str], str] = {}
         self._count = 0
+        self._level = 2  # how far the code of a subtree is indented
 
     def evaluate(self) -> Evaluate:
         """Returns a function that computes the values of all roots."""
@@ -340,7 +345,7 @@ class _Generator:
             code = _CODE[node.op].format(*[self._emit(arg, when) for arg in node.args])
         name = f"t{self._count}"
         self._count += 1
-        self._line(2, f"{name} = {code}")
+        self._line(self._level, f"{name} = {code}")
         self._memo[key] = name
         return name
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from also_wrappers.exceptions import ExpressionError
@@ -22,9 +22,10 @@ from also_wrappers.signal.language.tokens import Token, name_of, tokens
 
 __all__ = ["FUNCTIONS", "GRAMMAR", "REDUCTIONS", "Node", "parse"]
 
-MAX_LENGTH = 600
+MAX_LENGTH = 1000
 MAX_DEPTH = 40
-MAX_NODES = 200
+#: Trees are walked by recursion: one this deep stays within Python's own limit.
+MAX_NODES = 250
 MAX_CONSTANT = 1e6
 MAX_EXPONENT = 8.0
 
@@ -92,12 +93,16 @@ class Node:
     position: int = field(default=0, compare=False)
 
 
+_NOTHING: Mapping[str, Node] = {}
+
+
 def parse(
     text: str,
     features: Sequence[str],
     *,
     allow_delta: bool = False,
     forbidden: Collection[str] = (),
+    definitions: Mapping[str, Node] = _NOTHING,
 ) -> Node:
     """Reads an expression and checks it.
 
@@ -107,6 +112,8 @@ def parse(
         allow_delta: Whether ``delta(x)`` may be used, as in terms of a transition.
         forbidden: Names among ``features`` that may not be used here, such as those
             read from the action in terms of a state.
+        definitions: Checked trees that may be used by name, like features. The
+            operations of a tree count each time that it is used.
 
     Returns:
         The root of the tree.
@@ -125,7 +132,7 @@ def parse(
             text,
             MAX_LENGTH,
         )
-    return _Parser(text, features, allow_delta, forbidden).parse()
+    return _Parser(text, features, allow_delta, forbidden, definitions).parse()
 
 
 class _Parser:
@@ -137,11 +144,13 @@ class _Parser:
         features: Sequence[str],
         allow_delta: bool,
         forbidden: Collection[str],
+        definitions: Mapping[str, Node],
     ) -> None:
         self._text = text
         self._columns = {name: column for column, name in enumerate(features)}
         self._allow_delta = allow_delta
         self._forbidden = forbidden
+        self._definitions = definitions
         self._tokens = tokens(text)
         self._next = 0
         self._depth = 0
@@ -239,6 +248,10 @@ class _Parser:
         return Node("const", value=-node.value, position=token.position)
 
     def _feature(self, token: Token) -> Node:
+        if token.text in self._definitions:
+            node = self._definitions[token.text]
+            self._use(_size(node))
+            return node
         column = self._columns.get(token.text)
         if column is None:
             raise self._unknown(token, called=False)
@@ -297,12 +310,16 @@ class _Parser:
         index: int = -1,
         count: int = 1,
     ) -> Node:
+        self._use(count)
+        return Node(op, args, value, index, position)
+
+    def _use(self, count: int) -> None:
+        """Counts operations."""
         self._nodes += count
         if self._nodes > MAX_NODES:
             raise ExpressionError(
                 f"the expression has more than {MAX_NODES} operations", self._text, 0
             )
-        return Node(op, args, value, index, position)
 
     def _peek(self) -> Token:
         return self._tokens[self._next]
@@ -323,12 +340,12 @@ class _Parser:
 
     def _unknown(self, token: Token, *, called: bool) -> ExpressionError:
         functions = [*FUNCTIONS, *REDUCTIONS, "delta"]
-        allowed = functions if called else list(self._columns)
+        allowed = functions if called else [*self._columns, *self._definitions]
         what = "function" if called else "feature"
         name = token.text[:40]
         if not called and name in functions:
             return self._error(f"the function {name} needs its arguments", token)
-        if called and name in self._columns:
+        if called and (name in self._columns or name in self._definitions):
             return self._error(f"{name!r} is a feature and cannot be called", token)
         near = difflib.get_close_matches(name, allowed, n=3, cutoff=0.5)
         hint = (
@@ -337,3 +354,7 @@ class _Parser:
             else f"allowed are: {', '.join(allowed)}"
         )
         return self._error(f"there is no {what} {name!r}; {hint}", token)
+
+
+def _size(node: Node) -> int:
+    return 1 + sum(_size(arg) for arg in node.args)

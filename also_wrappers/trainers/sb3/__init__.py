@@ -2,6 +2,7 @@
 
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.evaluation import Evaluation, evaluate
+from also_wrappers.trainers.sb3.imitation import ImitationCallback
 from also_wrappers.trainers.sb3.replay_buffer import (
     ShapedDictReplayBuffer,
     ShapedNStepReplayBuffer,
@@ -13,6 +14,7 @@ from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 __all__ = [
     "AdaptationCallback",
     "Evaluation",
+    "ImitationCallback",
     "PettingZooVecEnv",
     "SB3Fork",
     "SB3Trainer",

@@ -95,7 +95,7 @@ class Rewards:
         if posting is None or posting.version != board.version:
             self._posting = posting = board.read()
             self._payments = None
-        if self._payments is None and not posting.signal.empty:
+        if self._payments is None and posting.signal.terms:
             layout = board.layout
             if layout is not None:  # else no environment was reset yet
                 features = self._shape.task.features
