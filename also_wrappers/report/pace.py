@@ -1,0 +1,71 @@
+"""How long a training may still take, from the times and steps of its events."""
+
+from __future__ import annotations
+
+import math
+
+from also_wrappers.ledger.events import BranchEnded, Event, RunResumed, RunStarted
+
+__all__ = ["Pace"]
+
+#: Seconds of training after which its speed is known.
+_ENOUGH = 60.0
+
+
+class Pace:
+    """Measures how fast a run trains, and foretells how long it may still take."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._budget = 0.0
+        self._before: Event | None = None
+        self._seconds = 0.0
+        self._steps = 0
+        # The mainline stands while these branches are trained.
+        self._standing_seconds = 0.0
+        self._standing_steps = 0
+
+    def add(self, event: Event) -> None:
+        """Takes the next event of the run."""
+        before, self._before = self._before, event
+        match event:
+            case RunStarted():
+                self._total, self._budget = event.total, event.budget
+                return
+            case RunResumed():
+                self._total = event.total
+                return  # nothing was trained while the run was stopped
+            case BranchEnded():
+                branch = event.steps + event.evaluation_steps
+            case _:
+                branch = 0
+        if before is None:
+            return
+        seconds = event.time - before.time
+        trained = event.trainer_steps.total - before.trainer_steps.total - branch
+        if trained > 0:
+            self._seconds += seconds
+            self._steps += trained
+        else:
+            self._standing_seconds += seconds
+            self._standing_steps += branch
+
+    def remaining(self) -> tuple[int, int] | None:
+        """Returns how long training and branches may still take, at the speed so far.
+
+        Returns:
+            Minutes that the rest of the training takes, and minutes for which its
+            branches may make it stand at most; ``None`` in the first minute of
+            training, and at its end.
+        """
+        if self._before is None or self._seconds < _ENOUGH:
+            return None
+        spent = self._before.trainer_steps
+        left = self._total - spent.mainline
+        if left <= 0:
+            return None
+        step = branch_step = self._seconds / self._steps
+        if self._standing_steps:
+            branch_step = self._standing_seconds / self._standing_steps
+        branches = max(self._budget * self._total - spent.branches, 0.0)
+        return math.ceil(left * step / 60.0), math.ceil(branches * branch_step / 60.0)
