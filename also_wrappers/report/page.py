@@ -54,16 +54,13 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
     endings = [("adapted", _ending(events))]
     if baseline_events:
         endings.append(("base reward alone", _ending(baseline_events)))
-    active = ActiveSignal()
-    for event in events:
-        active.add(event)
     page = render(
         "report.html.j2",
         name=run_dir.name,
         started=next((e for e in events if isinstance(e, RunStarted)), None),
         finished=isinstance(events[-1], RunFinished),
         last=events[-1],
-        standing=active.standing,
+        standing=ActiveSignal(events).standing,
         standing_of=standing_of,
         endings=endings,
         models=_models(events),

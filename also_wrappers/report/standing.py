@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from also_wrappers.ledger.events import (
@@ -44,11 +45,17 @@ def standing_of(event: Decided | Swapped) -> Standing | None:
 
 
 class ActiveSignal:
-    """Follows which signal is active, and how sure the run is of it."""
+    """Follows which signal is active, and how sure the run is of it.
 
-    def __init__(self) -> None:
+    Args:
+        events: The events of the run so far.
+    """
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self._id = ""
         self._standings: dict[str, Standing | None] = {}
+        for event in events:
+            self.add(event)
 
     @property
     def standing(self) -> Standing | None:

@@ -108,6 +108,8 @@ def check_smoke(folder: Path) -> None:
     assert result["adapted"]["episodes"] == result["base_only"]["episodes"] == 32
     milestones = {"adapted_own", "adapted_total", "base_only", "search"}
     assert set(result["milestones"]) == milestones
+    swaps = events(folder, "swap")
+    assert result["standing"] is None or swaps
     base_only = events(folder / "base_only")[-1]
     assert base_only["event"] == "run_finished"
     assert base_only["env_steps"]["mainline"] == counts["total"]
