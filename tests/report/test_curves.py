@@ -61,7 +61,10 @@ def test_a_signal_that_is_left_open_is_provisional_to_the_end(tmp_path: Path) ->
 
 def test_what_is_not_provisional_is_not_marked_as_such(tmp_path: Path) -> None:
     sure = swapped(provisional=False)
-    lines = [(decided(kind="confirmed"), 2000, 4000), (sure, 3000, 3000)]
+    lines: list[Line] = [
+        (decided(kind="confirmed"), 2000, 4000),
+        (sure, 3000, 3000),
+    ]
     confirmed = events(tmp_path / "confirmed", lines)
     assert provisional_spans(confirmed) == []
     assert marks(confirmed) == [(3000, "confirmed")]

@@ -23,6 +23,7 @@ from also_wrappers.report.terminal import ProgressLines
 from tests.support.ledgers import (
     TOTAL,
     branch,
+    checked,
     decided,
     planned,
     recorded,
@@ -213,6 +214,17 @@ def test_branches_have_a_speed_of_their_own() -> None:
     # 7,000 steps at 30 s for 1,000; and 2,000 of branches at 20 s for 1,000.
     assert "about 4 more minute(s) and up to 1 for branches" in lines[-3]
     assert "about 3 more minute(s) and up to 1 for branches" in lines[-1]
+
+
+def test_an_advisor_that_is_asked_meanwhile_takes_no_time_of_the_training() -> None:
+    lines = shown(
+        timed(started(budget=0.5), 0, 0),
+        timed(recorded(1000, 0.0), 30, 1000),
+        timed(planned(), 40, 1000),
+        timed(checked(), 55, 1000),  # training has gone on since
+        timed(recorded(2000, 0.0), 60, 2000),
+    )
+    assert "about 4 more minute(s) and up to 3 for branches" in lines
 
 
 def test_the_time_in_which_a_run_was_stopped_is_none_of_its_time() -> None:
