@@ -38,14 +38,21 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.page import write_report
+from also_wrappers.report.standing import ActiveSignal
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Signal
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 
-__all__ = ["DemoSettings", "milestones", "run_demo"]
+__all__ = ["DemoSettings", "closing_lines", "milestones", "run_demo"]
 
 #: Base return of a policy that has nearly solved the task; 1 is the most there is.
 _HIGH = 0.9
+_STANDINGS = {
+    "confirmed": "confirmed",
+    "provisional": "provisional: in use, not confirmed",
+    "exploratory": "exploratory: in use, not confirmed; no base reward spoke for it",
+}
 
 
 @dataclass(frozen=True)
@@ -177,7 +184,7 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
     write_json(settings.run_dir / "result.json", result)
     report = write_report(settings.run_dir, settings.base_only_dir)
     run.close()
-    _print(console, settings, result, run, report)
+    _print(console, settings, result, report)
 
 
 def _result(settings: DemoSettings, advisor: Advisor) -> dict[str, Any]:
@@ -207,6 +214,7 @@ def _result(settings: DemoSettings, advisor: Advisor) -> dict[str, Any]:
         "base_only": alone,
         "base_only_env_steps": base_only[-1].env_steps.mainline,
         "signal": last.signal.model_dump(mode="json"),
+        "standing": ActiveSignal(events).standing,
         "milestones": milestones(events, base_only),
     }
 
@@ -242,11 +250,48 @@ def _first_high(events: Sequence[Event]) -> Recorded | None:
     return next((event for event in records if event.window.mean >= _HIGH), None)
 
 
+def closing_lines(result: dict[str, Any]) -> list[str]:
+    """Says what the steps of a finished demo were spent on, and on what signal it ends.
+
+    Args:
+        result: What ``result.json`` has.
+    """
+    steps = result["env_steps"]
+    marks: dict[str, int | None] = result["milestones"]
+    lines = [
+        f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
+        f"and {steps['branches']:,} were spent on branches that were discarded, "
+        f"{steps['evaluation']:,} on a rehearsal; {result['rounds']} round(s), "
+        f"{result['swaps']} swap(s), {result['seconds']:.0f} seconds."
+    ]
+    adapted = "never"
+    if marks["adapted_own"] is not None:
+        adapted = (
+            f"after {marks['adapted_own']:,} environment steps of its own, "
+            f"{marks['adapted_total']:,} with branches and rehearsal"
+        )
+    alone = "never"
+    if marks["base_only"] is not None:
+        alone = f"after {marks['base_only']:,}"
+    lines.append(
+        f"Base return of {_HIGH:g} in training: adapted {adapted}; base reward alone "
+        f"{alone}."
+    )
+    if marks["search"] is not None:
+        lines.append(
+            f"First swap: after {marks['search']:,} environment steps of discarded "
+            "branches."
+        )
+    signal = Signal.model_validate(result["signal"])
+    standing = result["standing"]
+    note = f" ({_STANDINGS[standing]})" if standing else ""
+    return [*lines, f"Active signal: {signal.describe()}{note}"]
+
+
 def _print(
     console: Console,
     settings: DemoSettings,
     result: dict[str, Any],
-    run: Run,
     report: Path,
 ) -> None:
     table = Table(title=f"{settings.env_id}, seed {settings.seed}, {result['advisor']}")
@@ -268,26 +313,8 @@ def _print(
             name, count, f"{row['mean']:.3f}", f"{row['std']:.3f}", str(row["episodes"])
         )
     console.print(table)
-    console.print(
-        f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
-        f"and {steps['branches']:,} were spent on branches that were discarded, "
-        f"{steps['evaluation']:,} on a rehearsal; "
-        f"{result['rounds']} rounds, {result['swaps']} swap(s), "
-        f"{result['seconds']:.0f} seconds.",
-        highlight=False,
-    )
-    first = {
-        name: "never" if steps is None else f"after {steps:,}"
-        for name, steps in result["milestones"].items()
-    }
-    console.print(
-        f"Base return of {_HIGH:g} in training: adapted {first['adapted_own']} of its "
-        f"own environment steps, base reward alone {first['base_only']}. First swap: "
-        f"{first['search']} environment steps of discarded branches.",
-        highlight=False,
-    )
-    signal = run.board.read().signal
-    console.print(f"Active signal: {signal.describe()}", markup=False, highlight=False)
+    for line in closing_lines(result):
+        console.print(line, markup=False, highlight=False)
     console.print(f"Report: {report}", highlight=False, soft_wrap=True)
     console.print(
         f"TensorBoard: tensorboard --logdir {settings.run_dir / 'tensorboard'}",

@@ -139,7 +139,7 @@ def train_base_only(
     make_venv = make_factory(env_id)
     model = make_model(make_venv(run.shape), seed)
     recording = AdaptationCallback(
-        run, make_venv, every=every, budget=0.0, seed=seed, verbose=0
+        run, make_venv, first=every, every=every, budget=0.0, seed=seed, verbose=0
     )
     try:
         model.learn(total, callback=[recording, _FollowAdapted(adapted_dir)])

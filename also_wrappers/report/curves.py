@@ -6,22 +6,43 @@ from collections.abc import Sequence
 from typing import Any
 
 from also_wrappers.ledger.events import (
+    BranchEnded,
     Event,
     Recorded,
+    RolledBack,
     RoundFinished,
     RoundStarted,
+    RunResumed,
+    Settled,
     Swapped,
 )
 from also_wrappers.report.pictures import new_figure, svg
+from also_wrappers.report.standing import ActiveSignal, standing_of
 
-__all__ = ["draw_returns"]
+__all__ = ["branch_spans", "draw_returns", "marks", "provisional_spans"]
+
+_PROVISIONAL = "tab:purple"
+#: Color and line of what is marked.
+_LINES = {
+    "exploratory": (_PROVISIONAL, ":"),
+    "provisional": (_PROVISIONAL, "--"),
+    "confirmed": ("tab:green", "-"),
+    "given up": ("tab:red", "-"),
+    "left open": ("0.4", ":"),
+    "rolled back": ("tab:red", "--"),
+}
+#: Heights of the labels of marks that follow each other, as shares of the axes.
+_HEIGHTS = (1.0, 0.93, 0.86, 0.79)
+
+Span = tuple[int, int]
 
 
 def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str:
     """Draws base return over total environment steps, branches included.
 
     Args:
-        events: The events of a run; its swaps and rounds are marked.
+        events: The events of a run; its branches, its swaps, what became of these,
+            and the use of provisional signals are marked.
         baseline: The events of a run on the base reward alone.
 
     Returns:
@@ -30,7 +51,20 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
     figure, axes = new_figure(8.0, 3.4)
     _draw_record(axes, baseline, "0.6", "base reward alone")
     _draw_record(axes, events, "tab:blue", "adapted (mainline)")
-    _mark_rounds(axes, events)
+    for begin, end in branch_spans(events):
+        axes.axvspan(begin, end, color="tab:orange", alpha=0.08, linewidth=0)
+    label = "provisional signal in use"
+    for begin, end in provisional_spans(events):
+        axes.axvspan(begin, end, 0.0, 0.03, color=_PROVISIONAL, alpha=0.5, label=label)
+        label = "_"  # one entry in the legend
+    for place, (steps, word) in enumerate(marks(events)):
+        color, line = _LINES[word]
+        axes.axvline(steps, color=color, linestyle=line, linewidth=1.0)
+        height = _HEIGHTS[place % len(_HEIGHTS)]
+        where = ("data", "axes fraction")
+        axes.annotate(
+            f" {word}", (steps, height), xycoords=where, va="top", color=color
+        )
     axes.set_xlabel("total environment steps, branches included")
     axes.set_ylabel("base return per episode")
     if axes.get_legend_handles_labels()[0]:
@@ -38,17 +72,94 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
     return svg(figure)
 
 
+def branch_spans(events: Sequence[Event]) -> list[Span]:
+    """Returns from where to where the steps of a run were spent on branches.
+
+    Args:
+        events: The events of a run.
+
+    Returns:
+        First and last total environment steps of every span, in order. Branches that
+        ended while the mainline trained are counted where they ended.
+    """
+    spans: list[Span] = []
+    for event in events:
+        if not isinstance(event, BranchEnded) or not event.trainer_steps.total:
+            continue
+        end = event.env_steps.total
+        per_step = event.env_steps.total / event.trainer_steps.total
+        begin = end - round(per_step * (event.steps + event.evaluation_steps))
+        if spans and begin <= spans[-1][1] + 1:  # halves of a step were rounded
+            begin = spans.pop()[0]
+        spans.append((begin, end))
+    return spans
+
+
+def provisional_spans(events: Sequence[Event]) -> list[Span]:
+    """Returns from where to where a signal was in use that was not confirmed.
+
+    Args:
+        events: The events of a run.
+
+    Returns:
+        First and last total environment steps of every span, in order.
+    """
+    active = ActiveSignal()
+    spans: list[Span] = []
+    begun: int | None = None
+    for event in events:
+        active.add(event)
+        if active.unconfirmed and begun is None:
+            begun = event.env_steps.total
+        elif not active.unconfirmed and begun is not None:
+            spans.append((begun, event.env_steps.total))
+            begun = None
+    if begun is not None:
+        spans.append((begun, events[-1].env_steps.total))
+    return spans
+
+
+def marks(events: Sequence[Event]) -> list[tuple[int, str]]:
+    """Returns where signals were swapped in, settled and rolled back.
+
+    Args:
+        events: The events of a run.
+
+    Returns:
+        Total environment steps, and a word for what happened there, in order.
+    """
+    found: list[tuple[int, str]] = []
+    for event in events:
+        steps = event.env_steps.total
+        match event:
+            case Swapped():
+                found.append((steps, standing_of(event) or ""))
+            case Settled(kind="open"):
+                found.append((steps, "left open"))
+            case Settled(kind=kind):
+                found.append((steps, kind.replace("_", " ")))
+            case RolledBack():
+                found.append((steps, "rolled back"))
+    return found
+
+
 def _draw_record(axes: Any, events: Sequence[Event], color: str, label: str) -> None:
-    """Draws the record of a run; nothing is known of its mainline during a round."""
+    """Draws the record of a run, in a new line wherever the mainline moved."""
     stretches: list[list[Recorded]] = [[]]
-    begun = 0
+    tried = False
     for event in events:
         match event:
             case Recorded():
                 stretches[-1].append(event)
             case RoundStarted():
-                begun = event.env_steps.total
-            case RoundFinished() if event.env_steps.total > begun:
+                tried = False
+            case BranchEnded():
+                tried = True
+            case RoundFinished() if tried:
+                stretches.append([])
+            case Swapped() | RolledBack() | RunResumed():
+                stretches.append([])
+            case Settled(lost_steps=lost) if lost:
                 stretches.append([])
     for stretch in filter(None, stretches):
         steps = [event.env_steps.total for event in stretch]
@@ -60,21 +171,3 @@ def _draw_record(axes: Any, events: Sequence[Event], color: str, label: str) -> 
         axes.plot(steps, mean, ".-", color=color, label=label)
         axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
         label = "_"  # one entry in the legend
-
-
-def _mark_rounds(axes: Any, events: Sequence[Event]) -> None:
-    """Shades the steps that rounds spent, and marks the swaps."""
-    begun = 0
-    for event in events:
-        steps = event.env_steps.total
-        match event:
-            case RoundStarted():
-                begun = steps
-            case RoundFinished() if steps > begun:
-                axes.axvspan(begun, steps, color="tab:orange", alpha=0.08)
-            case Swapped():
-                axes.axvline(steps, color="tab:green", linestyle="--")
-                place = (steps, 1.0), ("data", "axes fraction")
-                axes.annotate(
-                    " swap", place[0], xycoords=place[1], va="top", color="tab:green"
-                )

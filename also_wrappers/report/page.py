@@ -25,6 +25,7 @@ from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.rendering import render
 from also_wrappers.report.curves import draw_returns
 from also_wrappers.report.rounds import collect_rounds
+from also_wrappers.report.standing import ActiveSignal, standing_of
 
 __all__ = ["write_report"]
 
@@ -59,6 +60,8 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
         started=next((e for e in events if isinstance(e, RunStarted)), None),
         finished=isinstance(events[-1], RunFinished),
         last=events[-1],
+        standing=ActiveSignal(events).standing,
+        standing_of=standing_of,
         endings=endings,
         models=_models(events),
         curve=draw_returns(events, baseline_events),

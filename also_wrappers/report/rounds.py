@@ -14,14 +14,17 @@ from also_wrappers.ledger.events import (
     Diagnosed,
     Event,
     Observed,
+    RolledBack,
     RoundFinished,
     RoundStarted,
+    Settled,
     Swapped,
 )
 from also_wrappers.ledger.stamp import RoundEvent
 from also_wrappers.report.pictures import new_figure, plot_evidence, svg
+from also_wrappers.report.standing import Standing, standing_of
 
-__all__ = ["ArmRecord", "RoundRecord", "collect_rounds"]
+__all__ = ["ArmRecord", "RoundRecord", "Use", "collect_rounds"]
 
 _CONTROL = "control"
 _MARKERS = {"screen": "o", "confirm": "x"}
@@ -49,24 +52,49 @@ class ArmRecord:
 
 
 @dataclass
+class Use:
+    """Collects what became of one signal that a round swapped in.
+
+    Attributes:
+        swapped: The swap.
+        branches: Number of branches that were trained beside the training since.
+        settled: How the signal was settled; ``None`` if it was not.
+        undone: How the swap was rolled back; ``None`` if it was not.
+    """
+
+    swapped: Swapped
+    branches: int = 0
+    settled: Settled | None = None
+    undone: RolledBack | None = None
+
+    @property
+    def standing(self) -> Standing | None:
+        """How sure the run was of the signal at the swap."""
+        return standing_of(self.swapped)
+
+
+@dataclass
 class RoundRecord:
     """Collects what a ledger has of one round; what did not happen is ``None``.
 
     Attributes:
         started: The round's beginning.
+        tried: Trainer steps of the mainline when the first branch ended.
         previous: Evidence of the round before.
+        uses: The signals that were swapped in, in order.
         arms: The arms by name, control first.
         rejected: Candidates that did not pass the checks.
         failures: Answers that the advisor did not give.
     """
 
     started: RoundStarted
+    tried: int | None = None
     previous: Evidence | None = None
     observed: Observed | None = None
     diagnosed: Diagnosed | None = None
     decided: Decided | None = None
-    swapped: Swapped | None = None
     finished: RoundFinished | None = None
+    uses: list[Use] = field(default_factory=list)
     arms: dict[str, ArmRecord] = field(default_factory=dict)
     rejected: list[Checked] = field(default_factory=list)
     failures: list[AdvisorFailed] = field(default_factory=list)
@@ -85,14 +113,16 @@ class RoundRecord:
             case Checked(name=str(name)):
                 self._arm(name).check = event
             case BranchEnded():
-                self._arm(event.name).branches.append(event)
+                self._add_branch(event)
             case Decided():
                 self.decided = event
                 candidates = [arm for arm in self.arms.values() if arm.check]
                 for arm, outcome in zip(candidates, event.outcome.arms, strict=False):
                     arm.hypothesis = outcome.hypothesis
             case Swapped():
-                self.swapped = event
+                self._add_swap(event)
+            case Settled() if self.uses:
+                self.uses[-1].settled = event
             case RoundFinished():
                 self.finished = event
 
@@ -128,6 +158,21 @@ class RoundRecord:
         axes.grid(axis="x", alpha=0.3)
         return svg(figure)
 
+    def _add_branch(self, event: BranchEnded) -> None:
+        """Takes a branch, which is one beside the training if a signal is in use."""
+        self._arm(event.name).branches.append(event)
+        if self.tried is None:
+            self.tried = event.trainer_steps.mainline
+        if self.uses:
+            self.uses[-1].branches += 1
+
+    def _add_swap(self, event: Swapped) -> None:
+        """Takes a swap; one that a stopped run plays again is told once."""
+        ids = [use.swapped.signal.id for use in self.uses]
+        if event.signal.id in ids:
+            del self.uses[ids.index(event.signal.id) :]
+        self.uses.append(Use(event))
+
     def _arm(self, name: str) -> ArmRecord:
         """Returns the arm of a name, which is new if it has no record yet."""
         if name not in self.arms:
@@ -151,6 +196,10 @@ def collect_rounds(events: Iterable[Event]) -> list[RoundRecord]:
             rounds[event.round] = RoundRecord(event)
         elif isinstance(event, RoundEvent) and event.round in rounds:
             rounds[event.round].add(event)
+        elif isinstance(event, RolledBack):
+            swapped = [use for entry in rounds.values() for use in entry.uses]
+            if swapped:
+                swapped[-1].undone = event
     previous = None
     for entry in rounds.values():
         entry.previous = previous

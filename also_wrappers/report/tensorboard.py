@@ -13,12 +13,15 @@ from also_wrappers.ledger.events import (
     Event,
     Observed,
     Recorded,
+    RolledBack,
     RoundFinished,
     RunFinished,
+    Settled,
     Swapped,
 )
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.report.pictures import new_figure, plot_evidence
+from also_wrappers.report.standing import ActiveSignal, standing_of
 
 __all__ = ["TensorBoardFigures"]
 
@@ -28,10 +31,12 @@ class TensorBoardFigures:
 
     Scalars, over trainer steps of the mainline: ``also/base_return``,
     ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_<what>`` (total,
-    mainline, branches, evaluation), ``also/arm/<name>``, ``also/decision/effect``,
-    ``also/decision/z``, ``also/decision/swapped``, ``also/term/<name>``. Texts:
-    ``also/diagnosis``, ``also/signal``, ``also/decision``. Pictures:
-    ``also/evidence``.
+    mainline, branches, evaluation), ``also/provisional`` (1 while a signal is in use
+    that is not confirmed, else 0), ``also/arm/<name>``, ``also/term/<name>``; of
+    decisions ``also/decision/swapped``, of what became of provisional signals
+    ``also/decision/confirmed``, of both ``also/decision/effect`` and
+    ``also/decision/z``. Texts: ``also/diagnosis``, ``also/signal``,
+    ``also/decision``. Pictures: ``also/evidence``.
 
     Args:
         folder: Where the event files go.
@@ -43,6 +48,7 @@ class TensorBoardFigures:
         self._writer = SummaryWriter(str(folder))
         new_figure(1.0, 1.0)  # loads matplotlib now, and not while training waits
         self._before: Evidence | None = None
+        self._active = ActiveSignal()
         # Pictures take half a second each, in which branches can be trained already.
         self._painter = ThreadPoolExecutor(1, "also-figures")
         self._painting: Future[None] | None = None
@@ -50,6 +56,9 @@ class TensorBoardFigures:
     def __call__(self, event: Event) -> None:
         """Draws one event of the ledger."""
         step = event.trainer_steps.mainline
+        self._active.add(event)
+        if isinstance(event, (Recorded, Swapped, Settled, RolledBack)):
+            self._scalar("provisional", float(self._active.unconfirmed), step)
         match event:
             case Recorded():
                 self._scalar("base_return", event.window.mean, step)
@@ -68,14 +77,24 @@ class TensorBoardFigures:
                 self._scalar(f"arm/{event.name}", event.score, step)
             case Decided():
                 self._scalar("decision/swapped", float(event.winner is not None), step)
-                for name, number in (("effect", event.effect), ("z", event.z)):
-                    if number is not None:
-                        self._scalar(f"decision/{name}", number, step)
-                self._text("decision", event.reason, step)
+                standing = standing_of(event)
+                winner = f"{standing}, {event.winner}" if standing else "no change"
+                self._decision(event, winner, step)
             case Swapped():
-                self._text("signal", event.describe, step)
+                self._text("signal", f"{standing_of(event)}: {event.describe}", step)
+            case Settled():
+                confirmed = float(event.kind == "confirmed")
+                self._scalar("decision/confirmed", confirmed, step)
+                self._decision(event, event.kind.replace("_", " "), step)
+                self._flush()
             case RoundFinished() | RunFinished():
                 self._flush()
+
+    def _decision(self, event: Decided | Settled, what: str, step: int) -> None:
+        for name, number in (("effect", event.effect), ("z", event.z)):
+            if number is not None:
+                self._scalar(f"decision/{name}", number, step)
+        self._text("decision", f"{what}: {event.reason}", step)
 
     def _flush(self) -> None:
         """Brings to disk what was drawn, also where a picture could not be."""

@@ -26,19 +26,18 @@ from also_wrappers.ledger.events import (
     Swapped,
     Waited,
 )
+from also_wrappers.report.pace import Pace
+from also_wrappers.report.standing import standing_of
 
 __all__ = ["ProgressLines"]
-
-
-#: How lines about provisional signals begin.
-_SETTLED = {"confirmed": "confirm", "given_up": "give up", "open": "keep"}
 
 
 class ProgressLines:
     """Prints what happens in a run, how far it is, and how long it took.
 
     A listener of a ledger; also for events that are read from one. The clock of the
-    lines begins with the first of them.
+    lines begins with the first of them. Once a minute of training has passed, the
+    lines of the record say how many more minutes training and branches may take.
 
     Args:
         console: Where to print.
@@ -49,11 +48,14 @@ class ProgressLines:
         self._began: float | None = None
         self._total = 1
         self._next_record = 0
+        self._pace = Pace()
+        self._foretold = False
 
     def __call__(self, event: Event) -> None:
         """Prints one event of a ledger, if a person wants to see it."""
         if self._began is None:
             self._began = event.time
+        self._pace.add(event)
         line = self._line(event)
         if line is not None:
             self._print(*line, event.time)
@@ -117,10 +119,10 @@ class ProgressLines:
             case Decided():
                 return _decision(event)
             case Swapped():
-                kind = "provisional: " if event.provisional else ""
-                return "swap", f"{kind}the signal is now {event.describe}"
+                signal = f"the signal is now {event.describe}"
+                return "swap", f"{standing_of(event)}: {signal}"
             case Settled():
-                return _SETTLED[event.kind], f"{event.reason}{_detail(event)}"
+                return "settle", _settlement(event)
             case RolledBack():
                 return (
                     "rollback",
@@ -138,13 +140,23 @@ class ProgressLines:
     def _record(self, event: Recorded) -> tuple[str, str] | None:
         """Returns a line for about every tenth of the planned training."""
         done = event.trainer_steps.mainline
-        if done < self._next_record:
+        remaining = self._pace.remaining()
+        if done < self._next_record and (self._foretold or remaining is None):
             return None
         self._next_record = done + self._total // 10
-        return "record", (
+        line = (
             f"{done:,}/{self._total:,} steps ({done / self._total:.0%}), base return "
             f"{event.window.mean:.3f} over {event.window.episodes} episodes"
         )
+        if remaining is not None:
+            self._foretold = True
+            line += f"; {_forecast(*remaining)}"
+        return "record", line
+
+
+def _forecast(training: int, branches: int) -> str:
+    line = f"at this speed about {training} more minute(s)"
+    return f"{line} and up to {branches} for branches" if branches else line
 
 
 def _branch(event: BranchEnded) -> tuple[str, str]:
@@ -154,9 +166,10 @@ def _branch(event: BranchEnded) -> tuple[str, str]:
         else f"base return {event.score:.3f} +- {event.standard_error:.3f}"
     )
     confirming = event.phase == "confirm"
-    pair = f" pair {event.index}" if confirming else ""
+    pair = f"pair {event.index} " if confirming else ""
+    count = f"{event.done}/{event.of} " if event.of > 1 else ""
     return "confirm" if confirming else "branch", (
-        f"{event.done}/{event.of}{pair} {event.name}: {outcome} "
+        f"{count}{pair}{event.name}: {outcome} "
         f"({event.steps:,} steps, {event.seconds:.0f} s)"
     )
 
@@ -173,10 +186,21 @@ def _cost(event: RunStarted) -> str:
 
 
 def _decision(event: Decided) -> tuple[str, str]:
-    name = event.winner or "no change"
-    if event.winner and event.kind == "provisional":
-        name = f"{'exploratory' if event.exploratory else 'provisional'}, {name}"
+    name = f"{standing_of(event)}, {event.winner}" if event.winner else "no change"
     return "decide", f"{name}: {event.reason}{_detail(event)}"
+
+
+def _settlement(event: Settled) -> str:
+    """Says what became of a provisional signal."""
+    kind = "left open" if event.kind == "open" else event.kind.replace("_", " ")
+    line = f"{kind}: {event.reason}{_detail(event)}"
+    if event.branches:
+        line += f"; {event.branches} branch(es) beside the training"
+    if event.kind == "open":
+        line += "; the signal stays, not confirmed"
+    if event.lost_steps > 0:
+        line += f"; the weights go back by {event.lost_steps:,} steps"
+    return line
 
 
 def _detail(event: Decided | Settled) -> str:

@@ -108,6 +108,8 @@ def check_smoke(folder: Path) -> None:
     assert result["adapted"]["episodes"] == result["base_only"]["episodes"] == 32
     milestones = {"adapted_own", "adapted_total", "base_only", "search"}
     assert set(result["milestones"]) == milestones
+    swaps = events(folder, "swap")
+    assert result["standing"] is None or swaps
     base_only = events(folder / "base_only")[-1]
     assert base_only["event"] == "run_finished"
     assert base_only["env_steps"]["mainline"] == counts["total"]
@@ -120,7 +122,8 @@ def check_smoke(folder: Path) -> None:
 
 
 def check_rounds(folder: Path, wanted: int = 2) -> None:
-    """Checks for so many whole rounds, each with control and three candidates."""
+    """Checks for so many whole rounds, each with control and a candidate at least:
+    what was tried before is not tried again."""
     whole = 0
     for number in {e["round"] for e in events(folder) if "round" in e}:
         own = [event for event in events(folder) if event.get("round") == number]
@@ -130,7 +133,7 @@ def check_rounds(folder: Path, wanted: int = 2) -> None:
             {"evidence", "diagnosis", "decision"} <= set(kinds)
             and kinds.count("proposal") >= 3
             and "control" in arms
-            and len(arms) >= 4
+            and len(arms) >= 2
         )
     assert whole >= wanted
 

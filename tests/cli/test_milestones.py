@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from also_wrappers.cli.demo import milestones
+import pytest
+
+from also_wrappers.cli.demo import closing_lines, milestones
 from also_wrappers.ledger.events import Event
 from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.signal import Signal
 from tests.support.ledgers import (
+    SIGNAL,
     Line,
     base_only_run,
     recorded,
@@ -42,3 +47,58 @@ def test_what_was_good_at_once_has_a_milestone_of_zero_steps(tmp_path: Path) -> 
     at_once = events(tmp_path, [(recorded(0, 1.0), 0, 0)])
     assert milestones(at_once, at_once)["base_only"] == 0
     assert milestones(at_once, at_once)["adapted_total"] == 0
+
+
+def closing(**changes: Any) -> str:
+    """The closing lines of a demo."""
+    result: dict[str, Any] = {
+        "env_steps": {"mainline": 5000, "branches": 2500, "evaluation": 100},
+        "rounds": 1,
+        "swaps": 1,
+        "seconds": 61.2,
+        "milestones": {
+            "adapted_own": 2000,
+            "adapted_total": 3500,
+            "base_only": 6000,
+            "search": 1500,
+        },
+        "signal": SIGNAL.model_dump(mode="json"),
+        "standing": "provisional",
+    }
+    return "\n".join(closing_lines(result | changes))
+
+
+def test_the_demo_ends_with_what_either_training_took() -> None:
+    text = closing()
+    assert (
+        "Base return of 0.9 in training: adapted after 2,000 environment steps of its "
+        "own, 3,500 with branches and rehearsal; base reward alone after 6,000."
+    ) in text
+    assert "First swap: after 1,500 environment steps of discarded branches." in text
+    names = ("adapted_own", "adapted_total", "base_only", "search")
+    never = closing(milestones=dict.fromkeys(names))
+    assert "in training: adapted never; base reward alone never." in never
+    assert "First swap" not in never
+
+
+@pytest.mark.parametrize(
+    ("standing", "note"),
+    [
+        ("confirmed", "1 * progress[-distance] (confirmed)"),
+        ("provisional", "1 * progress[-distance] (provisional: in use, not confirmed)"),
+        (
+            "exploratory",
+            "(exploratory: in use, not confirmed; no base reward spoke for it)",
+        ),
+    ],
+)
+def test_the_demo_ends_with_how_sure_it_is_of_its_signal(
+    standing: str, note: str
+) -> None:
+    assert closing(standing=standing).endswith(note)
+
+
+def test_a_demo_without_a_signal_has_nothing_to_be_sure_of() -> None:
+    empty = Signal().model_dump(mode="json")
+    last = closing(signal=empty, standing=None).splitlines()[-1]
+    assert last == "Active signal: nothing (the base reward alone)"

@@ -8,19 +8,31 @@ from pathlib import Path
 import pytest
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.ledger.events import RoundStarted
+from also_wrappers.ledger.events import (
+    Event,
+    RolledBack,
+    RoundStarted,
+    RunResumed,
+    Settled,
+    Swapped,
+)
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report import write_report
 from also_wrappers.report.rounds import collect_rounds
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
     EVIDENCE,
+    OTHER,
+    SIGNAL,
     Line,
     base_only_run,
     branch,
     checked,
     recorded,
+    settled,
     started,
+    swapped,
+    watched_run,
     whole_run,
     write_ledger,
 )
@@ -43,22 +55,26 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
     assert page == run_dir / "report.html"
     text = text_of(page)
     for part in (
-        "Meet &lt;each other&gt;. Advisor: rules. 10000 trainer steps planned.",
-        "adapted 5000 6500 0.950 0.401 400",
-        "environment steps 5000 1500 0 6500",
-        "trainer steps 10000 3000 0 13000",
+        "Meet &lt;each other&gt;. Advisor: rules. 10000 trainer steps planned. "
+        "Branches may spend 200 % of that; rounds that find nothing, 3 at most, spend "
+        "12000.",
+        "Signal at the end: 1 * progress[-distance] , confirmed .",
+        "adapted 5000 7500 0.950 0.401 400",
+        "environment steps 5000 2500 0 7500",
+        "trainer steps 10000 5000 0 15000",
         "tiny 2 1 4 75 % 3.0",
         "Round 1 at 2000 trainer steps Stage: no_signal",
         "stagnation (severe, confidence medium): team.reward_rate is zero",
         "Advice: bring them &lt;closer&gt;",
         "No refinement: too slow",
-        "control the signal of the mainline 2 0.300",
-        "candidate_1 1 * progress[-distance] it moved 2 0.750",
+        "control the signal of the mainline 3 0.300",
+        "candidate_1 1 * progress[-distance] it moved 3 0.750",
         "Rejected: standing : pays for standing still",
-        "Decision: candidate_1 , it stood out; effect +0.500, z 3.00 against 2.83 "
-        "over 2 pair(s).",
-        "Swapped in: 1 * progress[-distance]",
-        "Round 2 at 4000 trainer steps Skipped: too little is left.",
+        "Decision: candidate_1 , provisional , it stood out; effect +0.500, z 1.60 "
+        "against 1.0.",
+        "1 * progress[-distance] provisional 3000 confirmed at 5000: it beats control; "
+        "effect +0.400, z 3.00 against 2.75 over 2 pair(s). 2",
+        "Round 2 at 6000 trainer steps Skipped: too little is left.",
         "unavailable: all returns are equal",
     ):
         assert part in text, part
@@ -70,8 +86,8 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
 def test_a_baseline_is_a_run_like_any_other(run_dir: Path, tmp_path: Path) -> None:
     baseline = write_ledger(tmp_path / "alone", base_only_run())
     page = write_report(run_dir, baseline)
-    assert "adapted 5000 6500 0.950 0.401 400" in text_of(page)
-    assert "base reward alone 6500 6500 0.900 0.400 300" in text_of(page)
+    assert "adapted 5000 7500 0.950 0.401 400" in text_of(page)
+    assert "base reward alone 7500 7500 0.900 0.400 300" in text_of(page)
     # Its own report, too: a round that was skipped has no arms and no pictures.
     alone = write_report(baseline)
     assert alone.read_text().count("<svg") == 1
@@ -124,7 +140,7 @@ def test_a_round_that_was_played_again_is_told_once(tmp_path: Path) -> None:
     run_dir = write_ledger(tmp_path, [*interrupted, *lines[3:]])
     first, second = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
     assert len(first.rejected) == 1
-    assert [len(arm.branches) for arm in first.arms.values()] == [2, 2]
+    assert [len(arm.branches) for arm in first.arms.values()] == [3, 3]
     assert first.previous is None
     assert second.previous == EVIDENCE
     assert second.finished is not None
@@ -135,3 +151,103 @@ def test_the_end_of_a_training_is_that_of_enough_episodes(tmp_path: Path) -> Non
     lines = [(recorded(k, mean), k, 0) for k, mean in enumerate((0.0, 1.0, 0.5, 0.6))]
     text = text_of(write_report(write_ledger(tmp_path, lines)))
     assert "adapted 1 1 0.700 0.455 300" in text
+
+
+NOTHING = "nothing (the base reward alone) ."
+
+
+@pytest.mark.parametrize(
+    ("settlement", "row", "at_last"),
+    [
+        (
+            settled(kind="given_up", reason="harm", lost_steps=2000, signal=Signal()),
+            "given up at 5000: harm; effect +0.400, z 3.00 against 2.75 over 2 "
+            "pair(s); the weights went back by 2000 trainer steps. 2",
+            NOTHING,
+        ),
+        (
+            settled(kind="given_up", reason="no gain", z=None, signal=Signal()),
+            "given up at 5000: no gain; effect +0.400 over 2 pair(s). 2",
+            NOTHING,
+        ),
+        (
+            settled(kind="open", reason="the budget is spent", effect=None, pairs=0),
+            "left open , in use and not confirmed, at 5000: the budget is spent. 2",
+            "1 * progress[-distance] , provisional .",
+        ),
+    ],
+)
+def test_only_what_is_confirmed_is_called_so(
+    tmp_path: Path, settlement: Settled, row: str, at_last: str
+) -> None:
+    page = write_report(write_ledger(tmp_path, whole_run(settlement)))
+    text = text_of(page)
+    assert f"progress[-distance] provisional 3000 {row}" in text
+    assert f"Signal at the end: {at_last}" in text
+    assert 'class="confirmed"' not in page.read_text()
+
+
+def test_a_round_tells_all_signals_that_had_their_turn(tmp_path: Path) -> None:
+    text = text_of(write_report(write_ledger(tmp_path, watched_run())))
+    for part in (
+        "Round 1 at 2000 trainer steps, tried at 3000",
+        "Decision: candidate_1 , exploratory , it stood out.",
+        "1 * progress[-distance] exploratory 3000 given up at 4000: in vain; the "
+        "weights went back by 2000 trainer steps. 0",
+        "0.5 * bonus[distance] exploratory 4000 left open , in use and not confirmed, "
+        "at 4500: reward is seen. 0",
+        "Signal at the end: 0.5 * bonus[distance] , exploratory .",
+    ):
+        assert part in text, part
+
+
+def test_branches_beside_the_training_belong_to_their_round(tmp_path: Path) -> None:
+    lines = whole_run()
+    for end, branches, settlement in ((-6, 1, False), (-5, 2, False), (-4, 2, True)):
+        run_dir = write_ledger(tmp_path / str(end), lines[:end])
+        (only,) = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
+        (use,) = only.uses
+        assert (use.branches, use.settled is not None) == (branches, settlement)
+        assert len(only.arms["candidate_1"].branches) == 3
+        text = text_of(write_report(run_dir))
+        assert ("not settled : it is not confirmed." in text) is not settlement
+
+
+def test_a_swap_that_was_rolled_back_says_so(tmp_path: Path) -> None:
+    undone = RolledBack(lost_steps=2000, fall=0.25, signal=Signal().id)
+    lines = [*whole_run()[:22], (undone, 3000, 5000)]
+    text = text_of(write_report(write_ledger(tmp_path, lines)))
+    assert (
+        "provisional 3000 rolled back at 4000: the base return fell by 0.250." in text
+    )
+    assert "not settled" not in text
+
+
+def test_a_swap_that_a_stopped_run_plays_again_is_told_once(tmp_path: Path) -> None:
+    lines = watched_run()
+    again = RunResumed(rounds=1, total=10_000)
+    run_dir = write_ledger(tmp_path, [*lines[:18], (again, 6000, 4000), *lines[16:]])
+    (only,) = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
+    first, second = only.uses
+    assert (first.swapped.signal, second.swapped.signal) == (SIGNAL, OTHER)
+    assert first.settled is not None
+    assert second.settled is not None
+    assert (first.settled.kind, second.settled.kind) == ("given_up", "open")
+
+
+@pytest.mark.parametrize(
+    ("swap", "standing"),
+    [
+        (swapped(), "provisional"),
+        (swapped(provisional=False), "confirmed"),
+        (swapped(exploratory=True), "exploratory"),
+        # Conditions declare no error of base return, whatever rule they decide by.
+        (swapped(provisional=False, exploratory=True), "exploratory"),
+    ],
+)
+def test_a_swap_has_the_standing_that_its_rule_gave_it(
+    swap: Swapped, standing: str
+) -> None:
+    began: list[Event] = [RoundStarted(round=1, signal=Signal().id), swap]
+    (only,) = collect_rounds(began)
+    assert [use.standing for use in only.uses] == [standing]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.ledger import Ledger
 from also_wrappers.report import tensorboard
 from also_wrappers.report.tensorboard import TensorBoardFigures
-from tests.support.ledgers import whole_run
+from tests.support.ledgers import Line, settled, watched_run, whole_run
 
 
-def drawn(run_dir: Path) -> EventAccumulator:
+def drawn(run_dir: Path, lines: Sequence[Line] = ()) -> EventAccumulator:
     """What is left in TensorBoard's files of a run that was drawn as it went on."""
     accounting = Accounting(agents_per_env=2)
     ledger = Ledger(run_dir / "ledger.jsonl", accounting)
     ledger.listeners.append(TensorBoardFigures(run_dir / "tensorboard"))
-    for event, accounting.mainline, accounting.branches in whole_run():
+    for event, accounting.mainline, accounting.branches in lines or whole_run():
         ledger.write(event)
     ledger.close()
     files = EventAccumulator(str(run_dir / "tensorboard"))
@@ -28,26 +29,31 @@ def drawn(run_dir: Path) -> EventAccumulator:
     return files
 
 
+def scalar(files: EventAccumulator, name: str) -> list[tuple[int, float]]:
+    """Steps and values of a scalar, in order."""
+    return [(p.step, round(p.value, 3)) for p in files.Scalars(f"also/{name}")]
+
+
 def test_a_run_is_drawn_over_the_steps_of_its_mainline(tmp_path: Path) -> None:
     files = drawn(tmp_path)
-
-    def scalar(name: str) -> list[tuple[int, float]]:
-        return [(p.step, round(p.value, 3)) for p in files.Scalars(f"also/{name}")]
-
-    assert scalar("base_return") == [
+    assert scalar(files, "base_return") == [
         (1000, 0.0),
         (2000, 0.1),
         (4000, 0.92),
         (10_000, 0.98),
     ]
-    assert scalar("env_steps_total")[-1] == (10_000, 6500.0)
-    assert scalar("term/near") == [(2000, 0.3)]
-    assert scalar("arm/candidate_1") == [(2000, 0.75)]  # the other one failed
-    assert scalar("decision/effect") == [(2000, 0.5)]
-    assert scalar("decision/swapped") == [(2000, 1.0)]
+    assert scalar(files, "env_steps_total")[-1] == (10_000, 7500.0)
+    assert scalar(files, "term/near") == [(2000, 0.3)]
+    assert scalar(files, "arm/candidate_1") == [
+        (2000, 0.75),
+        (4000, 0.75),
+    ]  # one failed
+    assert scalar(files, "decision/effect") == [(2000, 0.5), (5000, 0.4)]
+    assert scalar(files, "decision/swapped") == [(2000, 1.0)]
     tags: dict[str, Any] = files.Tags()
     assert tags["images"] == ["also/evidence"]
-    texts = {f"also/{name}/text_summary" for name in ("diagnosis", "signal")}
+    names = ("diagnosis", "signal", "decision")
+    texts = {f"also/{name}/text_summary" for name in names}
     assert texts <= set(tags["tensors"])
 
 
@@ -62,3 +68,45 @@ def test_a_picture_that_cannot_be_drawn_costs_that_picture(
         files = drawn(tmp_path)
     assert files.Tags()["images"] == []
     assert files.Scalars("also/base_return")[-1].step == 10_000
+
+
+def texts(files: EventAccumulator, name: str) -> list[str]:
+    """Texts of a name, in order."""
+    found = files.Tensors(f"also/{name}/text_summary")
+    return [one.tensor_proto.string_val[0].decode().strip("`\n") for one in found]
+
+
+def test_a_signal_is_provisional_until_it_is_confirmed(tmp_path: Path) -> None:
+    files = drawn(tmp_path)
+    assert scalar(files, "provisional") == [
+        (1000, 0.0),
+        (2000, 0.0),
+        (3000, 1.0),
+        (4000, 1.0),
+        (5000, 0.0),
+        (10_000, 0.0),
+    ]
+    assert scalar(files, "decision/confirmed") == [(5000, 1.0)]
+    assert scalar(files, "decision/z") == [(2000, 1.6), (5000, 3.0)]
+    assert texts(files, "decision") == [
+        "provisional, candidate_1: it stood out",
+        "confirmed: it beats control",
+    ]
+    assert texts(files, "signal") == ["provisional: 1 * progress[-distance]"]
+
+
+def test_a_signal_that_is_left_open_stays_provisional(tmp_path: Path) -> None:
+    files = drawn(tmp_path, whole_run(settled(kind="open")))
+    assert scalar(files, "provisional")[-1] == (10_000, 1.0)
+    assert scalar(files, "decision/confirmed") == [(5000, 0.0)]
+
+
+def test_turns_of_exploratory_signals_are_provisional(tmp_path: Path) -> None:
+    files = drawn(tmp_path, watched_run())
+    assert {value for _, value in scalar(files, "provisional")[2:]} == {1.0}
+    assert texts(files, "decision") == [
+        "exploratory, candidate_1: it stood out",
+        "given up: in vain",
+        "open: reward is seen",
+    ]
+    assert "also/decision/effect" not in files.Tags()["scalars"]

@@ -15,15 +15,21 @@ from also_wrappers.ledger.events import (
     Event,
     RolledBack,
     RunResumed,
+    Settled,
+    Swapped,
 )
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.terminal import ProgressLines
 from tests.support.ledgers import (
     TOTAL,
+    branch,
+    checked,
     decided,
     planned,
     recorded,
+    settled,
     started,
+    swapped,
     whole_run,
     write_ledger,
 )
@@ -42,8 +48,9 @@ def test_a_whole_run_is_told_line_by_line(tmp_path: Path) -> None:
     lines = [line.strip() for line in shown(*events).splitlines()]
     assert all(line.startswith("00:00 ") for line in lines)
     assert [line[6:].strip() for line in lines] == [
-        "start  advisor: rules; 10,000 trainer steps planned, branches may spend 2 "
-        "times as many",
+        "start  advisor: rules; 10,000 trainer steps planned. Adapting may cost 3 "
+        "round(s) and 12,000 trainer steps of branches before it finds anything, 120% "
+        "of the training, and 200% in all",
         "record  1,000/10,000 steps (10%), base return 0.000 over 100 episodes",
         "record  2,000/10,000 steps (20%), base return 0.100 over 100 episodes",
         "pause  round 1 at 2,000 steps",
@@ -54,13 +61,17 @@ def test_a_whole_run_is_told_line_by_line(tmp_path: Path) -> None:
         "branch  1/3 control: base return 0.250 +- 0.050 (1,000 steps, 2 s)",
         "advisor  no refinement: too slow",
         "refine  0 replacement(s)",
-        "confirm  1/3 pair 0 candidate_1: failed: it died (1,000 steps, 2 s)",
-        "confirm  1/3 pair 0 control: base return 0.350 +- 0.050 (1,000 steps, 2 s)",
-        "decide  candidate_1: it stood out (effect +0.500, z 3.00 against 2.83, 2 "
-        "pair(s))",
-        "swap  the signal is now 1 * progress[-distance]",
+        "branch  1/3 candidate_1: failed: it died (1,000 steps, 2 s)",
+        "branch  1/3 control: base return 0.350 +- 0.050 (1,000 steps, 2 s)",
+        "decide  provisional, candidate_1: it stood out (effect +0.500, z 1.60 against "
+        "1)",
+        "swap  provisional: the signal is now 1 * progress[-distance]",
         "record  4,000/10,000 steps (40%), base return 0.920 over 200 episodes",
-        "pause  round 2 at 4,000 steps",
+        "confirm  pair 1 candidate_1: base return 0.750 +- 0.050 (1,000 steps, 2 s)",
+        "confirm  pair 1 control: base return 0.300 +- 0.050 (1,000 steps, 2 s)",
+        "settle  confirmed: it beats control (effect +0.400, z 3.00 against 2.75, 2 "
+        "pair(s)); 2 branch(es) beside the training",
+        "pause  round 2 at 6,000 steps",
         "skip  too little is left",
         "record  10,000/10,000 steps (100%), base return 0.980 over 200 episodes",
     ]
@@ -95,17 +106,135 @@ def test_a_resumed_run_tells_where_it_goes_on() -> None:
 @pytest.mark.parametrize(
     ("decision", "text"),
     [
-        (decided(effect=None, z=None, pairs=0, critical=None), "candidate_1: it stood"),
-        (decided(), "(effect +0.500, z 3.00 against 2.83, 2 pair(s))"),
-        (decided(critical=None), "(effect +0.500, z 3.00, 2 pair(s))"),
+        (decided(effect=None, z=None), "provisional, candidate_1: it stood out"),
+        (decided(kind="confirmed"), "confirmed, candidate_1: it stood out"),
+        (decided(pairs=2), "(effect +0.500, z 1.60 against 1, 2 pair(s))"),
+        (decided(critical=None), "(effect +0.500, z 1.60)"),
         (decided(effect=-0.5, z=None, pairs=1), "(effect -0.500, 1 pair(s))"),
         (decided(z=None, pairs=0), "(effect +0.500)"),
         (decided(exploratory=True), "exploratory, candidate_1: it stood out"),
+        (
+            decided(exploratory=True, kind="confirmed"),
+            "exploratory, candidate_1: it stood out",
+        ),
         (decided(exploratory=True, winner=None), "  no change: it stood out"),
     ],
 )
 def test_every_decision_can_be_shown(decision: Decided, text: str) -> None:
     assert text in shown(decision)
+
+
+@pytest.mark.parametrize(
+    ("settlement", "text"),
+    [
+        (settled(), "settle  confirmed: it beats control (effect +0.400, z 3.00"),
+        (
+            settled(kind="given_up", reason="it does harm", lost_steps=2000),
+            "2 branch(es) beside the training; the weights go back by 2,000 steps",
+        ),
+        (
+            settled(kind="given_up", reason="in vain", effect=None, branches=0),
+            "settle  given up: in vain\n",
+        ),
+        (
+            settled(kind="open", reason="it is solved", effect=None, branches=0),
+            "settle  left open: it is solved; the signal stays, not confirmed\n",
+        ),
+    ],
+)
+def test_what_became_of_a_provisional_signal_can_be_shown(
+    settlement: Settled, text: str
+) -> None:
+    line = shown(settlement)
+    assert text in line
+    assert ("confirmed:" in line) == (settlement.kind == "confirmed")
+
+
+@pytest.mark.parametrize(
+    ("swap", "text"),
+    [
+        (swapped(), "swap  provisional: the signal is now 1 * progress"),
+        (swapped(exploratory=True), "swap  exploratory: the signal is now"),
+        (swapped(provisional=False), "swap  confirmed: the signal is now"),
+    ],
+)
+def test_a_swap_says_how_sure_the_run_is(swap: Swapped, text: str) -> None:
+    assert text in shown(swap)
+
+
+def test_what_adapting_may_cost_is_said_before_it_begins() -> None:
+    assert "3 round(s) and 12,000 trainer steps of branches" in shown(started())
+    assert "200% in all" in shown(started())
+    assert "It records only" in shown(started(budget=0.0, rounds=0, search=0))
+
+
+def timed(event: Event, seconds: float, mainline: int, branches: int = 0) -> Event:
+    """An event as a ledger stamps it."""
+    steps = Counts(mainline=mainline, branches=branches, total=mainline + branches)
+    return event.model_copy(update={"time": 1e6 + seconds, "trainer_steps": steps})
+
+
+def test_how_long_it_may_still_take_is_said_once_a_minute_was_trained() -> None:
+    lines = shown(
+        timed(started(budget=0.5), 0, 0),
+        timed(recorded(100, 0.0), 6, 100),
+        timed(recorded(900, 0.0), 54, 900),
+        timed(recorded(1000, 0.0), 61, 1000),
+        timed(recorded(1500, 0.0), 90, 1500),
+        timed(recorded(2000, 0.0), 120, 2000),
+        timed(recorded(TOTAL, 0.0), 600, TOTAL),
+    ).splitlines()
+    assert ["more minute(s)" in line for line in lines] == [False] * 2 + [True] * 2 + [
+        False
+    ]
+    # 9,000 steps of training and 5,000 of branches, at 61 s for 1,000 of either.
+    assert lines[2].endswith(
+        "at this speed about 10 more minute(s) and up to 6 for branches"
+    )
+    assert "20%" in lines[3]
+    assert "about 8 more minute(s) and up to 5 for branches" in lines[3]
+
+
+def test_branches_have_a_speed_of_their_own() -> None:
+    lines = shown(
+        timed(started(budget=0.5), 0, 0),
+        timed(recorded(1000, 0.0), 30, 1000),
+        # The mainline stands for 80 s, in which four branches are trained.
+        timed(branch(), 50, 1000, 1000),
+        timed(branch(), 50, 1000, 2000),
+        timed(branch(), 110, 1000, 3000),
+        timed(branch(), 110, 1000, 4000),
+        timed(swapped(), 110, 2000, 3000),  # trains nothing
+        timed(recorded(3000, 0.0), 140, 3000, 3000),
+        # One that was trained beside the training costs it no time of its own.
+        timed(branch(), 170, 4000, 4000),
+        timed(recorded(4000, 0.0), 170, 4000, 4000),
+    ).splitlines()
+    assert not any("more minute(s)" in line for line in lines[:-3])
+    # 7,000 steps at 30 s for 1,000; and 2,000 of branches at 20 s for 1,000.
+    assert "about 4 more minute(s) and up to 1 for branches" in lines[-3]
+    assert "about 3 more minute(s) and up to 1 for branches" in lines[-1]
+
+
+def test_an_advisor_that_is_asked_meanwhile_takes_no_time_of_the_training() -> None:
+    lines = shown(
+        timed(started(budget=0.5), 0, 0),
+        timed(recorded(1000, 0.0), 30, 1000),
+        timed(planned(), 40, 1000),
+        timed(checked(), 55, 1000),  # training has gone on since
+        timed(recorded(2000, 0.0), 60, 2000),
+    )
+    assert "about 4 more minute(s) and up to 3 for branches" in lines
+
+
+def test_the_time_in_which_a_run_was_stopped_is_none_of_its_time() -> None:
+    lines = shown(
+        timed(started(budget=0.0), 0, 0),
+        timed(recorded(1000, 0.0), 30, 1000),
+        timed(RunResumed(rounds=0, total=TOTAL), 9000, 1000),
+        timed(recorded(2000, 0.0), 9030, 2000),
+    )
+    assert "about 4 more minute(s)\n" in lines
 
 
 def test_a_smaller_round_says_so() -> None:

@@ -26,6 +26,7 @@ from also_wrappers.ledger.events import (
     RoundStarted,
     RunFinished,
     RunStarted,
+    Settled,
     Swapped,
 )
 from also_wrappers.ledger.ledger import Ledger
@@ -37,6 +38,9 @@ from also_wrappers.signal import Signal, Term
 
 SIGNAL = Signal(
     terms=(Term(name="near", kind="progress", expression="-distance", weight=1.0),)
+)
+OTHER = Signal(
+    terms=(Term(name="apart", kind="bonus", expression="distance", weight=0.5),)
 )
 TOTAL = 10_000
 
@@ -64,6 +68,9 @@ def started(**changes: Any) -> RunStarted:
         "total": TOTAL,
         "every": 4000,
         "budget": 2.0,
+        "horizon": 1000,
+        "rounds": 3,
+        "search": 12_000,
         "seed": 0,
     }
     return RunStarted(**(fields | changes))
@@ -99,10 +106,12 @@ def branch(**changes: Any) -> BranchEnded:
         "index": 0,
         "stretch": 1.0,
         "seed": 7,
+        "trained": 0,
         "steps": 1000,
         "evaluation_steps": 0,
         "score": 0.25,
         "standard_error": 0.05,
+        "largest": 1.0,
         "points": (0.2, 0.25),
         "episodes": 40,
         "shaped": 0.25,
@@ -125,19 +134,43 @@ def decided(**changes: Any) -> Decided:
         winner=SIGNAL.id,
     )
     fields: dict[str, Any] = {
-        "kind": "confirmed",
+        "kind": "provisional",
         "winner": "candidate_1",
         "reason": "it stood out",
         "effect": 0.5,
-        "z": 3.0,
-        "pairs": 2,
-        "critical": 2.83,
+        "z": 1.6,
+        "pairs": 0,
+        "critical": 1.0,
         "exploratory": False,
         "branches": 4,
         "adopted": "",
         "outcome": outcome,
     }
     return Decided(round=1, **(fields | changes))
+
+
+def swapped(signal: Signal = SIGNAL, **changes: Any) -> Swapped:
+    fields: dict[str, Any] = {
+        "old": Signal().id,
+        "signal": signal,
+        "describe": signal.describe(),
+        "provisional": True,
+    }
+    return Swapped(round=1, **(fields | changes))
+
+
+def settled(**changes: Any) -> Settled:
+    fields: dict[str, Any] = {
+        "kind": "confirmed",
+        "reason": "it beats control",
+        "effect": 0.4,
+        "z": 3.0,
+        "pairs": 2,
+        "critical": 2.75,
+        "branches": 2,
+        "signal": SIGNAL,
+    }
+    return Settled(round=1, **(fields | changes))
 
 
 CLAIM = Claim(key="team.reward_rate", reads="zero")
@@ -174,15 +207,24 @@ def exchange(**changes: Any) -> Exchanged:
     return Exchanged(round=1, exchange=Exchange(**(fields | changes)))
 
 
-def whole_run() -> list[Line]:
-    """A run whose only played round swaps a signal in; a second round is skipped."""
+def whole_run(settlement: Settled | None = None) -> list[Line]:
+    """A run whose first round swaps a provisional signal in, which is settled while
+    training goes on; a second round is skipped.
+
+    Args:
+        settlement: What becomes of the signal; by default it is confirmed.
+    """
+    settlement = settlement or settled()
     control: Changes = {}
     candidate: Changes = {"name": "candidate_1", "arm": 1, "signal": SIGNAL.id}
+    longer: Changes = {"stretch": 2.0, "trained": 1000}
+    fresh: Changes = {"phase": "confirm", "index": 1, "done": 1, "of": 1}
     rejected: Changes = {
         "passed": False,
         "name": None,
         "remark": "pays for standing still",
     }
+    at_last = settlement.signal
     return [
         (started(), 0, 0),
         (recorded(1000, 0.0), 1000, 0),
@@ -200,25 +242,56 @@ def whole_run() -> list[Line]:
         (branch(**control), 2000, 2000),
         (AdvisorFailed(round=1, asked_for="refinement", error="too slow"), 2000, 2000),
         (Refined(round=1, added=(), hypotheses=()), 2000, 2000),
-        (branch(**candidate, phase="confirm", error="it died"), 2000, 3000),
-        (branch(**control, phase="confirm", score=0.35), 2000, 4000),
+        (branch(**candidate, **longer, error="it died"), 2000, 3000),
+        (branch(**control, **longer, score=0.35), 2000, 4000),
         (decided(), 2000, 4000),
-        (
-            Swapped(
-                round=1,
-                old=Signal().id,
-                signal=SIGNAL,
-                describe=SIGNAL.describe(),
-            ),
-            3000,
-            3000,
-        ),
+        (swapped(), 3000, 3000),
         (RoundFinished(round=1, adopted_steps=1000), 3000, 3000),
         (recorded(4000, 0.92, episodes=200), 4000, 3000),
-        (RoundStarted(round=2, signal=SIGNAL.id), 4000, 3000),
-        (RoundFinished(round=2, skipped="too little is left"), 4000, 3000),
-        (recorded(TOTAL, 0.98, episodes=200), TOTAL, 3000),
-        (RunFinished(rounds=2, signal=SIGNAL), TOTAL, 3000),
+        (branch(**candidate, **fresh, score=0.75), 4000, 4000),
+        (branch(**control, **fresh, score=0.3), 5000, 5000),
+        (settlement, 5000, 5000),
+        (RoundStarted(round=2, signal=at_last.id), 6000, 5000),
+        (RoundFinished(round=2, skipped="too little is left"), 6000, 5000),
+        (recorded(TOTAL, 0.98, episodes=200), TOTAL, 5000),
+        (RunFinished(rounds=2, signal=at_last), TOTAL, 5000),
+    ]
+
+
+def watched_run() -> list[Line]:
+    """A run whose advisor is asked while training goes on, and whose exploratory
+    signal leads nowhere; the next candidate gets its turn, and is left open."""
+    first: Changes = {"name": "candidate_1", "arm": 1, "signal": SIGNAL.id}
+    second: Changes = {"name": "candidate_2", "arm": 2, "signal": OTHER.id}
+    nothing: Changes = {"effect": None, "z": None, "pairs": 0, "critical": None}
+    nothing |= {"branches": 0}
+    found = decided(exploratory=True, **(nothing | {"branches": 3}))
+    in_vain = settled(kind="given_up", reason="in vain", lost_steps=2000, **nothing)
+    seen = settled(kind="open", reason="reward is seen", signal=OTHER, **nothing)
+    following = swapped(OTHER, old=SIGNAL.id, exploratory=True)
+    return [
+        (started(), 0, 0),
+        (recorded(2000, 0.0), 2000, 0),
+        (RoundStarted(round=1, signal=Signal().id), 2000, 0),
+        (Observed(round=1, stage="no_signal", evidence=EVIDENCE), 2000, 0),
+        (planned(), 2000, 0),
+        (recorded(3000, 0.0), 3000, 0),
+        (Diagnosed(round=1, diagnosis=DIAGNOSIS), 3000, 0),
+        (checked(), 3000, 0),
+        (checked(name="candidate_2", describe=OTHER.describe()), 3000, 0),
+        (branch(score=0.0), 3000, 1000),
+        (branch(**first, score=0.0), 3000, 2000),
+        (branch(**second, score=0.0), 3000, 3000),
+        (found, 3000, 3000),
+        (swapped(exploratory=True), 4000, 2000),
+        (RoundFinished(round=1, adopted_steps=1000), 4000, 2000),
+        (recorded(6000, 0.0), 6000, 2000),
+        (in_vain, 4000, 4000),
+        (following, 4000, 4000),
+        (recorded(5000, 0.3), 5000, 4000),
+        (seen, 5000, 4000),
+        (recorded(TOTAL, 0.8), TOTAL, 4000),
+        (RunFinished(rounds=1, signal=OTHER), TOTAL, 4000),
     ]
 
 
@@ -230,6 +303,6 @@ def base_only_run() -> list[Line]:
         (RoundStarted(round=1, signal=Signal().id), 6000, 0),
         (RoundFinished(round=1, skipped="no budget"), 6000, 0),
         (recorded(12_000, 0.95), 12_000, 0),
-        (recorded(13_000, 0.9, episodes=300), 13_000, 0),
-        (RunFinished(rounds=1, signal=Signal()), 13_000, 0),
+        (recorded(15_000, 0.9, episodes=300), 15_000, 0),
+        (RunFinished(rounds=1, signal=Signal()), 15_000, 0),
     ]
