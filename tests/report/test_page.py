@@ -225,7 +225,7 @@ def test_a_swap_that_was_rolled_back_says_so(tmp_path: Path) -> None:
 
 def test_a_swap_that_a_stopped_run_plays_again_is_told_once(tmp_path: Path) -> None:
     lines = watched_run()
-    again = RunResumed(rounds=1, total=10_000)
+    again = RunResumed(rounds=1, total=10_000, checkpoint=0)
     run_dir = write_ledger(tmp_path, [*lines[:18], (again, 6000, 4000), *lines[16:]])
     (only,) = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
     first, second = only.uses

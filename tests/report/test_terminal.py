@@ -98,7 +98,7 @@ def test_the_record_is_shown_for_about_every_tenth_of_the_training() -> None:
 
 
 def test_a_resumed_run_tells_where_it_goes_on() -> None:
-    resumed = RunResumed(rounds=2, total=500)
+    resumed = RunResumed(rounds=2, total=500, checkpoint=0)
     assert "at 0 steps after 2 round(s)" in shown(resumed)
     assert "0/500 steps" in shown(resumed, recorded(0, 0.0))
 
@@ -231,7 +231,7 @@ def test_the_time_in_which_a_run_was_stopped_is_none_of_its_time() -> None:
     lines = shown(
         timed(started(budget=0.0), 0, 0),
         timed(recorded(1000, 0.0), 30, 1000),
-        timed(RunResumed(rounds=0, total=TOTAL), 9000, 1000),
+        timed(RunResumed(rounds=0, total=TOTAL, checkpoint=0), 9000, 1000),
         timed(recorded(2000, 0.0), 9030, 2000),
     )
     assert "about 4 more minute(s)\n" in lines
