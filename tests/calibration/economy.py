@@ -110,16 +110,20 @@ class Cost:
         mean: Their mean.
         reached: Share of the trainings that reach the target.
         swaps: Mean number of signals that were swapped in.
+        discarded: Mean steps that were discarded, in plans.
+        foretold: Steps that the loop says it may discard, in plans.
     """
 
     median: float
     mean: float
     reached: float
     swaps: float
+    discarded: float
+    foretold: float
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> Cost:
-        """Sums up trainings."""
+    def of(cls, outcomes: Sequence[Outcome], total: int) -> Cost:
+        """Sums up trainings of so many planned steps."""
         costs = [
             one.steps / (RIGHT if math.isinf(one.plain) else one.plain)
             for one in outcomes
@@ -129,6 +133,8 @@ class Cost:
             float(np.mean(costs)),
             float(np.mean([one.reached for one in outcomes])),
             float(np.mean([one.swaps for one in outcomes])),
+            float(np.mean([one.discarded for one in outcomes])) / total,
+            outcomes[0].foretold / total,
         )
 
 
@@ -147,18 +153,12 @@ def cost(world: World, rule: str, runs: int, seed: int) -> Cost:
         runs: Number of trainings.
         seed: The same for all rules, so that they meet the same paces.
     """
-    settings = RULES[rule](world.total)
-    return Cost.of(
-        [
-            train(
-                world.candidates,
-                settings,
-                world.total,
-                np.random.default_rng([seed, run]),
-            )
-            for run in range(runs)
-        ]
-    )
+    settings, total = RULES[rule](world.total), world.total
+    outcomes = [
+        train(world.candidates, settings, total, np.random.default_rng([seed, run]))
+        for run in range(runs)
+    ]
+    return Cost.of(outcomes, total)
 
 
 def pays_from(costs: Sequence[tuple[float, float]]) -> float | None:
@@ -212,30 +212,33 @@ def _cell(one: Cost, speed: float) -> str:
 
 def verdict(rule: str, costs: dict[World, dict[str, Cost]]) -> str:
     """Says from where adapting pays with one rule, and what it costs elsewhere."""
+    plan = PLANS["right"]
     speeds = [speed for speed in SPEEDS if math.isfinite(speed)]
-
-    def mean(**world: float) -> float:
-        cells = [costs[World(PLANS["right"], speed, **world)][rule] for speed in speeds]
-        return float(np.mean([cell.mean for cell in cells]))
-
     claims = []
     for good in GOODS:
-        points = [(1.0, mean())]
-        points += [(1.0 / gain, mean(gain=gain, good=good)) for gain in GAINS]
-        least = pays_from(points)
-        where = (
-            f"from a signal on that is {least:.1f} times as fast"
-            if least
-            else f"nowhere up to {points[-1][0]:g} times as fast"
+        factors = []
+        for speed in speeds:
+            some = [World(plan, speed, gain, good) for gain in GAINS]
+            points = [(1.0, costs[World(plan, speed)][rule].mean)]
+            points += [(1.0 / one.gain, costs[one][rule].mean) for one in some]
+            least = pays_from(points)
+            factor = f"over {1 / GAINS[-1]:g}" if least is None else f"{least:.1f}"
+            factors.append(f"{factor} (T_b {speed:g})")
+        claims.append(
+            f"if {good:.0%} of the candidates are good, from a T_b/T_g of "
+            f"{', '.join(factors)}"
         )
-        claims.append(f"{where} if {good:.0%} of the candidates are good")
-    nothing = ", ".join(
-        f"{costs[World(PLANS['right'], speed)][rule].mean:.2f} (T_b {speed:g})"
-        for speed in speeds
+    nothing = [costs[World(plan, speed)][rule] for speed in speeds]
+    takes = ", ".join(
+        f"{one.mean:.2f} (T_b {speed:g})"
+        for speed, one in zip(speeds, nothing, strict=True)
     )
+    most = max(one.discarded for one in nothing)
     return (
-        f"{rule}: pays {' and '.join(claims)}; where there is nothing to find, "
-        f"training takes {nothing} times as long."
+        f"{rule}: with the right plan adapting pays in the mean {'; '.join(claims)}. "
+        f"Where there is nothing to find, training takes {takes} times as long: up to "
+        f"{most:.2f} plans are discarded, and the loop foretells "
+        f"{nothing[0].foretold:.2f}."
     )
 
 
@@ -265,8 +268,10 @@ def main() -> None:
         )
     console.print(
         "Steps are relative to the same training on the base reward alone; where that "
-        "never gets there, the share of trainings that do, and steps in right plans. "
-        "Base alone: steps to the target in right plans (T_b)."
+        "never gets there, the share of trainings that do, and mean steps in right "
+        "plans. Base alone: its steps to the target in right plans (T_b); T_g: those "
+        "with a good signal. Swaps that conditions or hypotheses carry where no base "
+        "reward is seen are left out."
     )
     for rule in arguments.rules:
         console.print(verdict(rule, costs))

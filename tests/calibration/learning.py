@@ -110,4 +110,4 @@ def play(
     """
     ends = episodes * np.arange(len(returned) + 1) // len(returned)
     drawn = np.maximum(ends[1:] - ends[:-1], 1)
-    return random.binomial(drawn, returned) / drawn
+    return np.asarray(random.binomial(drawn, returned) / drawn, dtype=np.float64)

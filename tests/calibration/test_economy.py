@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from also_wrappers.gate import Provisional, Request
-from also_wrappers.loop.plan import Plan, forecast
+from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.settings import Settings
 from tests.calibration.arms import MadeUpArms
 from tests.calibration.economy import (
@@ -118,26 +118,26 @@ def test_where_there_is_nothing_to_find_no_more_is_lost_than_the_budget(
     assert 1.0 < one.mean <= 1.0 + budget / speed + 0.05
 
 
-def test_a_round_without_a_winner_costs_no_more_than_was_foretold() -> None:
-    settings = Settings()
-    foretold = forecast(settings, settings.gate, 6144, RIGHT // 2)
-    for seed in range(20):
-        world = World(1.0, math.inf)
-        random = np.random.default_rng(seed)
-        outcome = train(world.candidates, settings, world.total, random)
-        if not outcome.swaps:
-            assert outcome.rounds <= foretold.rounds + 2
-            assert outcome.discarded <= RIGHT // 2
+def test_without_a_swap_no_training_discards_more_than_the_budget() -> None:
+    world = World(1.0, math.inf)
+    outcomes = [
+        train(world.candidates, Settings(), RIGHT, np.random.default_rng(seed))
+        for seed in range(20)
+    ]
+    without = [one for one in outcomes if not one.swaps]
+    assert len(without) > 10
+    assert all(0 < one.discarded <= RIGHT // 2 for one in without)
+    assert all(0 < one.foretold <= RIGHT // 2 for one in outcomes)
 
 
 def test_adapting_pays_more_the_better_the_candidates_are() -> None:
     worlds = [World(1.0, 0.8)]
     worlds += [World(1.0, 0.8, gain, 0.6) for gain in (0.25, 0.1, 0.05)]
-    means = [cost(world, "provisional", 100, 0).mean for world in worlds]
+    means = [cost(world, "provisional", 60, 0).mean for world in worlds]
     assert means == sorted(means, reverse=True)
     assert means[0] > 1.0 > means[-2]
     rare, common = (
-        cost(World(1.0, 0.8, 0.1, good), "provisional", 100, 0).mean
+        cost(World(1.0, 0.8, 0.1, good), "provisional", 60, 0).mean
         for good in (0.2, 0.6)
     )
     assert common < rare
@@ -203,5 +203,5 @@ def test_the_tables_are_printed(
     main()
     printed = capsys.readouterr().out
     assert printed.count("steps to the target") >= 3
-    assert "provisional: pays " in printed
+    assert "adapting pays " in printed
     assert "race" not in printed

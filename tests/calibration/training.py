@@ -19,7 +19,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Rule
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.loop.fading import fade_begin
-from also_wrappers.loop.plan import LONGEST, Plan, check_pays, horizon_of
+from also_wrappers.loop.plan import LONGEST, Plan, check_pays, forecast, horizon_of
 from also_wrappers.loop.settings import Settings
 from also_wrappers.loop.state import LoopState
 from tests.calibration.arms import MadeUpArms, MadeUpBranch
@@ -53,6 +53,7 @@ class Outcome:
         plain: Steps to the target of the same training on the base reward alone.
         rounds: Rounds that were played.
         swaps: Signals that were swapped in.
+        foretold: Steps that the loop says, before training, it may discard.
     """
 
     reached: bool
@@ -61,6 +62,7 @@ class Outcome:
     plain: float
     rounds: int
     swaps: int
+    foretold: int
 
     @property
     def steps(self) -> int:
@@ -130,6 +132,7 @@ class _Training:
         self._claim: _Claim | None = None
         self._until = fade_begin(settings.fade_out, trainer)
         horizon = horizon_of(settings, trainer, EPISODE)
+        self._foretold = forecast(settings, settings.gate, horizon, self._budget_left)
         self._state = LoopState(
             next_pause=settings.first_pause(total),
             distance=settings.every or total // 10,
@@ -173,6 +176,7 @@ class _Training:
             1.0 / rate if rate else math.inf,
             state.rounds,
             self._swaps,
+            self._foretold.steps,
         )
 
     def _advance(self, steps: int | None) -> bool:
