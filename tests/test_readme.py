@@ -14,6 +14,7 @@ from stable_baselines3 import PPO
 
 import also_wrappers
 from also_wrappers.testing import Corridor, corridor_features
+from tests.support.corridor import events
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,23 +38,28 @@ def test_python_blocks_are_valid() -> None:
 
 @pytest.mark.slow
 def test_the_example_runs_as_a_script_without_a_guard(tmp_path: Path) -> None:
-    """Worker processes must not run the user's script again."""
-    setting = "from also_wrappers.testing import Corridor as make_env\n"
+    """At the defaults it swaps a signal in, which its corridor needs. Worker processes
+    must not run the user's script again."""
     script = tmp_path / "train.py"
-    script.write_text(f"{setting}\n{PYTHON[0]}\nprint('trained', model.num_timesteps)")
+    script.write_text(f"{PYTHON[0]}\nprint('trained', model.num_timesteps)")
     result = subprocess.run(
         [sys.executable, str(script)],
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=300,
+        timeout=900,
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("trained") == 1
     assert "pause  round 1" in result.stdout
-    ledger = (tmp_path / "runs" / "corridor" / "ledger.jsonl").read_text()
-    assert '"event": "decision"' in ledger
-    assert '"error": ""' in ledger
+    run_dir = tmp_path / "runs" / "corridor"
+    branches = events(run_dir, "branch")
+    assert all(branch["error"] == "" for branch in branches)
+    control = [b["score"] for b in branches if b["name"] == "control"]
+    assert max(control) < 0.05, "the corridor is too easy to need a signal"
+    assert events(run_dir, "swap")
+    assert events(run_dir, "settled")[0]["kind"] == "confirmed"
+    assert events(run_dir, "record")[-1]["window"]["mean"] > 0.9
 
 
 def test_the_block_on_experts_runs() -> None:

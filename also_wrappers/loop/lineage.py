@@ -48,6 +48,11 @@ class Lineage:
         assert checkpoint is not None, f"there is no checkpoint {name!r}"
         return checkpoint.snapshot, checkpoint.state.trainer_steps.mainline
 
+    def begin_window(self, trainer: Trainer) -> None:
+        """Begins a new window of evidence."""
+        self.state.window = trainer.steps
+        self._run.board.begin_window()
+
     def adopt(self, trainer: Trainer, snapshot: Path) -> int:
         """Makes a snapshot the mainline.
 

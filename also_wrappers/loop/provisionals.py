@@ -115,7 +115,7 @@ class Provisionals:
             kind = "given_up"
             end = confirmation.arms.adopted(decision)
             lost = 0 if end is None else self._lineage.adopt(trainer, end[0])
-            self._take_out(claim.posting)
+            self._take_out(trainer, claim.posting)
         self._run.ledger.write(
             Settled(
                 round=claim.round,
@@ -150,7 +150,7 @@ class Provisionals:
         if watch.turns:
             self._next_turn(trainer, watch, reason)
             return None
-        self._take_out(watch.posting)
+        self._take_out(trainer, watch.posting)
         self._write_settled(watch, "given_up", reason)
         self._lineage.state.watch = None
         self._save(trainer)
@@ -167,7 +167,7 @@ class Provisionals:
         if turn.conditions is None or now is None or now <= turn.conditions:
             lost = self._lineage.adopt(trainer, end)
             since = trainer.steps - turn.steps
-        self._take_out(watch.posting)
+        self._take_out(trainer, watch.posting)
         self._write_settled(watch, "given_up", reason, lost)
         self._lineage.swap(
             watch.round, turn.signal, since, provisional=True, exploratory=True
@@ -188,7 +188,7 @@ class Provisionals:
             return None
         return self._mainline.rate_of(collected)
 
-    def _take_out(self, before: Posting) -> None:
+    def _take_out(self, trainer: Trainer, before: Posting) -> None:
         """Posts the signal that was there before; the weights stay."""
         self._poster.post(
             signal=before.signal,
@@ -197,7 +197,7 @@ class Provisionals:
             provisional=before.provisional,
         )
         self._mainline.guard = None
-        self._run.board.begin_window()
+        self._lineage.begin_window(trainer)
 
     def _write_settled(
         self, watch: Watch, kind: Kind, reason: str, lost: int = 0

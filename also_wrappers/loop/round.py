@@ -266,7 +266,9 @@ class Round:
         best = supported[0]
         branch = arms.latest(best.index)
         assert branch is not None
+        control = arms.latest(CONTROL)
         expected = best.proposal.hypothesis
+        assert control is not None
         assert expected is not None
         return replace(
             step,
@@ -275,6 +277,8 @@ class Round:
             f"{expected.moves} as expected",
             winner=best.index,
             adopt=branch.request,
+            effect=branch.score - control.score,
+            z=None,
             critical=None,
             exploratory=True,
         )

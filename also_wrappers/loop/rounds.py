@@ -272,11 +272,10 @@ class Rounds:
     def end_round(self, trainer: Trainer) -> None:
         """Begins a new window, at whose end the next round is due."""
         state = self._lineage.state
-        state.window = trainer.steps
         state.next_pause = trainer.steps + state.distance
         if self._settings.budget:  # a run that records only pauses as it was told to
             state.distance *= 2
-        self._run.board.begin_window()
+        self._lineage.begin_window(trainer)
 
     def _swap(self, trainer: Trainer, begun: _Open, result: RoundResult) -> None:
         """Makes the branch that was decided on the mainline."""
