@@ -1,11 +1,13 @@
 """Consultation: the advisor diagnoses and proposes, and its answers are checked.
 
-It needs a situation and no trainer, so it could go on while training does.
+It needs a situation and no trainer, so that it goes on while training does where the
+advisor is slow.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -20,7 +22,9 @@ from also_wrappers.ledger.events import (
     Diagnosed,
     Exchanged,
     Proposed,
+    Waited,
 )
+from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.measured import Arm
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
@@ -114,6 +118,21 @@ class Consultation:
             if not wanted:
                 break
         return self.arms[before:]
+
+    def wait(self, asked: Aside[T]) -> T:
+        """Returns what was asked for beside the training; says if training waits.
+
+        Args:
+            asked: Work that asks the advisor.
+        """
+        if self.slow and not asked.done:
+            began = time.monotonic()
+            waited = Waited(round=self._number, advisor=self._advisor.name)
+            self._run.ledger.write(waited)
+            asked.wait()
+            seconds = round(time.monotonic() - began, 2)
+            self._run.ledger.write(waited.model_copy(update={"seconds": seconds}))
+        return asked.result()
 
     def rest(self) -> None:
         """Lets the advisor free what only asking needs."""

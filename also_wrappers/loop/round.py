@@ -242,7 +242,7 @@ class Round:
         conditions = ", ".join(self._run.task.conditions)
         reason = (
             f"no base reward was seen; by how often and how early {conditions} held, "
-            f"{step.reason}"
+            + (step.reason if step.winner is None else "it stands out")
         )
         return replace(step, kind=kind, reason=reason, exploratory=True, then=None)
 
@@ -319,7 +319,7 @@ class Round:
 
     def _join(self, arms: Arms, refining: _Refining) -> None:
         """Lets the replacements that were asked for join."""
-        added = refining.asked.result()
+        added = self._consultation.wait(refining.asked)
         arms.arms.extend(added)
         hypotheses = (outcome.hypothesis for outcome in refining.outcomes)
         self._run.ledger.write(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from also_wrappers.ledger.events import (
     Planned,
     RoundFinished,
     RoundStarted,
-    Waited,
 )
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.confirmation import Claim
@@ -209,8 +207,7 @@ class Rounds:
         if begun.first:
             start, _ = self._lineage.snapshot_of("start")
         try:
-            self._wait(begun)
-            refusal = begun.asked.result()
+            refusal = begun.consultation.wait(begun.asked)
             if refusal is None:
                 result = begun.round.trial(trainer, start, posting)
             else:
@@ -223,18 +220,6 @@ class Rounds:
             begun.consultation.rest()
             self._open = None
         self._swap(trainer, begun, result)
-
-    def _wait(self, begun: _Open) -> None:
-        """Waits for an advisor that has not answered yet, and says so."""
-        if begun.asked.done or not self._advisor.slow:
-            return
-        name, began = self._advisor.name, time.monotonic()
-        self._run.ledger.write(Waited(round=begun.number, advisor=name))
-        begun.asked.wait()
-        seconds = round(time.monotonic() - began, 2)
-        self._run.ledger.write(
-            Waited(round=begun.number, advisor=name, seconds=seconds)
-        )
 
     def _situation(
         self, trainer: Trainer, number: int, collected: Collected

@@ -91,7 +91,7 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
     assert {f"also/{name}" for name in wanted} <= set(tags["scalars"])
     assert "also/signal/text_summary" in tags["tensors"]
     page = write_report(run.dir).read_text()
-    assert "Swapped in" in page
+    assert "<th>swapped in</th>" in page
     assert page.count("<svg") == 3  # the curve, what was seen, the arms
 
 

@@ -293,7 +293,13 @@ def test_declared_events_decide_where_the_reward_is_out_of_reach(
     (decision,) = events(run.dir, "decision")
     assert decision["exploratory"]
     assert decision["winner"] == "candidate_1"
-    assert "how early far held, confirmed" in decision["reason"]
+    assert "how early far held, it stands out" in decision["reason"]
     assert {b["score"] for b in events(run.dir, "branch")} == {0.0}
-    assert run.board.read().signal == HELPFUL.signal
+    (swap,) = events(run.dir, "swap")
+    assert Signal.model_validate(swap["signal"]) == HELPFUL.signal
+    assert swap["exploratory"]
     assert "how early far held" in write_report(run.dir).read_text()
+    # It led to no base reward, which is out of reach.
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == "given_up"
+    assert run.board.read().signal == Signal()

@@ -135,7 +135,7 @@ def test_where_no_reward_is_seen_declared_conditions_decide(tmp_path: Path) -> N
     assert (decision.winner, decision.exploratory) == (2, True)
     assert (
         decision.reason
-        == "no base reward was seen; by how often and how early far held, confirmed"
+        == "no base reward was seen; by how often and how early far held, it stands out"
     )
     # It held as late in the one arm as in any, so that it counts for two thirds.
     assert decision.effect == pytest.approx(0.2 * 2 / 3)
