@@ -33,7 +33,7 @@ class Arguments:
     run_dir: str = "runs/dqn_foraging"
     seed: int = 0
     steps: int = 300_000
-    budget: float = 4.0
+    budget: float = 0.5
     fade_out: float = 0.0
     smoke: bool = False
 
@@ -75,8 +75,7 @@ def main(arguments: Arguments) -> None:
     callback = also.AdaptationCallback(
         run,
         make_venv,
-        first=8192 if arguments.smoke else 20_480,
-        every=10**6,
+        first=8192 if arguments.smoke else None,
         horizon=2048 if arguments.smoke else None,
         budget=arguments.budget,
         fade_out=arguments.fade_out,

@@ -288,14 +288,14 @@ def main(arguments: Arguments) -> None:
     run.ledger.listeners.append(_say)
     steps = 20_480 if arguments.smoke else arguments.steps
     training = Training(make_env, run.shape, steps, arguments.seed)
-    adaptation = also.Adaptation(
-        run,
-        first=steps // 5 if arguments.smoke else 20_480,
-        every=steps // 3,
-        horizon=2 * training.rollout if arguments.smoke else None,
-        budget=4.0,
-        seed=arguments.seed,
-    )
+    # A training of seconds needs shorter branches, and more of them, than usual.
+    tiny: dict[str, Any] = {
+        "first": steps // 5,
+        "horizon": 2 * training.rollout,
+        "budget": 3.0,
+    }
+    options = tiny if arguments.smoke else {}
+    adaptation = also.Adaptation(run, seed=arguments.seed, **options)
     training.train(steps, rest=lambda: adaptation.step(training))
     adaptation.finish(training)
     print("the active signal:", run.board.read().signal.describe())

@@ -96,15 +96,10 @@ def main(arguments: Arguments) -> None:
         seed=arguments.seed,
         device="cpu",
     )
-    callback = also.AdaptationCallback(
-        run,
-        make_venv,
-        first=4096 if arguments.smoke else 20_480,
-        every=100_000,
-        horizon=2048 if arguments.smoke else None,
-        budget=3.0,
-        seed=arguments.seed,
-    )
+    # A training of seconds needs shorter branches, and more of them, than usual.
+    tiny: dict[str, Any] = {"first": 4096, "horizon": 2048, "budget": 2.0}
+    options = tiny if arguments.smoke else {}
+    callback = also.AdaptationCallback(run, make_venv, seed=arguments.seed, **options)
     model.learn(steps, callback=callback)
     print("the active signal:", run.board.read().signal.describe())
 

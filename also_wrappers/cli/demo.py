@@ -37,6 +37,7 @@ from also_wrappers.ledger.events import (
     Swapped,
 )
 from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.loop.settings import Settings
 from also_wrappers.report.page import write_report
 from also_wrappers.report.standing import ActiveSignal
 from also_wrappers.report.terminal import ProgressLines
@@ -111,7 +112,13 @@ class DemoSettings:
 
         Twice what is planned: steps that are lost in a stop are spent as well.
         """
-        return 2 * int((1.0 + self.schedule.get("budget", 0.5)) * self.total)
+        return 2 * int((1.0 + self.budget) * self.total)
+
+    @property
+    def budget(self) -> float:
+        """What branches may spend, as a multiple of ``total``."""
+        budget: float = self.schedule.get("budget", Settings().budget)
+        return budget
 
     @property
     def base_only_dir(self) -> Path:

@@ -71,7 +71,7 @@ def train(name: str, seed: int, env_id: str, folder: Path) -> list[str]:
     )
     run.close()
     spent = run.accounting.trainer_steps()
-    total = int((1.0 + settings.schedule["budget"]) * settings.total)
+    total = int((1.0 + settings.budget) * settings.total)
     rest = max(total - spent.total, 0)
     if rest:
         # The signal has faded out by now, so that this is the base reward alone.
