@@ -58,7 +58,7 @@ def test_the_example_runs_as_a_script_without_a_guard(tmp_path: Path) -> None:
     control = [b["score"] for b in branches if b["name"] == "control"]
     assert max(control) < 0.05, "the corridor is too easy to need a signal"
     assert events(run_dir, "swap")
-    assert events(run_dir, "settled")[0]["kind"] == "confirmed"
+    assert events(run_dir, "settled")[0]["kind"] in ("confirmed", "open")
     assert events(run_dir, "record")[-1]["window"]["mean"] > 0.9
 
 
