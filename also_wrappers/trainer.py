@@ -98,6 +98,8 @@ class Trainer(Protocol):
             training carry exploration that is no part of the policy.
         replays: Whether it learns from a replay buffer, and so from what the active
             signal would have paid in the past.
+        imitates: Whether policies are pulled towards the expert of the posted signal,
+            in the mainline and in branches, with the weight ``Posting.pull``.
     """
 
     @property
@@ -123,6 +125,9 @@ class Trainer(Protocol):
 
     @property
     def replays(self) -> bool: ...
+
+    @property
+    def imitates(self) -> bool: ...
 
     def snapshot(self, path: Path) -> None:
         """Writes a snapshot to a file, whole or not at all.

@@ -108,6 +108,7 @@ class Training:
     bootstraps_truncation = False  # the loop below treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else
     replays = False
+    imitates = False  # nothing below reads what an expert advises
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ class StubTrainer:
 
     steps, total, rollout, gamma = 0, 10_000, 10, 0.99
     bootstraps_truncation, agents_per_env = True, 1
-    evaluates, replays = False, False
+    evaluates, replays, imitates = False, False, False
 
     def snapshot(self, path: Path) -> None:
         raise AssertionError("a round begins from the snapshot that it is given")

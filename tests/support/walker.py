@@ -34,7 +34,7 @@ class Walker:
 
     rollout, gamma = ROLLOUT, 0.99
     bootstraps_truncation, agents_per_env = True, AGENTS
-    evaluates, replays = False, False
+    evaluates, replays, imitates = False, False, False
 
     def __init__(self, shape: Shape, total: int, work: Work, seed: int = 0) -> None:
         self.steps = 0

@@ -18,7 +18,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainers.sb3.snapshots import normalize_of, share_statistics
 
 if TYPE_CHECKING:
-    from also_wrappers.trainers.sb3.trainer import MakeVecEnv
+    from also_wrappers.trainers.sb3.fork import MakeVecEnv
 
 __all__ = ["Evaluation", "evaluate", "play_episodes"]
 
