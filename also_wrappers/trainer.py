@@ -152,5 +152,29 @@ class Trainer(Protocol):
         ``None`` at the first call, or where that cannot be told.
         """
 
+    def audition(
+        self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
+    ) -> tuple[list[float], int]:
+        """Plays whole episodes of the policy, in which an expert acts where it speaks.
+
+        The episodes are played in fresh environments, in this process; the training
+        and the global randomness stay as they are.
+
+        Args:
+            shape: Goes around each environment; infos then tell what the expert
+                advises, if there is one, and nothing is paid.
+            episodes: How many at least.
+            seed: Of the environments and of all sampling.
+            noise: Share of all actions that are taken at random.
+
+        Returns:
+            Base return of each episode, undiscounted, mean over agents; as many for any
+            expert and noise, and those at the same place of the same environment copy.
+            And the trainer steps that were played.
+
+        Raises:
+            ConfigurationError: The trainer does not imitate, and why.
+        """
+
     def fork(self) -> Fork:
         """Returns what a worker needs to train a branch of this run."""

@@ -152,6 +152,10 @@ class Training:
     def policy_drift(self) -> None:
         """Not measured here."""
 
+    def audition(self, *_: Any) -> tuple[list[float], int]:
+        """Refuses to play an expert."""
+        raise also.ConfigurationError("this loop imitates no experts; propose terms")
+
     def fork(self) -> Fork:
         """What a worker needs to train a branch."""
         return Fork(self._make_env, self.total, self.settings)

@@ -34,8 +34,8 @@ class Posting(BaseModel):
         >>> from also_wrappers.signal import Expert, Rule
         >>> expert = Expert(rules=(Rule(when="1", do="on"),), pull=2.0)
         >>> posting = Posting(signal=Signal(expert=expert), promised=0.8)
-        >>> [posting.pull(earned) for earned in (0.0, 0.6, 1.0)]
-        [2.0, 0.5, 0.0]
+        >>> [posting.pull(earned) for earned in (0.0, 0.4, 1.0)]
+        [2.0, 1.0, 0.0]
     """
 
     model_config = ConfigDict(frozen=True)

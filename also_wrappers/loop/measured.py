@@ -28,10 +28,13 @@ class Arm:
     Attributes:
         index: Number of the arm in its round.
         proposal: What is tested.
+        promised: Base return that the proposal's expert earns by itself; ``None`` where
+            that is not known.
     """
 
     index: int
     proposal: Proposal
+    promised: float | None = None
 
     @property
     def name(self) -> str:
@@ -150,6 +153,7 @@ class Measured:
                         signal=arm.signal,
                         snapshot=branch.snapshot.name,
                         steps=self.trained[branch.request] + branch.steps,
+                        promised=arm.promised,
                         conditions=sum(held) / len(held) if held else None,
                     )
                 )
@@ -196,6 +200,7 @@ class Measured:
                 proposal=arm.proposal,
                 outcome=outcome,
                 score=score,
+                promised=arm.promised,
                 hypothesis=self._hypothesis(arm),
             )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from also_wrappers.branches.branch import BranchOrder, BranchResult
+from also_wrappers.exceptions import ConfigurationError
 
 
 class StubTrainer:
@@ -24,6 +25,9 @@ class StubTrainer:
 
     def policy_drift(self) -> None:
         return None
+
+    def audition(self, *_: Any) -> tuple[list[float], int]:
+        raise ConfigurationError("this stub imitates nobody; propose terms")
 
     def fork(self) -> Any:
         return None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.testing import Corridor
 from also_wrappers.trainer import ForkOutcome
@@ -70,6 +71,9 @@ class Walker:
 
     def policy_drift(self) -> None:
         """Is not measured."""
+
+    def audition(self, *_: Any) -> tuple[list[float], int]:
+        raise ConfigurationError("a walker imitates nobody; propose terms")
 
     def fork(self) -> WalkerFork:
         return WalkerFork(self.total, self.work)

@@ -22,6 +22,7 @@ __all__ = [
     "Earned",
     "Imitation",
     "ImitationCallback",
+    "advice_of",
     "begin_imitation",
     "check_imitates",
     "imitates",
@@ -212,9 +213,9 @@ class Imitation:
 
     def _read(self, infos: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
         """Returns the advice in infos, 0 where there is none."""
-        told = [info.get("shaping", {}).get("advice") for info in infos]
-        self.advised = self.advised or any(bits is not None for bits in told)
-        return np.array([bits or 0 for bits in told], dtype=np.int64)
+        if not self.advised:
+            self.advised = any("advice" in info.get("shaping", {}) for info in infos)
+        return advice_of(infos)
 
 
 class _Rollout(NamedTuple):
@@ -333,6 +334,12 @@ def check_imitates(model: Any) -> None:
             "what an expert advises for first states is lost; use PettingZooVecEnv, "
             "DummyVecEnv or SubprocVecEnv"
         )
+
+
+def advice_of(infos: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
+    """Returns the advice in the infos of a VecEnv, 0 where there is none."""
+    told = [info.get("shaping", {}).get("advice", 0) for info in infos]
+    return np.array(told, dtype=np.int64)
 
 
 def imitates(model: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainers.sb3.audition import play_audition
 from also_wrappers.trainers.sb3.fork import (
     Algorithm,
     MakeVecEnv,
@@ -127,6 +129,13 @@ class SB3Trainer:
                 return None
             divergence = kl_divergence(before, now)
         return float(divergence.reshape(divergence.shape[0], -1).sum(dim=1).mean())
+
+    def audition(
+        self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
+    ) -> tuple[list[float], int]:
+        """Plays whole episodes, in which an expert acts where it speaks."""
+        make_venv = self._make_venv
+        return play_audition(self.model, make_venv, shape, episodes, seed, noise)
 
     def fork(self) -> SB3Fork:
         """What a worker needs."""
