@@ -13,7 +13,12 @@ import numpy as np
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.randomness import randomness_restored, seed_randomness
+from also_wrappers.branches.randomness import (
+    randomness_restored,
+    randomness_states,
+    seed_randomness,
+)
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing.harnesses import ReplayHarness, TrainerHarness
@@ -43,7 +48,9 @@ def check_trainer(
       does not depend on what was adopted before.
     * A replay buffer pays what the posted signal pays, also for the past.
     * Where the trainer imitates, an expert changes what a branch learns; at ``exact``,
-      one that has promised less than is earned changes nothing.
+      one that has promised less than is earned changes nothing. Its audition leaves
+      training and global randomness alone, and repeats itself. Where the trainer does
+      not imitate, an audition says why.
 
     Args:
         harness: Drives the adapter.
@@ -81,6 +88,7 @@ def check_trainer(
         contract.check_return()
         contract.check_replay()
         contract.check_imitation()
+        contract.check_auditions()
 
 
 def _plain(env: Any) -> Any:
@@ -247,6 +255,41 @@ class _Contract:
         if self.exact:
             what = "a branch whose expert has promised less than is earned"
             _same(states["promised nothing"], states["no expert"], what)
+
+    def check_auditions(self) -> None:
+        """Experts play apart from the training."""
+        trainer = self._trained(rollouts=1)
+        if not trainer.imitates:
+            try:
+                trainer.audition(_plain, 2, 0, 0.0)
+            except ConfigurationError:
+                return
+            raise AssertionError(
+                "the trainer does not imitate: its audition must raise a "
+                "ConfigurationError that says why"
+            )
+        if self.signal.expert is None:
+            return
+        before, randomness = self._state(trainer), str(randomness_states())
+        spoken = self.signal.model_copy(update={"terms": ()})
+        players = ((spoken, 0.0), (spoken, 0.0), (spoken, 0.5), (Signal(), 0.0))
+        played = []
+        for signal, noise in players:
+            posting = Posting(version=1, signal=signal, gamma=trainer.gamma)
+            board = Board.create(self._file(), posting)
+            returns, steps = trainer.audition(Shape(self.task, board), 5, 3, noise)
+            least = len(returns) * trainer.agents_per_env
+            assert least <= steps, f"{len(returns)} episodes are not {steps} steps"
+            played.append(returns)
+        assert str(randomness_states()) == randomness, (
+            "an audition changes the global randomness"
+        )
+        _same(self._state(trainer), before, "the training after an audition")
+        counts = {len(returns) for returns in played}
+        assert len(counts) == 1, f"auditions of 5 episodes have {sorted(counts)}"
+        assert min(counts) >= 5, f"5 episodes were wanted, {min(counts)} were played"
+        if self.exact:
+            assert played[0] == played[1], "an audition with the same seed differs"
 
     def _file(self) -> Path:
         return self.folder / f"{next(self._numbers)}.snapshot"
