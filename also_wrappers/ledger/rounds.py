@@ -266,8 +266,8 @@ class Swapped(RoundEvent):
         signal: The signal that is active now.
         describe: The signal in one line.
         provisional: Whether the signal is used before it is confirmed.
-        exploratory: Whether conditions or a hypothesis speak for the signal, as no
-            base reward does.
+        exploratory: Whether conditions, a hypothesis or an audition speak for the
+            signal, as no base reward of a branch does.
     """
 
     event: Literal["swap"] = "swap"

@@ -17,6 +17,7 @@ from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.summary import summarise
 from also_wrappers.ledger.events import Auditioned
+from also_wrappers.loop.measured import BLIND
 from also_wrappers.loop.plan import Plan
 from also_wrappers.run.run import Run
 from also_wrappers.signal.advice import Advice
@@ -47,10 +48,13 @@ class Verdict:
         refusal: Why the expert is not tried, in a sentence; empty if it is.
         promised: Base return that the expert earns by itself; ``None`` where only
             declared conditions speak for it.
+        alone: Whether it is used without any branch: the policy has no base return to
+            lose, and the expert clearly earns some.
     """
 
     refusal: str = ""
     promised: float | None = None
+    alone: bool = False
 
 
 @dataclass
@@ -156,7 +160,10 @@ class Auditions:
                 late=tuple(late),
             )
         )
-        return Verdict(refusal, promised if passed else None)
+        nothing_to_lose = abs(alone.mean) <= BLIND * best.mean
+        if not passed:
+            promised = None
+        return Verdict(refusal, promised, nothing_to_lose and z >= _AT_ONCE)
 
     def _play_alone(self, episodes: _Episodes, wanted: int, look: int) -> None:
         """Plays the policy; once for all experts of a round."""

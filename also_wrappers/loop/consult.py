@@ -66,6 +66,8 @@ class Consultation:
         arms: Control, and the candidates that passed the checks.
         rejected: The candidates that did not.
         diagnosis: What the advisor makes of the evidence; ``None`` without an answer.
+        unrivalled: The arm that is used without any branch, if there is one; of
+            several, the one whose expert earns most.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Consultation:
         self.arms = [Arm(CONTROL, Proposal(signal=situation.signal), promised)]
         self.rejected: list[Rejection] = []
         self.diagnosis: Diagnosis | None = None
+        self.unrivalled: Arm | None = None
         self._number = number
         self._run = run
         self._advisor = advisor
@@ -167,6 +170,9 @@ class Consultation:
                 self._settle(proposal, None, verdict.refusal)
             else:
                 self._settle(proposal, passed, remark, verdict.promised)
+                if verdict.alone:
+                    rivals = [self.unrivalled, self.arms[-1]]
+                    self.unrivalled = max(filter(None, rivals), key=_promise)
         if waiting:
             self._write_candidates()
         return rejected
@@ -256,3 +262,7 @@ def _says_the_same(one: Signal, other: Signal) -> bool:
     if one.expert is None or other.expert is None or one.define != other.define:
         return False
     return one.expert.rules == other.expert.rules
+
+
+def _promise(arm: Arm) -> float:
+    return arm.promised or 0.0

@@ -17,6 +17,7 @@ from also_wrappers.loop.arms import Arms
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.audition import Auditions
 from also_wrappers.loop.consult import Consultation
+from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.watch import Turn
 from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
@@ -145,20 +146,28 @@ class Round:
             start,
             list(self._consultation.arms),
         )
+        best = self._consultation.unrivalled
+        if best is not None and isinstance(self._gate, Provisional):
+            return self.result(_at_sight(best), arms, start)
         return self.result(self._decide(arms, auditions), arms)
 
-    def result(self, decision: Decision, arms: Arms | None = None) -> RoundResult:
+    def result(
+        self, decision: Decision, arms: Arms | None = None, start: Path | None = None
+    ) -> RoundResult:
         """Records a decision, and says what follows from it.
 
         Args:
             decision: The decision.
             arms: What was trained; nothing if not given.
+            start: What becomes the mainline, where no branch was trained.
 
         Raises:
             ConfigurationError: The decision adopts a branch that cannot be adopted.
         """
         candidates = self._consultation.arms
-        snapshot, adopted = (arms.adopted(decision) if arms else None) or (None, 0)
+        snapshot, adopted = start, 0
+        if arms and start is None:
+            snapshot, adopted = arms.adopted(decision) or (None, 0)
         winner = None if decision.winner is None else candidates[decision.winner]
         control = arms.latest(CONTROL) if arms else None
         outcome = RoundOutcome(
@@ -336,3 +345,14 @@ class Round:
                 hypotheses=tuple(filter(None, hypotheses)),
             )
         )
+
+
+def _at_sight(arm: Arm) -> Decision:
+    """Uses a candidate that no branch has tried: its use is watched."""
+    return Decision(
+        "provisional",
+        f"the policy has no base return to lose, and the expert earns "
+        f"{arm.promised:.3f} by itself",
+        winner=arm.index,
+        exploratory=True,
+    )

@@ -94,7 +94,7 @@ def test_an_expert_that_earns_more_is_tried_with_what_it_promises(
 ) -> None:
     stage = Stage(tmp_path)
     verdict, event = stage.play(ON)
-    assert verdict == Verdict("", 1.0)
+    assert verdict == Verdict("", 1.0, alone=True)
     assert event["passed"]
     assert event["earned"] == 1.0
     assert event["policy"] < 0.5

@@ -65,11 +65,12 @@ class Follower(Walker):
     """A walker that says that it imitates, and whose experts earn .7."""
 
     imitates = True
+    policy = 0.1
 
     def audition(self, *arguments: Any) -> tuple[list[float], int]:
         shape, episodes, *_ = arguments
         expert = shape.board.read().signal.expert
-        return [0.7 if expert else 0.1] * episodes, episodes
+        return [0.7 if expert else self.policy] * episodes, episodes
 
 
 ADVISED = [
@@ -92,6 +93,7 @@ def play(
     task = Task("Walk.", corridor_features(), conditions, actions=ACTIONS)
     run = Run(task, folder / "run")
     walker = Follower(run.shape, TOTAL, Work())
+    walker.policy = options.pop("policy", walker.policy)
     proposals = list(proposals)[: options.pop("k", 1)]
     settings: dict[str, Any] = {
         "first": 3 * ROLLOUT,
@@ -214,6 +216,37 @@ def test_the_next_turn_brings_its_own_promise(
     # A swap, its end, the next turn, and the end of that.
     changes = [b for a, b in pairwise(posted) if a != b]
     assert changes == [0.7, None, 0.7, None]
+
+
+@pytest.mark.parametrize("leads_somewhere", [True, False])
+def test_where_there_is_nothing_to_lose_an_expert_is_used_without_a_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_somewhere: bool
+) -> None:
+    monkeypatch.setattr(Guard, "exceeds", lambda guard, level: leads_somewhere)
+    executor = Walked(lambda order: 0.0)
+    run = play(tmp_path, executor, ADVISED, k=2, policy=0.0)
+    assert executor.orders == []
+    (decision,) = events(run.dir, "decision")
+    assert (decision["kind"], decision["branches"]) == ("provisional", 0)
+    assert "the expert earns 0.700 by itself" in decision["reason"]
+    assert "no branch was trained" in decision["outcome"]["arms"][0]["outcome"]
+    (swap,) = events(run.dir, "swap")
+    assert swap["provisional"]
+    assert swap["exploratory"]
+    # From where branches would have begun.
+    finished = events(run.dir, "round_finished")[0]
+    assert finished["adopted_steps"] == 0
+    assert finished["lost_steps"] in (0, 3 * ROLLOUT)
+    (settled,) = events(run.dir, "settled")
+    posted = run.board.read()
+    if leads_somewhere:
+        assert settled["kind"] == "open"
+        assert (posted.signal, posted.promised) == (ADVISED[0].signal, 0.7)
+    else:
+        since = settled["trainer_steps"]["mainline"]
+        assert since - swap["trainer_steps"]["mainline"] == 2 * HORIZON
+        assert settled["kind"] == "given_up"
+        assert (posted.signal, posted.promised) == (Signal(), None)
 
 
 def test_a_solved_task_ends_the_confirmation(
