@@ -87,7 +87,7 @@ class Lineage:
             promised=promised,
             provisional=provisional,
         )
-        self._mainline.guard = Guard()
+        self._mainline.guard = Guard(signal)
         self._run.ledger.write(
             Swapped(
                 round=number,
