@@ -98,6 +98,8 @@ class Trainer(Protocol):
             training carry exploration that is no part of the policy.
         replays: Whether it learns from a replay buffer, and so from what the active
             signal would have paid in the past.
+        imitates: Whether policies are pulled towards the expert of the posted signal,
+            in the mainline and in branches, with the weight ``Posting.pull``.
     """
 
     @property
@@ -124,6 +126,9 @@ class Trainer(Protocol):
     @property
     def replays(self) -> bool: ...
 
+    @property
+    def imitates(self) -> bool: ...
+
     def snapshot(self, path: Path) -> None:
         """Writes a snapshot to a file, whole or not at all.
 
@@ -145,6 +150,30 @@ class Trainer(Protocol):
 
         The mean divergence of its action distributions on a fixed set of observations;
         ``None`` at the first call, or where that cannot be told.
+        """
+
+    def audition(
+        self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
+    ) -> tuple[list[float], int]:
+        """Plays whole episodes of the policy, in which an expert acts where it speaks.
+
+        The episodes are played in fresh environments, in this process; the training
+        and the global randomness stay as they are.
+
+        Args:
+            shape: Goes around each environment; infos then tell what the expert
+                advises, if there is one, and nothing is paid.
+            episodes: How many at least.
+            seed: Of the environments and of all sampling.
+            noise: Share of all actions that are taken at random.
+
+        Returns:
+            Base return of each episode, undiscounted, mean over agents; as many for any
+            expert and noise, and those at the same place of the same environment copy.
+            And the trainer steps that were played.
+
+        Raises:
+            ConfigurationError: The trainer does not imitate, and why.
         """
 
     def fork(self) -> Fork:

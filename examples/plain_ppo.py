@@ -108,6 +108,7 @@ class Training:
     bootstraps_truncation = False  # the loop below treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else
     replays = False
+    imitates = False  # nothing below reads what an expert advises
 
     def __init__(
         self,
@@ -150,6 +151,10 @@ class Training:
 
     def policy_drift(self) -> None:
         """Not measured here."""
+
+    def audition(self, *_: Any) -> tuple[list[float], int]:
+        """Refuses to play an expert."""
+        raise also.ConfigurationError("this loop imitates no experts; propose terms")
 
     def fork(self) -> Fork:
         """What a worker needs to train a branch."""

@@ -8,6 +8,9 @@ from also_wrappers.signal.model import Fade, Signal
 
 __all__ = ["Posting"]
 
+#: Keeps the share of a promise that is 0 apart from a division by zero.
+_LEAST = 1e-9
+
 
 class Posting(BaseModel):
     """What is posted on a board.
@@ -24,6 +27,15 @@ class Posting(BaseModel):
             signal is in force.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
         probes: Expressions to record as conditions besides the task's, by name.
+        promised: Base return that the signal's expert earns by itself; ``None`` where
+            that is not known.
+
+    Example:
+        >>> from also_wrappers.signal import Expert, Rule
+        >>> expert = Expert(rules=(Rule(when="1", do="on"),), pull=2.0)
+        >>> posting = Posting(signal=Signal(expert=expert), promised=0.8)
+        >>> [posting.pull(earned) for earned in (0.0, 0.4, 1.0)]
+        [2.0, 1.0, 0.0]
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,3 +49,26 @@ class Posting(BaseModel):
     gamma: float | None = None
     bootstraps_truncation: bool = True
     probes: dict[str, str] = {}
+    promised: float | None = None
+
+    def pull(self, earned: float, steps: int = 0) -> float:
+        """Returns the weight of imitation, which ends as the policy earns as much.
+
+        Where the expert earns nothing by itself, a policy that loses nothing is not
+        pulled either.
+
+        Args:
+            earned: Base return that the policy earns now.
+            steps: Steps of an environment copy since the signal was posted, for signals
+                that fade by these.
+        """
+        expert = self.signal.expert
+        if expert is None:
+            return 0.0
+        pull = expert.pull * self.strength
+        if self.fade is not None:
+            pull *= self.fade.strength(steps)
+        if self.promised is None:
+            return pull
+        short = self.promised - earned
+        return pull * min(max(short, 0.0) / max(abs(self.promised), _LEAST), 1.0)

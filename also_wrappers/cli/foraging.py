@@ -23,7 +23,7 @@ from also_wrappers.run.run import Run
 from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.evaluation import evaluate
-from also_wrappers.trainers.sb3.trainer import EnoughError, MakeVecEnv
+from also_wrappers.trainers.sb3.fork import EnoughError, MakeVecEnv
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 __all__ = [

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.rounds import (
     AdvisorFailed,
+    Auditioned,
     BranchEnded,
     Checked,
     Decided,
@@ -37,6 +38,7 @@ from also_wrappers.signal.model import Signal
 __all__ = [
     "EVENT",
     "AdvisorFailed",
+    "Auditioned",
     "BranchEnded",
     "Checked",
     "Decided",
@@ -160,6 +162,7 @@ Event = Annotated[
     | Exchanged
     | Diagnosed
     | Proposed
+    | Auditioned
     | Checked
     | BranchEnded
     | Refined

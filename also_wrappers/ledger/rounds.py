@@ -15,6 +15,7 @@ from also_wrappers.signal.model import Signal
 
 __all__ = [
     "AdvisorFailed",
+    "Auditioned",
     "BranchEnded",
     "Checked",
     "Decided",
@@ -108,6 +109,39 @@ class Proposed(RoundEvent):
     event: Literal["proposal"] = "proposal"
     proposal: Proposal
     refined: bool
+
+
+class Auditioned(RoundEvent):
+    """Says what an expert earned that played before any branch.
+
+    Attributes:
+        signal: Id of the signal with the expert.
+        passed: Whether the expert is tried.
+        earned: Mean base return of the expert, the larger one of those that it earns
+            exactly and with some of the actions at random.
+        error: Standard error of ``earned``.
+        noise: Share of the actions that were random where it earned so much.
+        policy: Mean base return of the policy alone, on the same seeds.
+        episodes: Number of episodes of which ``earned`` is the mean.
+        steps: Trainer steps that were played.
+        coverage: Share of the steps at which the expert was not silent.
+        shares: Share of the steps at which each rule spoke.
+        late: The same of the last steps of episodes without reward; empty where there
+            were none.
+    """
+
+    event: Literal["audition"] = "audition"
+    signal: str
+    passed: bool
+    earned: float
+    error: float
+    noise: float
+    policy: float
+    episodes: int
+    steps: int
+    coverage: float
+    shares: tuple[float, ...]
+    late: tuple[float, ...]
 
 
 class Checked(RoundEvent):
@@ -232,8 +266,8 @@ class Swapped(RoundEvent):
         signal: The signal that is active now.
         describe: The signal in one line.
         provisional: Whether the signal is used before it is confirmed.
-        exploratory: Whether conditions or a hypothesis speak for the signal, as no
-            base reward does.
+        exploratory: Whether conditions, a hypothesis or an audition speak for the
+            signal, as no base reward of a branch does.
     """
 
     event: Literal["swap"] = "swap"

@@ -262,6 +262,7 @@ class Adaptation:
             signal=posting.signal,
             provisional=posting.provisional,
             since=posting.since,
+            promised=posting.promised,
             probes={},
         )
         self._rounds.end_round(trainer)

@@ -221,7 +221,7 @@ class Arms(Measured):
             strength = max(strength - trained / lasts, 0.0)
             left = strength * lasts / self._plan.copy_steps
             fade = Fade(begin=0, end=max(round(left), 1))
-        update = {"signal": arm.signal, "version": 1}
+        update = {"signal": arm.signal, "version": 1, "promised": arm.promised}
         return self._posting.model_copy(
             update={**update, "strength": strength, "fade": fade}
         )

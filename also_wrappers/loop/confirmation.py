@@ -71,9 +71,10 @@ class Confirmation:
         start: Path,
     ) -> None:
         outcome, screened, fresh = _recorded(run.events(), claim.round)
-        proposals = [Proposal(signal=outcome.control)]
-        proposals += [arm.proposal for arm in outcome.arms]
-        arms = [Arm(index, proposal) for index, proposal in enumerate(proposals)]
+        control = Proposal(signal=outcome.control)
+        arms = [Arm(CONTROL, control, claim.posting.promised)]
+        for index, arm in enumerate(outcome.arms, start=1):
+            arms.append(Arm(index, arm.proposal, arm.promised))
         self.arms = Arms(
             claim.round, run, trainer, executor, claim.plan, claim.posting, start, arms
         )

@@ -10,12 +10,13 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.checks.check import Checks
-from also_wrappers.exceptions import AdvisorError
+from also_wrappers.exceptions import AdvisorError, ConfigurationError
 from also_wrappers.files import append, redact, write_json
+from also_wrappers.gate.rule import CONTROL
 from also_wrappers.ledger.events import (
     AdvisorFailed,
     Checked,
@@ -25,15 +26,27 @@ from also_wrappers.ledger.events import (
     Waited,
 )
 from also_wrappers.loop.aside import Aside
+from also_wrappers.loop.audition import Auditions, Verdict
 from also_wrappers.loop.measured import Arm
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Signal
 
 __all__ = ["Consultation"]
 
 T = TypeVar("T")
+
+
+class _Waiting(NamedTuple):
+    """Holds a candidate whose expert has to play first: as it was proposed, as it would
+    be tried, and what the checks have changed."""
+
+    proposal: Proposal
+    passed: Proposal
+    remark: str
+
 
 #: Characters of a reason that a rejection keeps.
 _LONGEST_REASON = 600
@@ -50,11 +63,15 @@ class Consultation:
         advisor: Who is asked.
         situation: What the advisor is told.
         checks: What candidates have to pass.
+        promised: Base return that the active signal's expert earns by itself, where
+            that is known.
 
     Attributes:
         arms: Control, and the candidates that passed the checks.
         rejected: The candidates that did not.
         diagnosis: What the advisor makes of the evidence; ``None`` without an answer.
+        unrivalled: The arm that is used without any branch, if there is one; of
+            several, the one whose expert earns most.
     """
 
     def __init__(
@@ -64,15 +81,18 @@ class Consultation:
         advisor: Advisor,
         situation: Situation,
         checks: Checks,
+        promised: float | None = None,
     ) -> None:
-        self.arms = [Arm(0, Proposal(signal=situation.signal))]
+        self.arms = [Arm(CONTROL, Proposal(signal=situation.signal), promised)]
         self.rejected: list[Rejection] = []
         self.diagnosis: Diagnosis | None = None
+        self.unrivalled: Arm | None = None
         self._number = number
         self._run = run
         self._advisor = advisor
         self._situation = situation
         self._checks = checks
+        self._waiting: list[_Waiting] = []
 
     def diagnose(self) -> None:
         """Asks what goes wrong."""
@@ -86,9 +106,10 @@ class Consultation:
         """Whether training goes on while the advisor answers."""
         return self._advisor.slow
 
-    def propose(self, wanted: int, results: Sequence[ArmOutcome] = ()) -> list[Arm]:
+    def propose(self, wanted: int, results: Sequence[ArmOutcome] = ()) -> bool:
         """Asks for candidates; those that pass the checks become arms.
 
+        Those with an expert that is new wait for its audition, which needs the trainer.
         Candidates that do not pass go back to the advisor, once, for as many others.
 
         Args:
@@ -97,9 +118,9 @@ class Consultation:
                 replacements are asked for.
 
         Returns:
-            The arms that were added.
+            Whether any passed the checks.
         """
-        before = len(self.arms)
+        before = len(self.arms) + len(self._waiting)
         what = "refinement" if results else "proposal"
         for asked_for in (what, f"{what}, again"):
             situation = replace(
@@ -117,7 +138,23 @@ class Consultation:
             wanted = admitted.count(False)
             if not wanted:
                 break
-        return self.arms[before:]
+        return len(self.arms) + len(self._waiting) > before
+
+    def audition(
+        self, auditions: Auditions, results: Sequence[ArmOutcome] = ()
+    ) -> None:
+        """Lets the experts play that wait for that; those that pass become arms.
+
+        Those that do not go back to the advisor, once, for as many others.
+
+        Args:
+            auditions: Plays them, with the trainer at rest.
+            results: As in ``propose``.
+        """
+        rejected = self._play(auditions)
+        if rejected:
+            self.propose(rejected, results)
+            self._play(auditions)
 
     def wait(self, asked: Aside[T]) -> T:
         """Returns what was asked for beside the training; says if training waits.
@@ -138,24 +175,63 @@ class Consultation:
         """Lets the advisor free what only asking needs."""
         self._ask("rest", self._advisor.rest)
 
+    def _play(self, auditions: Auditions) -> int:
+        """Lets the experts play that wait; returns how many did not pass."""
+        waiting, self._waiting = self._waiting, []
+        rejected = 0
+        for proposal, passed, remark in waiting:
+            try:
+                verdict = auditions.play(passed.signal)
+            except ConfigurationError as error:
+                verdict = Verdict(str(error))
+            if verdict.refusal:
+                rejected += 1
+                self._settle(proposal, None, verdict.refusal)
+            else:
+                self._settle(proposal, passed, remark, verdict.promised)
+                if verdict.alone:
+                    rivals = [self.unrivalled, self.arms[-1]]
+                    self.unrivalled = max(filter(None, rivals), key=_promise)
+        if waiting:
+            self._write_candidates()
+        return rejected
+
     def _admit(
         self, proposal: Proposal, situation: Situation, *, refined: bool
     ) -> bool:
-        """Checks one candidate; returns whether it became an arm."""
+        """Checks one candidate; returns whether it passed."""
         ledger = self._run.ledger
         ledger.write(Proposed(round=self._number, proposal=proposal, refined=refined))
         known = replace(situation, rejected=tuple(self.rejected))
         siblings = [arm.signal for arm in self.arms]
+        siblings += [passed.signal for _, passed, _ in self._waiting]
         passed, remark = self._checks.check(proposal, [*tried(known), *siblings])
+        control = self.arms[CONTROL]
+        if passed is None or passed.signal.expert is None:
+            self._settle(proposal, passed, remark)
+        elif _says_the_same(passed.signal, control.signal):
+            self._settle(proposal, passed, remark, control.promised)
+        else:
+            self._waiting.append(_Waiting(proposal, passed, remark))
+        return passed is not None
+
+    def _settle(
+        self,
+        proposal: Proposal,
+        passed: Proposal | None,
+        remark: str,
+        promised: float | None = None,
+    ) -> None:
+        """Makes a candidate an arm, or rejects it, and records that."""
         name = None
         if passed is None:
             reason = remark[:_LONGEST_REASON]
             self.rejected.append(Rejection(proposal=proposal, reason=reason))
         else:
-            arm = Arm(len(self.arms), passed)
+            arm = Arm(len(self.arms), passed, promised)
             self.arms.append(arm)
             name = arm.name
-        ledger.write(
+        self._run.ledger.write(
             Checked(
                 round=self._number,
                 signal=proposal.signal.id,
@@ -165,7 +241,6 @@ class Consultation:
                 describe=(passed or proposal).signal.describe(),
             )
         )
-        return passed is not None
 
     def _write_candidates(self) -> None:
         write_json(
@@ -199,3 +274,14 @@ class Consultation:
                 with (folder / f"{exchange.role}.jsonl").open("a") as file:
                     append(file, redact(f"{json.dumps(line)}\n"))
             self._advisor.exchanges.clear()
+
+
+def _says_the_same(one: Signal, other: Signal) -> bool:
+    """Whether two signals have the same expert."""
+    if one.expert is None or other.expert is None or one.define != other.define:
+        return False
+    return one.expert.rules == other.expert.rules
+
+
+def _promise(arm: Arm) -> float:
+    return arm.promised or 0.0

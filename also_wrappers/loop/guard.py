@@ -6,6 +6,7 @@ import math
 from statistics import fmean
 
 from also_wrappers.evidence.stage import Window
+from also_wrappers.signal.model import Signal
 
 __all__ = ["Guard"]
 
@@ -21,15 +22,22 @@ _ABOVE = 2.0
 class Guard:
     """Watches the mainline since a swap.
 
+    Args:
+        signal: The signal that was swapped in. Where it has terms, a fall counts only
+            while the shaped return rises; an expert alone pays nothing.
+
     Example:
-        >>> guard = Guard()
+        >>> from also_wrappers.signal import Term
+        >>> near = Term(name="near", kind="bonus", expression="1 - d", weight=0.1)
+        >>> guard = Guard(Signal(terms=(near,)))
         >>> for k in range(8):
         ...     guard.add(Window(k, 50, 1.0 - 0.1 * k, 0.1, 1.0), shaped=1.0 + k)
         >>> round(guard.fall(), 2)
         0.4
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signal: Signal) -> None:
+        self._pays = bool(signal.terms)
         self._seen: list[tuple[Window, float]] = []
 
     def add(self, window: Window, shaped: float) -> None:
@@ -47,7 +55,7 @@ class Guard:
         return mean - level > _ABOVE * math.sqrt(variance / episodes)
 
     def fall(self) -> float | None:
-        """By how much the base return fell while the shaped one rose, if it did.
+        """By how much the base return fell, if it did, while the shaped one rose.
 
         The first windows since the swap are compared with the last; ``None`` while
         they are too few, or the fall is not clear.
@@ -60,6 +68,6 @@ class Guard:
         rise = fmean(paid for _, paid in late) - fmean(paid for _, paid in early)
         errors = [window.std / math.sqrt(window.episodes) for window, _ in early + late]
         error = math.hypot(*errors) / _WINDOWS
-        if rise <= 0.0 or fall <= max(_CLEAR * error, _SHARE * abs(level)):
-            return None
-        return fall
+        hacked = rise > 0.0 or not self._pays
+        clear = fall > max(_CLEAR * error, _SHARE * abs(level))
+        return fall if hacked and clear else None

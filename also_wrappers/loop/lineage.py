@@ -70,6 +70,7 @@ class Lineage:
         signal: Signal,
         since: int,
         *,
+        promised: float | None,
         provisional: bool,
         exploratory: bool,
     ) -> None:
@@ -79,14 +80,19 @@ class Lineage:
             number: Number of the round.
             signal: The signal.
             since: Trainer steps at which it was at its full strength.
+            promised: Base return that its expert earns by itself, where that is known.
             provisional: Whether it is used before it is confirmed.
             exploratory: Whether no base reward speaks for it.
         """
         old = self._poster.posting.signal
         self._poster.post(
-            signal=signal, since=since, strength=1.0, provisional=provisional
+            signal=signal,
+            since=since,
+            strength=1.0,
+            promised=promised,
+            provisional=provisional,
         )
-        self._mainline.guard = Guard()
+        self._mainline.guard = Guard(signal)
         self._run.ledger.write(
             Swapped(
                 round=number,

@@ -124,8 +124,8 @@ class Mainline:
                     self.windows.append(window)
                     if self.guard is not None:
                         self.guard.add(window, shaped)
-                case Swapped():
-                    self.guard = Guard()
+                case Swapped(signal=signal):
+                    self.guard = Guard(signal)
                 case RolledBack() | Settled(kind="given_up"):
                     self.guard = None
 

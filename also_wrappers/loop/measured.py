@@ -15,10 +15,10 @@ from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 
-__all__ = ["Arm", "Measured"]
+__all__ = ["BLIND", "Arm", "Measured"]
 
 #: Share of the largest base return of a round up to which control has none to lose.
-_BLIND = 0.05
+BLIND = 0.05
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,13 @@ class Arm:
     Attributes:
         index: Number of the arm in its round.
         proposal: What is tested.
+        promised: Base return that the proposal's expert earns by itself; ``None`` where
+            that is not known.
     """
 
     index: int
     proposal: Proposal
+    promised: float | None = None
 
     @property
     def name(self) -> str:
@@ -96,7 +99,7 @@ class Measured:
     def promising(self) -> bool:
         """Whether any arm has earned more than anecdotes."""
         largest = max((result.largest for result in self.results), default=0.0)
-        return any(abs(result.score) > _BLIND * largest for result in self.results)
+        return any(abs(result.score) > BLIND * largest for result in self.results)
 
     @property
     def blind(self) -> bool:
@@ -105,7 +108,7 @@ class Measured:
         if control is None:
             return False
         largest = max(result.largest for result in self.results)
-        return abs(control.score) <= _BLIND * largest
+        return abs(control.score) <= BLIND * largest
 
     @property
     def leader(self) -> Standing | None:
@@ -150,6 +153,7 @@ class Measured:
                         signal=arm.signal,
                         snapshot=branch.snapshot.name,
                         steps=self.trained[branch.request] + branch.steps,
+                        promised=arm.promised,
                         conditions=sum(held) / len(held) if held else None,
                     )
                 )
@@ -196,10 +200,13 @@ class Measured:
                 proposal=arm.proposal,
                 outcome=outcome,
                 score=score,
+                promised=arm.promised,
                 hypothesis=self._hypothesis(arm),
             )
 
         own = self._longest(arm.index)
+        if not own and arm.promised is not None:
+            return became(f"its expert earns {arm.promised:.3f}; no branch was trained")
         if not own:
             return became("was not tried")
         failed = next((result.error for result in own if not result.ok), None)

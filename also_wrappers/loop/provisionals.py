@@ -170,7 +170,12 @@ class Provisionals:
         self._take_out(trainer, watch.posting)
         self._write_settled(watch, "given_up", reason, lost)
         self._lineage.swap(
-            watch.round, turn.signal, since, provisional=True, exploratory=True
+            watch.round,
+            turn.signal,
+            since,
+            promised=turn.promised,
+            provisional=True,
+            exploratory=True,
         )
         self._lineage.state.watch = watch.model_copy(
             update={
@@ -194,6 +199,7 @@ class Provisionals:
             signal=before.signal,
             since=before.since,
             strength=1.0,
+            promised=before.promised,
             provisional=before.provisional,
         )
         self._mainline.guard = None

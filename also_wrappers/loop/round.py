@@ -15,6 +15,7 @@ from also_wrappers.gate.rule import CONTROL, Decision, DecisionKind, Rule
 from also_wrappers.ledger.events import Decided, Refined
 from also_wrappers.loop.arms import Arms
 from also_wrappers.loop.aside import Aside
+from also_wrappers.loop.audition import Auditions
 from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
@@ -26,6 +27,8 @@ from also_wrappers.trainer import Trainer
 
 __all__ = ["Round", "RoundResult"]
 
+_NOTHING = "no candidate passed the checks"
+
 
 @dataclass(frozen=True)
 class RoundResult:
@@ -34,6 +37,7 @@ class RoundResult:
     Attributes:
         decision: The rule's decision.
         signal: The signal to swap in; ``None`` for no change.
+        promised: Base return that its expert earns by itself, where that is known.
         snapshot: File of what becomes the mainline; ``None`` if nothing does.
         adopted: Trainer steps from the start of the round to ``snapshot``.
         insufficient: Whether the advisor wants to see more before it says anything.
@@ -45,6 +49,7 @@ class RoundResult:
 
     decision: Decision
     signal: Signal | None
+    promised: float | None
     snapshot: Path | None
     adopted: int
     insufficient: bool
@@ -60,11 +65,11 @@ class _Refining:
 
     Attributes:
         outcomes: What the advisor is told.
-        asked: Its answer, checked.
+        asked: Whether there are any that passed the checks.
     """
 
     outcomes: list[ArmOutcome]
-    asked: Aside[list[Arm]]
+    asked: Aside[bool]
 
 
 class Round:
@@ -113,7 +118,7 @@ class Round:
         if diagnosis.insufficient:
             return Decision("undecided", "insufficient evidence")
         if not consultation.propose(self._plan.candidates):
-            return Decision("undecided", "no candidate passed the checks")
+            return Decision("undecided", _NOTHING)
         return None
 
     def trial(self, trainer: Trainer, start: Path, posting: Posting) -> RoundResult:
@@ -127,6 +132,10 @@ class Round:
         Raises:
             ConfigurationError: The rule adopts a branch that cannot be adopted.
         """
+        auditions = Auditions(self._number, self._run, trainer, self._plan)
+        self._consultation.audition(auditions)
+        if len(self._consultation.arms) == 1:
+            return self.result(Decision("undecided", _NOTHING))
         arms = Arms(
             self._number,
             self._run,
@@ -137,20 +146,28 @@ class Round:
             start,
             list(self._consultation.arms),
         )
-        return self.result(self._decide(arms), arms)
+        best = self._consultation.unrivalled
+        if best is not None and isinstance(self._gate, Provisional):
+            return self.result(_at_sight(best), arms, start)
+        return self.result(self._decide(arms, auditions), arms)
 
-    def result(self, decision: Decision, arms: Arms | None = None) -> RoundResult:
+    def result(
+        self, decision: Decision, arms: Arms | None = None, start: Path | None = None
+    ) -> RoundResult:
         """Records a decision, and says what follows from it.
 
         Args:
             decision: The decision.
             arms: What was trained; nothing if not given.
+            start: What becomes the mainline, where no branch was trained.
 
         Raises:
             ConfigurationError: The decision adopts a branch that cannot be adopted.
         """
         candidates = self._consultation.arms
-        snapshot, adopted = (arms.adopted(decision) if arms else None) or (None, 0)
+        snapshot, adopted = start, 0
+        if arms and start is None:
+            snapshot, adopted = arms.adopted(decision) or (None, 0)
         winner = None if decision.winner is None else candidates[decision.winner]
         control = arms.latest(CONTROL) if arms else None
         outcome = RoundOutcome(
@@ -188,6 +205,7 @@ class Round:
         return RoundResult(
             decision,
             winner.signal if winner else None,
+            winner.promised if winner else None,
             snapshot,
             adopted,
             diagnosis is not None and diagnosis.insufficient,
@@ -197,7 +215,7 @@ class Round:
             outcome,
         )
 
-    def _decide(self, arms: Arms) -> Decision:
+    def _decide(self, arms: Arms, auditions: Auditions) -> Decision:
         refined = self._plan.refinements == 0
         refining: _Refining | None = None
         while True:
@@ -207,7 +225,7 @@ class Round:
                 refining = self._refine(arms)
             waits = isinstance(step, Decision) or not self._consultation.slow
             if refining is not None and waits:
-                self._join(arms, refining)
+                self._join(arms, refining, auditions)
                 refining = None
                 continue
             if isinstance(step, Decision):
@@ -233,7 +251,7 @@ class Round:
                 return self._by_hypothesis(arms, self._cut_short(arms, refusal))
             arms.run(step)
             if refining is not None:  # it was asked for beside these branches
-                self._join(arms, refining)
+                self._join(arms, refining, auditions)
                 refining = None
 
     def _exploratory(self, step: Decision) -> Decision:
@@ -317,9 +335,11 @@ class Round:
         ask = partial(self._consultation.propose, self._plan.refinements, outcomes)
         return _Refining(outcomes, Aside(ask, beside=self._consultation.slow))
 
-    def _join(self, arms: Arms, refining: _Refining) -> None:
+    def _join(self, arms: Arms, refining: _Refining, auditions: Auditions) -> None:
         """Lets the replacements that were asked for join."""
-        added = self._consultation.wait(refining.asked)
+        self._consultation.wait(refining.asked)
+        self._consultation.audition(auditions, refining.outcomes)
+        added = self._consultation.arms[len(arms.arms) :]
         arms.arms.extend(added)
         hypotheses = (outcome.hypothesis for outcome in refining.outcomes)
         self._run.ledger.write(
@@ -329,3 +349,14 @@ class Round:
                 hypotheses=tuple(filter(None, hypotheses)),
             )
         )
+
+
+def _at_sight(arm: Arm) -> Decision:
+    """Uses a candidate that no branch has tried: its use is watched."""
+    return Decision(
+        "provisional",
+        f"the policy has no base return to lose, and the expert earns "
+        f"{arm.promised:.3f} by itself",
+        winner=arm.index,
+        exploratory=True,
+    )

@@ -185,8 +185,12 @@ class Rounds:
             max(abs(best), 1.0),
             trainer.gamma,
             may_fade=not trainer.replays,
+            actions=self._run.task.actions,
         )
-        consultation = Consultation(number, self._run, self._advisor, situation, checks)
+        promised = self._poster.posting.promised
+        consultation = Consultation(
+            number, self._run, self._advisor, situation, checks, promised
+        )
         played = Round(
             number,
             self._run,
@@ -292,6 +296,7 @@ class Rounds:
                 number,
                 result.signal,
                 trainer.steps - adopted,
+                promised=result.promised,
                 provisional=provisional,
                 exploratory=decision.exploratory,
             )

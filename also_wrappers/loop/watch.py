@@ -19,6 +19,8 @@ class Turn(BaseModel):
         snapshot: Name of the file of its branch's end, in the folder of the round.
         steps: Trainer steps of that branch.
         conditions: How often the declared conditions held in that branch, as a mean.
+        promised: Base return that its expert earns by itself; ``None`` where that is
+            not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +30,7 @@ class Turn(BaseModel):
     snapshot: str
     steps: int
     conditions: float | None = None
+    promised: float | None = None
 
 
 class Watch(BaseModel):

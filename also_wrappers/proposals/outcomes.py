@@ -17,12 +17,15 @@ class ArmOutcome(Data):
         outcome: How the candidate did, in words.
         score: Mean base return of its branches; ``None`` if it was not tried or failed.
         hypothesis: What became of its hypothesis, in words; empty without one.
+        promised: Base return that its expert earns by itself; ``None`` where that is
+            not known.
     """
 
     proposal: Proposal
     outcome: str
     score: float | None = None
     hypothesis: str = ""
+    promised: float | None = None
 
 
 class Rejection(Data):

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from also_wrappers.ledger.events import (
     AdvisorFailed,
+    Auditioned,
     BranchEnded,
     Checked,
     Decided,
@@ -106,6 +107,11 @@ class ProgressLines:
             case Diagnosed():
                 failures = [one.failure for one in event.diagnosis.findings]
                 return "diagnose", ", ".join(failures) or "nothing found"
+            case Auditioned():
+                return "audition", (
+                    f"an expert earns {event.earned:.3f} +- {event.error:.3f}, the "
+                    f"policy {event.policy:.3f} ({event.steps:,} steps)"
+                )
             case Checked():
                 remark = f" ({event.remark})" if event.remark else ""
                 name = event.name or "rejected"

@@ -26,9 +26,10 @@ from also_wrappers.testing.contracts import (
     check_wrapped,
 )
 from also_wrappers.testing.environments import Corridor, corridor_features
+from also_wrappers.testing.harnesses import ReplayHarness, TrainerHarness
 from also_wrappers.testing.models import ScriptedModel
 from also_wrappers.testing.situations import corridor_situation
-from also_wrappers.testing.trainers import ReplayHarness, TrainerHarness, check_trainer
+from also_wrappers.testing.trainers import check_trainer
 
 __all__ = [
     "Corridor",

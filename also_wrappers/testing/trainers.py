@@ -4,82 +4,30 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.randomness import randomness_restored, seed_randomness
+from also_wrappers.branches.randomness import (
+    randomness_restored,
+    randomness_states,
+    seed_randomness,
+)
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
+from also_wrappers.testing.harnesses import ReplayHarness, TrainerHarness
 from also_wrappers.trainer import EVALUATED, ForkOutcome, Trainer
 from also_wrappers.wrappers.shape import Shape
 
-__all__ = ["ReplayHarness", "TrainerHarness", "check_trainer"]
+__all__ = ["check_trainer"]
 
 Level = Literal["exact", "approximate"]
-
-
-class TrainerHarness(Protocol):
-    """How the contract drives an adapter.
-
-    Example:
-        For an adapter of Stable-Baselines3's PPO, in an environment of our own:
-
-        >>> from stable_baselines3 import PPO
-        >>> from also_wrappers import PettingZooVecEnv
-        >>> from also_wrappers.testing import Corridor
-        >>> from also_wrappers.trainers.sb3 import SB3Trainer
-        >>> def make_venv(shape):
-        ...     return PettingZooVecEnv(lambda: shape(Corridor(length=3, limit=6)), 2)
-        >>> class Harness:
-        ...     def make(self, shape):
-        ...         model = PPO("MlpPolicy", make_venv(shape), n_steps=16,
-        ...                     batch_size=16, n_epochs=1, seed=0, device="cpu")
-        ...         return SB3Trainer(model, make_venv, total=1000)
-        ...     def train(self, trainer, steps):
-        ...         trainer.model.learn(steps, reset_num_timesteps=not trainer.steps)
-        ...     def state(self, trainer):
-        ...         return {k: v.numpy() for k, v in
-        ...                 trainer.model.policy.state_dict().items()}
-    """
-
-    def make(self, shape: Callable[[Any], Any]) -> Trainer:
-        """Returns a fresh training, always with the same seeds, those of the global
-        randomness included; ``shape`` goes around each of its environments."""
-
-    def train(self, trainer: Trainer, steps: int) -> None:
-        """Trains the mainline for at least so many trainer steps, in whole rollouts."""
-
-    def state(self, trainer: Trainer) -> Mapping[str, Any]:
-        """Returns what training depends on, as arrays by name: parameters, the
-        optimizer's state, counters."""
-
-
-@runtime_checkable
-class ReplayHarness(TrainerHarness, Protocol):
-    """How the contract drives an adapter whose trainer has a replay buffer.
-
-    Where ``make`` is given a shape with a board, the buffer pays what is posted there.
-
-    Example:
-        Besides what the example of ``TrainerHarness`` shows, where the buffer is one of
-        ``also_wrappers.trainers.sb3``:
-
-        >>> class Rewards:
-        ...     def rewards(self, trainer):
-        ...         buffer = trainer.model.replay_buffer
-        ...         return buffer.rewards[: buffer.size()]
-    """
-
-    def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
-        """Returns the rewards of all stored transitions, in the order of storage, as
-        the learner would be paid if it sampled them now."""
 
 
 def check_trainer(
@@ -99,11 +47,16 @@ def check_trainer(
     * An older snapshot can be adopted again; at ``exact``, what is trained from there
       does not depend on what was adopted before.
     * A replay buffer pays what the posted signal pays, also for the past.
+    * Where the trainer imitates, an expert changes what a branch learns; at ``exact``,
+      one that has promised less than is earned changes nothing. Its audition leaves
+      training and global randomness alone, and repeats itself. Where the trainer does
+      not imitate, an audition says why.
 
     Args:
         harness: Drives the adapter.
         task: A task with the features of the environment.
-        signal: A signal that pays something in it.
+        signal: A signal that pays something in it. Where it has an expert, imitation is
+            tried as well.
         level: ``approximate`` leaves out what needs bit-identical repetition, for
             trainers on hardware that does not repeat itself.
 
@@ -134,6 +87,8 @@ def check_trainer(
         contract.check_adoption()
         contract.check_return()
         contract.check_replay()
+        contract.check_imitation()
+        contract.check_auditions()
 
 
 def _plain(env: Any) -> Any:
@@ -162,6 +117,7 @@ class _Contract:
         assert isinstance(trainer.bootstraps_truncation, bool)
         assert isinstance(trainer.evaluates, bool)
         assert isinstance(trainer.replays, bool)
+        assert isinstance(trainer.imitates, bool)
         for rollouts in (1, 2):
             before = trainer.steps
             self.harness.train(trainer, rollouts * trainer.rollout)
@@ -276,6 +232,65 @@ class _Contract:
             "a replay buffer still pays a signal that was taken back"
         )
 
+    def check_imitation(self) -> None:
+        """An expert pulls by what it has promised, and by nothing else."""
+        trainer = self._trained(rollouts=1)
+        if not trainer.imitates or self.signal.expert is None:
+            return
+        silent = self.signal.model_copy(update={"expert": None})
+        postings: dict[str, dict[str, Any]] = {
+            "pulled": {"signal": self.signal},
+            "promised nothing": {"signal": self.signal, "promised": -1e12},
+            "no expert": {"signal": silent},
+        }
+        states = {}
+        for name, posted in postings.items():
+            other = self.harness.make(_plain)
+            other.adopt(self._branch(trainer, 11, **posted)[1])
+            states[name] = self._state(other)
+        assert _differ(states["pulled"], states["no expert"]), (
+            "the trainer says that it imitates, and an expert changes nothing in a "
+            "branch"
+        )
+        if self.exact:
+            what = "a branch whose expert has promised less than is earned"
+            _same(states["promised nothing"], states["no expert"], what)
+
+    def check_auditions(self) -> None:
+        """Experts play apart from the training."""
+        trainer = self._trained(rollouts=1)
+        if not trainer.imitates:
+            try:
+                trainer.audition(_plain, 2, 0, 0.0)
+            except ConfigurationError:
+                return
+            raise AssertionError(
+                "the trainer does not imitate: its audition must raise a "
+                "ConfigurationError that says why"
+            )
+        if self.signal.expert is None:
+            return
+        before, randomness = self._state(trainer), str(randomness_states())
+        spoken = self.signal.model_copy(update={"terms": ()})
+        players = ((spoken, 0.0), (spoken, 0.0), (spoken, 0.5), (Signal(), 0.0))
+        played = []
+        for signal, noise in players:
+            posting = Posting(version=1, signal=signal, gamma=trainer.gamma)
+            board = Board.create(self._file(), posting)
+            returns, steps = trainer.audition(Shape(self.task, board), 5, 3, noise)
+            least = len(returns) * trainer.agents_per_env
+            assert least <= steps, f"{len(returns)} episodes are not {steps} steps"
+            played.append(returns)
+        assert str(randomness_states()) == randomness, (
+            "an audition changes the global randomness"
+        )
+        _same(self._state(trainer), before, "the training after an audition")
+        counts = {len(returns) for returns in played}
+        assert len(counts) == 1, f"auditions of 5 episodes have {sorted(counts)}"
+        assert min(counts) >= 5, f"5 episodes were wanted, {min(counts)} were played"
+        if self.exact:
+            assert played[0] == played[1], "an audition with the same seed differs"
+
     def _file(self) -> Path:
         return self.folder / f"{next(self._numbers)}.snapshot"
 
@@ -302,27 +317,35 @@ class _Contract:
         )
 
     def _branch(
-        self, trainer: Trainer, seed: int, *, keep: bool = True
+        self, trainer: Trainer, seed: int, *, keep: bool = True, **posted: Any
     ) -> tuple[ForkOutcome, Path]:
         """Trains a branch of two rollouts; checks its counts, its files, and that the
-        signal arrives. Returns its outcome and where its end is, if it is kept."""
+        signal arrives. Returns its outcome and where its end is, if it is kept.
+
+        Args:
+            trainer: The trainer.
+            seed: Of the branch.
+            keep: Whether its end is kept.
+            **posted: What its posting has besides, or in place of, the signal.
+        """
         start, end = self._snapshot(trainer), self._file()
         written, before = start.read_bytes(), set(self.folder.iterdir())
         steps = 2 * trainer.rollout
         with tempfile.TemporaryDirectory() as folder, randomness_restored():
-            posting = Posting(version=7, signal=self.signal, gamma=trainer.gamma)
+            update = {"signal": self.signal, **posted}
+            posting = Posting(version=7, gamma=trainer.gamma, **update)
             board = Board.create(Path(folder) / "board", posting)
             shape = Shape(self.task, board)
             fork = trainer.fork()
             fork.warm()
             outcome = fork(start, shape, seed, steps, end=end if keep else None)
-            versions, posted = set(board.acknowledged().values()), board.version
+            versions, version = set(board.acknowledged().values()), board.version
             episodes = board.new_episodes()
             collected = board.collect()
         self._check_written(before, {end} if keep else set(), "the end of a branch")
         assert start.read_bytes() == written, "a branch changed its snapshot"
         _enough(outcome.steps, steps, trainer)
-        assert versions == {posted}, (
+        assert versions == {version}, (
             "the signal did not reach the environments of a branch: they must be made "
             "with the shape that the fork is given"
         )

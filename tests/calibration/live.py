@@ -38,7 +38,8 @@ from also_wrappers.cli.foraging import make_factory, make_model
 from also_wrappers.gate import Decision, Gate, Provisional, Race, Request, Rule
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
-from also_wrappers.trainers.sb3.trainer import MakeVecEnv, SB3Trainer
+from also_wrappers.trainers.sb3.fork import MakeVecEnv
+from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere

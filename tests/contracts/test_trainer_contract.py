@@ -23,6 +23,8 @@ from tests.support.trainers import (
     SIGNAL,
     TASK,
     UP,
+    WITH_ACTIONS,
+    WITH_EXPERT,
     MaskableHarness,
     Normalized,
     OffPolicyHarness,
@@ -46,6 +48,13 @@ ZERO, ONE = np.zeros(1), np.ones(1)
 )
 def test_every_trainer_passes(harness: TrainerHarness) -> None:
     check_trainer(harness, TASK, SIGNAL)
+
+
+@pytest.mark.parametrize("harness", [SB3Harness(PPO), SB3Harness(A2C), Normalized()])
+def test_trainers_that_imitate_pass_with_an_expert(harness: SB3Harness) -> None:
+    trainer = harness.make(lambda env: env)
+    assert trainer.imitates
+    check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)
 
 
 @pytest.mark.parametrize(

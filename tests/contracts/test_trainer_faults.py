@@ -16,7 +16,15 @@ from stable_baselines3 import DQN
 from also_wrappers.testing import check_trainer
 from also_wrappers.trainer import ForkOutcome
 from examples.plain_ppo import Fork, Training
-from tests.support.trainers import SIGNAL, TASK, OffPolicyHarness, PlainHarness, flat
+from tests.support.trainers import (
+    SIGNAL,
+    TASK,
+    WITH_ACTIONS,
+    WITH_EXPERT,
+    OffPolicyHarness,
+    PlainHarness,
+    flat,
+)
 
 
 class Wrong(PlainHarness):
@@ -48,6 +56,10 @@ class Wrong(PlainHarness):
             training.rollout -= 28
         elif fault == "replays":
             training.replays = True
+        elif fault == "imitates":  # it says, and reads no advice
+            training.imitates = True
+        elif fault == "audition":
+            training.audition = lambda *_: ([], 0)  # type: ignore[method-assign]
         inner = training.fork()
         training.fork = lambda: WrongFork(  # type: ignore[method-assign]
             inner.make_env, inner.total, inner.settings, fault, training
@@ -155,11 +167,13 @@ def _no_shape(env: Any) -> Any:
         ),
         ("player", "a training that went back to an older snapshot differs in"),
         ("replays", "its harness must tell the buffer's rewards"),
+        ("imitates", "says that it imitates, and an expert changes nothing"),
+        ("audition", "its audition must raise a ConfigurationError that says why"),
     ],
 )
 def test_the_contract_notices(fault: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
-        check_trainer(Wrong(fault), TASK, SIGNAL)
+        check_trainer(Wrong(fault), WITH_ACTIONS, WITH_EXPERT)
     if fault == "seed":  # what is left out at the lower level is no more than it says
         with pytest.raises(AssertionError, match="other seeds are the same"):
             check_trainer(Wrong(fault), TASK, SIGNAL, "approximate")

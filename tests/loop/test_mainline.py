@@ -15,9 +15,10 @@ from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
 from also_wrappers.ledger.ledger import of_the_lineage
+from also_wrappers.loop.guard import Guard
 from also_wrappers.loop.mainline import Mainline
 from also_wrappers.run.run import Run
-from also_wrappers.signal import Signal
+from also_wrappers.signal import Expert, Rule, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainer import Trainer
@@ -136,3 +137,17 @@ def test_a_swap_stays_watched(tmp_path: Path) -> None:
     assert mainline.guard is not None
     assert mainline.guard.fall() is None
     run.close()
+
+
+def test_without_terms_a_fall_of_the_base_return_alone_is_noticed() -> None:
+    term = Term(name="on", kind="progress", expression="place", weight=1.0)
+    expert = Expert(rules=(Rule(when="1", do="on"),))
+    falls = []
+    for signal in (Signal(terms=(term,)), Signal(expert=expert)):
+        guard = Guard(signal)
+        for k in range(8):
+            mean = 0.9 - 0.05 * k
+            guard.add(Window(k, 50, mean, 0.05, mean), shaped=mean)
+        falls.append(guard.fall())
+    assert falls[0] is None, "it fell with what is paid, so nothing was hacked"
+    assert falls[1] == pytest.approx(0.2)

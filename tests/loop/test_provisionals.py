@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import POINTS, BranchOrder, BranchResult
 from also_wrappers.files import write_json
 from also_wrappers.loop.adaptation import Adaptation
@@ -18,11 +21,12 @@ from also_wrappers.loop.guard import Guard
 from also_wrappers.loop.mainline import Mainline
 from also_wrappers.proposals.proposal import Expectation, Proposal
 from also_wrappers.run.run import Run
-from also_wrappers.signal import Signal, Term
+from also_wrappers.signal import Expert, Rule, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
 from tests.support.corridor import check_every_step_is_counted_once, events
 from tests.support.rounds import Made
+from tests.support.trainers import ACTIONS
 from tests.support.walker import ROLLOUT, Walker, Work
 
 TOTAL = 30 * ROLLOUT
@@ -57,12 +61,40 @@ class Walked(Made):
             yield replace(result, points=(result.score,) * POINTS)
 
 
-def play(folder: Path, executor: Walked, **options: Any) -> Run:
+class Follower(Walker):
+    """A walker that says that it imitates, and whose experts earn .7."""
+
+    imitates = True
+    policy = 0.1
+
+    def audition(self, *arguments: Any) -> tuple[list[float], int]:
+        shape, episodes, *_ = arguments
+        expert = shape.board.read().signal.expert
+        return [0.7 if expert else self.policy] * episodes, episodes
+
+
+ADVISED = [
+    Proposal(
+        signal=Signal(expert=Expert(rules=(Rule(when=when, do="on"),))),
+        hypothesis=Expectation(key="feature.place.change", moves="up"),
+    )
+    for when in ("1", "place < 0.9")
+]
+
+
+def play(
+    folder: Path,
+    executor: Walked,
+    proposals: Sequence[Proposal] = (proposal("place"), proposal("2 * place")),
+    **options: Any,
+) -> Run:
     """Plays a run whose first round has one candidate, and no later one."""
-    task = Task("Walk.", corridor_features(), options.pop("conditions", {}))
+    conditions = options.pop("conditions", {})
+    task = Task("Walk.", corridor_features(), conditions, actions=ACTIONS)
     run = Run(task, folder / "run")
-    walker = Walker(run.shape, TOTAL, Work())
-    proposals = [proposal("place"), proposal("2 * place")][: options.pop("k", 1)]
+    walker = Follower(run.shape, TOTAL, Work())
+    walker.policy = options.pop("policy", walker.policy)
+    proposals = list(proposals)[: options.pop("k", 1)]
     settings: dict[str, Any] = {
         "first": 3 * ROLLOUT,
         "every": TOTAL,
@@ -146,6 +178,75 @@ def test_clear_harm_goes_back_to_controls_stored_branch(tmp_path: Path) -> None:
     own = settled["branches"] * HORIZON
     assert settled["lost_steps"] == own
     assert first["adopted_steps"] == HORIZON
+
+
+@pytest.mark.parametrize(
+    ("scores", "promises"),
+    [([0.2, 0.8], {0.7}), ([0.6, 0.1], {None})],
+    ids=["confirmed", "given up"],
+)
+def test_what_an_expert_promised_goes_with_it(
+    tmp_path: Path, scores: list[float], promises: set[float | None]
+) -> None:
+    executor = Walked(by_phase([0.2, 0.8], scores))
+    run = play(tmp_path, executor, ADVISED)
+    for order in executor.orders:
+        promised = 0.7 if order.request.arm else None
+        assert order.posting.promised == promised
+    assert {order.request.phase for order in executor.orders} == {"screen", "confirm"}
+    assert {run.board.read().promised} == promises
+    assert run.accounting.evaluation >= 3 * 10
+
+
+def test_the_next_turn_brings_its_own_promise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Guard, "exceeds", lambda guard, level: False)
+    posted: list[float | None] = []
+    post = Board.post
+
+    def record(board: Board, posting: Posting) -> None:
+        posted.append(posting.promised)
+        post(board, posting)
+
+    monkeypatch.setattr(Board, "post", record)
+    run = play(tmp_path, Walked(lambda order: 0.0), ADVISED, k=2)
+    assert len(events(run.dir, "swap")) == 2
+    assert len(events(run.dir, "settled")) == 2
+    # A swap, its end, the next turn, and the end of that.
+    changes = [b for a, b in pairwise(posted) if a != b]
+    assert changes == [0.7, None, 0.7, None]
+
+
+@pytest.mark.parametrize("leads_somewhere", [True, False])
+def test_where_there_is_nothing_to_lose_an_expert_is_used_without_a_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_somewhere: bool
+) -> None:
+    monkeypatch.setattr(Guard, "exceeds", lambda guard, level: leads_somewhere)
+    executor = Walked(lambda order: 0.0)
+    run = play(tmp_path, executor, ADVISED, k=2, policy=0.0)
+    assert executor.orders == []
+    (decision,) = events(run.dir, "decision")
+    assert (decision["kind"], decision["branches"]) == ("provisional", 0)
+    assert "the expert earns 0.700 by itself" in decision["reason"]
+    assert "no branch was trained" in decision["outcome"]["arms"][0]["outcome"]
+    (swap,) = events(run.dir, "swap")
+    assert swap["provisional"]
+    assert swap["exploratory"]
+    # From where branches would have begun.
+    finished = events(run.dir, "round_finished")[0]
+    assert finished["adopted_steps"] == 0
+    assert finished["lost_steps"] in (0, 3 * ROLLOUT)
+    (settled,) = events(run.dir, "settled")
+    posted = run.board.read()
+    if leads_somewhere:
+        assert settled["kind"] == "open"
+        assert (posted.signal, posted.promised) == (ADVISED[0].signal, 0.7)
+    else:
+        since = settled["trainer_steps"]["mainline"]
+        assert since - swap["trainer_steps"]["mainline"] == 2 * HORIZON
+        assert settled["kind"] == "given_up"
+        assert (posted.signal, posted.promised) == (Signal(), None)
 
 
 def test_a_solved_task_ends_the_confirmation(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from also_wrappers.branches.branch import BranchOrder, BranchResult
+from also_wrappers.exceptions import ConfigurationError
 
 
 class StubTrainer:
@@ -14,7 +15,7 @@ class StubTrainer:
 
     steps, total, rollout, gamma = 0, 10_000, 10, 0.99
     bootstraps_truncation, agents_per_env = True, 1
-    evaluates, replays = False, False
+    evaluates, replays, imitates = False, False, False
 
     def snapshot(self, path: Path) -> None:
         raise AssertionError("a round begins from the snapshot that it is given")
@@ -24,6 +25,9 @@ class StubTrainer:
 
     def policy_drift(self) -> None:
         return None
+
+    def audition(self, *_: Any) -> tuple[list[float], int]:
+        raise ConfigurationError("this stub imitates nobody; propose terms")
 
     def fork(self) -> Any:
         return None

@@ -14,7 +14,16 @@ from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from also_wrappers.board.board import Board
-from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from also_wrappers.signal import (
+    Action,
+    Actions,
+    Expert,
+    Feature,
+    FeatureMap,
+    Rule,
+    Signal,
+    Term,
+)
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.sb3.replay_buffer import (
@@ -32,6 +41,11 @@ BY_VALUES = (DQN, QRDQN)
 TASK = Task("Walk to the end together.", corridor_features())
 SIGNAL = Signal(
     terms=(Term(name="on", kind="progress", expression="place", weight=0.5),)
+)
+ACTIONS = Actions((Action("stay", 0), Action("back", 1), Action("on", 2)))
+WITH_ACTIONS = Task(TASK.description, TASK.features, actions=ACTIONS)
+WITH_EXPERT = Signal(
+    terms=SIGNAL.terms, expert=Expert(rules=(Rule(when="place < 1", do="on"),))
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.testing import Corridor
 from also_wrappers.trainer import ForkOutcome
@@ -34,7 +35,7 @@ class Walker:
 
     rollout, gamma = ROLLOUT, 0.99
     bootstraps_truncation, agents_per_env = True, AGENTS
-    evaluates, replays = False, False
+    evaluates, replays, imitates = False, False, False
 
     def __init__(self, shape: Shape, total: int, work: Work, seed: int = 0) -> None:
         self.steps = 0
@@ -70,6 +71,9 @@ class Walker:
 
     def policy_drift(self) -> None:
         """Is not measured."""
+
+    def audition(self, *_: Any) -> tuple[list[float], int]:
+        raise ConfigurationError("a walker imitates nobody; propose terms")
 
     def fork(self) -> WalkerFork:
         return WalkerFork(self.total, self.work)

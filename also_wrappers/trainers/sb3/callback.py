@@ -15,7 +15,9 @@ from also_wrappers.loop.settings import AdaptationOptions
 from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
-from also_wrappers.trainers.sb3.trainer import MakeVecEnv, SB3Trainer, check_model
+from also_wrappers.trainers.sb3.fork import MakeVecEnv
+from also_wrappers.trainers.sb3.imitation import Earned, Imitation, begin_imitation
+from also_wrappers.trainers.sb3.trainer import SB3Trainer, check_model
 
 __all__ = ["AdaptationCallback"]
 
@@ -69,14 +71,17 @@ class AdaptationCallback(BaseCallback):
         self.adaptation = Adaptation(run, advisor, **options)
         self._make_venv = make_venv
         self._trainer: SB3Trainer | None = None
+        self._earned = Earned()
+        self._imitation: Imitation | None = None
         self._next_pause = 0
         self._listening = False
 
     def _on_training_start(self) -> None:
         model = check_model(self.model)
         total = int(self.locals["total_timesteps"])
-        self._trainer = SB3Trainer(model, self._make_venv, total)
+        self._trainer = SB3Trainer(model, self._make_venv, total, self._earned)
         run = self.adaptation.run
+        self._imitation = begin_imitation(model, run.shape, self._earned)
         buffer = getattr(self.model, "replay_buffer", None)
         if buffer is not None and buffer.shape.board.path != run.board.path:
             raise ConfigurationError(
@@ -107,6 +112,14 @@ class AdaptationCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
+        if self._imitation is not None:
+            # Before the pause: no half of an update is ever in a snapshot.
+            posting = self.adaptation.run.board.read()
+            pull = posting.pull(self._earned.mean)
+            agreement = self._imitation.start(pull)
+            if agreement is not None:
+                self.logger.record("also/pull", pull)
+                self.logger.record("also/agreement", agreement)
         if self.num_timesteps < self._next_pause:
             return  # off-policy, rollouts are short
         self._trainer.observe()
@@ -114,7 +127,13 @@ class AdaptationCallback(BaseCallback):
         self._next_pause = self._trainer.steps + self._trainer.rollout
 
     def _on_step(self) -> bool:
+        if self._imitation is not None:
+            self._imitation.step(self.locals["infos"], self.locals["dones"])
         return True
+
+    def _on_rollout_end(self) -> None:
+        if self._imitation is not None:
+            self._imitation.end()
 
     def _on_training_end(self) -> None:
         assert self._trainer is not None

@@ -18,9 +18,9 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainers.sb3.snapshots import normalize_of, share_statistics
 
 if TYPE_CHECKING:
-    from also_wrappers.trainers.sb3.trainer import MakeVecEnv
+    from also_wrappers.trainers.sb3.fork import MakeVecEnv
 
-__all__ = ["Evaluation", "evaluate", "play_episodes"]
+__all__ = ["Evaluation", "checked", "evaluate", "play_episodes"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def evaluate(
     actions = model.action_space
     with randomness_restored():
         seed_randomness(seed)
-        venv = _checked(make_venv(lambda env: env), model)
+        venv = checked(make_venv(lambda env: env), model)
         # DQN explores by what its space of actions draws.
         model.action_space = deepcopy(actions)
         model.action_space.seed(seed)
@@ -187,8 +187,16 @@ def _check_arguments(model: Any, make_venv: Any, episodes: Any) -> None:
         )
 
 
-def _checked(venv: Any, model: BaseAlgorithm) -> VecEnv:
-    """Returns environments as the model needs them, or closes and refuses them."""
+def checked(venv: Any, model: BaseAlgorithm) -> VecEnv:
+    """Returns environments as the model needs them, or closes and refuses them.
+
+    Args:
+        venv: What a factory has made.
+        model: The model.
+
+    Raises:
+        ConfigurationError: They are no environments of the model.
+    """
     if not isinstance(venv, VecEnv):
         raise ConfigurationError(
             f"make_venv returned {type(venv).__name__}; it must return a VecEnv of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +16,51 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import obs_as_tensor
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.wrappers.shape import Shape
 
-__all__ = ["Imitation", "ImitationCallback", "check_imitates"]
+__all__ = [
+    "Earned",
+    "Imitation",
+    "ImitationCallback",
+    "advice_of",
+    "begin_imitation",
+    "check_imitates",
+    "imitates",
+]
 
 #: Passes over a rollout, and states of a minibatch where the algorithm has no such.
 _EPOCHS, _BATCH = 4, 256
+#: Episodes of single agents after which a base return weighs a third of a new one's.
+_MEMORY = 200
+
+
+@dataclass
+class Earned:
+    """Holds the base return that a training earns: the exponential mean over episodes.
+
+    Attributes:
+        mean: The mean; 0 before an episode has ended.
+        episodes: Episodes of single agents that have ended.
+
+    Example:
+        >>> earned = Earned()
+        >>> for base_return in (1.0, 0.0, 0.5):
+        ...     earned.add(base_return)
+        >>> earned.mean
+        0.5
+    """
+
+    mean: float = 0.0
+    episodes: int = 0
+
+    def add(self, base_return: float) -> None:
+        """Takes the base return of an episode; the first ones weigh alike."""
+        self.episodes += 1
+        self.mean += (base_return - self.mean) / min(self.episodes, _MEMORY)
+
+    def move(self, to: Earned) -> None:
+        """Takes the mean of another state of the training."""
+        self.mean, self.episodes = to.mean, to.episodes
 
 
 class Imitation:
@@ -39,6 +80,7 @@ class Imitation:
 
     Args:
         model: A PPO, A2C or MaskablePPO model, whose environments were reset.
+        earned: Counts the base returns of the episodes that end; nothing if not given.
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
@@ -47,15 +89,17 @@ class Imitation:
         ConfigurationError: The model cannot imitate.
     """
 
-    def __init__(self, model: OnPolicyAlgorithm) -> None:
+    def __init__(self, model: OnPolicyAlgorithm, earned: Earned | None = None) -> None:
         check_imitates(model)
         self.advised = False
         self._model = model
+        self._earned = earned
         self._advice: list[npt.NDArray[np.int64]] = []
         self._rollout: _Rollout | None = None
         # Where an episode goes on from an earlier ``learn``, nothing is known of it.
         begun = np.asarray(model._last_episode_starts, dtype=bool)
         self._now = np.where(begun, self._read(self._first_infos()), 0)
+        self._paid = np.where(begun, np.zeros(model.n_envs), np.nan)
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
         """Keeps the advice that belongs to the observation before a step.
@@ -65,6 +109,8 @@ class Imitation:
             dones: Whose episode ended with it, and was reset.
         """
         self._advice.append(self._now)
+        if self._earned is not None:
+            self._count(self._earned, infos, dones)
         first = self._first_infos()
         self._now = self._read(
             [
@@ -146,6 +192,19 @@ class Imitation:
         policy.set_training_mode(False)
         return agreement
 
+    def _count(
+        self,
+        earned: Earned,
+        infos: Sequence[Mapping[str, Any]],
+        dones: Sequence[bool],
+    ) -> None:
+        """Adds up base rewards, and takes those of the episodes that have ended."""
+        self._paid += [info.get("shaping", {}).get("base", 0.0) for info in infos]
+        for index in np.flatnonzero(dones):
+            if not np.isnan(self._paid[index]):
+                earned.add(float(self._paid[index]))
+            self._paid[index] = 0.0
+
     def _first_infos(self) -> Sequence[Mapping[str, Any]]:
         """Returns the infos of each index's last reset; wrappers do not have them."""
         venv: Any = self._model.get_env()
@@ -154,9 +213,9 @@ class Imitation:
 
     def _read(self, infos: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
         """Returns the advice in infos, 0 where there is none."""
-        told = [info.get("shaping", {}).get("advice") for info in infos]
-        self.advised = self.advised or any(bits is not None for bits in told)
-        return np.array([bits or 0 for bits in told], dtype=np.int64)
+        if not self.advised:
+            self.advised = any("advice" in info.get("shaping", {}) for info in infos)
+        return advice_of(infos)
 
 
 class _Rollout(NamedTuple):
@@ -275,6 +334,36 @@ def check_imitates(model: Any) -> None:
             "what an expert advises for first states is lost; use PettingZooVecEnv, "
             "DummyVecEnv or SubprocVecEnv"
         )
+
+
+def advice_of(infos: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
+    """Returns the advice in the infos of a VecEnv, 0 where there is none."""
+    told = [info.get("shaping", {}).get("advice", 0) for info in infos]
+    return np.array(told, dtype=np.int64)
+
+
+def imitates(model: Any) -> bool:
+    """Tells whether a model can imitate."""
+    try:
+        check_imitates(model)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def begin_imitation(model: Any, shape: Any, earned: Earned) -> Imitation | None:
+    """Returns what imitates the experts that are posted on the board of a shape.
+
+    Args:
+        model: The model, whose environments were reset.
+        shape: What is around each of them.
+        earned: Counts what the training earns.
+
+    Returns:
+        ``None`` where no expert can be posted, or the model cannot imitate any.
+    """
+    speaks = isinstance(shape, Shape) and shape.task.actions is not None
+    return Imitation(model, earned) if speaks and imitates(model) else None
 
 
 def _pick(observations: Any, which: npt.NDArray[np.int64], axes: int = 1) -> Any:

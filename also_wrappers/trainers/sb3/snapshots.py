@@ -3,8 +3,9 @@
 A snapshot is a zip file of arrays, as ``numpy.savez`` writes it: SB3's own archive as
 ``model`` (parameters, optimizers, target nets, entropy coefficient, counters,
 exploration rate), the arrays of the replay buffer as ``replay_buffer/...``, and the
-statistics of ``VecNormalize`` as ``statistics/...``. Nothing is compressed, and arrays
-go straight to the disk. The global randomness is the run's, whose checkpoints keep it.
+statistics of ``VecNormalize`` as ``statistics/...``, and what the training earns as
+``earned``. Nothing is compressed, and arrays go straight to the disk. The global
+randomness is the run's, whose checkpoints keep it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
+from also_wrappers.trainers.sb3.imitation import Earned
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
 __all__ = ["load", "normalize_of", "restore", "save", "share_statistics"]
@@ -40,8 +42,14 @@ _COUNTERS = (
 )
 
 
-def save(model: BaseAlgorithm, path: Path) -> None:
-    """Writes a snapshot to a file, whole or not at all."""
+def save(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> None:
+    """Writes a snapshot to a file, whole or not at all.
+
+    Args:
+        model: The model.
+        path: The file.
+        earned: What the training earns, where that is counted.
+    """
     archive = io.BytesIO()
     # The buffer's settings hold the run's board, which a branch must not have.
     model.save(archive, exclude=["replay_buffer_kwargs"])
@@ -52,14 +60,21 @@ def save(model: BaseAlgorithm, path: Path) -> None:
     normalize = model.get_vec_normalize_env()
     if normalize is not None:
         parts |= _prefixed("statistics/", _statistics(normalize))
+    if earned is not None and earned.episodes:
+        parts["earned"] = np.array([earned.mean, earned.episodes])
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **parts)
 
 
-def restore(model: BaseAlgorithm, path: Path) -> None:
+def restore(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> None:
     """Loads a snapshot into living objects; environments stay.
 
     Nothing that SB3 may hold a reference to is replaced.
+
+    Args:
+        model: The model.
+        path: The snapshot.
+        earned: Gets what the training earned, where that is counted.
     """
     parts = _read(path)
     archive = io.BytesIO(parts["model"].tobytes())
@@ -76,7 +91,7 @@ def restore(model: BaseAlgorithm, path: Path) -> None:
         vars(noise).update(vars(saved))  # a rollout that has begun holds on to it
     elif noise is not None:  # learn has not been called yet, which makes one per copy
         vars(model)["action_noise"] = saved
-    _restore_parts(model, parts)
+    _restore_parts(model, parts, earned)
 
 
 def load(
@@ -85,6 +100,7 @@ def load(
     venv: VecEnv,
     settings: Mapping[str, Any],
     new_signal: bool,
+    earned: Earned | None = None,
 ) -> Any:
     """Makes a new model of a snapshot.
 
@@ -95,6 +111,7 @@ def load(
         settings: Attributes of the model that are not in the snapshot.
         new_signal: Whether the environments pay another signal than those of the
             snapshot, so that statistics of rewards must begin anew.
+        earned: Gets what the training earned, where that is counted.
 
     Raises:
         ConfigurationError: One of them is normalised and the other is not.
@@ -102,7 +119,7 @@ def load(
     parts = _read(path)
     archive = io.BytesIO(parts["model"].tobytes())
     model = algorithm.load(archive, env=venv, device="cpu", **settings)
-    _restore_parts(model, parts)
+    _restore_parts(model, parts, earned)
     normalize = model.get_vec_normalize_env()
     if new_signal and normalize is not None:
         # Starting the variance at zero would divide the first rewards that are not
@@ -137,7 +154,10 @@ def _buffer(model: BaseAlgorithm) -> Relabelling | None:
     return found if isinstance(found, Relabelling) else None
 
 
-def _restore_parts(model: BaseAlgorithm, parts: Arrays) -> None:
+def _restore_parts(model: BaseAlgorithm, parts: Arrays, earned: Earned | None) -> None:
+    if earned is not None:
+        mean, episodes = parts.get("earned", np.zeros(2)).tolist()
+        earned.move(Earned(mean, int(episodes)))
     buffer = _buffer(model)
     if buffer is not None:
         buffer.load(_part("replay_buffer/", parts))

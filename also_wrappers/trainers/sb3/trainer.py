@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch as th
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.distributions import kl_divergence
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -19,28 +18,25 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import EVALUATED, ForkOutcome
-from also_wrappers.trainers.sb3.evaluation import play_episodes
+from also_wrappers.trainers.sb3.audition import play_audition
+from also_wrappers.trainers.sb3.fork import (
+    Algorithm,
+    MakeVecEnv,
+    SB3Fork,
+    explores,
+)
+from also_wrappers.trainers.sb3.imitation import Earned, imitates
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
-from also_wrappers.trainers.sb3.snapshots import load, restore, save, share_statistics
+from also_wrappers.trainers.sb3.snapshots import restore, save
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
-__all__ = ["EnoughError", "MakeVecEnv", "SB3Fork", "SB3Trainer", "check_model"]
-
-#: Makes the training environments; puts ``shape`` around each of them.
-MakeVecEnv = Callable[[Callable[[Any], Any]], VecEnv]
-
-Algorithm = OnPolicyAlgorithm | OffPolicyAlgorithm
+__all__ = ["SB3Trainer", "check_model"]
 
 #: Observations on which the drift of the policy is measured.
 _PROBES = 256
 
 #: Off-policy rollouts may be of a single step; there is a pause after so many.
 _LEAST_ROLLOUT = 256
-
-#: Evaluations of a branch whose training explores: one for so many trainer steps, so
-#: that they cost less than the branch, at most so many; and episodes of each.
-_STEPS_PER_LOOK, _LOOKS, _EPISODES_PER_LOOK = 4096, 5, 10
 
 
 class SB3Trainer:
@@ -51,23 +47,32 @@ class SB3Trainer:
             DQN with a shaped replay buffer.
         make_venv: Makes the model's environments with a given shape.
         total: Trainer steps that ``learn`` was asked for.
+        earned: What the training has earned; nothing yet if not given.
 
     Raises:
         ConfigurationError: The model or its environments cannot be forked.
     """
 
-    def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
+    def __init__(
+        self,
+        model: Algorithm,
+        make_venv: MakeVecEnv,
+        total: int,
+        earned: Earned | None = None,
+    ) -> None:
         check_model(model)
         self.model = model
         self.total = total
+        self.earned = earned or Earned()
         self._make_venv = make_venv
         self._probes: list[Any] = []
         self._drift_since: Any = None
         venv = cast(VecEnv, model.get_env())
         self.agents_per_env = int(getattr(venv, "agents_per_env", 1))
         self.rollout = _rollout(model)
-        self.evaluates = _explores(model)
+        self.evaluates = explores(model)
         self.replays = isinstance(model, OffPolicyAlgorithm)
+        self.imitates = imitates(model)
         # SB3 bootstraps a time-out where its VecEnv tells of it; others may not.
         telling = (DummyVecEnv, SubprocVecEnv, PettingZooVecEnv)
         buffer = getattr(model, "replay_buffer", None)
@@ -87,11 +92,11 @@ class SB3Trainer:
 
     def snapshot(self, path: Path) -> None:
         """Writes all that training depends on but the environments to a file."""
-        save(self.model, path)
+        save(self.model, path, self.earned)
 
     def adopt(self, path: Path) -> None:
         """Loads a snapshot into the living model."""
-        restore(self.model, path)
+        restore(self.model, path, self.earned)
 
     def observe(self) -> None:
         """Keeps the current observations until there are enough to measure drift."""
@@ -125,6 +130,13 @@ class SB3Trainer:
             divergence = kl_divergence(before, now)
         return float(divergence.reshape(divergence.shape[0], -1).sum(dim=1).mean())
 
+    def audition(
+        self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
+    ) -> tuple[list[float], int]:
+        """Plays whole episodes, in which an expert acts where it speaks."""
+        make_venv = self._make_venv
+        return play_audition(self.model, make_venv, shape, episodes, seed, noise)
+
     def fork(self) -> SB3Fork:
         """What a worker needs."""
         return SB3Fork(self.model, self._make_venv, self.total)
@@ -143,157 +155,6 @@ def _rollout(model: Any) -> int:
     frequency = model.train_freq
     steps = frequency.frequency if frequency.unit == TrainFrequencyUnit.STEP else 1
     return int(-(-_LEAST_ROLLOUT // (steps * model.n_envs)) * steps * model.n_envs)
-
-
-def _explores(model: Any) -> bool:
-    """Whether training adds noise to the actions of the policy."""
-    noise = getattr(model, "action_noise", None)
-    return noise is not None or hasattr(model, "exploration_rate")
-
-
-class SB3Fork:
-    """Trains branches of an SB3 model.
-
-    Args:
-        model: The model.
-        make_venv: Makes its environments with a given shape.
-        total: Trainer steps that are planned.
-    """
-
-    #: Making an optimizer imports the last of them.
-    preload = ("also_wrappers.trainers.sb3", "stable_baselines3", "torch._dynamo")
-
-    def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
-        self._algorithm = type(model)
-        self._evaluates = _explores(model)
-        self._make_venv = make_venv
-        self._total = total
-        held = dict(getattr(model, "replay_buffer_kwargs", {}))
-        held.pop("shape", None)
-        self._buffer: dict[str, Any] | None = None
-        if hasattr(model, "replay_buffer_kwargs"):
-            self._buffer = held
-
-    def warm(self) -> None:
-        """Makes environments once."""
-        self._make_venv(_unshaped).close()
-
-    def __call__(
-        self,
-        start: Path,
-        shape: Callable[[Any], Any],
-        seed: int,
-        steps: int,
-        *,
-        new_signal: bool = False,
-        end: Path | None = None,
-    ) -> ForkOutcome:
-        """Trains a branch with the parent's schedules."""
-        venv = self._make_venv(shape)
-        settings: dict[str, Any] = {"tensorboard_log": None, "verbose": 0}
-        if self._buffer is not None:
-            settings["replay_buffer_kwargs"] = {**self._buffer, "shape": shape}
-        model = load(self._algorithm, start, venv, settings, new_signal)
-        model.set_random_seed(seed)
-        first = model.num_timesteps
-        judge = None
-        if self._evaluates:
-            judge = _Judge(model, self._make_venv, seed, steps)
-        # SB3's learn takes its total as a local and adds the steps so far to it; asked
-        # for the rest of the parent's plan, it follows the parent's schedules.
-        try:
-            model.learn(
-                max(self._total - first, steps),
-                callback=_Branch(first + steps, judge),
-                reset_num_timesteps=False,
-            )
-        except EnoughError:
-            pass
-        finally:
-            venv.close()
-        if end is not None:
-            save(model, end)
-        trained = model.num_timesteps - first
-        return ForkOutcome(
-            trained,
-            trained // venv.num_envs,
-            None if judge is None else np.array(judge.episodes, dtype=EVALUATED),
-            0 if judge is None else judge.steps,
-        )
-
-
-class EnoughError(Exception):
-    """Leaves ``learn`` at the start of a rollout, where everything is at rest."""
-
-
-class _Branch(BaseCallback):
-    """Ends a branch, and has it judged on the way."""
-
-    def __init__(self, steps: int, judge: _Judge | None) -> None:
-        super().__init__()
-        self._steps = steps
-        self._judge = judge
-
-    def _on_rollout_start(self) -> None:
-        if self._judge is not None:
-            self._judge.look()
-        if self.model.num_timesteps >= self._steps:
-            raise EnoughError
-
-    def _on_step(self) -> bool:
-        return True
-
-
-class _Judge:
-    """Evaluates a branch, at equal distances in its last half.
-
-    Attributes:
-        episodes: The fields of ``EVALUATED`` of each episode, in order.
-        steps: Trainer steps that were spent.
-    """
-
-    def __init__(
-        self, model: Any, make_venv: MakeVecEnv, seed: int, steps: int
-    ) -> None:
-        self.episodes: list[tuple[int, float]] = []
-        self.steps = 0
-        self._model = model
-        self._make_venv = make_venv
-        self._seed = seed
-        self._first = model.num_timesteps
-        looks = max(min(steps // _STEPS_PER_LOOK, _LOOKS), 1)
-        self._due = [
-            self._first + steps * (1.0 + k / looks) / 2.0 for k in range(1, looks + 1)
-        ]
-
-    def look(self) -> None:
-        """Evaluates if it is time to."""
-        now = self._model.num_timesteps
-        while self._due and now >= self._due[0]:
-            del self._due[0]
-            end = (now - self._first) // self._model.n_envs
-            self.episodes.extend((end, base) for base in self._evaluate())
-
-    def _evaluate(self) -> list[float]:
-        """Base returns with no more exploration than will be left in the end."""
-        model = self._model
-        venv = share_statistics(model, self._make_venv(_unshaped))
-        exploration = getattr(model, "exploration_rate", None)
-        if exploration is not None:
-            model.exploration_rate = model.exploration_final_eps
-        try:
-            seed = (self._seed + self.steps) % 2**31
-            returns, steps = play_episodes(model, venv, _EPISODES_PER_LOOK, seed)
-        finally:
-            venv.close()
-        if exploration is not None:
-            model.exploration_rate = exploration
-        self.steps += steps
-        return returns
-
-
-def _unshaped(env: Any) -> Any:
-    return env
 
 
 def check_model(model: Any) -> Algorithm:

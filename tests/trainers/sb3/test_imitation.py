@@ -37,9 +37,9 @@ from also_wrappers.signal import (
 )
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.sb3.evaluation import evaluate
+from also_wrappers.trainers.sb3.fork import EnoughError
 from also_wrappers.trainers.sb3.imitation import Imitation, ImitationCallback
 from also_wrappers.trainers.sb3.snapshots import load, save
-from also_wrappers.trainers.sb3.trainer import EnoughError
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
 from tests.support.experts import recorded

@@ -1,0 +1,297 @@
+"""Auditions: an expert plays before any branch is trained with it."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from also_wrappers.board.board import Board, Collected
+from also_wrappers.board.posting import Posting
+from also_wrappers.branches.randomness import randomness_restored
+from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.evidence.summary import summarise
+from also_wrappers.ledger.events import Auditioned
+from also_wrappers.loop.measured import BLIND
+from also_wrappers.loop.plan import Plan
+from also_wrappers.run.run import Run
+from also_wrappers.signal.advice import Advice
+from also_wrappers.signal.model import Expert, Signal
+from also_wrappers.trainer import Trainer
+from also_wrappers.wrappers.shape import Shape
+
+__all__ = ["Auditions", "Verdict"]
+
+Array = npt.NDArray[np.float64]
+
+#: Episodes after which an audition is looked at, and how clear it must be to end early:
+#: ten tell idle from good, a hundred are needed between experts that earn alike.
+_LOOKS, _AT_ONCE = (10, 20, 40, 100), 3.0
+#: Standard errors by which an expert must earn more than the policy, one-sided.
+_CLEAR = 1.64
+#: Share of the actions that are random in the second half: exact followers dead-lock.
+_NOISE = 0.1
+#: Steps at the end of an episode without reward that say what went wrong.
+_LATE = 10
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Says what an audition came to.
+
+    Attributes:
+        refusal: Why the expert is not tried, in a sentence; empty if it is.
+        promised: Base return that the expert earns by itself; ``None`` where only
+            declared conditions speak for it.
+        alone: Whether it is used without any branch: the policy has no base return to
+            lose, and the expert clearly earns some.
+    """
+
+    refusal: str = ""
+    promised: float | None = None
+    alone: bool = False
+
+
+@dataclass
+class _Episodes:
+    """Gathers the episodes of one player.
+
+    Attributes:
+        returns: Their base returns.
+        rows: Some of them whole.
+        timeouts: How many did not terminate, and of how many.
+        rates: Sums of how often declared conditions held, by name.
+    """
+
+    returns: list[float] = field(default_factory=list)
+    rows: list[EpisodeRows] = field(default_factory=list)
+    timeouts: list[int] = field(default_factory=lambda: [0, 0])
+    rates: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.returns))
+
+    @property
+    def error(self) -> float:
+        return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
+
+    @property
+    def rate(self) -> float:
+        """How often declared conditions held, as a mean."""
+        episodes = max(self.timeouts[1], 1)
+        return sum(self.rates.values()) / max(len(self.rates), 1) / episodes
+
+
+class Auditions:
+    """Plays experts, and the policy alone on the same seeds.
+
+    An expert is played twice: exactly, and with a tenth of the actions at random. Where
+    it is silent, the policy acts.
+
+    Args:
+        number: Number of the round.
+        run: The run.
+        trainer: The trainer, at rest; it is left as it is.
+        plan: How much the round may try. Once an audition has taken half the steps of a
+            branch, it comes to an end.
+    """
+
+    def __init__(self, number: int, run: Run, trainer: Trainer, plan: Plan) -> None:
+        self._number = number
+        self._run = run
+        self._trainer = trainer
+        self._seed = plan.seed * 1_000_003 + number * 10_007 + 9_000
+        self._most = plan.horizon // 2
+        self._spent = 0
+        self._alone: dict[int, _Episodes] = {}
+
+    def play(self, signal: Signal) -> Verdict:
+        """Plays the expert of a signal until it is clear whether it is worth a try.
+
+        Raises:
+            ConfigurationError: The trainer does not imitate, and why; or its factory is
+                wrong.
+        """
+        assert signal.expert is not None
+        said = Signal(define=signal.define, expert=signal.expert)
+        before = self._spent
+        alone, exact, noisy = _Episodes(), _Episodes(), _Episodes()
+        for look, until in enumerate(_LOOKS):
+            wanted = until - len(exact.returns)
+            if wanted > 0:
+                self._play(exact, said, wanted, look, 0.0)
+                self._play(noisy, said, wanted, look, _NOISE)
+                self._play_alone(alone, wanted, look)
+            best = max(exact, noisy, key=lambda episodes: episodes.mean)
+            z = _clearness(best.returns, alone.returns)
+            same = len({*exact.returns, *noisy.returns, *alone.returns}) == 1
+            if same or abs(z) >= _AT_ONCE or self._spent - before > self._most:
+                break
+        promised: float | None = best.mean
+        passed = z >= _CLEAR
+        if same and self._run.task.conditions:
+            # An expert that earns nothing has no return that could end its pull.
+            best = max(exact, noisy, key=lambda episodes: episodes.rate)
+            passed = _more_often(best, alone)
+            promised = None
+        steps = self._spent - before
+        shares, late = self._shares(said, [*exact.rows, *noisy.rows])
+        self._run.accounting.evaluation += steps
+        refusal = "" if passed else _refusal(said.expert, best, alone, shares, late)
+        self._run.ledger.write(
+            Auditioned(
+                round=self._number,
+                signal=signal.id,
+                passed=passed,
+                earned=best.mean,
+                error=best.error,
+                noise=_NOISE if best is noisy else 0.0,
+                policy=alone.mean,
+                episodes=len(best.returns),
+                steps=steps,
+                coverage=sum(shares),
+                shares=tuple(shares),
+                late=tuple(late),
+            )
+        )
+        nothing_to_lose = abs(alone.mean) <= BLIND * best.mean
+        if not passed:
+            promised = None
+        return Verdict(refusal, promised, nothing_to_lose and z >= _AT_ONCE)
+
+    def _play_alone(self, episodes: _Episodes, wanted: int, look: int) -> None:
+        """Plays the policy; once for all experts of a round."""
+        if look not in self._alone:
+            self._alone[look] = _Episodes()
+            self._play(self._alone[look], Signal(), wanted, look, 0.0)
+        _add(episodes, self._alone[look])
+
+    def _play(
+        self, episodes: _Episodes, signal: Signal, wanted: int, look: int, noise: float
+    ) -> None:
+        task, trainer = self._run.task, self._trainer
+        posting = Posting(
+            version=1,
+            signal=signal,
+            gamma=trainer.gamma,
+            bootstraps_truncation=trainer.bootstraps_truncation,
+        )
+        seed = (self._seed + 1_009 * look) % 2**31
+        with tempfile.TemporaryDirectory() as folder, randomness_restored():
+            board = Board.create(Path(folder) / "board", posting)
+            returns, steps = trainer.audition(Shape(task, board), wanted, seed, noise)
+            ended = board.new_episodes()
+            collected = board.collect(task.conditions)
+        self._spent += steps
+        timeouts = [int((~ended["terminated"]).sum()), len(ended)]
+        rows = collected.episodes if collected else []
+        rates = self._rates(collected, len(ended))
+        _add(episodes, _Episodes(returns, rows, timeouts, rates))
+
+    def _rates(self, collected: Collected | None, episodes: int) -> dict[str, float]:
+        conditions = self._run.task.conditions
+        if collected is None:
+            return {}
+        found = summarise(collected.layout, collected.values, Signal(), conditions)
+        return {
+            name: episodes * found.values.get(f"condition.{name}.rate", 0.0)
+            for name in conditions
+        }
+
+    def _shares(
+        self, signal: Signal, episodes: Sequence[EpisodeRows]
+    ) -> tuple[list[float], list[float]]:
+        """Returns the share of the steps in which each rule spoke, of all episodes and
+        of the last steps of those without reward."""
+        expert, actions = signal.expert, self._run.task.actions
+        layout = self._run.board.layout
+        assert expert is not None
+        assert actions is not None
+        assert layout is not None
+        spoken = np.zeros((2, len(expert.rules) + 1))
+        asked = np.zeros(2)
+        for count in range(1, len(expert.rules) + 1):
+            shorter = expert.model_copy(update={"rules": expert.rules[:count]})
+            advice = Advice(
+                signal.model_copy(update={"expert": shorter}),
+                self._run.task.features,
+                actions,
+                layout.agents,
+            )
+            for episode in episodes:
+                alive = episode.alive[:-1]
+                good = advice.batch(episode.rows[:-1], alive) > 0
+                spoken[0, count] += good.sum()
+                asked[0] += alive.sum() * (count == 1)
+                if episode.complete and not (episode.rewards > 0.0).any():
+                    spoken[1, count] += good[-_LATE:].sum()
+                    asked[1] += alive[-_LATE:].sum() * (count == 1)
+        shares = np.diff(spoken, axis=1) / np.maximum(asked, 1.0)[:, None]
+        return shares[0].tolist(), shares[1].tolist() if asked[1] else []
+
+
+def _add(to: _Episodes, part: _Episodes) -> None:
+    to.returns += part.returns
+    to.rows += part.rows
+    to.timeouts = [a + b for a, b in zip(to.timeouts, part.timeouts, strict=True)]
+    for name, rate in part.rates.items():
+        to.rates[name] = to.rates.get(name, 0.0) + rate
+
+
+def _clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:
+    """Returns by how many standard errors one player earns more, in pairs on the same
+    seeds; one large return more or less is the least uncertainty."""
+    gains = np.subtract(mine, theirs)
+    largest = float(np.abs([mine, theirs]).max())
+    error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
+    least = largest / len(gains)
+    return float(gains.mean()) / max(error, least) if least else 0.0
+
+
+def _more_often(mine: _Episodes, theirs: _Episodes) -> bool:
+    """Whether declared conditions held clearly more often."""
+    error = math.sqrt(
+        sum(
+            max(
+                one.rate * (1.0 - one.rate) / max(one.timeouts[1], 1),
+                1.0 / max(one.timeouts[1], 1) ** 2,
+            )
+            for one in (mine, theirs)
+        )
+    )
+    return mine.rate - theirs.rate >= _CLEAR * error
+
+
+def _refusal(
+    expert: Expert | None,
+    best: _Episodes,
+    alone: _Episodes,
+    shares: Sequence[float],
+    late: Sequence[float],
+) -> str:
+    """Says what an expert has earned, and what was wrong, so that it can be mended."""
+    assert expert is not None
+    said = (
+        f"the expert earned {best.mean:.3g} (error {best.error:.2g}) in "
+        f"{len(best.returns)} episodes and the policy alone {alone.mean:.3g}"
+    )
+    cut, ended = best.timeouts
+    if cut and late:
+        silent = 1.0 - sum(late)
+        rule = int(np.argmax(late))
+        where = f"rule {rule + 1} ({expert.rules[rule].do}) held"
+        if silent > late[rule]:
+            where = "no rule held"
+        said += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
+    if not sum(shares):
+        said += "; no rule ever held"
+    elif 0.0 in shares:
+        idle = [str(k) for k, share in enumerate(shares, start=1) if not share]
+        said += f"; no turn ever came to rule {', '.join(idle)}"
+    return said

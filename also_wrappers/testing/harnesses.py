@@ -1,0 +1,69 @@
+"""How the trainer contract drives an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy.typing as npt
+
+from also_wrappers.trainer import Trainer
+
+__all__ = ["ReplayHarness", "TrainerHarness"]
+
+
+class TrainerHarness(Protocol):
+    """How the contract drives an adapter.
+
+    Example:
+        For an adapter of Stable-Baselines3's PPO, in an environment of our own:
+
+        >>> from stable_baselines3 import PPO
+        >>> from also_wrappers import PettingZooVecEnv
+        >>> from also_wrappers.testing import Corridor
+        >>> from also_wrappers.trainers.sb3 import SB3Trainer
+        >>> def make_venv(shape):
+        ...     return PettingZooVecEnv(lambda: shape(Corridor(length=3, limit=6)), 2)
+        >>> class Harness:
+        ...     def make(self, shape):
+        ...         model = PPO("MlpPolicy", make_venv(shape), n_steps=16,
+        ...                     batch_size=16, n_epochs=1, seed=0, device="cpu")
+        ...         return SB3Trainer(model, make_venv, total=1000)
+        ...     def train(self, trainer, steps):
+        ...         trainer.model.learn(steps, reset_num_timesteps=not trainer.steps)
+        ...     def state(self, trainer):
+        ...         return {k: v.numpy() for k, v in
+        ...                 trainer.model.policy.state_dict().items()}
+    """
+
+    def make(self, shape: Callable[[Any], Any]) -> Trainer:
+        """Returns a fresh training, always with the same seeds, those of the global
+        randomness included; ``shape`` goes around each of its environments."""
+
+    def train(self, trainer: Trainer, steps: int) -> None:
+        """Trains the mainline for at least so many trainer steps, in whole rollouts."""
+
+    def state(self, trainer: Trainer) -> Mapping[str, Any]:
+        """Returns what training depends on, as arrays by name: parameters, the
+        optimizer's state, counters."""
+
+
+@runtime_checkable
+class ReplayHarness(TrainerHarness, Protocol):
+    """How the contract drives an adapter whose trainer has a replay buffer.
+
+    Where ``make`` is given a shape with a board, the buffer pays what is posted there.
+
+    Example:
+        Besides what the example of ``TrainerHarness`` shows, where the buffer is one of
+        ``also_wrappers.trainers.sb3``:
+
+        >>> class Rewards:
+        ...     def rewards(self, trainer):
+        ...         buffer = trainer.model.replay_buffer
+        ...         return buffer.rewards[: buffer.size()]
+    """
+
+    def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
+        """Returns the rewards of all stored transitions, in the order of storage, as
+        the learner would be paid if it sampled them now."""

@@ -1,0 +1,117 @@
+"""Auditions: episodes in which an expert acts, and the policy where it is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+
+from also_wrappers.branches.randomness import randomness_restored, seed_randomness
+from also_wrappers.trainers.sb3.evaluation import checked, play_episodes
+from also_wrappers.trainers.sb3.fork import MakeVecEnv
+from also_wrappers.trainers.sb3.imitation import advice_of, check_imitates
+
+__all__ = ["play_audition"]
+
+
+def play_audition(
+    model: Any,
+    make_venv: MakeVecEnv,
+    shape: Callable[[Any], Any],
+    episodes: int,
+    seed: int,
+    noise: float,
+) -> tuple[list[float], int]:
+    """Plays whole episodes, in which an expert acts where it speaks.
+
+    Where the expert is silent, the stochastic policy acts. The model and the global
+    randomness stay as they are.
+
+    Args:
+        model: The model.
+        make_venv: Makes its environments with a given shape around each.
+        shape: Tells what the expert advises, and pays nothing.
+        episodes: How many; rounded up to a multiple of the copies.
+        seed: Of the environments and of all sampling.
+        noise: Share of all actions that are taken at random.
+
+    Returns:
+        Base return of each episode (the mean over its agents), copy by copy, and the
+        trainer steps that were played.
+
+    Raises:
+        ConfigurationError: The model cannot imitate, or its environments do not fit.
+    """
+    check_imitates(model)
+    with randomness_restored():
+        seed_randomness(seed)
+        venv = checked(make_venv(shape), model)
+        try:
+            return play_episodes(model, _Advised(venv, noise, seed), episodes, seed)
+        finally:
+            venv.close()
+
+
+class _Advised(VecEnvWrapper):
+    """Takes the advised actions in place of those that are given.
+
+    Of several good actions one is taken at random, as the policy is pulled towards all
+    of them alike. What a mask forbids is not taken.
+
+    Args:
+        venv: Environments that tell advice.
+        noise: Share of all actions that are taken at random.
+        seed: Of all that is taken at random.
+    """
+
+    def __init__(self, venv: VecEnv, noise: float, seed: int) -> None:
+        super().__init__(venv)
+        space: Any = venv.action_space
+        self._count = int(space.n)
+        self._noise = noise
+        self._chance = np.random.default_rng(seed)
+        self._masked = venv.has_attr("action_masks")
+        self._advice: npt.NDArray[np.int64] = np.zeros(venv.num_envs, np.int64)
+
+    def reset(self) -> VecEnvObs:
+        """Resets the environments."""
+        observations = self.venv.reset()
+        self._advice = advice_of(self._first_infos())
+        return observations
+
+    def step_async(self, actions: npt.NDArray[Any]) -> None:
+        """Chooses the actions of a step."""
+        good = (self._advice.reshape(-1, 1) >> np.arange(self._count)) & 1 > 0
+        allowed = np.ones_like(good)
+        if self._masked:
+            allowed = np.stack(self.venv.env_method("action_masks")).astype(bool)
+        good &= allowed
+        noisy = self._chance.random(len(good)) < self._noise
+        chosen = np.array(actions)
+        for index in np.flatnonzero(noisy | good.any(axis=1)):
+            choices = allowed[index] if noisy[index] else good[index]
+            chosen[index] = self._chance.choice(np.flatnonzero(choices))
+        self.venv.step_async(chosen)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Steps the environments, and keeps what they advise to itself."""
+        observations, rewards, dones, infos = self.venv.step_wait()
+        told = [
+            reset if done else info
+            for info, reset, done in zip(infos, self._first_infos(), dones, strict=True)
+        ]
+        self._advice = advice_of(told)
+        plain = [
+            {key: value for key, value in info.items() if key != "shaping"}
+            for info in infos
+        ]
+        return observations, rewards, dones, plain
+
+    def _first_infos(self) -> Sequence[Mapping[str, Any]]:
+        venv: Any = self.venv.unwrapped
+        infos: Sequence[Mapping[str, Any]] = venv.reset_infos
+        return infos

@@ -1,0 +1,256 @@
+"""Auditions: what an expert earns is known before any branch is trained with it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch as th
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.advisors.base import Situation
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.audition import Auditions, Verdict
+from also_wrappers.loop.plan import Plan
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.run.run import Run
+from also_wrappers.signal import Action, Actions, Expert, Feature, FeatureMap, Rule
+from also_wrappers.signal.model import Signal
+from also_wrappers.task import Task
+from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainers.sb3.trainer import SB3Trainer
+from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+from also_wrappers.wrappers.shape import Shape
+from tests.support.corridor import (
+    TOTAL,
+    callback,
+    check_every_step_is_counted_once,
+    events,
+    make_model,
+)
+from tests.support.trainers import ACTIONS, Masked
+from tests.support.walker import ROLLOUT, Walker, Work
+
+
+def expert(*rules: tuple[str, str]) -> Signal:
+    said = tuple(Rule(when=when, do=do) for when, do in rules)
+    return Signal(expert=Expert(rules=said))
+
+
+ON, BACK, SILENT = expert(("1", "on")), expert(("1", "back")), expert(("0", "on"))
+
+
+def task(**options: Any) -> Task:
+    return Task("Walk.", corridor_features(), actions=ACTIONS, **options)
+
+
+class Stage:
+    """A run at rest, whose experts play in corridors of a length.
+
+    Args:
+        folder: Where to record.
+        length: Cells of the corridor; ten cannot be walked within the limit of 8.
+        **options: Of the task.
+    """
+
+    def __init__(self, folder: Path, length: int = 6, **options: Any) -> None:
+        self.run = Run(task(**options), folder)
+        self._length = length
+        model = PPO(
+            "MlpPolicy",
+            self.make_venv(self.run.shape),
+            n_steps=16,
+            batch_size=64,
+            policy_kwargs={"net_arch": [8]},
+            seed=1,
+            device="cpu",
+        )
+        model.learn(128)
+        self.trainer = SB3Trainer(model, self.make_venv, 4096)
+        plan = Plan(1, 0, 10**6, 10**6, 10**6, 10**6, 8, 0)
+        self.auditions = Auditions(1, self.run, self.trainer, plan)
+
+    def make_venv(self, shape: Callable[[Any], Any]) -> PettingZooVecEnv:
+        return PettingZooVecEnv(lambda: shape(Corridor(self._length, limit=8)), 4)
+
+    def play(self, signal: Signal) -> tuple[Verdict, dict[str, Any]]:
+        verdict = self.auditions.play(signal)
+        return verdict, events(self.run.dir, "audition")[-1]
+
+
+def test_an_expert_that_earns_more_is_tried_with_what_it_promises(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    verdict, event = stage.play(ON)
+    assert verdict == Verdict("", 1.0, alone=True)
+    assert event["passed"]
+    assert event["earned"] == 1.0
+    assert event["policy"] < 0.5
+    assert event["noise"] == 0.0
+    assert event["coverage"] == 1.0
+    assert event["episodes"] == 12, "ten suffice, in whole rounds of four copies"
+    steps = stage.run.accounting.evaluation
+    assert steps == event["steps"]
+    assert steps >= 3 * 12 * 2 * 3
+    assert stage.run.accounting.branches == 0
+    # The policy alone has been played for all experts of the round.
+    _, again = stage.play(ON)
+    assert again["policy"] == event["policy"]
+    assert again["steps"] < steps
+    assert stage.run.accounting.evaluation == steps + again["steps"]
+
+
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        (BACK, r"time ran out, mostly while rule 1 \(back\) held"),
+        (SILENT, "no rule ever held"),
+        (expert(("1", "back"), ("1", "on")), "no turn ever came to rule 2"),
+    ],
+    ids=["harmful", "silent", "in vain"],
+)
+def test_what_is_no_better_than_the_policy_is_refused_with_the_reason(
+    tmp_path: Path, signal: Signal, said: str
+) -> None:
+    verdict, event = Stage(tmp_path).play(signal)
+    assert not event["passed"]
+    assert verdict.promised is None
+    assert verdict.refusal.startswith(f"the expert earned {event['earned']:.3g} (error")
+    assert f"the policy alone {event['policy']:.3g}" in verdict.refusal
+    assert re.search(said, verdict.refusal)
+
+
+def test_where_it_is_silent_the_policy_acts(tmp_path: Path) -> None:
+    _, event = Stage(tmp_path, length=4).play(expert(("place < 0.5", "on")))
+    assert 0.3 < event["coverage"] < 0.9
+    assert event["shares"] == [event["coverage"]]
+    assert event["late"]
+    assert event["late"][0] < event["coverage"] + 0.2
+    assert event["policy"] < event["earned"]
+
+
+def test_training_goes_on_as_if_nothing_had_been_played(tmp_path: Path) -> None:
+    ends, draws = [], []
+    for name in ("played", "not played"):
+        stage = Stage(tmp_path / name)
+        if name == "played":
+            stage.play(ON)
+        draws.append((random.random(), np.random.random(), float(th.rand(1))))
+        stage.trainer.model.learn(256, reset_num_timesteps=False)
+        ends.append(stage.trainer.model.policy.state_dict())
+    assert draws[0] == draws[1]
+    assert all(th.equal(a, b) for a, b in zip(*map(dict.values, ends), strict=True))
+
+
+def test_where_nothing_is_earned_declared_conditions_speak(tmp_path: Path) -> None:
+    conditions = {"far": "team_min(place) > 0.95"}
+    stage = Stage(tmp_path / "run", length=20, conditions=conditions)
+    verdict, event = stage.play(ON)
+    assert event["earned"] == event["policy"] == 0.0
+    assert not event["passed"], "nobody gets so far within the limit"
+    conditions = {"far": "team_min(place) > 0.3"}
+    stage = Stage(tmp_path / "other", length=20, conditions=conditions)
+    verdict, event = stage.play(ON)
+    assert event["passed"]
+    assert verdict == Verdict(), "without a promise, its pull does not end by itself"
+    assert stage.play(BACK)[0].refusal
+    without = Stage(tmp_path / "without", length=20)
+    assert "earned 0 " in without.play(ON)[0].refusal
+
+
+def test_forbidden_actions_are_not_played(tmp_path: Path) -> None:
+    both = Actions((Action("left", 0), Action("right", 1)))
+    features = FeatureMap(Feature("angle", "obs[2]"))
+
+    def make_venv(shape: Callable[[Any], Any]) -> DummyVecEnv:
+        return DummyVecEnv([lambda: shape(Masked()) for _ in range(2)])
+
+    model = MaskablePPO("MlpPolicy", make_venv(lambda env: env), device="cpu")
+    trainer = SB3Trainer(model, make_venv, 1000)
+    left = expert(("1", "left"))
+    posting = Posting(version=1, signal=left, gamma=0.99)
+    board = Board.create(tmp_path / "board", posting)
+    balance = Task("Stay up.", features, actions=both)
+    for noise in (0.0, 0.5):
+        # The environment refuses what its mask forbids.
+        returns, steps = trainer.audition(Shape(balance, board), 6, 3, noise)
+        assert len(returns) == 6
+        assert steps >= sum(returns)
+
+
+class Mending(RecordedAdvisor):
+    """Keeps what it was told of its rejected candidates."""
+
+    def __init__(self, rounds: list[list[Proposal]]) -> None:
+        super().__init__(rounds)
+        self.reasons: list[str] = []
+
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        self.reasons = [rejection.reason for rejection in situation.rejected]
+        return super().propose(situation, k)
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_refused_expert_goes_back_and_a_mended_one_is_used(
+    tmp_path: Path, slow: bool
+) -> None:
+    run = Run(task(success="base_return >= 1"), tmp_path / "run")
+    advisor = Mending([[Proposal(signal=BACK), Proposal(signal=ON)]])
+    advisor.slow = slow
+    options = {"candidates": 1, "refinements": 0, "every": 100_000}
+    model = make_model(run)
+    model.learn(TOTAL, callback=callback(run, advisor, **options))
+    run.close()
+    assert len(advisor.reasons) == 1
+    assert "rule 1 (back)" in advisor.reasons[0]
+    first, second = events(run.dir, "audition")
+    assert not first["passed"]
+    assert second["passed"]
+    checks = [(event["name"], event["remark"]) for event in events(run.dir, "check")]
+    assert checks == [(None, advisor.reasons[0]), ("candidate_1", "")]
+    (swap,) = events(run.dir, "swap")
+    assert Signal.model_validate(swap["signal"]) == ON
+    posted = run.board.read()
+    assert posted.signal == ON
+    assert posted.promised == second["earned"]
+    (outcome,) = events(run.dir, "decision")[0]["outcome"]["arms"]
+    assert outcome["promised"] == second["earned"]
+    check_every_step_is_counted_once(run.dir, TOTAL)
+    counts = events(run.dir)[-1]["trainer_steps"]
+    played = first["steps"] + second["steps"]
+    assert counts["evaluation"] == played + 256  # of the rehearsal
+
+
+def test_a_trainer_that_does_not_imitate_says_why(tmp_path: Path) -> None:
+    run = Run(task(), tmp_path / "run")
+    walker = Walker(run.shape, 20 * ROLLOUT, Work())
+    adaptation = Adaptation(
+        run,
+        RecordedAdvisor([[Proposal(signal=ON)]]),
+        first=2 * ROLLOUT,
+        horizon=2 * ROLLOUT,
+        pause_on="interval",
+        budget=9.0,
+    )
+    while walker.steps < 4 * ROLLOUT:
+        adaptation.step(walker)
+        walker.train()
+    adaptation.finish(walker)
+    run.close()
+    (check,) = events(run.dir, "check")
+    assert check["remark"] == "a walker imitates nobody; propose terms"
+    assert events(run.dir, "audition") == []
+    with pytest.raises(ConfigurationError, match="imitates nobody"):
+        walker.audition()
