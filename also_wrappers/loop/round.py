@@ -327,6 +327,7 @@ class Round:
             reason=reason,
             winner=leader.arm,
             adopt=end,
+            exploratory=arms.by_conditions,
         )
 
     def _refine(self, arms: Arms) -> _Refining:

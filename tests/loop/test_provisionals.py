@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
-from also_wrappers.branches.branch import POINTS, BranchOrder, BranchResult
+from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.files import write_json
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.guard import Guard
@@ -58,7 +57,7 @@ class Walked(Made):
             if order.end is not None:
                 start = json.loads(order.snapshot.read_text())
                 write_json(order.end, start | {"steps": start["steps"] + order.steps})
-            yield replace(result, points=(result.score,) * POINTS)
+            yield result
 
 
 class Follower(Walker):

@@ -15,7 +15,7 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.gate import Decision, Gate, Request, Rule, Trial
+from also_wrappers.gate import Decision, Gate, Race, Request, Rule, Trial
 from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
@@ -213,6 +213,33 @@ def test_the_budget_ends_a_round(tmp_path: Path) -> None:
     made = Made(lambda order: 0.0)
     result = play(tmp_path / "other", made, longest=HORIZON).result
     assert "too little of the planned training" in result.decision.reason
+
+
+def test_what_beat_control_in_every_pair_is_used_when_the_budget_ends(
+    tmp_path: Path,
+) -> None:
+    """Control and one candidate, and a fresh pair: for a third branch there is none."""
+    made = Made(lambda order: [0.2, 0.8][order.request.arm])
+    options: dict[str, Any] = {"candidates": 1, "refinements": 0, "budget": 4 * HORIZON}
+    result = play(tmp_path, made, gate=Race(), **options).result
+    decision = result.decision
+    assert (decision.kind, decision.winner) == ("provisional", 1)
+    assert decision.pairs == 2
+    assert decision.effect == pytest.approx(0.6)
+    assert decision.z is not None
+    assert decision.reason == (
+        "the branch budget is spent; it beat control in all of 2 pairs"
+    )
+    assert name(result.snapshot) == "candidate_1-screen-0-1"
+
+
+def test_one_pair_is_not_enough_and_is_told_all_the_same(tmp_path: Path) -> None:
+    made = Made(lambda order: [0.2, 0.8][order.request.arm])
+    options: dict[str, Any] = {"candidates": 1, "refinements": 0, "budget": 2 * HORIZON}
+    decision = play(tmp_path, made, gate=Race(), **options).result.decision
+    assert (decision.kind, decision.winner) == ("undecided", None)
+    assert decision.pairs == 1
+    assert decision.effect == pytest.approx(0.6)
 
 
 def test_a_branch_without_a_reward_is_as_uncertain_as_one_episode_of_the_round() -> (

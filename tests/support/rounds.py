@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from also_wrappers.branches.branch import BranchOrder, BranchResult
+from also_wrappers.branches.branch import POINTS, BranchOrder, BranchResult
 from also_wrappers.exceptions import ConfigurationError
 
 
@@ -52,14 +52,16 @@ class Made:
         for order in orders:
             self.orders.append(order)
             request = order.request
+            score = self._score(order)
             yield BranchResult(
                 request,
                 order.seed,
                 order.steps,
-                self._score(order),
+                score,
                 1e-4,
                 1.0,
                 300,
+                points=(score,) * POINTS,
                 snapshot=order.end,
                 observed=dict.fromkeys(order.keys, 0.1 * request.arm),
             )
