@@ -135,11 +135,8 @@ class Adaptation:
         fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
-        stays = self._provisionals.step(
-            trainer, rounds.budget(trainer), rounds.until(trainer)
-        )
-        if stays is False:
-            self.state.lengthen()
+        budget, until = rounds.budget(trainer), rounds.until(trainer)
+        self._provisionals.step(trainer, budget, until)
         rounds.step(trainer)
         self._fade(trainer)
 

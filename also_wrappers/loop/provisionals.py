@@ -50,39 +50,34 @@ class Provisionals:
         self._gate = gate
         self._confirmation: Confirmation | None = None
 
-    def step(self, trainer: Trainer, budget: int, until: int) -> bool | None:
+    def step(self, trainer: Trainer, budget: int, until: int) -> None:
         """Goes on with what is open.
 
         Args:
             trainer: At rest.
             budget: Trainer steps that branches of the run may spend in all.
             until: Trainer steps of the lineage at which the last branch must end.
-
-        Returns:
-            Whether the signal stays, once that is settled; ``None`` until then.
         """
         state = self._lineage.state
         if state.watch is not None:
-            return self._look(trainer, state.watch)
-        if state.claim is None:
-            return None
-        if self._mainline.stage == "solved":
-            return self.stop(trainer, "the task is solved")
-        decision = self._confirming(trainer).step(trainer, budget, until)
-        return None if decision is None else self._settle(trainer, decision)
+            self._look(trainer, state.watch)
+        elif state.claim is not None and self._mainline.stage == "solved":
+            self.stop(trainer, "the task is solved")
+        elif state.claim is not None:
+            decision = self._confirming(trainer).step(trainer, budget, until)
+            if decision is not None:
+                self._settle(trainer, decision)
 
-    def stop(self, trainer: Trainer, reason: str) -> bool | None:
-        """Leaves the signal in use as it is; ``None`` where nothing was open."""
+    def stop(self, trainer: Trainer, reason: str) -> None:
+        """Leaves the signal in use as it is, where something is open."""
         watch = self._lineage.state.watch
         if watch is not None:
             self._write_settled(watch, "open", reason)
             self._lineage.state.watch = None
             self._save(trainer)
-            return True
-        if self._lineage.state.claim is None:
-            return None
-        decision = self._confirming(trainer).stop(reason)
-        return self._settle(trainer, decision)
+        elif self._lineage.state.claim is not None:
+            decision = self._confirming(trainer).stop(reason)
+            self._settle(trainer, decision)
 
     def drop(self) -> None:
         """Forgets what is open, as the swap itself is undone."""
@@ -101,7 +96,7 @@ class Provisionals:
             )
         return self._confirmation
 
-    def _settle(self, trainer: Trainer, decision: Decision) -> bool:
+    def _settle(self, trainer: Trainer, decision: Decision) -> None:
         """Ends the confirmation as the rule has decided."""
         claim, confirmation = self._lineage.state.claim, self._confirmation
         assert claim is not None
@@ -116,6 +111,7 @@ class Provisionals:
             end = confirmation.arms.adopted(decision)
             lost = 0 if end is None else self._lineage.adopt(trainer, end[0])
             self._take_out(trainer, claim.posting)
+            self._lineage.state.lengthen()
         self._run.ledger.write(
             Settled(
                 round=claim.round,
@@ -132,9 +128,8 @@ class Provisionals:
         )
         self._lineage.state.claim, self._confirmation = None, None
         self._save(trainer)
-        return kind != "given_up"
 
-    def _look(self, trainer: Trainer, watch: Watch) -> bool | None:
+    def _look(self, trainer: Trainer, watch: Watch) -> None:
         """Ends a signal that has not led to base reward in time; the next candidate
         gets its turn."""
         guard = self._mainline.guard
@@ -143,18 +138,18 @@ class Provisionals:
             self._write_settled(watch, "open", reason)
             self._lineage.state.watch = None
             self._save(trainer)
-            return True
+            return
         if trainer.steps < watch.until:
-            return None
+            return
         reason = "it has not led to more base return in time"
         if watch.turns:
             self._next_turn(trainer, watch, reason)
-            return None
+            return
         self._take_out(trainer, watch.posting)
         self._write_settled(watch, "given_up", reason)
         self._lineage.state.watch = None
+        self._lineage.state.lengthen()
         self._save(trainer)
-        return False
 
     def _next_turn(self, trainer: Trainer, watch: Watch, reason: str) -> None:
         """Goes on with the next candidate: from the end of its own branch, or from the

@@ -165,6 +165,9 @@ def test_what_is_not_confirmed_goes_and_the_weights_stay(tmp_path: Path) -> None
     schedule = json.loads((run.dir / "schedule.json").read_text())
     signals = [Signal.model_validate(entry["signal"]) for entry in schedule]
     assert signals == [proposal("place").signal, Signal()]
+    # The next round has longer branches, also in a run that is stopped now.
+    checkpoint = json.loads((run.dir / "checkpoints" / "round.json").read_text())
+    assert checkpoint["state"]["horizon"] == 2 * HORIZON
 
 
 def test_clear_harm_goes_back_to_controls_stored_branch(tmp_path: Path) -> None:
