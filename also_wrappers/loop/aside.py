@@ -18,9 +18,6 @@ class Aside(Generic[T]):
         work: The work; it must not touch what training touches.
         beside: Whether to begin at once, in a thread.
 
-    Attributes:
-        done: Whether ``result`` would return at once.
-
     Example:
         >>> Aside(lambda: 6 * 7, beside=True).result()
         42
@@ -37,6 +34,7 @@ class Aside(Generic[T]):
 
     @property
     def done(self) -> bool:
+        """Whether the work has ended, well or not."""
         return bool(self._results or self._errors)
 
     def wait(self) -> None:
@@ -56,5 +54,5 @@ class Aside(Generic[T]):
     def _run(self) -> None:
         try:
             self._results.append(self._work())
-        except BaseException as error:
+        except BaseException as error:  # raised where the result is asked for
             self._errors.append(error)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate.rule import CONTROL, Decision, Request, Rule
 from also_wrappers.gate.standing import leader
 from also_wrappers.ledger.events import BranchEnded, Decided, Event, RoundStarted
@@ -59,6 +60,9 @@ class Confirmation:
         trainer: The trainer.
         gate: The rule that swapped the signal in.
         start: File of the snapshot that all branches of the round begin from.
+
+    Raises:
+        ConfigurationError: The rule does not repeat its decision.
     """
 
     def __init__(
@@ -80,9 +84,15 @@ class Confirmation:
         )
         self.arms.restore(screened)
         decision = gate.next(len(arms), self.arms.trials, claim.round)
-        assert isinstance(decision, Decision)
-        assert decision.then is not None
-        assert decision.winner is not None
+        if (
+            not isinstance(decision, Decision)
+            or decision.then is None
+            or decision.winner is None
+        ):
+            raise ConfigurationError(
+                "the rule does not decide again as it did on the same branches; a rule "
+                "must depend on nothing but its arguments"
+            )
         self.arms.restore(fresh)
         self._screened = len(screened)
         self._then = decision.then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 from also_wrappers.board.posting import Posting
@@ -64,7 +65,10 @@ class Provisionals:
         elif state.claim is not None and self._mainline.stage == "solved":
             self.stop(trainer, "the task is solved")
         elif state.claim is not None:
-            decision = self._confirming(trainer).step(trainer, budget, until)
+            try:
+                decision = self._confirming(trainer).step(trainer, budget, until)
+            except Exception as error:  # as with a round, it must not end the run
+                decision = _failed(error)
             if decision is not None:
                 self._settle(trainer, decision)
 
@@ -76,13 +80,18 @@ class Provisionals:
             self._lineage.state.watch = None
             self._save(trainer)
         elif self._lineage.state.claim is not None:
-            decision = self._confirming(trainer).stop(reason)
+            try:
+                decision = self._confirming(trainer).stop(reason)
+            except Exception as error:
+                decision = _failed(error)
             self._settle(trainer, decision)
 
     def drop(self) -> None:
         """Forgets what is open, as the swap itself is undone."""
         if self._confirmation is not None:
-            self._confirmation.collect()
+            # The signal goes anyway; a branch that broke is of no use to anybody.
+            with contextlib.suppress(Exception):
+                self._confirmation.collect()
         self._confirmation = None
         self._lineage.state.claim = self._lineage.state.watch = None
 
@@ -100,13 +109,12 @@ class Provisionals:
         """Ends the confirmation as the rule has decided."""
         claim, confirmation = self._lineage.state.claim, self._confirmation
         assert claim is not None
-        assert confirmation is not None
         kind: Kind = "open"
         lost = 0
         if decision.kind == "confirmed":
             kind = "confirmed"
             self._poster.post(provisional=False)
-        elif decision.kind == "no_change":
+        elif decision.kind == "no_change" and confirmation is not None:
             kind = "given_up"
             end = confirmation.arms.adopted(decision)
             lost = 0 if end is None else self._lineage.adopt(trainer, end[0])
@@ -121,7 +129,7 @@ class Provisionals:
                 z=decision.z,
                 pairs=decision.pairs,
                 critical=decision.critical,
-                branches=confirmation.branches,
+                branches=confirmation.branches if confirmation else 0,
                 lost_steps=lost,
                 signal=self._poster.posting.signal,
             )
@@ -217,3 +225,9 @@ class Provisionals:
         self._run.write_schedule()
         self._lineage.save("round", trainer)
         self._run.drop_snapshots()
+
+
+def _failed(error: Exception) -> Decision:
+    """Leaves open what could not be confirmed."""
+    reason = f"the confirmation failed: {type(error).__name__}: {error}"
+    return Decision("undecided", reason)

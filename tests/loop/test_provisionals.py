@@ -313,3 +313,25 @@ def test_declared_conditions_come_before_hypotheses(tmp_path: Path) -> None:
     assert (decision["winner"], decision["exploratory"]) == ("candidate_2", True)
     assert "how early far held" in decision["reason"]
     assert {order.request.stretch for order in executor.orders} == {0.5, 1}
+
+
+class Breaks(Walked):
+    """Cannot run the branches of a confirmation."""
+
+    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
+        if orders[0].request.phase == "confirm":
+            raise RuntimeError("a worker process cannot be started")
+        yield from super().run(orders)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_confirmation_that_breaks_does_not_end_the_run(
+    tmp_path: Path, beside: bool
+) -> None:
+    run = play(tmp_path, Breaks(by_phase([0.2, 0.8], [0.2, 0.8]), beside))
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == "open"
+    assert settled["reason"] == (
+        "the confirmation failed: RuntimeError: a worker process cannot be started"
+    )
+    assert run.board.read().provisional
