@@ -13,6 +13,7 @@ from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.actions import Actions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 
@@ -41,6 +42,7 @@ class Situation:
             stored as a tuple.
         results: How the candidates of this round did so far; where there are any,
             ``propose`` is asked for replacements; stored as a tuple.
+        actions: What experts may say; ``None`` where no expert can be proposed.
     """
 
     task: str
@@ -54,6 +56,7 @@ class Situation:
     diagnosis: Diagnosis | None = None
     rejected: Sequence[Rejection] = ()
     results: Sequence[ArmOutcome] = ()
+    actions: Actions | None = None
 
     def __post_init__(self) -> None:
         # The lists of a run grow while an advisor may still be thinking.

@@ -249,6 +249,7 @@ class Rounds:
             stage,
             trainer.steps / max(trainer.total, 1),
             tuple(self.history),
+            actions=task.actions,
         )
 
     def _skip(self, trainer: Trainer, number: int, reason: str) -> None:
