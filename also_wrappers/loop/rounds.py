@@ -185,7 +185,7 @@ class Rounds:
             max(abs(best), 1.0),
             trainer.gamma,
             may_fade=not trainer.replays,
-            actions=self._run.task.actions,
+            actions=situation.actions,
         )
         promised = self._poster.posting.promised
         consultation = Consultation(
@@ -249,7 +249,7 @@ class Rounds:
             stage,
             trainer.steps / max(trainer.total, 1),
             tuple(self.history),
-            actions=task.actions,
+            actions=task.actions if trainer.imitates else None,
         )
 
     def _skip(self, trainer: Trainer, number: int, reason: str) -> None:
