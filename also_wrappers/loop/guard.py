@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import fmean
 
 from also_wrappers.evidence.stage import Window
@@ -22,22 +23,28 @@ _ABOVE = 2.0
 class Guard:
     """Watches the mainline since a swap.
 
+    A fall counts once the base return is below what it was before the swap: to undo the
+    swap would lose more than the fall did before.
+
     Args:
         signal: The signal that was swapped in. Where it has terms, a fall counts only
             while the shaped return rises; an expert alone pays nothing.
+        before: The windows of the mainline before the swap.
 
     Example:
         >>> from also_wrappers.signal import Term
         >>> near = Term(name="near", kind="bonus", expression="1 - d", weight=0.1)
-        >>> guard = Guard(Signal(terms=(near,)))
+        >>> guard = Guard(Signal(terms=(near,)), [Window(0, 50, 0.9, 0.1, 1.0)])
         >>> for k in range(8):
         ...     guard.add(Window(k, 50, 1.0 - 0.1 * k, 0.1, 1.0), shaped=1.0 + k)
         >>> round(guard.fall(), 2)
         0.4
     """
 
-    def __init__(self, signal: Signal) -> None:
+    def __init__(self, signal: Signal, before: Sequence[Window]) -> None:
         self._pays = bool(signal.terms)
+        last = [window.mean for window in before[-_WINDOWS:]]
+        self._before = fmean(last) if last else 0.0
         self._seen: list[tuple[Window, float]] = []
 
     def add(self, window: Window, shaped: float) -> None:
@@ -58,16 +65,18 @@ class Guard:
         """By how much the base return fell, if it did, while the shaped one rose.
 
         The first windows since the swap are compared with the last; ``None`` while
-        they are too few, or the fall is not clear.
+        they are too few, the fall is not clear, or the base return is still as large
+        as before the swap.
         """
         if len(self._seen) < 2 * _WINDOWS:
             return None
         early, late = self._seen[:_WINDOWS], self._seen[-_WINDOWS:]
         level = fmean(window.mean for window, _ in early)
-        fall = level - fmean(window.mean for window, _ in late)
+        now = fmean(window.mean for window, _ in late)
+        fall = level - now
         rise = fmean(paid for _, paid in late) - fmean(paid for _, paid in early)
         errors = [window.std / math.sqrt(window.episodes) for window, _ in early + late]
         error = math.hypot(*errors) / _WINDOWS
         hacked = rise > 0.0 or not self._pays
         clear = fall > max(_CLEAR * error, _SHARE * abs(level))
-        return fall if hacked and clear else None
+        return fall if hacked and clear and now < self._before else None

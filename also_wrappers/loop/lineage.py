@@ -92,7 +92,7 @@ class Lineage:
             promised=promised,
             provisional=provisional,
         )
-        self._mainline.guard = Guard(signal)
+        self._mainline.guard = Guard(signal, self._mainline.windows)
         self._run.ledger.write(
             Swapped(
                 round=number,

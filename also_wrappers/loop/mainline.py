@@ -125,7 +125,7 @@ class Mainline:
                     if self.guard is not None:
                         self.guard.add(window, shaped)
                 case Swapped(signal=signal):
-                    self.guard = Guard(signal)
+                    self.guard = Guard(signal, self.windows)
                 case RolledBack() | Settled(kind="given_up"):
                     self.guard = None
 

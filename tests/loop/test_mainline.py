@@ -122,7 +122,7 @@ def test_a_swap_stays_watched(tmp_path: Path) -> None:
     run = Run(Task("Walk.", corridor_features()), tmp_path / "run")
     mainline = Mainline(run)
     before: list[Event] = [record(k, 0.5, 0.5) for k in range(4)]
-    after: list[Event] = [record(10 + k, 0.9 - 0.05 * k, 1.0 + k) for k in range(8)]
+    after: list[Event] = [record(10 + k, 0.8 - 0.1 * k, 1.0 + k) for k in range(8)]
     lost: list[Event] = [record(100, 0.0, 99.0), swap(100)]
     events = [*before, swap(5), *after, *lost]
     mainline.resume(of_the_lineage(events, 20))
@@ -130,7 +130,11 @@ def test_a_swap_stays_watched(tmp_path: Path) -> None:
     assert mainline.guard is not None
     fall = mainline.guard.fall()
     assert fall is not None
-    assert 0.1 < fall < 0.4
+    assert fall == pytest.approx(0.4)
+    higher = [record(10 + k, 1.2 - 0.1 * k, 1.0 + k) for k in range(8)]
+    mainline.resume([*before, swap(5), *higher])
+    assert mainline.guard is not None
+    assert mainline.guard.fall() is None, "to undo the swap would lose more"
     mainline.resume([*before, swap(5), rollback(9), *after])
     assert mainline.guard is None
     mainline.resume([*before, swap(5), *after[:3]])
@@ -144,7 +148,7 @@ def test_without_terms_a_fall_of_the_base_return_alone_is_noticed() -> None:
     expert = Expert(rules=(Rule(when="1", do="on"),))
     falls = []
     for signal in (Signal(terms=(term,)), Signal(expert=expert)):
-        guard = Guard(signal)
+        guard = Guard(signal, [Window(0, 50, 0.8, 0.05, 0.8)])
         for k in range(8):
             mean = 0.9 - 0.05 * k
             guard.add(Window(k, 50, mean, 0.05, mean), shaped=mean)
