@@ -11,7 +11,7 @@ from also_wrappers.evidence.stage import Stage
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.exchange import Exchange
-from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.outcomes import ArmOutcome, Played, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.actions import Actions
 from also_wrappers.signal.feature_map import FeatureMap
@@ -42,6 +42,8 @@ class Situation:
             stored as a tuple.
         results: How the candidates of this round did so far; where there are any,
             ``propose`` is asked for replacements; stored as a tuple.
+        played: What the experts earned that played in this round, of which the best
+            becomes a candidate; stored as a tuple.
         actions: What experts may say; ``None`` where no expert can be proposed.
     """
 
@@ -56,11 +58,12 @@ class Situation:
     diagnosis: Diagnosis | None = None
     rejected: Sequence[Rejection] = ()
     results: Sequence[ArmOutcome] = ()
+    played: Sequence[Played] = ()
     actions: Actions | None = None
 
     def __post_init__(self) -> None:
         # The lists of a run grow while an advisor may still be thinking.
-        for name in ("history", "rejected", "results"):
+        for name in ("history", "rejected", "results", "played"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
@@ -130,6 +133,22 @@ class Advisor(ABC):
             AdvisorError: There is no usable answer.
         """
 
+    def experts(self, situation: Situation) -> list[Proposal]:
+        """Returns experts to play, of which the best becomes a candidate.
+
+        To play an expert costs a hundredth of what a branch costs, so there may be many
+        of them, the most promising first. While the answer names any, they play, and
+        the advisor is asked again, with what they have earned in ``played``.
+
+        Args:
+            situation: The situation with the round's diagnosis and ``actions``.
+
+        Returns:
+            The experts, as candidates that were not tried before; most advisors have
+            none.
+        """
+        return []
+
     def prepare(self) -> None:  # noqa: B027 -- most advisors need no check
         """Checks before training that the advisor can work.
 
@@ -144,8 +163,8 @@ class Advisor(ABC):
 def tried(situation: Situation) -> list[Signal]:
     """Returns the signals that must not be proposed again, each once.
 
-    These are the active signal, the signals that this round trained or rejected, and
-    those of the history.
+    These are the active signal, the signals that this round trained, played or
+    rejected, and those of the history.
 
     To go without a signal is another question after every swap, so the empty signal of
     an earlier round counts only where that round tried it against the signal that is
@@ -154,9 +173,11 @@ def tried(situation: Situation) -> list[Signal]:
     signals = [situation.signal]
     signals += [rejection.proposal.signal for rejection in situation.rejected]
     signals += [result.proposal.signal for result in situation.results]
+    signals += [played.proposal.signal for played in situation.played]
     for outcome in situation.history:
         earlier = [arm.proposal.signal for arm in outcome.arms]
         earlier += [rejection.proposal.signal for rejection in outcome.rejected]
+        earlier += [played.proposal.signal for played in outcome.played]
         same = outcome.control.id == situation.signal.id
         signals += [signal for signal in earlier if not signal.empty or same]
         signals += [] if outcome.control.empty else [outcome.control]

@@ -1,16 +1,21 @@
-"""``BlindAdvisor``: random valid signals, the baseline that others have to beat."""
+"""``BlindAdvisor``: random signals, the baseline that others have to beat."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from also_wrappers.advisors.base import Advisor, Situation
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.kinds import KINDS
-from also_wrappers.signal.model import Signal, Term
+from also_wrappers.signal.model import Expert, Rule, Signal, Term
 
 __all__ = ["BlindAdvisor"]
+
+
+#: Random experts that play in a round, and the most rules of one.
+_EXPERTS, _RULES = 10, 3
 
 
 class BlindAdvisor(Advisor):
@@ -38,13 +43,32 @@ class BlindAdvisor(Advisor):
         """Draws ``k`` random terms over one or two random features of the state."""
         return [self._proposal(situation) for _ in range(k)]
 
+    def experts(self, situation: Situation) -> list[Proposal]:
+        """Draws random rules, once a round."""
+        if situation.actions is None or situation.played:
+            return []
+        says = situation.actions.says
+        return [self._expert(situation, says) for _ in range(_EXPERTS)]
+
+    def _expert(self, situation: Situation, says: Sequence[str]) -> Proposal:
+        pick = self._random
+        rules = []
+        for _ in range(pick.randint(1, _RULES)):
+            name = pick.choice(_of_state(situation))
+            key = f"feature.{name}"
+            low = situation.evidence.values.get(f"{key}.min", 0.0)
+            high = situation.evidence.values.get(f"{key}.max", 1.0)
+            when = f"{name} {pick.choice('<>')} {pick.uniform(low, high):.3g}"
+            rules.append(Rule(when=when, do=pick.choice(says)))
+        return Proposal(
+            signal=Signal(expert=Expert(rules=tuple(rules))),
+            intent="expert",
+            rationale="drawn at random",
+        )
+
     def _proposal(self, situation: Situation) -> Proposal:
         pick = self._random
-        names = [
-            name
-            for name in situation.features.names
-            if name not in situation.features.action_names
-        ]
+        names = _of_state(situation)
         wrappers = ["{}"]
         if len(situation.agents) > 1:
             wrappers += ["team_mean({})", "team_max({})", "team_min({})"]
@@ -59,3 +83,9 @@ class BlindAdvisor(Advisor):
             name="random", kind=kind, expression=" + ".join(parts), weight=weight
         )
         return Proposal(signal=Signal(terms=(term,)), rationale="drawn at random")
+
+
+def _of_state(situation: Situation) -> list[str]:
+    """Returns the features that do not depend on the action."""
+    features = situation.features
+    return [name for name in features.names if name not in features.action_names]

@@ -125,12 +125,15 @@ def actions(env: TupleParallelEnv) -> Actions:
         ('right', 'load', 'toward food0', 'away food0')
     """
     inner: Any = env.env.unwrapped
+    rows, columns = inner.field_size
     places = [*(f"food{k}" for k in range(int(inner.max_num_food))), "mate"]
     return Actions(
         (
             Action("stay", 0),
             *(
-                Action(name, index, (down, right), f"not blocked_{name}")
+                Action(
+                    name, index, (down / rows, right / columns), f"not blocked_{name}"
+                )
                 for name, (index, down, right) in _MOVES.items()
             ),
             Action("load", 5),

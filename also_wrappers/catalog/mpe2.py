@@ -27,6 +27,8 @@ __all__ = [
 _LANDMARKS = 3
 #: The diagonal of the field.
 _FAR = 2.83
+#: How far one push moves an agent that was at rest.
+_STEP = 0.05
 
 
 def spread_features(env: Any, *, experts: bool = False) -> FeatureMap:
@@ -87,10 +89,10 @@ def spread_actions(env: Any) -> Actions:
     return Actions(
         (
             Action("stay", 0),
-            Action("left", 1, (0, -1)),
-            Action("right", 2, (0, 1)),
-            Action("down", 3, (-1, 0)),
-            Action("up", 4, (1, 0)),
+            Action("left", 1, (0.0, -_STEP)),
+            Action("right", 2, (0.0, _STEP)),
+            Action("down", 3, (-_STEP, 0.0)),
+            Action("up", 4, (_STEP, 0.0)),
         ),
         places={name: (f"{name}_dy", f"{name}_dx") for name in places},
     )

@@ -25,6 +25,7 @@ from also_wrappers.ledger.rounds import (
     Observed,
     Planned,
     Proposed,
+    Ranked,
     Refined,
     RoundFinished,
     RoundStarted,
@@ -48,6 +49,7 @@ __all__ = [
     "Observed",
     "Planned",
     "Proposed",
+    "Ranked",
     "Recorded",
     "Refined",
     "RolledBack",
@@ -163,6 +165,7 @@ Event = Annotated[
     | Diagnosed
     | Proposed
     | Auditioned
+    | Ranked
     | Checked
     | BranchEnded
     | Refined

@@ -144,6 +144,27 @@ class Auditioned(RoundEvent):
     late: tuple[float, ...]
 
 
+class Ranked(RoundEvent):
+    """Says which of many experts earned most; the best becomes a candidate.
+
+    Attributes:
+        played: How many experts played.
+        best: The best one's signal in one line.
+        earned: Its mean base return, with a tenth of the actions at random.
+        error: Standard error of ``earned``.
+        policy: Mean base return of the policy alone.
+        steps: Trainer steps that all of them played.
+    """
+
+    event: Literal["ranking"] = "ranking"
+    played: int
+    best: str
+    earned: float
+    error: float
+    policy: float
+    steps: int
+
+
 class Checked(RoundEvent):
     """Says whether a candidate passed the checks.
 

@@ -1,4 +1,4 @@
-"""Auditions: an expert plays before any branch is trained with it."""
+"""Auditions: an expert plays before any branch is trained with it, many to choose."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.summary import summarise
-from also_wrappers.ledger.events import Auditioned
+from also_wrappers.ledger.events import Auditioned, Ranked
 from also_wrappers.loop.measured import BLIND
 from also_wrappers.loop.plan import Plan
+from also_wrappers.proposals.outcomes import Played
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
 from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.model import Expert, Signal
@@ -36,6 +38,11 @@ _LOOKS, _AT_ONCE = (10, 20, 40, 100), 3.0
 _CLEAR = 1.64
 #: Share of the actions that are random in the second half: exact followers dead-lock.
 _NOISE = 0.1
+#: Looks of rankings have seeds of their own: an audition does not repeat the luck by
+#: which an expert was the best of many.
+_RANKED = 10
+#: Share of the planned training that a ranking may play.
+_MOST = 0.1
 #: Steps at the end of an episode without reward that say what went wrong.
 _LATE = 10
 
@@ -108,6 +115,7 @@ class Auditions:
         self._trainer = trainer
         self._seed = plan.seed * 1_000_003 + number * 10_007 + 9_000
         self._most = plan.horizon // 2
+        self._left = int(_MOST * trainer.total)
         self._spent = 0
         self._alone: dict[int, _Episodes] = {}
 
@@ -119,7 +127,7 @@ class Auditions:
                 wrong.
         """
         assert signal.expert is not None
-        said = Signal(define=signal.define, expert=signal.expert)
+        said = _said(signal)
         before = self._spent
         alone, exact, noisy = _Episodes(), _Episodes(), _Episodes()
         for look, until in enumerate(_LOOKS):
@@ -164,6 +172,73 @@ class Auditions:
         if not passed:
             promised = None
         return Verdict(refusal, promised, nothing_to_lose and z >= _AT_ONCE)
+
+    def rank(self, proposals: Sequence[Proposal]) -> list[Played]:
+        """Plays many experts, all for a few episodes and the better half for more.
+
+        All rankings of a round together play at most a tenth of the planned training;
+        what is left over then is not played.
+
+        Args:
+            proposals: The experts, as candidates that passed the checks.
+
+        Returns:
+            What they earned, the best first; where none earns more than the policy,
+            by how often the declared conditions held.
+        """
+        before = self._spent
+        entrants = [_Entrant(proposal) for proposal in proposals]
+        playing = entrants
+        alone = _Episodes()
+        for look, until in enumerate(_LOOKS[:-1]):
+            wanted = until - len(alone.returns)
+            if wanted > 0:
+                self._play_alone(alone, wanted, look + _RANKED)
+            for entrant in playing:
+                missing = len(alone.returns) - len(entrant.episodes.returns)
+                if missing > 0 and self._spent - before < self._left:
+                    said = _said(entrant.proposal.signal)
+                    self._play(entrant.episodes, said, missing, look + _RANKED, _NOISE)
+            playing = sorted(
+                (entrant for entrant in playing if entrant.exceeds(alone)),
+                key=_standing,
+                reverse=True,
+            )[: max(len(playing) // 2, 2)]
+            if not playing or self._spent - before >= self._left:
+                break
+        steps = self._spent - before
+        self._left -= steps
+        self._run.accounting.evaluation += steps
+        ranked = [
+            Played(
+                proposal=entrant.proposal,
+                earned=entrant.episodes.mean,
+                error=entrant.episodes.error,
+                rate=entrant.episodes.rate,
+                policy=alone.mean,
+                coverage=sum(
+                    self._shares(_said(entrant.proposal.signal), entrant.episodes.rows)[
+                        0
+                    ]
+                ),
+            )
+            for entrant in sorted(entrants, key=_standing, reverse=True)
+            if entrant.episodes.returns
+        ]
+        if ranked:
+            best = ranked[0]
+            self._run.ledger.write(
+                Ranked(
+                    round=self._number,
+                    played=len(ranked),
+                    best=best.proposal.signal.describe(),
+                    earned=best.earned,
+                    error=best.error,
+                    policy=best.policy,
+                    steps=steps,
+                )
+            )
+        return ranked
 
     def _play_alone(self, episodes: _Episodes, wanted: int, look: int) -> None:
         """Plays the policy; once for all experts of a round."""
@@ -234,6 +309,31 @@ class Auditions:
                     asked[1] += alive[-_LATE:].sum() * (count == 1)
         shares = np.diff(spoken, axis=1) / np.maximum(asked, 1.0)[:, None]
         return shares[0].tolist(), shares[1].tolist() if asked[1] else []
+
+
+@dataclass
+class _Entrant:
+    """Holds one of the experts that are ranked, and the episodes that it played."""
+
+    proposal: Proposal
+    episodes: _Episodes = field(default_factory=_Episodes)
+
+    def exceeds(self, alone: _Episodes) -> bool:
+        """Whether more episodes of it may be worth their steps."""
+        if not self.episodes.returns:
+            return False
+        return _standing(self) > (alone.mean, alone.rate)
+
+
+def _standing(entrant: _Entrant) -> tuple[float, float]:
+    """Orders experts by what they earn, then by how often conditions held."""
+    episodes = entrant.episodes
+    return (episodes.mean, episodes.rate) if episodes.returns else (-math.inf, 0.0)
+
+
+def _said(signal: Signal) -> Signal:
+    """Returns the expert of a signal, without terms."""
+    return Signal(define=signal.define, expert=signal.expert)
 
 
 def _add(to: _Episodes, part: _Episodes) -> None:

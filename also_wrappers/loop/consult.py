@@ -29,7 +29,7 @@ from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.audition import Auditions, Verdict
 from also_wrappers.loop.measured import Arm
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
+from also_wrappers.proposals.outcomes import ArmOutcome, Played, Rejection
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
@@ -93,6 +93,8 @@ class Consultation:
         self._situation = situation
         self._checks = checks
         self._waiting: list[_Waiting] = []
+        self._entrants: list[Proposal] = []
+        self._played: list[Played] = []
 
     def diagnose(self) -> None:
         """Asks what goes wrong."""
@@ -105,6 +107,21 @@ class Consultation:
     def slow(self) -> bool:
         """Whether training goes on while the advisor answers."""
         return self._advisor.slow
+
+    @property
+    def played(self) -> tuple[Played, ...]:
+        """The experts that played, of which the best became a candidate."""
+        return tuple(self._played)
+
+    def ask_experts(self) -> bool:
+        """Asks for experts to play; they wait for that, which needs the trainer.
+
+        Returns:
+            Whether there are any.
+        """
+        if self._situation.actions is not None:
+            self._entrants = self._ask_experts()
+        return bool(self._entrants)
 
     def propose(self, wanted: int, results: Sequence[ArmOutcome] = ()) -> bool:
         """Asks for candidates; those that pass the checks become arms.
@@ -151,7 +168,10 @@ class Consultation:
             auditions: Plays them, with the trainer at rest.
             results: As in ``propose``.
         """
-        rejected = self._play(auditions)
+        rejected = 0
+        if self._entrants:
+            rejected = 0 if self._choose(auditions) else 1
+        rejected += self._play(auditions)
         if rejected:
             self.propose(rejected, results)
             self._play(auditions)
@@ -174,6 +194,50 @@ class Consultation:
     def rest(self) -> None:
         """Lets the advisor free what only asking needs."""
         self._ask("rest", self._advisor.rest)
+
+    def _ask_experts(self) -> list[Proposal]:
+        """Asks for experts, and leaves out what cannot be played."""
+        situation = replace(
+            self._situation, diagnosis=self.diagnosis, played=tuple(self._played)
+        )
+        proposals = self._ask("experts", self._advisor.experts, situation) or []
+        known = tried(situation)
+        entrants = []
+        for proposal in proposals:
+            passed, remark = self._checks.check(proposal, known)
+            known.append(proposal.signal)
+            if passed is not None and passed.signal.expert is not None:
+                entrants.append(proposal)
+            else:
+                remark = remark or "it has no expert to play"
+                self._run.ledger.write(
+                    Proposed(round=self._number, proposal=proposal, refined=False)
+                )
+                self._settle(proposal, None, remark)
+        return entrants
+
+    def _choose(self, auditions: Auditions) -> bool:
+        """Lets many experts play; the best becomes a candidate, and plays once more.
+
+        Of experts that earn alike, the one is best that is least often silent.
+
+        Returns:
+            Whether any earned more than the policy, or met declared conditions more
+            often.
+        """
+        while self._entrants:
+            self._played += auditions.rank(self._entrants)
+            self._entrants = self._ask_experts()
+        most = max(self._played, key=_standing, default=None)
+        if most is None or _standing(most) <= (most.policy, 0.0):
+            return False
+        alike = [
+            played
+            for played in self._played
+            if _standing(played) >= (most.earned - most.error, most.rate)
+        ]
+        best = max(alike, key=_coverage)
+        return self._admit(best.proposal, self._situation, refined=False)
 
     def _play(self, auditions: Auditions) -> int:
         """Lets the experts play that wait; returns how many did not pass."""
@@ -281,6 +345,14 @@ def _says_the_same(one: Signal, other: Signal) -> bool:
     if one.expert is None or other.expert is None or one.define != other.define:
         return False
     return one.expert.rules == other.expert.rules
+
+
+def _standing(played: Played) -> tuple[float, float]:
+    return played.earned, played.rate
+
+
+def _coverage(played: Played) -> float:
+    return played.coverage
 
 
 def _promise(arm: Arm) -> float:

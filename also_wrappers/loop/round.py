@@ -117,7 +117,9 @@ class Round:
             return Decision("undecided", "no diagnosis")
         if diagnosis.insufficient:
             return Decision("undecided", "insufficient evidence")
-        if not consultation.propose(self._plan.candidates):
+        experts = consultation.ask_experts()
+        wanted = self._plan.candidates - experts
+        if not (wanted and consultation.propose(wanted)) and not experts:
             return Decision("undecided", _NOTHING)
         return None
 
@@ -177,6 +179,7 @@ class Round:
             control_score=control.score if control else None,
             arms=tuple(arms.outcomes()) if arms else (),
             rejected=tuple(self._consultation.rejected),
+            played=self._consultation.played,
             decision=decision.reason,
             winner=winner.signal.id if winner else None,
         )

@@ -2,7 +2,12 @@
 
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.exchange import Exchange
-from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
+from also_wrappers.proposals.outcomes import (
+    ArmOutcome,
+    Played,
+    Rejection,
+    RoundOutcome,
+)
 from also_wrappers.proposals.proposal import Expectation, Proposal
 
 __all__ = [
@@ -12,6 +17,7 @@ __all__ = [
     "Exchange",
     "Expectation",
     "Finding",
+    "Played",
     "Proposal",
     "Rejection",
     "RoundOutcome",

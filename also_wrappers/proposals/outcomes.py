@@ -6,7 +6,7 @@ from also_wrappers.proposals.data import Data
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.model import Signal
 
-__all__ = ["ArmOutcome", "Rejection", "RoundOutcome"]
+__all__ = ["ArmOutcome", "Played", "Rejection", "RoundOutcome"]
 
 
 class ArmOutcome(Data):
@@ -35,6 +35,26 @@ class Rejection(Data):
     reason: str
 
 
+class Played(Data):
+    """Says what one of many experts earned, of which a round tries the best.
+
+    Attributes:
+        proposal: The expert, as a candidate.
+        earned: Mean base return with a tenth of the actions at random.
+        error: Its standard error.
+        rate: How often the declared conditions held, as a mean.
+        policy: Mean base return of the policy alone.
+        coverage: Share of the steps at which the expert was not silent.
+    """
+
+    proposal: Proposal
+    earned: float
+    error: float
+    rate: float
+    policy: float
+    coverage: float
+
+
 class RoundOutcome(Data):
     """Sums up a round; the history of rounds keeps ideas from coming twice.
 
@@ -45,6 +65,7 @@ class RoundOutcome(Data):
         control_score: Control's mean base return.
         arms: The candidates that were admitted.
         rejected: The candidates that were not.
+        played: Experts of which the best was to be a candidate.
         decision: The reason of the decision, in words.
         winner: Id of the signal that was swapped in; ``None`` for no change.
     """
@@ -55,5 +76,6 @@ class RoundOutcome(Data):
     control_score: float | None
     arms: tuple[ArmOutcome, ...]
     rejected: tuple[Rejection, ...] = ()
+    played: tuple[Played, ...] = ()
     decision: str
     winner: str | None

@@ -91,4 +91,6 @@ INTENTS: dict[str, str] = {
     "remove": "take a term away",
     "schedule": "let the signal fade out while training goes on",
     "combine": "join terms that help in different ways",
+    "expert": "say which actions are good, where paying for states does not lead to "
+    "them",
 }

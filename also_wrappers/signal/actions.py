@@ -28,8 +28,9 @@ class Action:
     Attributes:
         name: What rules call the action.
         index: Its place in the action space, counted from 0.
-        step: How far it moves the agent along each axis, for actions that move. Only
-            the direction matters, so any unit will do.
+        step: How far it moves the agent along each axis, for actions that move, in the
+            units of the features that places are read from: ``toward`` goes by the
+            direction, and what is next to a place is one step away.
         open: An expression over features of the state whose value is above 0.5 where
             the move can be taken; ``None`` if it always can. ``toward`` and ``away``
             leave out moves that cannot be taken.
@@ -51,7 +52,7 @@ class Heading:
 
     Attributes:
         feature: The feature that is 1 where the robot heads there, else 0.
-        step: How far the robot gets along each axis by driving there.
+        step: How far the robot gets along each axis by driving there, as in ``Action``.
         open: As in ``Action``.
 
     Example:

@@ -14,18 +14,23 @@ from also_wrappers.advisors.llm.grounding import contradiction, unknown_key
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.exchange import Exchange
-from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
+from also_wrappers.proposals.outcomes import ArmOutcome, Played, Rejection
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.shaper import compile_signal
 
 __all__ = ["check_advisor"]
+
+#: Times that experts are asked for; whoever then names more never ends.
+_ENOUGH = 20
 
 
 def check_advisor(advisor: Advisor, situation: Situation, k: int = 3) -> None:
     """Takes an advisor through a whole round.
 
-    The advisor is asked for a diagnosis, for candidates, for others in place of those,
-    all rejected, and for replacements of the others, all tried. It may give no usable
+    The advisor is asked for a diagnosis, for experts until it names no more, for
+    candidates, for others in place of those, all rejected, and for replacements of the
+    others, all tried. It may give no usable
     answer (``AdvisorError``), as a model may be gone. An answer must be sound: claims
     that agree with the evidence, at most ``k`` signals that compile, no signal twice
     and none that was tried, and data that survives a ledger.
@@ -63,6 +68,7 @@ def _play(advisor: Advisor, situation: Situation, k: int) -> None:
     diagnosis = advisor.diagnose(situation)
     _check_diagnosis(diagnosis, situation)
     now = replace(situation, diagnosis=diagnosis)
+    _check_experts(advisor, now)
     first = _proposals(advisor, now, k)
     rejected = [Rejection(proposal=proposal, reason="too slow") for proposal in first]
     now = replace(now, rejected=(*now.rejected, *rejected))
@@ -93,6 +99,34 @@ def _proposals(advisor: Advisor, situation: Situation, k: int) -> list[Proposal]
             assert not problem, f"{signal.describe()}: {problem}"
         assert Proposal.model_validate_json(proposal.model_dump_json()) == proposal
     return proposals
+
+
+def _check_experts(advisor: Advisor, now: Situation) -> None:
+    """Lets all experts play that an advisor names, until it names no more."""
+    for _ in range(_ENOUGH):
+        proposals = advisor.experts(now)
+        if not proposals:
+            return
+        actions = now.actions
+        assert actions is not None, "experts were named where none can be tried"
+        ids = [proposal.signal.id for proposal in proposals]
+        assert not {signal.id for signal in tried(now)} & set(ids), "tried already"
+        assert len(set(ids)) == len(ids), "the same expert was named twice"
+        found = []
+        for earned, proposal in enumerate(proposals):
+            Advice(proposal.signal, now.features, actions, now.agents)
+            played = Played(
+                proposal=proposal,
+                earned=float(earned),
+                error=0.1,
+                rate=0.0,
+                policy=0.0,
+                coverage=0.5,
+            )
+            assert Played.model_validate_json(played.model_dump_json()) == played
+            found.append(played)
+        now = replace(now, played=(*now.played, *found))
+    raise AssertionError(f"asked {_ENOUGH} times, it still names experts")
 
 
 def _check_diagnosis(diagnosis: Diagnosis, situation: Situation) -> None:

@@ -15,7 +15,7 @@ from also_wrappers.exceptions import AdvisorError, ConfigurationError
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.proposals.proposal import Expectation, Proposal
-from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from also_wrappers.signal import Action, Actions, Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import ScriptedModel, check_advisor, corridor_situation
 from tests.support.answers import ACTIVE, candidate, candidates, diagnosis
 
@@ -52,6 +52,10 @@ ADVISORS: dict[str, Callable[[], Advisor]] = {
 }
 
 NAMELESS = FeatureMap(Feature("a", "obs[0]"), Feature("b", "obs[1]"))
+WALK = Actions(
+    (Action("stay", 0), Action("back", 1, (-0.2,)), Action("on", 2, (0.2,))),
+    places={"mate": ("mate_place",), "end": ("place",)},
+)
 HISTORY = RoundOutcome(
     round=1,
     stage="no_signal",
@@ -71,6 +75,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "solved": {"signal": ACTIVE, "stage": "solved"},
     "one agent": {"agents": ("agent_0",)},
     "insufficient": {"insufficient": ("3 episodes",)},
+    "experts": {"actions": WALK},
     "conditions that are rare": {
         "conditions": {"both": "team_min(place) > 0.9", "odd": "place * 2"},
         "values": {"condition.both.rate": 0.01, "condition.odd.rate": 0.01},

@@ -20,6 +20,7 @@ from also_wrappers.advisors.base import Situation
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.gate.provisional import Provisional
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.audition import Auditions, Verdict
 from also_wrappers.loop.plan import Plan
@@ -61,10 +62,13 @@ class Stage:
     Args:
         folder: Where to record.
         length: Cells of the corridor; ten cannot be walked within the limit of 8.
+        total: Trainer steps that are planned.
         **options: Of the task.
     """
 
-    def __init__(self, folder: Path, length: int = 6, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, length: int = 6, total: int = 40_960, **options: Any
+    ) -> None:
         self.run = Run(task(**options), folder)
         self._length = length
         model = PPO(
@@ -77,7 +81,7 @@ class Stage:
             device="cpu",
         )
         model.learn(128)
-        self.trainer = SB3Trainer(model, self.make_venv, 4096)
+        self.trainer = SB3Trainer(model, self.make_venv, total)
         plan = Plan(1, 0, 10**6, 10**6, 10**6, 10**6, 8, 0)
         self.auditions = Auditions(1, self.run, self.trainer, plan)
 
@@ -188,6 +192,70 @@ def test_forbidden_actions_are_not_played(tmp_path: Path) -> None:
         returns, steps = trainer.audition(Shape(balance, board), 6, 3, noise)
         assert len(returns) == 6
         assert steps >= sum(returns)
+
+
+def candidates(*signals: Signal) -> list[Proposal]:
+    return [Proposal(signal=signal, intent="expert") for signal in signals]
+
+
+def test_of_many_experts_the_better_half_plays_on(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stay = expert(("1", "stay"))
+    ranked = stage.auditions.rank(candidates(BACK, stay, SILENT, ON))
+    assert ranked[0].proposal.signal == ON
+    assert ranked[0].earned > 0.9
+    assert ranked[0].coverage == 1.0
+    assert {one.earned for one in ranked[1:]} == {ranked[0].policy} == {0.0}
+    (event,) = events(stage.run.dir, "ranking")
+    assert event["played"] == 4
+    assert event["best"] == ON.describe()
+    assert event["steps"] == stage.run.accounting.evaluation
+    # All play 12 episodes of at most 8 steps; the best one and the policy 40.
+    assert event["steps"] <= 2 * 8 * (3 * 12 + 2 * 40)
+
+
+def test_a_ranking_plays_a_tenth_of_the_plan_and_leaves_out_the_rest(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path, length=20, total=4096)
+    many = [expert((f"place < {k / 100}", "back")) for k in range(30)]
+    ranked = stage.auditions.rank(candidates(*many))
+    steps = stage.run.accounting.evaluation
+    assert 4096 // 10 <= steps < 4096 // 10 + 2 * 8 * 12
+    assert 0 < len(ranked) < 5
+    assert stage.auditions.rank(candidates(ON)) == [], "nothing is left for others"
+
+
+def test_a_ranking_goes_by_conditions_where_nothing_is_earned(tmp_path: Path) -> None:
+    conditions = {"far": "team_min(place) > 0.3"}
+    stage = Stage(tmp_path, length=20, conditions=conditions)
+    best, other = stage.auditions.rank(candidates(BACK, ON))
+    assert best.proposal.signal == ON
+    assert best.earned == other.earned == 0.0
+    assert best.rate > other.rate
+
+
+def test_the_best_of_many_experts_is_used_and_the_others_count_as_tried(
+    tmp_path: Path,
+) -> None:
+    class Many(RecordedAdvisor):
+        def experts(self, situation: Situation) -> list[Proposal]:
+            asked = situation.played or situation.history
+            return [] if asked else candidates(BACK, ON)
+
+    advisor = Many([[]])
+    run = Run(task(), tmp_path / "run")
+    learning = callback(
+        run, advisor, gate=Provisional(), candidates=1, refinements=0, first=512
+    )
+    make_model(run).learn(TOTAL, learning)
+    (swap,) = events(run.dir, "swap")
+    assert swap["signal"]["expert"]["rules"][0]["do"] == "on"
+    (first, *_) = learning.adaptation.history
+    assert {one.proposal.signal for one in first.played} == {BACK, ON}
+    assert [arm.proposal.signal for arm in first.arms] == [ON]
+    check_every_step_is_counted_once(run.dir)
+    run.close()
 
 
 class Mending(RecordedAdvisor):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.advisors.rules import heuristics
+from also_wrappers.advisors.rules.skeletons import skeletons
 from also_wrappers.advisors.rules.variations import faded, variations
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
@@ -16,6 +17,8 @@ __all__ = ["RuleAdvisor"]
 #: Share of episodes with a reward below which there is nothing to learn from.
 _SPARSE = 0.05
 _ENTROPY = 0.2
+#: Experts that are played at a time.
+_MOST_EXPERTS = 40
 
 
 class RuleAdvisor(Advisor):
@@ -25,6 +28,8 @@ class RuleAdvisor(Advisor):
     before a reward or that better episodes are in, to declared conditions that are
     rare, and to separate targets where agents crowd. With a signal they vary the active
     terms, take away a term that is hacked, and fade a signal that has done its work.
+    Where the task declares actions, the rules let experts play that go to a place and
+    do something there; see ``also_wrappers.advisors.rules.skeletons``.
     The sources of the rules are beside them in
     ``also_wrappers.advisors.rules.heuristics``.
 
@@ -75,6 +80,10 @@ class RuleAdvisor(Advisor):
         kinds = [varied[:1], joined[:1], new[:1], varied[1:], joined[1:], new[1:]]
         ideas = [idea for kind in kinds for idea in kind]
         return _first(ideas, situation, k)
+
+    def experts(self, situation: Situation) -> list[Proposal]:
+        """Returns skeletons: to go to a place, and to do an action there."""
+        return _first(skeletons(situation), situation, _MOST_EXPERTS)
 
     def _replacements(self, situation: Situation) -> list[Proposal]:
         scored = [result for result in situation.results if result.score is not None]

@@ -1,0 +1,184 @@
+"""Skeletons: experts that go to a place and do an action there, of a vocabulary alone.
+
+They know no environment. Every place is tried with every action that does not move;
+those that earn something are put in sequence, and given to agents as roles. What
+they earn says which of them is any good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from also_wrappers.advisors.base import Situation
+from also_wrappers.proposals.outcomes import Played
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.actions import Actions
+from also_wrappers.signal.model import (
+    MAX_DEFINITIONS,
+    MAX_RULES,
+    Expert,
+    Rule,
+    Signal,
+)
+
+__all__ = ["skeletons"]
+
+
+class _Errand(NamedTuple):
+    """Goes to a place and does something there.
+
+    Attributes:
+        place: The place.
+        action: What is done; ``None`` for nothing.
+        inside: Whether it is done at the place, or one step away from it.
+    """
+
+    place: str
+    action: str | None
+    inside: bool = False
+
+
+def skeletons(situation: Situation) -> list[Proposal]:
+    """Makes the experts that are to be played next.
+
+    First every place with every action that does not move, one step away. Where some
+    of them earn more than the policy, these in sequence and as roles. Where none does,
+    the same at the places themselves, to go there and do nothing, and an agent to each
+    place.
+
+    Args:
+        situation: The situation; ``played`` has what earlier ones earned.
+
+    Returns:
+        The experts; empty where the vocabulary has no places, or all were played.
+
+    Example:
+        >>> from also_wrappers.testing import corridor_situation
+        >>> skeletons(corridor_situation())
+        []
+    """
+    actions = situation.actions
+    if actions is None or not actions.places:
+        return []
+    still = [
+        action.name
+        for action in actions.actions
+        if action.step is None and not _of_the_compass(actions, action.name)
+    ]
+    places = list(actions.places)
+    first = [_Errand(place, action) for action in still for place in places]
+    second = [_Errand(place, None) for place in places]
+    second += [_Errand(place, action, True) for action in still for place in places]
+    made = {_signal(actions, (errand,)).id: errand for errand in (*first, *second)}
+    if not situation.played:
+        return [_proposal(actions, (errand,)) for errand in first]
+    earners = [
+        made[played.proposal.signal.id]
+        for played in sorted(situation.played, key=lambda one: -one.earned)
+        if _earns(played) and played.proposal.signal.id in made
+    ]
+    if earners:
+        return _joined(actions, earners, first, situation.agents)
+    return [
+        *(_proposal(actions, (errand,)) for errand in second),
+        *_roles(actions, second[: len(places)], situation.agents),
+    ]
+
+
+def _joined(
+    actions: Actions,
+    earners: Sequence[_Errand],
+    declared: Sequence[_Errand],
+    agents: Sequence[str],
+) -> list[Proposal]:
+    """Puts errands in sequence: as declared and the best first, and as roles."""
+    in_order = [errand for errand in declared if errand in earners]
+    in_order += [errand for errand in earners if errand not in in_order]
+    sequences = dict.fromkeys([tuple(in_order), tuple(earners)])
+    return [
+        *(_proposal(actions, sequence) for sequence in sequences if len(sequence) > 1),
+        *_roles(actions, in_order, agents),
+    ]
+
+
+def _roles(
+    actions: Actions, errands: Sequence[_Errand], agents: Sequence[str]
+) -> Iterator[Proposal]:
+    """Lets every agent begin with another errand, and go on with the next ones."""
+    if len(agents) < 2 or len(errands) < 2:
+        return
+    rules: list[Rule] = []
+    for k, agent in enumerate(agents):
+        begin = k % len(errands)
+        turns = (*errands[begin:], *errands[:begin])
+        rules += _rules(actions, turns, (agent,))
+    if len(rules) <= MAX_RULES and len(errands) <= MAX_DEFINITIONS:
+        yield Proposal(
+            signal=Signal(
+                define=_steps(actions, errands), expert=Expert(rules=tuple(rules))
+            ),
+            intent="expert",
+            rationale="the same, and each agent begins somewhere else",
+        )
+
+
+def _proposal(actions: Actions, errands: Sequence[_Errand]) -> Proposal:
+    what = ", then ".join(
+        f"{errand.action or 'stay'} at {errand.place}" for errand in errands
+    )
+    return Proposal(
+        signal=_signal(actions, errands),
+        intent="expert",
+        rationale=f"go there and act: {what}",
+    )
+
+
+def _signal(actions: Actions, errands: Sequence[_Errand]) -> Signal:
+    errands = errands[: min(MAX_DEFINITIONS, MAX_RULES // 2)]
+    rules = tuple(_rules(actions, errands))
+    return Signal(define=_steps(actions, errands), expert=Expert(rules=rules))
+
+
+def _rules(
+    actions: Actions,
+    errands: Sequence[_Errand],
+    agents: tuple[str, ...] | None = None,
+) -> Iterator[Rule]:
+    for errand in errands:
+        away = _away(errand.place)
+        if errand.action is not None:
+            near = f"{away} < 0.5" if errand.inside else _next(away)
+            yield Rule(when=near, do=errand.action, agents=agents)
+        yield Rule(when=f"{away} >= 0.5", do=f"toward {errand.place}", agents=agents)
+
+
+def _steps(actions: Actions, errands: Sequence[_Errand]) -> dict[str, str]:
+    """Defines how many steps each place is away."""
+    moves = [move.step or () for move in actions.moves]
+    longest = [max(map(abs, along)) for along in zip(*moves, strict=True)]
+    return {
+        _away(errand.place): " + ".join(
+            f"abs({column})" if size == 1.0 else f"abs({column}) / {size:.6g}"
+            for column, size in zip(actions.places[errand.place], longest, strict=True)
+            if size
+        )
+        for errand in errands
+    }
+
+
+def _away(place: str) -> str:
+    return f"steps_to_{place}"[:40]
+
+
+def _next(away: str) -> str:
+    return f"{away} >= 0.5 and {away} < 1.5"
+
+
+def _earns(played: Played) -> bool:
+    return played.earned - played.policy > played.error
+
+
+def _of_the_compass(actions: Actions, name: str) -> bool:
+    compass = actions.compass
+    return compass is not None and name in (compass.drive, compass.left, compass.right)
