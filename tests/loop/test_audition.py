@@ -254,7 +254,7 @@ def test_the_best_of_many_experts_is_used_and_the_others_count_as_tried(
     (first, *_) = learning.adaptation.history
     assert {one.proposal.signal for one in first.played} == {BACK, ON}
     assert [arm.proposal.signal for arm in first.arms] == [ON]
-    check_every_step_is_counted_once(run.dir)
+    check_every_step_is_counted_once(run.dir, TOTAL)
     run.close()
 
 
