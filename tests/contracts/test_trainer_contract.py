@@ -57,6 +57,15 @@ def test_trainers_that_imitate_pass_with_an_expert(harness: SB3Harness) -> None:
     check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)
 
 
+@pytest.mark.parametrize("algorithm", BY_VALUES)
+def test_learners_of_values_pass_with_an_expert(algorithm: Any, tmp_path: Path) -> None:
+    harness = OffPolicyHarness(algorithm, tmp_path)
+    harness.task = WITH_ACTIONS
+    trainer = harness.make(lambda env: env)
+    assert trainer.imitates
+    check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "settings"),
     [
