@@ -2,7 +2,9 @@
 
 PPO in one file, in the manner of CleanRL, on level-based foraging. What has to be
 written for a trainer of one's own is ``Training`` with its snapshot, and ``Fork``; the
-loop then calls ``Adaptation.step`` where it rests.
+loop then calls ``Adaptation.step`` where it rests. Five lines of ``Training._learn``
+imitate the expert of the signal, which infos tell; a trainer without them says
+``imitates = False`` and refuses auditions.
 
     python examples/plain_ppo.py --smoke
 """
@@ -22,6 +24,7 @@ from torch import nn
 from torch.distributions import Categorical
 
 import also_wrappers as also
+from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.catalog import lbforaging
 from also_wrappers.files import replacing
 from also_wrappers.ledger.events import Decided, Event, Recorded, Swapped
@@ -62,17 +65,26 @@ class Copies:
 
     Every agent of every copy is a row of the batch; its number is appended to its
     observation. A copy whose agents are done is reset at once.
+
+    Attributes:
+        advice: What the expert finds good now, a bit for each action; one per row.
+        returns: Base returns of the episodes that have ended, by copy.
+        steps: Steps of one copy.
     """
 
     def __init__(self, make_env: MakeEnv, shape: Shape, count: int) -> None:
         self.envs = [make_env(shape) for _ in range(count)]
         self.agents = list(self.envs[0].possible_agents)
         self.actions = int(self.envs[0].action_space(self.agents[0]).n)
+        self.advice = np.zeros(count * len(self.agents), dtype=np.int64)
+        self.returns: list[list[float]] = [[] for _ in self.envs]
+        self.steps = 0
+        self._running = np.zeros(count)
 
     def reset(self, seed: int) -> np.ndarray:
         """Observations of shape ``(copies * agents, size)``."""
         for k, env in enumerate(self.envs):
-            self._observe(k, env.reset(seed=seed + k)[0])
+            self._observe(k, *env.reset(seed=seed + k))
         return self.observations.copy()
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,18 +92,26 @@ class Copies:
         n = len(self.agents)
         rewards = np.zeros(len(self.envs) * n)
         ends = np.zeros(len(self.envs) * n)
+        self.steps += 1
         for k, env in enumerate(self.envs):
             chosen = actions[k * n : (k + 1) * n]
             found = env.step(dict(zip(self.agents, chosen.tolist(), strict=True)))
             rewards[k * n : (k + 1) * n] = [found[1][agent] for agent in self.agents]
-            observations = found[0]
+            observations, infos = found[0], found[4]
+            for agent in self.agents:
+                base = _told(infos, agent).get("base", found[1][agent])
+                self._running[k] += base / n
             if not env.agents:
                 ends[k * n : (k + 1) * n] = 1.0
-                observations = env.reset()[0]
-            self._observe(k, observations)
+                self.returns[k].append(float(self._running[k]))
+                self._running[k] = 0.0
+                observations, infos = env.reset()
+            self._observe(k, observations, infos)
         return self.observations.copy(), rewards, ends
 
-    def _observe(self, k: int, observations: dict[str, np.ndarray]) -> None:
+    def _observe(
+        self, k: int, observations: dict[str, np.ndarray], infos: dict[str, Any]
+    ) -> None:
         rows = [
             np.concatenate([observations[agent], np.eye(len(self.agents))[i]])
             for i, agent in enumerate(self.agents)
@@ -99,7 +119,9 @@ class Copies:
         if k == 0 and not hasattr(self, "observations"):
             shape = len(self.envs) * len(rows), len(rows[0])
             self.observations = np.zeros(shape, dtype=np.float32)
-        self.observations[k * len(rows) : (k + 1) * len(rows)] = rows
+        part = slice(k * len(rows), (k + 1) * len(rows))
+        self.observations[part] = rows
+        self.advice[part] = [_told(infos, a).get("advice", 0) for a in self.agents]
 
 
 class Training:
@@ -108,7 +130,7 @@ class Training:
     bootstraps_truncation = False  # the loop below treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else
     replays = False
-    imitates = False  # nothing below reads what an expert advises
+    imitates = True  # see _learn
 
     def __init__(
         self,
@@ -121,8 +143,10 @@ class Training:
         s = self.settings = settings or Settings()
         torch.manual_seed(seed)
         self._make_env = make_env
+        self._board = getattr(shape, "board", None)
         self.total = total
         self.steps = 0
+        self.earned = 0.0
         self.copies = Copies(make_env, shape, s.copies)
         self.agents_per_env = len(self.copies.agents)
         self.rollout = s.copies * s.n_steps * self.agents_per_env
@@ -140,21 +164,39 @@ class Training:
         """Writes everything that training depends on but the environments."""
         state = {name: part.state_dict() for name, part in self._parts().items()}
         with replacing(path) as beside:
-            torch.save({**state, "steps": self.steps}, beside)
+            torch.save({**state, "steps": self.steps, "earned": self.earned}, beside)
 
     def adopt(self, path: Path) -> None:
         """Loads a snapshot; environments stay as they are."""
         state = torch.load(path, weights_only=True)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        self.steps = state["steps"]
+        self.steps, self.earned = state["steps"], state["earned"]
 
     def policy_drift(self) -> None:
         """Not measured here."""
 
-    def audition(self, *_: Any) -> tuple[list[float], int]:
-        """Refuses to play an expert."""
-        raise also.ConfigurationError("this loop imitates no experts; propose terms")
+    def audition(
+        self, shape: Shape, episodes: int, seed: int, noise: float
+    ) -> tuple[list[float], int]:
+        """Plays whole episodes: the expert where it speaks, else the policy."""
+        with randomness_restored():
+            torch.manual_seed(seed)
+            chance = np.random.default_rng(seed)
+            copies = Copies(self._make_env, shape, self.settings.copies)
+            observations = copies.reset(seed)
+            each = -(-episodes // len(copies.envs))
+            while min(len(returns) for returns in copies.returns) < each:
+                with torch.no_grad():
+                    logits = self.policy(torch.from_numpy(observations))
+                good = _good(copies.advice, copies.actions)
+                free = good.sum(1, keepdim=True) == 0
+                logits = torch.where(free, logits, good.log())
+                logits[chance.random(len(good)) < noise] = 0.0
+                chosen = Categorical(logits=logits).sample().numpy()
+                observations = copies.step(chosen)[0]
+        steps = copies.steps * len(copies.advice)
+        return [base for returns in copies.returns for base in returns[:each]], steps
 
     def fork(self) -> Fork:
         """What a worker needs to train a branch."""
@@ -185,7 +227,7 @@ class Training:
 
     def _collect(self) -> tuple[torch.Tensor, ...]:
         s = self.settings
-        seen, acted, logs, values, rewards, ends = [], [], [], [], [], []
+        seen, acted, logs, values, rewards, ends, advice = [], [], [], [], [], [], []
         for _ in range(s.n_steps):
             now = torch.from_numpy(self._seen)
             with torch.no_grad():
@@ -194,11 +236,16 @@ class Training:
                 logs.append(choice.log_prob(action))
                 values.append(self.value(now)[:, 0])
             seen.append(now)
+            advice.append(_good(self.copies.advice, self.copies.actions))
             acted.append(action)
             self._seen, reward, end = self.copies.step(action.numpy())
             rewards.append(torch.from_numpy(reward).float())
             ends.append(torch.from_numpy(end).float())
         self.steps += self.rollout
+        for returns in self.copies.returns:
+            for base in returns:
+                self.earned += 0.02 * (base - self.earned)
+            returns.clear()
         with torch.no_grad():
             following = self.value(torch.from_numpy(self._seen))[:, 0]
         advantages: list[torch.Tensor] = []
@@ -210,14 +257,16 @@ class Training:
             advantages.insert(0, carried)
             following = values[t]
         gains = torch.cat(advantages)
-        returns = gains + torch.cat(values)
-        return torch.cat(seen), torch.cat(acted), torch.cat(logs), gains, returns
+        rollout = seen, acted, logs, advice
+        return *map(torch.cat, rollout), gains, gains + torch.cat(values)
 
     def _learn(self, *batch: torch.Tensor) -> None:
-        s = self.settings
+        s, pull = self.settings, 0.0
+        if self._board is not None:
+            pull = self._board.read().pull(self.earned, self.copies.steps)
         for _ in range(s.epochs):
             for rows in torch.randperm(len(batch[0])).split(s.batch):
-                seen, acted, logs, gains, returns = (part[rows] for part in batch)
+                seen, acted, logs, good, gains, returns = (p[rows] for p in batch)
                 choice = Categorical(logits=self.policy(seen))
                 ratio = (choice.log_prob(acted) - logs).exp()
                 gains = (gains - gains.mean()) / (gains.std() + 1e-8)
@@ -225,6 +274,11 @@ class Training:
                 loss = -torch.min(ratio * gains, clipped * gains).mean()
                 loss = loss + 0.5 * (self.value(seen)[:, 0] - returns).square().mean()
                 loss = loss - s.entropy * choice.entropy().mean()
+                count = good.sum(1)  # 0 where the expert is silent
+                if pull > 0.0 and count.any():
+                    aim = good / count.clamp(min=1)[:, None]  # uniform over the good
+                    spoken = (count > 0).sum()
+                    loss = loss - pull * (aim * choice.logits).sum() / spoken
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
@@ -265,6 +319,16 @@ class Fork:
         return ForkOutcome(trained, trained // per_copy)
 
 
+def _told(infos: dict[str, Any], agent: str) -> dict[str, Any]:
+    """What the wrapper tells of an agent; nothing where there is none."""
+    return infos.get(agent, {}).get("shaping", {})
+
+
+def _good(advice: np.ndarray, actions: int) -> torch.Tensor:
+    """Which actions are good, 1 or 0, of shape ``(rows, actions)``."""
+    return torch.from_numpy(advice[:, None] >> np.arange(actions) & 1).float()
+
+
 def _net(size: int, width: int, out: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(size, width),
@@ -284,10 +348,12 @@ def main(arguments: Arguments) -> None:
     """Trains with an adapted signal."""
     torch.set_num_threads(1)
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
+    env = make_env(lambda env: env)
     task = also.Task(
         "Two agents forage: a food is loaded when both stand next to it and load.",
-        lbforaging.features(make_env(lambda env: env)),
+        lbforaging.features(env, experts=True),
         success="base_return >= 0.99",
+        actions=lbforaging.actions(env),
     )
     run = also.Run(task, arguments.run_dir)
     run.ledger.listeners.append(_say)

@@ -289,6 +289,8 @@ class Swapped(RoundEvent):
         provisional: Whether the signal is used before it is confirmed.
         exploratory: Whether conditions, a hypothesis or an audition speak for the
             signal, as no base reward of a branch does.
+        promised: Base return that the signal's expert earns by itself, where that is
+            known.
     """
 
     event: Literal["swap"] = "swap"
@@ -297,6 +299,7 @@ class Swapped(RoundEvent):
     describe: str
     provisional: bool
     exploratory: bool = False
+    promised: float | None = None
 
 
 class Settled(RoundEvent):
@@ -314,6 +317,7 @@ class Settled(RoundEvent):
         lost_steps: Trainer steps by which the lineage became shorter with the weights
             of another branch; 0 where the weights stay.
         signal: The signal that is active now.
+        promised: Base return that its expert earns by itself, where that is known.
     """
 
     event: Literal["settled"] = "settled"
@@ -326,6 +330,7 @@ class Settled(RoundEvent):
     branches: int = 0
     lost_steps: int = 0
     signal: Signal
+    promised: float | None = None
 
 
 class AdvisorFailed(RoundEvent):

@@ -266,4 +266,5 @@ class Adaptation:
         self.run.ledger.write(
             RolledBack(lost_steps=lost, fall=fall, signal=posting.signal.id)
         )
+        self.run.write_schedule()
         self._lineage.save("round", trainer)

@@ -101,6 +101,7 @@ class Lineage:
                 describe=signal.describe(),
                 provisional=provisional,
                 exploratory=exploratory,
+                promised=promised,
             )
         )
         self._run.write_schedule()

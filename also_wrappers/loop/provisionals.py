@@ -132,6 +132,7 @@ class Provisionals:
                 branches=confirmation.branches if confirmation else 0,
                 lost_steps=lost,
                 signal=self._poster.posting.signal,
+                promised=self._poster.posting.promised,
             )
         )
         self._lineage.state.claim, self._confirmation = None, None
@@ -218,6 +219,7 @@ class Provisionals:
                 reason=reason,
                 lost_steps=lost,
                 signal=self._poster.posting.signal,
+                promised=self._poster.posting.promised,
             )
         )
 

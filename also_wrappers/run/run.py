@@ -11,9 +11,10 @@ from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import remove, write_json
 from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.events import Event, Settled, Swapped
+from also_wrappers.ledger.events import Event, RolledBack, Settled, Swapped
 from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
+from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
 
@@ -104,21 +105,30 @@ class Run:
                     remove(end)
 
     def write_schedule(self) -> None:
-        """Writes the swaps, and where a signal was given up, to be replayed without
-        advisor and branches."""
+        """Writes the swaps, and where a signal was given up or rolled back, to be
+        replayed without advisor and branches: each signal with what its expert has
+        promised, without which a pull would not end itself."""
+        entries: list[dict[str, Any]] = []
+        active: dict[str, tuple[Signal, float | None]] = {}
         total = self.accounting.trainer_steps().total
-        write_json(
-            self.dir / "schedule.json",
-            [
+        for event in of_the_lineage(self.events(), total):
+            if isinstance(event, Swapped | Settled):
+                active[event.signal.id] = event.signal, event.promised
+            given_up = isinstance(event, Settled) and event.kind == "given_up"
+            if isinstance(event, Swapped) or given_up:
+                signal, promised = event.signal, event.promised
+            elif isinstance(event, RolledBack):
+                signal, promised = active.get(event.signal, (Signal(), None))
+            else:
+                continue
+            entries.append(
                 {
                     "trainer_steps": event.trainer_steps.model_dump(),
-                    "signal": event.signal.model_dump(mode="json"),
+                    "signal": signal.model_dump(mode="json"),
+                    "promised": promised,
                 }
-                for event in of_the_lineage(self.events(), total)
-                if isinstance(event, Swapped)
-                or (isinstance(event, Settled) and event.kind == "given_up")
-            ],
-        )
+            )
+        write_json(self.dir / "schedule.json", entries)
 
     def events(self) -> list[Event]:
         """Returns all events that were recorded so far."""

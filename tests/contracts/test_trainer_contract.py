@@ -50,8 +50,19 @@ def test_every_trainer_passes(harness: TrainerHarness) -> None:
     check_trainer(harness, TASK, SIGNAL)
 
 
-@pytest.mark.parametrize("harness", [SB3Harness(PPO), SB3Harness(A2C), Normalized()])
-def test_trainers_that_imitate_pass_with_an_expert(harness: SB3Harness) -> None:
+@pytest.mark.parametrize(
+    "harness", [SB3Harness(PPO), SB3Harness(A2C), Normalized(), PlainHarness()]
+)
+def test_trainers_that_imitate_pass_with_an_expert(harness: TrainerHarness) -> None:
+    trainer = harness.make(lambda env: env)
+    assert trainer.imitates
+    check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)
+
+
+@pytest.mark.parametrize("algorithm", BY_VALUES)
+def test_learners_of_values_pass_with_an_expert(algorithm: Any, tmp_path: Path) -> None:
+    harness = OffPolicyHarness(algorithm, tmp_path)
+    harness.task = WITH_ACTIONS
     trainer = harness.make(lambda env: env)
     assert trainer.imitates
     check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)

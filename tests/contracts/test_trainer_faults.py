@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pettingzoo.utils import BaseParallelWrapper
 from stable_baselines3 import DQN
 
 from also_wrappers.testing import check_trainer
@@ -24,6 +25,7 @@ from tests.support.trainers import (
     OffPolicyHarness,
     PlainHarness,
     flat,
+    make_env,
 )
 
 
@@ -56,9 +58,8 @@ class Wrong(PlainHarness):
             training.rollout -= 28
         elif fault == "replays":
             training.replays = True
-        elif fault == "imitates":  # it says, and reads no advice
-            training.imitates = True
         elif fault == "audition":
+            training.imitates = False
             training.audition = lambda *_: ([], 0)  # type: ignore[method-assign]
         inner = training.fork()
         training.fork = lambda: WrongFork(  # type: ignore[method-assign]
@@ -119,6 +120,8 @@ class WrongFork(Fork):
         fault: str = vars(self)["fault"]
         if fault == "shape":
             shape = _no_shape
+        if fault == "imitates":  # it says, and reads no advice
+            object.__setattr__(self, "make_env", lambda shape: Mute(make_env(shape)))
         if fault == "seed":
             seed = 5
         if fault == "spare environment":  # made to see its spaces: no fault
@@ -142,6 +145,24 @@ class WrongFork(Fork):
             vars(self)["training"].snapshot(start)
             start.write_bytes(start.read_bytes() + b"more")
         return outcome
+
+
+class Mute(BaseParallelWrapper[str, Any, Any]):
+    """Tells nothing of what an expert advises."""
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        observations, infos = super().reset(seed, options)
+        return observations, _muted(infos)
+
+    def step(self, actions: Any) -> Any:
+        *rest, infos = super().step(actions)
+        return *rest, _muted(infos)
+
+
+def _muted(infos: Any) -> Any:
+    for info in infos.values():
+        info.get("shaping", {}).pop("advice", None)
+    return infos
 
 
 def _no_shape(env: Any) -> Any:

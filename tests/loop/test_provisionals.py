@@ -61,7 +61,8 @@ class Walked(Made):
 
 
 class Follower(Walker):
-    """A walker that says that it imitates, and whose experts earn .7."""
+    """A walker that says that it imitates, and whose experts earn .7, or .9 if they
+    pull more."""
 
     imitates = True
     policy = 0.1
@@ -69,7 +70,9 @@ class Follower(Walker):
     def audition(self, *arguments: Any) -> tuple[list[float], int]:
         shape, episodes, *_ = arguments
         expert = shape.board.read().signal.expert
-        return [0.7 if expert else self.policy] * episodes, episodes
+        if expert is None:
+            return [self.policy] * episodes, episodes
+        return [0.7 if expert.pull == 1.0 else 0.9] * episodes, episodes
 
 
 ADVISED = [
@@ -93,7 +96,7 @@ def play(
     run = Run(task, folder / "run")
     walker = Follower(run.shape, TOTAL, Work())
     walker.policy = options.pop("policy", walker.policy)
-    proposals = list(proposals)[: options.pop("k", 1)]
+    rounds = [list(proposals)[: options.pop("k", 1)], *options.pop("later", [])]
     settings: dict[str, Any] = {
         "first": 3 * ROLLOUT,
         "every": TOTAL,
@@ -103,7 +106,7 @@ def play(
         "budget": 9.0,
         "executor": executor,
     }
-    advisor = RecordedAdvisor([proposals])
+    advisor = RecordedAdvisor(rounds)
     adaptation = Adaptation(run, advisor, **(settings | options))
     while walker.steps < TOTAL:
         adaptation.step(walker)
@@ -218,6 +221,42 @@ def test_the_next_turn_brings_its_own_promise(
     # A swap, its end, the next turn, and the end of that.
     changes = [b for a, b in pairwise(posted) if a != b]
     assert changes == [0.7, None, 0.7, None]
+
+
+def test_a_rollback_puts_back_the_promise_of_the_signal_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted: list[Posting] = []
+    post = Board.post
+
+    def record(board: Board, posting: Posting) -> None:
+        posted.append(posting)
+        post(board, posting)
+
+    def fall(guard: Guard) -> float | None:
+        return 0.2 if posted[-1].promised == 0.9 else None
+
+    monkeypatch.setattr(Board, "post", record)
+    monkeypatch.setattr(Guard, "fall", fall)
+    executor = Walked(by_phase([0.2, 0.8], [0.2, 0.8]))
+    first = ADVISED[0]
+    rules = (Rule(when="place < 0.9", do="on"),)
+    second = Proposal(signal=Signal(expert=Expert(rules=rules, pull=2.0)))
+    run = play(tmp_path, executor, [first], later=[[second]], every=12 * ROLLOUT)
+    (rollback,) = events(run.dir, "rollback")
+    assert rollback["signal"] == first.signal.id
+    back = run.board.read()
+    assert (back.signal, back.promised) == (first.signal, 0.7)
+    schedule = json.loads((run.dir / "schedule.json").read_text())
+    replayed = [
+        (Signal.model_validate(entry["signal"]), entry["promised"])
+        for entry in schedule
+    ]
+    wanted = [(first.signal, 0.7), (second.signal, 0.9), (first.signal, 0.7)]
+    assert replayed == wanted
+    # A run that is stopped now goes on with it as well.
+    checkpoint = json.loads((run.dir / "checkpoints" / "last.json").read_text())
+    assert checkpoint["state"]["posting"]["promised"] == 0.7
 
 
 @pytest.mark.parametrize("leads_somewhere", [True, False])

@@ -4,81 +4,22 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from also_wrappers.exceptions import AlsoError, ConfigurationError, ExpressionError
+from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal import (
-    Action,
     Actions,
-    Compass,
     Expert,
-    Feature,
-    FeatureMap,
-    Heading,
     Rule,
     Signal,
 )
 from also_wrappers.signal.advice import Advice
+from tests.support.advice import CONDITIONS, DEFINE, DRIVE, FEATURES, PLACES, TEAM, WALK
 from tests.support.interpreter import advise
-
-TEAM = ["a", "b", "c"]
-FEATURES = FeatureMap(
-    Feature("dy", "obs[0]"),
-    Feature("dx", "obs[1]"),
-    Feature("wall", "obs[2]"),
-    Feature("up", "obs[3]"),
-    Feature("right", "obs[4]"),
-    Feature("down", "obs[5]"),
-    Feature("left", "obs[6]"),
-    Feature("done", "action"),
-)
-PLACES = {"goal": ("dy", "dx"), "corner": ("dx", "wall")}
-WALK = Actions(
-    (
-        Action("stay", 0),
-        Action("up", 1, (-1, 0), "not wall"),
-        Action("down", 2, (1, 0)),
-        Action("left", 3, (0, -1), "wall < 0.5 or team_min(wall) < 0.5"),
-        Action("right", 4, (0, 1)),
-        Action("jump", 62, (2, -1)),
-    ),
-    PLACES,
-)
-DRIVE = Actions(
-    (Action("drive", 3), Action("port", 1), Action("starboard", 5), Action("load", 0)),
-    PLACES,
-    Compass(
-        "drive",
-        "port",
-        "starboard",
-        {
-            "up": Heading("up", (-1, 0), "not wall"),
-            "right": Heading("right", (0, 1)),
-            "down": Heading("down", (1, 0)),
-            "left": Heading("left", (0, -1), "1 - wall"),
-        },
-    ),
-)
-CONDITIONS = [
-    "1",
-    "0",
-    "0.5",
-    "dy > dx",
-    "abs(dx) < near",
-    "team_max(dy) > 1 and wall",
-    "others_min(gap) < near",
-    "not wall and (dx == 0 or gap > 1)",
-    "1 / dx",
-    "sqrt(dy) > 1",
-    "where(wall, gap, dx / dy)",
-]
-DEFINE = {"gap": "abs(dx) + abs(dy)", "near": "team_mean(gap) - wall"}
 
 numbers = st.sampled_from([0.0, 1.0, -1.0, 2.0, -3.0, 0.3, 1e-10, math.nan, math.inf])
 
@@ -239,66 +180,3 @@ def test_errors_name_the_rule(rule: Rule, message: str) -> None:
 def test_without_an_expert_there_is_no_advice() -> None:
     with pytest.raises(ConfigurationError, match="no expert"):
         Advice(Signal(), FEATURES, WALK, TEAM)
-
-
-def test_ten_thousand_malformed_experts_raise_nothing_but_our_own() -> None:
-    """Whatever a model writes is refused with a reason, or advises something."""
-    chance = random.Random(0)
-    signs = [
-        *"-+*/<>(),'\0",
-        "**",
-        "==",
-        "and",
-        "or",
-        "not",
-        "where(",
-        "min(",
-        "delta(",
-    ]
-    names = ["dx", "dy", "wall", "near", "done", "1", "0.5", "1e9", "__class__"]
-    words = [*signs, *names, *names, "team_max(", "others_min(", "sqrt("]
-    sayings = [
-        *WALK.says,
-        *DRIVE.says,
-        "",
-        "toward",
-        "toward goal goal",
-        "go",
-        "x" * 99,
-    ]
-    odd: list[Any] = [None, 3, [], {}, "", "stay", ["a"], ["d"], "a", -1.0, math.nan]
-
-    def text() -> str:
-        if chance.random() < 0.5:
-            return chance.choice(CONDITIONS)
-        return " ".join(chance.choices(words, k=chance.randrange(1, 9)))
-
-    def rule() -> Any:
-        made: dict[str, Any] = {"when": text(), "do": chance.choice(sayings)}
-        if chance.random() < 0.2:
-            made["agents"] = chance.choice([["a"], ["d"], None, "a", [1]])
-        if chance.random() < 0.1:
-            made[chance.choice(["when", "do", "agents", "then"])] = chance.choice(odd)
-        return made if chance.random() < 0.95 else chance.choice(odd)
-
-    fine = 0
-    for _ in range(10_000):
-        made: dict[str, Any] = {
-            "expert": {"rules": [rule() for _ in range(chance.randrange(4))]},
-            "define": {**DEFINE, chance.choice(["mine", "dx", "min", "2", ""]): text()}
-            if chance.random() < 0.3
-            else DEFINE,
-        }
-        if chance.random() < 0.1:
-            made["expert"]["pull"] = chance.choice(odd)
-        actions = chance.choice([WALK, DRIVE])
-        try:
-            advice = Advice(Signal.model_validate(made), FEATURES, actions, TEAM)
-        except (AlsoError, ValidationError):
-            continue
-        fine += 1
-        state = [[chance.choice([0.0, 1.0, math.nan]) for _ in range(8)] for _ in TEAM]
-        told = advice(state, [0, 2])
-        assert told[1] == 0
-        assert all(0 <= number < 1 << 63 for number in told)
-    assert 300 < fine < 9700

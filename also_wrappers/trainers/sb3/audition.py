@@ -10,10 +10,14 @@ import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from also_wrappers.branches.randomness import randomness_restored, seed_randomness
-from also_wrappers.trainers.sb3.evaluation import checked, play_episodes
+from also_wrappers.trainers.sb3.evaluation import (
+    checked,
+    play_episodes,
+    sampling_seeded,
+)
 from also_wrappers.trainers.sb3.fork import MakeVecEnv
-from also_wrappers.trainers.sb3.imitation import advice_of, check_imitates
+from also_wrappers.trainers.sb3.imitation import check_imitates
+from also_wrappers.trainers.sb3.likelihood import advice_of
 
 __all__ = ["play_audition"]
 
@@ -28,8 +32,8 @@ def play_audition(
 ) -> tuple[list[float], int]:
     """Plays whole episodes, in which an expert acts where it speaks.
 
-    Where the expert is silent, the stochastic policy acts. The model and the global
-    randomness stay as they are.
+    Where the expert is silent, the stochastic policy acts, with the exploration rate
+    that the model has now. The model and the global randomness stay as they are.
 
     Args:
         model: The model.
@@ -47,8 +51,7 @@ def play_audition(
         ConfigurationError: The model cannot imitate, or its environments do not fit.
     """
     check_imitates(model)
-    with randomness_restored():
-        seed_randomness(seed)
+    with sampling_seeded(model, seed):
         venv = checked(make_venv(shape), model)
         try:
             return play_episodes(model, _Advised(venv, noise, seed), episodes, seed)

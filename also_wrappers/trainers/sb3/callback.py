@@ -9,14 +9,16 @@ from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from also_wrappers.advisors.base import Advisor
+from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.settings import AdaptationOptions
 from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
+from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.fork import MakeVecEnv
-from also_wrappers.trainers.sb3.imitation import Earned, Imitation, begin_imitation
+from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
 from also_wrappers.trainers.sb3.trainer import SB3Trainer, check_model
 
 __all__ = ["AdaptationCallback"]
@@ -73,6 +75,7 @@ class AdaptationCallback(BaseCallback):
         self._trainer: SB3Trainer | None = None
         self._earned = Earned()
         self._imitation: Imitation | None = None
+        self._posting: Posting | None = None
         self._next_pause = 0
         self._listening = False
 
@@ -114,8 +117,7 @@ class AdaptationCallback(BaseCallback):
         assert self._trainer is not None
         if self._imitation is not None:
             # Before the pause: no half of an update is ever in a snapshot.
-            posting = self.adaptation.run.board.read()
-            pull = posting.pull(self._earned.mean)
+            pull = self._posted().pull(self._earned.mean)
             agreement = self._imitation.start(pull)
             if agreement is not None:
                 self.logger.record("also/pull", pull)
@@ -134,6 +136,13 @@ class AdaptationCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         if self._imitation is not None:
             self._imitation.end()
+
+    def _posted(self) -> Posting:
+        """Reads what is posted, if it is new: off-policy, rollouts are short."""
+        board = self.adaptation.run.board
+        if self._posting is None or self._posting.version != board.version:
+            self._posting = board.read()
+        return self._posting
 
     def _on_training_end(self) -> None:
         assert self._trainer is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from also_wrappers.trainers.sb3.snapshots import normalize_of, share_statistics
 if TYPE_CHECKING:
     from also_wrappers.trainers.sb3.fork import MakeVecEnv
 
-__all__ = ["Evaluation", "checked", "evaluate", "play_episodes"]
+__all__ = ["Evaluation", "checked", "evaluate", "play_episodes", "sampling_seeded"]
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,11 @@ def evaluate(
         12
     """
     _check_arguments(model, make_venv, episodes)
-    actions = model.action_space
-    with randomness_restored():
-        seed_randomness(seed)
+    with sampling_seeded(model, seed):
         venv = checked(make_venv(lambda env: env), model)
-        # DQN explores by what its space of actions draws.
-        model.action_space = deepcopy(actions)
-        model.action_space.seed(seed)
         try:
             returns, steps = play_episodes(model, venv, episodes, seed)
         finally:
-            model.action_space = actions
             venv.close()
     std = statistics.stdev(returns)
     return Evaluation(
@@ -99,6 +95,26 @@ def evaluate(
         episodes=len(returns),
         env_steps=steps // _agents(venv),
     )
+
+
+@contextmanager
+def sampling_seeded(model: Any, seed: int) -> Iterator[None]:
+    """Seeds all that a model samples its actions by, and puts it back at the end.
+
+    Args:
+        model: The model.
+        seed: The seed.
+    """
+    actions = model.action_space
+    with randomness_restored():
+        seed_randomness(seed)
+        # DQN explores by what its space of actions draws.
+        model.action_space = deepcopy(actions)
+        model.action_space.seed(seed)
+        try:
+            yield
+        finally:
+            model.action_space = actions
 
 
 def play_episodes(

@@ -17,9 +17,11 @@ from stable_baselines3.common.buffers import (
     NStepReplayBuffer,
     ReplayBuffer,
 )
+from stable_baselines3.common.vec_env import VecNormalize
 
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.transitions import Payments, decode
 from also_wrappers.wrappers.shape import Shape
 
@@ -62,6 +64,7 @@ class Rewards:
         self._shape = shape
         self._posting: Posting | None = None
         self._payments: Payments | None = None
+        self._expert: Advice | None = None
 
     @property
     def nbytes(self) -> int:
@@ -86,20 +89,45 @@ class Rewards:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy reads the board itself."""
-        return {**vars(self), "_posting": None, "_payments": None}
+        return {**vars(self), "_posting": None, "_payments": None, "_expert": None}
+
+    def advice(self, index: Any) -> npt.NDArray[np.int64]:
+        """Says what the expert that is posted finds good where transitions began.
+
+        Args:
+            index: Of the transitions, as of an array of rewards.
+
+        Returns:
+            One number per transition, as of ``Advice``; 0 where no expert is posted, or
+            it is silent.
+        """
+        posting, _ = self._posted()
+        if self._expert is None or self.rows is None or posting.gamma is None:
+            return np.zeros(self.base[index].shape, dtype=np.int64)
+        steps = decode(self.rows[index])
+        before = steps.rows[..., 0, :, :], steps.present[..., 0, :]
+        places = self.places[index][..., None]
+        return np.take_along_axis(self._expert.batch(*before), places, axis=-1)[..., 0]
 
     def _posted(self) -> tuple[Posting, Payments | None]:
-        """What is posted, and what pays it, if anything is to be paid."""
+        """Returns what is posted, and what pays it, if anything is to be paid; its
+        expert, if there is one, is compiled as well."""
         board = self._shape.board
         posting = self._posting
         if posting is None or posting.version != board.version:
             self._posting = posting = board.read()
-            self._payments = None
-        if self._payments is None and posting.signal.terms:
-            layout = board.layout
-            if layout is not None:  # else no environment was reset yet
-                features = self._shape.task.features
-                self._payments = Payments(posting.signal, features, layout.agents)
+            self._payments = self._expert = None
+        signal, task = posting.signal, self._shape.task
+        actions = task.actions if signal.expert is not None else None
+        compiled = self._payments is not None or not signal.terms
+        compiled &= self._expert is not None or actions is None
+        layout = None if compiled else self._shape.board.layout
+        if layout is not None:  # else no environment was reset yet
+            if signal.terms:
+                self._payments = Payments(signal, task.features, layout.agents)
+            if actions is not None:
+                agents = layout.agents
+                self._expert = Advice(signal, task.features, actions, agents)
         return posting, self._payments
 
 
@@ -184,6 +212,37 @@ class Relabelling(ReplayBuffer):
             rewards.rows[at, i] = shaping["rows"]
             rewards.places[at, i] = shaping["place"]
         rewards.steps += 1
+
+    def sample_advised(
+        self, count: int, env: VecNormalize | None = None
+    ) -> tuple[Any, npt.NDArray[np.int64]]:
+        """Samples states, of which those stay that the posted expert speaks about.
+
+        Args:
+            count: How many are sampled.
+            env: Normalises the observations.
+
+        Returns:
+            Observations, a tensor or a dict of tensors, and as many numbers of advice.
+        """
+        # Where memory is optimised, the oldest observation may be the newest's next.
+        newest = self.size() - (self.full and self.optimize_memory_usage)
+        steps = (self.pos - np.random.randint(1, newest + 1, count)) % self.buffer_size
+        index = steps, np.random.randint(0, self.n_envs, count)
+        advice = self.rewards.advice(index)
+        spoken = np.flatnonzero(advice)
+        index = index[0][spoken], index[1][spoken]
+        stored: Any = self.observations
+        if isinstance(stored, dict):
+            observations: Any = {key: part[index] for key, part in stored.items()}
+        else:
+            observations = stored[index]
+        observations = self._normalize_obs(observations, env)
+        if isinstance(observations, dict):
+            observations = {k: self.to_torch(part) for k, part in observations.items()}
+        else:
+            observations = self.to_torch(observations)
+        return observations, advice[spoken]
 
     def state(self) -> Arrays:
         """All that is stored, by name; only the part of the arrays that is filled."""

@@ -24,7 +24,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
-from also_wrappers.trainers.sb3.imitation import Earned
+from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
 __all__ = ["load", "normalize_of", "restore", "save", "share_statistics"]

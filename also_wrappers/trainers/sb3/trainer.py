@@ -19,13 +19,14 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainers.sb3.audition import play_audition
+from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.fork import (
     Algorithm,
     MakeVecEnv,
     SB3Fork,
     explores,
 )
-from also_wrappers.trainers.sb3.imitation import Earned, imitates
+from also_wrappers.trainers.sb3.imitation import imitates
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 from also_wrappers.trainers.sb3.snapshots import restore, save
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv

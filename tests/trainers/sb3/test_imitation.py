@@ -13,7 +13,7 @@ import supersuit
 import torch as th
 from gymnasium import spaces
 from sb3_contrib import MaskablePPO, RecurrentPPO
-from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3 import A2C, DQN, PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import (
     DummyVecEnv,
@@ -36,9 +36,11 @@ from also_wrappers.signal import (
     Signal,
 )
 from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.fork import EnoughError
-from also_wrappers.trainers.sb3.imitation import Imitation, ImitationCallback
+from also_wrappers.trainers.sb3.imitation import ImitationCallback
+from also_wrappers.trainers.sb3.likelihood import LikelihoodImitation
 from also_wrappers.trainers.sb3.snapshots import load, save
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
@@ -123,7 +125,10 @@ class Labels(BaseCallback):
         self.pairs: list[tuple[float, int]] = []
 
     def _on_training_start(self) -> None:
-        self._imitation = Imitation(self.model)  # type: ignore[arg-type]
+        self._imitation = LikelihoodImitation(
+            self.model,  # type: ignore[arg-type]
+            Earned(),
+        )
         self._seen = [self._original()]
 
     def _original(self) -> Any:
@@ -337,9 +342,10 @@ def test_models_that_cannot_imitate_are_refused() -> None:
     venv = DummyVecEnv(flickers())
     pendulum = DummyVecEnv([lambda: gym.make("Pendulum-v1")])
     for model, message in (
-        (DQN("MlpPolicy", venv), "DQN has no policy that could be pulled"),
+        (DQN("MlpPolicy", venv), "replay_buffer_class=ShapedReplayBuffer and"),
         (RecurrentPPO("MlpLstmPolicy", venv), "depends on hidden states"),
-        (PPO("MlpPolicy", pendulum), "make the actions discrete"),
+        (PPO("MlpPolicy", pendulum), "have to say a direction, .*actions discrete"),
+        (SAC("MlpPolicy", pendulum), "have to say a direction, .*actions discrete"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             model.learn(100, ImitationCallback())

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch as th
-from stable_baselines3 import PPO
+from sb3_contrib import QRDQN
+from stable_baselines3 import DQN, PPO
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
@@ -16,15 +17,18 @@ from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Fade, Signal
+from also_wrappers.task import Task
 from also_wrappers.testing import Corridor
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
-from also_wrappers.trainers.sb3.imitation import Earned
+from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.sb3.replay_buffer import ShapedReplayBuffer
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers.shape import Shape
-from tests.support.trainers import WITH_ACTIONS, WITH_EXPERT
+from tests.support.trainers import TASK, WITH_ACTIONS, WITH_EXPERT
 
 ON = Signal(expert=WITH_EXPERT.expert)
+ALGORITHMS = [PPO, DQN, QRDQN]
 Act = Callable[[Any], None]
 
 
@@ -54,22 +58,41 @@ class Pulled(AdaptationCallback):
             self._act = None
 
 
-def learned(
-    folder: Path, posting: Posting, steps: int = 1024, act: Act | None = None
-) -> tuple[Any, Pulled]:
-    """Trains in a run on whose board an expert was posted beforehand."""
-    run = Run(WITH_ACTIONS, folder)
-    run.board.post(posting.model_copy(update={"version": 1, "gamma": 0.99}))
-    model = PPO(
+def make_model(shape: Callable[[Any], Any], algorithm: Any = PPO) -> Any:
+    settings: dict[str, Any] = {"n_steps": 16}
+    width = {"n_quantiles": 7} if algorithm is QRDQN else {}
+    if algorithm is not PPO:
+        settings = {
+            "learning_starts": 128,
+            "exploration_fraction": 0.1,
+            "replay_buffer_class": ShapedReplayBuffer,
+            "replay_buffer_kwargs": {"shape": shape},
+            "buffer_size": 600,  # wraps around
+        }
+    return algorithm(
         "MlpPolicy",
-        make_venv(run.shape),
-        n_steps=16,
+        make_venv(shape),
         batch_size=64,
         learning_rate=1e-3,
-        policy_kwargs={"net_arch": [16]},
+        policy_kwargs={"net_arch": [16], **width},
         seed=3,
         device="cpu",
+        **settings,
     )
+
+
+def learned(
+    folder: Path,
+    posting: Posting,
+    steps: int = 1024,
+    act: Act | None = None,
+    algorithm: Any = PPO,
+    task: Task = WITH_ACTIONS,
+) -> tuple[Any, Pulled]:
+    """Trains in a run on whose board an expert was posted beforehand."""
+    run = Run(task, folder)
+    run.board.post(posting.model_copy(update={"version": 1, "gamma": 0.99}))
+    model = make_model(run.shape, algorithm)
     callback = Pulled(run, act)
     model.learn(steps, callback)
     run.close()
@@ -89,16 +112,25 @@ def test_the_pull_falls_as_the_policy_earns_what_was_promised(tmp_path: Path) ->
     assert any(0.2 < pull < 0.9 for pull in callback.pulls)
 
 
-def test_an_expert_that_earns_nothing_pulls_nothing(tmp_path: Path) -> None:
-    worthless, callback = learned(tmp_path / "one", Posting(signal=ON, promised=0.0))
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_an_expert_that_earns_nothing_pulls_nothing(
+    algorithm: Any, tmp_path: Path
+) -> None:
+    nothing = Posting(signal=ON, promised=0.0)
+    worthless, callback = learned(tmp_path / "1", nothing, algorithm=algorithm)
     assert set(callback.pulls) == {0.0}
-    alone, _ = learned(tmp_path / "two", Posting())
-    pulled, _ = learned(tmp_path / "three", Posting(signal=ON))
+    alone, _ = learned(tmp_path / "2", Posting(), algorithm=algorithm)
+    unknown, _ = learned(tmp_path / "3", Posting(), algorithm=algorithm, task=TASK)
+    pulled, _ = learned(tmp_path / "4", Posting(signal=ON), algorithm=algorithm)
     assert same(worthless, alone)
+    assert same(unknown, alone), "as where no expert can be"
     assert not same(pulled, alone)
 
 
-def test_a_run_that_is_saved_and_forked_goes_on_bit_identically(tmp_path: Path) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_run_that_is_saved_and_forked_goes_on_bit_identically(
+    algorithm: Any, tmp_path: Path
+) -> None:
     posting = Posting(version=1, signal=ON, promised=0.5, gamma=0.99)
     ends: list[Any] = []
 
@@ -112,27 +144,20 @@ def test_a_run_that_is_saved_and_forked_goes_on_bit_identically(tmp_path: Path) 
                 seed, end = 7 + number // 2, tmp_path / f"{number}.end"
                 shape = Shape(WITH_ACTIONS, board)
                 trainer.fork()(tmp_path / "snapshot", shape, seed, 256, end=end)
-                other = SB3Trainer(
-                    PPO(
-                        "MlpPolicy",
-                        make_venv(lambda env: env),
-                        n_steps=16,
-                        batch_size=64,
-                        policy_kwargs={"net_arch": [16]},
-                        device="cpu",
-                    ),
-                    make_venv,
-                    1024,
-                )
+                model = make_model(shape, algorithm)
+                other = SB3Trainer(model, make_venv, 1024)
                 other.adopt(tmp_path / "snapshot")
                 assert other.earned == callback.earned
                 other.adopt(end)
                 ends.append(other)
 
-    plain, uninterrupted = learned(tmp_path / "plain", posting)
-    forked, callback = learned(tmp_path / "forked", posting, act=fork)
+    plain, uninterrupted = learned(tmp_path / "plain", posting, algorithm=algorithm)
+    forked, callback = learned(
+        tmp_path / "forked", posting, act=fork, algorithm=algorithm
+    )
     assert same(plain, forked)
     assert callback.pulls == uninterrupted.pulls
+    assert callback.earned.episodes > 40
     first, again, different = ends
     assert same(first.model, again.model)
     assert first.earned == again.earned
@@ -152,14 +177,7 @@ def test_what_is_earned_stays_in_a_resumed_run(tmp_path: Path) -> None:
 
     learned(tmp_path / "run", posting, act=save)
     run = Run(WITH_ACTIONS, tmp_path / "run", resume=True)
-    model = PPO(
-        "MlpPolicy",
-        make_venv(run.shape),
-        n_steps=16,
-        batch_size=64,
-        policy_kwargs={"net_arch": [16]},
-        device="cpu",
-    )
+    model = make_model(run.shape)
 
     def check(callback: Pulled) -> None:
         assert callback.earned == earned[0]
