@@ -31,6 +31,8 @@ from tests.support.largest import largest
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 BUDGET = 3500
+#: What a repair may add.
+REPAIR = 500
 
 
 def made() -> dict[str, str]:
@@ -64,7 +66,7 @@ def test_prompts_are_as_they_were_when_somebody_last_read_them(name: str) -> Non
 
 def test_the_largest_prompts_stay_within_their_budget() -> None:
     for role, text in largest().items():
-        assert tokens_of(text) <= BUDGET, role
+        assert tokens_of(text) <= BUDGET + REPAIR * (role == "repair"), role
 
 
 def test_worked_examples_are_valid() -> None:

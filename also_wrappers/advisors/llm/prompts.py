@@ -14,7 +14,7 @@ from also_wrappers.advisors.base import Situation
 from also_wrappers.evidence.meanings import explain
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import RoundOutcome
-from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
+from also_wrappers.proposals.taxonomy import FAILURES, intents
 from also_wrappers.rendering import render
 from also_wrappers.signal.kinds import KINDS, STATE_KINDS
 from also_wrappers.signal.language.parser import GRAMMAR
@@ -81,7 +81,7 @@ def repair(problems: Sequence[str], answer: str) -> str:
     """Writes what follows a request whose answer could not be used: its problems."""
     return render(
         "repair.j2",
-        problems=[plain(problem, 160) for problem in problems[:4]],
+        problems=[plain(problem, 240) for problem in problems[:6]],
         answer=plain(answer, 70),
     )
 
@@ -137,7 +137,7 @@ def _diagnosed(situation: Situation) -> dict[str, Any]:
         "kinds": KINDS,
         "of_state": " and ".join(STATE_KINDS).capitalize(),
         "grammar": GRAMMAR,
-        "intents": INTENTS,
+        "intents": intents(experts=situation.actions is not None),
         "findings": [
             {
                 "failure": finding.failure,
