@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from also_wrappers.signal import Action, Actions, Expert, Rule, Signal, Term
+from also_wrappers.signal import (
+    Action,
+    Actions,
+    Compass,
+    Expert,
+    Heading,
+    Rule,
+    Signal,
+    Term,
+)
 
 ACTIVE = Signal(
     terms=(Term(name="on", kind="progress", expression="place", weight=1.0),)
@@ -19,6 +28,16 @@ WALK = Actions(
         Action("on", 2, (1,), "place < 0.99"),
     ),
     places={"mate": ("mate_place",)},
+)
+#: The same by a robot that turns and drives.
+TURN = Actions(
+    (Action("left", 0), Action("right", 1), Action("on", 2)),
+    compass=Compass(
+        "on",
+        "left",
+        "right",
+        {"west": Heading("place", (-1,)), "east": Heading("mate_place", (1,))},
+    ),
 )
 EXPERT = Signal(
     define={"my_far": "1 - place", "my_late": "my_far < 0.5"},

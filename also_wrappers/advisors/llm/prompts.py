@@ -16,9 +16,10 @@ from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import RoundOutcome
 from also_wrappers.proposals.taxonomy import FAILURES, intents
 from also_wrappers.rendering import render
+from also_wrappers.signal.actions import Actions
 from also_wrappers.signal.kinds import KINDS, STATE_KINDS
 from also_wrappers.signal.language.parser import GRAMMAR
-from also_wrappers.signal.model import Signal
+from also_wrappers.signal.model import MAX_DEFINITIONS, MAX_RULES, Signal
 
 __all__ = ["EVIDENCE", "citable", "critic", "generator", "refine", "repair", "system"]
 
@@ -133,7 +134,12 @@ def _history(history: Sequence[RoundOutcome]) -> list[str]:
 def _diagnosed(situation: Situation) -> dict[str, Any]:
     diagnosis = situation.diagnosis or Diagnosis()
     measured = situation.evidence.values
+    actions = situation.actions
     return {
+        "actions": actions,
+        "moves": _moves(actions) if actions else [],
+        "most_definitions": MAX_DEFINITIONS,
+        "most_rules": MAX_RULES,
         "kinds": KINDS,
         "of_state": " and ".join(STATE_KINDS).capitalize(),
         "grammar": GRAMMAR,
@@ -167,6 +173,18 @@ def _diagnosed(situation: Situation) -> dict[str, Any]:
     }
 
 
+def _moves(actions: Actions) -> list[str]:
+    """Writes the step of every move along the axes, and where the move is open."""
+    named = actions.compass.headings if actions.compass else {}
+    names = named or [action.name for action in actions.actions if action.step]
+    lines = []
+    for name, move in zip(names, actions.moves, strict=True):
+        step = ", ".join(f"{size:g}" for size in move.step or ())
+        where = f", open where {move.open}" if move.open else ""
+        lines.append(_formula(f"{name} ({step}){where}", 120))
+    return lines
+
+
 def citable(situation: Situation) -> list[str]:
     """Returns the keys that the Generator may cite: shown, or described in words."""
     evidence = situation.evidence
@@ -183,8 +201,14 @@ def citable(situation: Situation) -> list[str]:
 
 
 def _signal(signal: Signal) -> str:
-    """Writes a signal in one line. Comparisons keep their signs, and make no tags."""
-    text = re.sub(r"[^\x20-\x7e]+", " ", signal.describe()[: 4 * _LONGEST_SIGNAL])
+    """Writes a signal in one line."""
+    return _formula(signal.describe(), _LONGEST_SIGNAL)
+
+
+def _formula(text: str, longest: int) -> str:
+    """Makes a formula harmless, as ``plain`` does with text: comparisons keep their
+    signs, and make no tags."""
+    text = re.sub(r"[^\x20-\x7e]+", " ", text[: 4 * longest])
     text = re.sub(r"<(?=[^ =0-9])", "< ", text).replace("`", "'")
     text = re.sub(r"data (begins|ends)", r"data_\1", text, flags=re.IGNORECASE)
-    return text if len(text) <= _LONGEST_SIGNAL else f"{text[:_LONGEST_SIGNAL]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."
