@@ -147,6 +147,9 @@ def tried(situation: Situation) -> list[Signal]:
     These are the active signal, the signals that this round trained or rejected, and
     those of the history.
 
+    What an earlier round admitted and trained no branch with, because its budget ran
+    out, may come again.
+
     To go without a signal is another question after every swap, so the empty signal of
     an earlier round counts only where that round tried it against the signal that is
     active now.
@@ -155,7 +158,11 @@ def tried(situation: Situation) -> list[Signal]:
     signals += [rejection.proposal.signal for rejection in situation.rejected]
     signals += [result.proposal.signal for result in situation.results]
     for outcome in situation.history:
-        earlier = [arm.proposal.signal for arm in outcome.arms]
+        earlier = [
+            arm.proposal.signal
+            for arm in outcome.arms
+            if arm.tried or arm.proposal.signal.id == outcome.winner
+        ]
         earlier += [rejection.proposal.signal for rejection in outcome.rejected]
         same = outcome.control.id == situation.signal.id
         signals += [signal for signal in earlier if not signal.empty or same]
