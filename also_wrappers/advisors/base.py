@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.stage import Stage
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.proposals.diagnosis import Diagnosis
@@ -43,6 +44,9 @@ class Situation:
         results: How the candidates of this round did so far; where there are any,
             ``propose`` is asked for replacements; stored as a tuple.
         actions: What experts may say; ``None`` where no expert can be proposed.
+        gamma: The learner's discount factor; ``None`` where it is not known.
+        horizon: Environment steps of a branch; 0 where that is not known.
+        episodes: Some recorded episodes; stored as a tuple.
     """
 
     task: str
@@ -57,10 +61,13 @@ class Situation:
     rejected: Sequence[Rejection] = ()
     results: Sequence[ArmOutcome] = ()
     actions: Actions | None = None
+    gamma: float | None = None
+    horizon: int = 0
+    episodes: Sequence[EpisodeRows] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # The lists of a run grow while an advisor may still be thinking.
-        for name in ("history", "rejected", "results"):
+        for name in ("history", "rejected", "results", "episodes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
