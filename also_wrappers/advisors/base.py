@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.stage import Stage
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.proposals.diagnosis import Diagnosis
@@ -45,6 +46,9 @@ class Situation:
         played: What the experts earned that played in this round, of which the best
             becomes a candidate; stored as a tuple.
         actions: What experts may say; ``None`` where no expert can be proposed.
+        gamma: The learner's discount factor; ``None`` where it is not known.
+        horizon: Environment steps of a branch; 0 where that is not known.
+        episodes: Some recorded episodes; stored as a tuple.
     """
 
     task: str
@@ -60,10 +64,13 @@ class Situation:
     results: Sequence[ArmOutcome] = ()
     played: Sequence[Played] = ()
     actions: Actions | None = None
+    gamma: float | None = None
+    horizon: int = 0
+    episodes: Sequence[EpisodeRows] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # The lists of a run grow while an advisor may still be thinking.
-        for name in ("history", "rejected", "results", "played"):
+        for name in ("history", "rejected", "results", "played", "episodes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
@@ -166,6 +173,9 @@ def tried(situation: Situation) -> list[Signal]:
     These are the active signal, the signals that this round trained, played or
     rejected, and those of the history.
 
+    What an earlier round admitted and trained no branch with, because its budget ran
+    out, may come again.
+
     To go without a signal is another question after every swap, so the empty signal of
     an earlier round counts only where that round tried it against the signal that is
     active now.
@@ -175,7 +185,11 @@ def tried(situation: Situation) -> list[Signal]:
     signals += [result.proposal.signal for result in situation.results]
     signals += [played.proposal.signal for played in situation.played]
     for outcome in situation.history:
-        earlier = [arm.proposal.signal for arm in outcome.arms]
+        earlier = [
+            arm.proposal.signal
+            for arm in outcome.arms
+            if arm.tried or arm.proposal.signal.id == outcome.winner
+        ]
         earlier += [rejection.proposal.signal for rejection in outcome.rejected]
         earlier += [played.proposal.signal for played in outcome.played]
         same = outcome.control.id == situation.signal.id

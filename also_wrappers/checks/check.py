@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
+from also_wrappers.checks.experts import useless_rule, useless_silence
 from also_wrappers.checks.payments import (
     ends,
+    net,
     pay_for_staying,
     payments,
     standing,
     values,
 )
+from also_wrappers.checks.ranges import Interval, interval, ranges
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.proposals.proposal import Proposal
@@ -25,13 +28,15 @@ from also_wrappers.signal.advice import Advice
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import STATE_KINDS
 from also_wrappers.signal.model import Signal
-from also_wrappers.signal.transitions import Payments
+from also_wrappers.signal.transitions import ParsedTerm, Payments
 
 __all__ = ["Checks"]
 
+#: Values that differ by less are the same one.
+_ALIKE = 1e-9
 #: Share of values that may be not finite.
 _MOST_INVALID = 0.01
-#: Size of what an episode is paid, as a multiple of the base reward's scale, above
+#: Size of what an episode is paid net, as a multiple of the base reward's scale, above
 #: which weights are scaled down, and below which nobody would notice it.
 _MOST_PAID, _LEAST_PAID = 10.0, 0.001
 #: Share of each other's size by which two signals must differ.
@@ -88,12 +93,11 @@ class Checks:
         signal = proposal.signal
         try:
             pay = Payments(signal, self.features, self.agents)
-            if signal.expert is not None:
-                if self.actions is None:
-                    return None, _NO_ACTIONS
-                Advice(signal, self.features, self.actions, self.agents)
+            problem = self._expert(signal)
         except AlsoError as error:
             return None, str(error)
+        if problem:
+            return None, problem
         if signal.fade is not None and not self.may_fade:
             return None, _FADES
         if any(_same_text(signal, other) for other in tried):
@@ -109,6 +113,21 @@ class Checks:
             return None, problem
         return proposal.model_copy(update={"signal": pay.signal}), remark
 
+    def _expert(self, signal: Signal) -> str:
+        """Says what is certainly wrong with an expert.
+
+        Raises:
+            AlsoError: A rule or a definition cannot be read.
+        """
+        if signal.expert is None:
+            return ""
+        if self.actions is None:
+            return _NO_ACTIONS
+        advice = Advice(signal, self.features, self.actions, self.agents)
+        return useless_rule(
+            signal, self.features, self._ranges, self.actions, self.agents
+        ) or useless_silence(advice, self.episodes)
+
     def _values(self, pay: Payments) -> str:
         """Says which term is not a number, or is the same one everywhere."""
         for parsed in pay.terms:
@@ -121,13 +140,26 @@ class Checks:
                     f"term {term.name!r} is not finite in {invalid:.0%} of the "
                     "recorded steps; guard divisions, roots and logarithms"
                 )
-            bounded = np.clip(np.nan_to_num(every), -term.bound, term.bound)
-            if bounded.size and float(np.ptp(bounded)) < 1e-9:
+            low, high = self._reach(parsed)
+            if high - low < _ALIKE:
                 return (
-                    f"term {term.name!r} has the same value at every recorded step, so "
-                    "it cannot tell good behaviour from bad"
+                    f"term {term.name!r} has the same value wherever features are in "
+                    "their ranges, so it cannot tell good behaviour from bad"
                 )
         return ""
+
+    def _reach(self, parsed: ParsedTerm) -> Interval:
+        """Bounds the values that a term may have, clipped as it clips them."""
+        low, high = interval(parsed.tree, self._ranges, len(self.agents))
+        bound = parsed.term.bound
+        return max(min(low, bound), -bound), min(max(high, -bound), bound)
+
+    def _dormant(self, parsed: ParsedTerm) -> bool:
+        """Whether a term had one value at all recorded steps: what it is about, such as
+        a milestone, has not happened yet."""
+        pairs = [values(parsed, episode) for episode in self.episodes]
+        every = parsed.bounded(np.concatenate([value[there] for value, there in pairs]))
+        return bool(every.size) and float(np.ptp(every)) < _ALIKE
 
     def _scaled(self, pay: Payments) -> tuple[Payments, str]:
         """Makes weights smaller with which a signal would flood the base reward.
@@ -218,6 +250,8 @@ class Checks:
 
     def _repeats(self, pay: Payments, tried: Sequence[Signal]) -> str:
         """Says whether a signal pays the same as another one, however it is written."""
+        if any(self._dormant(parsed) for parsed in pay.terms):
+            return ""  # what they have paid so far tells them not apart
         paid = self._flat(pay)
         for other in tried:
             if _kinds(other) != _kinds(pay.signal) or _rest(other) != _rest(pay.signal):
@@ -238,18 +272,31 @@ class Checks:
         return np.concatenate([part.ravel() for part in paid])
 
     def _paid(self, pay: Payments) -> float:
-        """Computes how much an episode is paid, whatever the sign: the sum over steps
-        and terms, the mean over episodes and agents."""
-        sizes = [
-            np.abs(payments(parsed, episode, self.gamma)).sum()
-            for parsed in pay.terms
-            for episode in self.episodes
-        ]
-        return float(sum(sizes)) / len(self.episodes) / len(self.agents)
+        """Computes the size of what an episode is paid: the sum over terms, the mean
+        over episodes and agents. What has not happened yet counts as if it happened
+        once."""
+        total = 0.0
+        for parsed in pay.terms:
+            if self._dormant(parsed):
+                low, high = self._reach(parsed)
+                size = high - low if parsed.kind.of_state else max(-low, high)
+                total += abs(parsed.term.weight) * size
+                continue
+            sizes = [
+                net(payments(parsed, episode, self.gamma)).mean()
+                for episode in self.episodes
+                if len(episode.rewards)
+            ]
+            total += float(sum(sizes)) / len(self.episodes)
+        return total
 
     @cached_property
     def _longest(self) -> int:
         return max(len(episode.rewards) for episode in self.episodes)
+
+    @cached_property
+    def _ranges(self) -> list[Interval]:
+        return ranges(self.features, self.episodes)
 
 
 _NO_ACTIONS = "it has an expert, and no expert can be tried here; propose terms only"

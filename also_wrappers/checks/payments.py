@@ -8,7 +8,7 @@ import numpy.typing as npt
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.signal.transitions import ParsedTerm, Payments, Transitions
 
-__all__ = ["ends", "pay_for_staying", "payments", "standing", "values"]
+__all__ = ["ends", "net", "pay_for_staying", "payments", "standing", "values"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -55,6 +55,26 @@ def payments(
         ends(episode) if strict else np.zeros(episode.rewards.shape, dtype=bool),
     )
     return pay(steps, gamma if strict else 1.0)
+
+
+def net(paid: Array) -> Array:
+    """Computes the size of what an episode is paid: of its best or worst stretch.
+
+    To go back and forth nets to nothing, however often, and a whole approach to all
+    that it pays, also in an episode that loses it again.
+
+    Args:
+        paid: What is added at every step, shape ``(steps, agents)``.
+
+    Returns:
+        Shape ``(agents,)``.
+
+    Example:
+        >>> net(np.array([[1.0], [-1.0], [1.0], [1.0], [-0.5]]))
+        array([2.])
+    """
+    running = np.cumsum(np.vstack([np.zeros_like(paid[:1]), paid]), axis=0)
+    return np.asarray(np.ptp(running, axis=0))
 
 
 def pay_for_staying(pay: Payments, episode: EpisodeRows) -> Array:

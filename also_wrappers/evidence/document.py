@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +21,8 @@ _FIRST = ("team", "trainer", "signal", "condition", "term")
 #: Differences between episodes, in standard deviations.
 _AGGREGATES = ("mean", "min", "max")
 _EFFECTS = ("better", "late", "change_better")
+#: Rewards, or episodes, below which a number is an anecdote and says how many.
+_FEW = 10
 
 
 class Evidence(BaseModel):
@@ -56,31 +59,65 @@ class Evidence(BaseModel):
     visits: tuple[tuple[float, ...], ...] = ()
     visits_of: tuple[str, ...] = ()
 
-    def text(self, budget: Annotated[int, Field(gt=0)] = 1500) -> str:
+    def text(
+        self,
+        budget: Annotated[int, Field(gt=0)] = 1500,
+        first: Collection[str] = (),
+    ) -> str:
         """The evidence in words, most telling first.
 
         Args:
             budget: Tokens, estimated as a third of the characters.
+            first: Keys that come before all others.
 
         Returns:
             One ``key = number`` per line, with the meaning of keys that stand for one
-            number only; then what was left out, and what is not available and why.
+            number only, and the count behind a number that rests on few rewards; then
+            what was left out, and what is not available and why.
         """
-        shown, rest = self._shown(budget)
+        shown, rest = self._shown(budget, first)
         return "\n".join([*self._head(), *map(self._line, shown), *rest])
 
-    def keys(self, budget: Annotated[int, Field(gt=0)] = 1500) -> list[str]:
+    def keys(
+        self,
+        budget: Annotated[int, Field(gt=0)] = 1500,
+        first: Collection[str] = (),
+    ) -> list[str]:
         """The keys that ``text`` shows within a budget."""
-        return self._shown(budget)[0]
+        return self._shown(budget, first)[0]
 
     def _line(self, key: str) -> str:
         meaning = MEANINGS.get(key)
-        told = f" ({meaning.text})" if meaning else ""
-        return f"{key} = {self.values[key]:.3g}{told}"
+        about = meaning.text if meaning else self._count(key)
+        return f"{key} = {self.values[key]:.3g}" + (f" ({about})" if about else "")
 
-    def _shown(self, budget: int) -> tuple[list[str], list[str]]:
+    def _count(self, key: str) -> str:
+        """Says how many rewards or episodes a number rests on, where these are few."""
+        head, _, last = key.rpartition(".")
+        episodes = self.values.get("team.episodes", 0.0)
+        rewarded = episodes * self.values.get("team.reward_rate", 1.0)
+        if last == "reward_rate":
+            few = episodes * self.values.get(f"{head}.rate", 1.0)
+            what = f"in {few:.0f} episodes"
+        elif last.startswith("reward_"):
+            few = self.values.get("team.reward_steps", math.inf)
+            what = f"by {few:.0f} reward(s)"
+        elif last in ("better", "change_better"):
+            # Where nobody is charged, the better episodes are those with a reward.
+            charged = self.values.get("team.base_return.min", -1.0) < 0.0
+            few = math.inf if charged else rewarded
+            what = f"by {few:.0f} of {episodes:.0f} episodes"
+        else:
+            return ""
+        return what if few < _FEW else ""
+
+    def _shown(
+        self, budget: int, first: Collection[str]
+    ) -> tuple[list[str], list[str]]:
         """The keys that there is room for, and what is said of the others."""
-        keys = self._by_interest()
+        keys = sorted(
+            self.values, key=lambda key: (key not in first, self._interest(key))
+        )
         lines = [self._line(key) for key in keys]
         room = budget * _TOKEN - _size(self._head())
         tail = self._missing(room / 4.0)
@@ -118,9 +155,6 @@ class Evidence(BaseModel):
         if _size(lines) <= room:
             return lines
         return [f"unavailable: {len(self.unavailable)} keys"]
-
-    def _by_interest(self) -> list[str]:
-        return sorted(self.values, key=self._interest)
 
     def _largest(self, key: str) -> bool:
         """Whether no other aggregate of a feature stands out more before a reward."""

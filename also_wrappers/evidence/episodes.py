@@ -42,7 +42,7 @@ Episodes = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class EpisodeRows:
-    """One whole episode, kept for checks of candidates; it never enters a prompt.
+    """One whole episode, kept for checks of candidates and as a sample in prompts.
 
     Attributes:
         rows: Features, shape ``(steps + 1, agents, features)``.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -195,30 +197,63 @@ class Measured:
         return [self._outcome(arm) for arm in self.arms[1:]]
 
     def _outcome(self, arm: Arm) -> ArmOutcome:
-        def became(outcome: str, score: float | None = None) -> ArmOutcome:
-            return ArmOutcome(
-                proposal=arm.proposal,
-                outcome=outcome,
-                score=score,
-                promised=arm.promised,
-                hypothesis=self._hypothesis(arm),
-            )
-
-        own = self._longest(arm.index)
-        if not own and arm.promised is not None:
-            return became(f"its expert earns {arm.promised:.3f}; no branch was trained")
-        if not own:
-            return became("was not tried")
+        own = [result for result in self.results if result.request.arm == arm.index]
         failed = next((result.error for result in own if not result.ok), None)
+        promise = ""
+        if arm.promised is not None:
+            promise = f"; its expert earns {arm.promised:.3f} by itself"
+        score: float | None = None
         if failed:
-            return became(f"failed: {failed}")
-        control = [result for result in self._longest(CONTROL) if result.ok]
-        score = sum(result.score for result in own) / len(own)
-        level = sum(result.score for result in control) / max(len(control), 1)
-        return became(
-            f"base return {score:.3f} over {len(own)} branch(es), control {level:.3f}",
-            score,
+            outcome = f"failed: {failed}"
+        elif own:
+            # What was screened was picked for it; what confirms it was not.
+            alike = {(r.request.phase, r.request.stretch) for r in own}
+            stages = sorted(alike, key=lambda stage: (stage[0] != "screen", stage[1]))
+            outcome = "; ".join(self._stage(arm, *stage) for stage in stages)
+            last = self._branches(arm.index, *stages[-1])
+            score = _mean([result.score for result in last])
+        else:
+            outcome = "no branch was trained"
+        return ArmOutcome(
+            proposal=arm.proposal,
+            outcome=f"{outcome}{promise}",
+            score=score,
+            tried=bool(own),
+            promised=arm.promised,
+            hypothesis=self._hypothesis(arm),
         )
+
+    def _branches(self, arm: int, phase: str, stretch: float) -> list[BranchResult]:
+        """The whole branches of an arm that have one phase and length."""
+        return [
+            result
+            for result in self.results
+            if result.request.arm == arm
+            and (result.request.phase, result.request.stretch) == (phase, stretch)
+            and result.ok
+        ]
+
+    def _stage(self, arm: Arm, phase: str, stretch: float) -> str:
+        """Says what branches of one phase and length measured, beside control's."""
+        mine, theirs = (
+            self._branches(index, phase, stretch) for index in (arm.index, CONTROL)
+        )
+        first = mine[0]
+        steps = self.trained.get(first.request, 0) + first.steps
+        said = f"{phase} of {steps:,} steps: base return {_measured(mine)} over "
+        said += f"{len(mine)} branch(es), curve {_curve(mine)}"
+        if theirs:
+            said += f"; control {_measured(theirs)}, curve {_curve(theirs)}"
+        for name in self._task.conditions:
+            key = f"condition.{name}.rate"
+            rates = [
+                f"{_mean([result.observed[key] for result in results]):.2g}"
+                for results in (mine, theirs)
+                if results and all(key in result.observed for result in results)
+            ]
+            if rates:
+                said += f"; {key} {', control '.join(rates)}"
+        return said
 
     def supported(self) -> list[Arm]:
         """Returns the candidates whose hypothesis held in every pair of branches on
@@ -264,16 +299,25 @@ class Measured:
             f"control's {theirs:.3g}"
         )
 
-    def _longest(self, arm: int) -> list[BranchResult]:
-        """An arm's branches, each as it was when it was longest."""
-        own = [result for result in self.results if result.request.arm == arm]
-        own.sort(key=lambda result: result.request.stretch)
-        branches = {(r.request.phase, r.request.index): r for r in own}
-        return list(branches.values())
-
 
 def _held(arm: Arm, mine: float, theirs: float) -> bool:
     """Whether a number moved against control's as the arm's hypothesis says."""
     expected = arm.proposal.hypothesis
     assert expected is not None
     return mine > theirs if expected.moves == "up" else mine < theirs
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _measured(results: Sequence[BranchResult]) -> str:
+    """Writes the mean score of branches, with its standard error between episodes."""
+    error = math.sqrt(sum(result.variance for result in results)) / len(results)
+    return f"{_mean([result.score for result in results]):.3f} (error {error:.2g})"
+
+
+def _curve(results: Sequence[BranchResult]) -> str:
+    """Writes the mean base returns of equal parts of branches, in order."""
+    parts = zip(*(result.points for result in results), strict=False)
+    return " ".join(f"{_mean(part):.2g}" for part in parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from also_wrappers.advisors.base import Advisor, Situation
@@ -148,6 +148,8 @@ class Rounds:
         length = situation.evidence.values.get("team.episode_length", 0.0)
         if settings.horizon is None:
             state.horizon = max(state.horizon, horizon_of(settings, trainer, length))
+        steps = state.horizon // trainer.agents_per_env
+        situation = replace(situation, horizon=steps)
         plan = Plan.make(
             settings,
             self._settings.gate,
@@ -250,6 +252,8 @@ class Rounds:
             trainer.steps / max(trainer.total, 1),
             tuple(self.history),
             actions=task.actions if trainer.imitates else None,
+            gamma=trainer.gamma,
+            episodes=collected.episodes,
         )
 
     def _skip(self, trainer: Trainer, number: int, reason: str) -> None:

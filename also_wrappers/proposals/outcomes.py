@@ -15,7 +15,9 @@ class ArmOutcome(Data):
     Attributes:
         proposal: The candidate.
         outcome: How the candidate did, in words.
-        score: Mean base return of its branches; ``None`` if it was not tried or failed.
+        score: Mean base return of its longest branches; ``None`` if it was not tried or
+            failed.
+        tried: Whether any branch was trained with it.
         hypothesis: What became of its hypothesis, in words; empty without one.
         promised: Base return that its expert earns by itself; ``None`` where that is
             not known.
@@ -24,6 +26,7 @@ class ArmOutcome(Data):
     proposal: Proposal
     outcome: str
     score: float | None = None
+    tried: bool = True
     hypothesis: str = ""
     promised: float | None = None
 

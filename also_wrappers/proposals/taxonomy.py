@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FAILURES", "INTENTS", "Failure"]
+__all__ = ["FAILURES", "INTENTS", "Failure", "intents"]
 
 
 class Failure(NamedTuple):
@@ -94,3 +94,20 @@ INTENTS: dict[str, str] = {
     "expert": "say which actions are good, where paying for states does not lead to "
     "them",
 }
+
+
+def intents(*, experts: bool) -> dict[str, str]:
+    """Returns what a candidate may intend, by name.
+
+    Args:
+        experts: Whether a candidate may have an expert.
+
+    Example:
+        >>> sorted(set(INTENTS) - set(intents(experts=False)))
+        ['expert']
+    """
+    return {
+        name: meaning
+        for name, meaning in INTENTS.items()
+        if experts or name != "expert"
+    }

@@ -182,5 +182,11 @@ def test_what_a_round_has_rejected_or_tried_is_not_to_come_again() -> None:
         "0.3 * progress[place]",
         "0.3 * progress[-place]",
     ]
+    (round_1,) = full().history
+    untried = round_1.arms[0].model_copy(update={"tried": False})
+    short = round_1.model_copy(update={"arms": (untried,)})
+    assert len(tried(full(history=[short]))) == 3
+    used = short.model_copy(update={"winner": untried.proposal.signal.id})
+    assert tried(full(history=[used])) == tried(full())
     twice = full(rejected=[], results=[], history=[], signal=Signal())
     assert tried(twice) == [Signal()]

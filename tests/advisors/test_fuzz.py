@@ -15,9 +15,9 @@ import pytest
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.exceptions import AdvisorError
 from also_wrappers.proposals.diagnosis import Diagnosis
-from also_wrappers.signal import compile_signal
+from also_wrappers.signal import Advice, compile_signal
 from also_wrappers.testing import ScriptedModel, corridor_situation
-from tests.support.answers import DIAGNOSIS, candidate
+from tests.support.answers import DIAGNOSIS, EXPERT, WALK, candidate, expert, rule
 
 ANSWERS = 10_000
 NUMBERS = [0, -1, 1e308, -1e308, 10**400, 1e-320, float("nan"), float("inf"), 0.5, True]
@@ -40,6 +40,7 @@ def value(pick: random.Random, depth: int = 0) -> Any:
     if kind == 5:
         return [value(pick, depth + 1)] * pick.choice([0, 1, 3, 400])
     names = ["candidates", "terms", "kind", "expression", "weight", "findings", "key"]
+    names += ["define", "expert", "when", "do", "agents"]
     return {
         pick.choice([*names, *WORDS[:4]]): value(pick, depth + 1)
         for _ in range(pick.randrange(5))
@@ -77,7 +78,12 @@ def text(pick: random.Random) -> str:
         return pick.choice('{["') * pick.choice([10, 3000, 19_000])
     if kind == 2 and pick.random() < 0.02:
         return "y" * pick.choice([100_000, 3_000_000])
-    good = pick.choice([DIAGNOSIS, {"candidates": [candidate()] * 2}])
+    rules = [rule("my_near", "toward mate", "agent_0"), rule()]
+    define = [{"name": "my_near", "expression": "place > 0.5"}]
+    with_expert = expert(*rules, define=define)
+    good = pick.choice(
+        [DIAGNOSIS, {"candidates": [candidate()] * 2}, {"candidates": [with_expert]}]
+    )
     data = value(pick) if kind == 3 else damaged(pick, good)
     answer = json.dumps(data, allow_nan=True)
     if kind == 4:
@@ -91,12 +97,14 @@ def text(pick: random.Random) -> str:
 @pytest.mark.slow
 def test_ten_thousand_answers() -> None:
     pick = random.Random(0)
-    now = corridor_situation()
-    usable = 0
+    without = corridor_situation()
+    experts = corridor_situation(signal=EXPERT, actions=WALK)
+    usable = advised = 0
     slowest = 0.0
     peak = 0
     for number in range(ANSWERS):
         answer = text(pick)
+        now = experts if number % 2 else without
         # Tracing takes longer than reading: the long answers, and some of the others.
         traced = len(answer) > 10_000 or number % 20 == 0
         if traced:
@@ -109,6 +117,9 @@ def test_ten_thousand_answers() -> None:
         with contextlib.suppress(AdvisorError):
             for proposal in advisor.propose(now, 2):
                 compile_signal(proposal.signal, now.features, now.agents)
+                if proposal.signal.expert is not None:
+                    Advice(proposal.signal, now.features, WALK, now.agents)
+                    advised += 1
                 usable += 1
         slowest = max(slowest, time.perf_counter() - began)
         if traced:
@@ -116,5 +127,6 @@ def test_ten_thousand_answers() -> None:
             tracemalloc.stop()
     print(f"{usable} usable, slowest {slowest:.2f} s, peak {peak / 2**20:.0f} MiB")
     assert ANSWERS / 20 < usable < ANSWERS  # neither all good nor all bad
+    assert advised > ANSWERS / 200
     assert slowest < 5.0
     assert peak < 200 * 2**20

@@ -23,14 +23,24 @@ from also_wrappers.exceptions import AdvisorError
 from also_wrappers.proposals.diagnosis import Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal import Feature, FeatureMap, Signal, Term, compile_signal
+from also_wrappers.signal import (
+    Action,
+    Actions,
+    Feature,
+    FeatureMap,
+    Signal,
+    Term,
+    compile_signal,
+)
 from also_wrappers.testing import ScriptedModel, corridor_situation
 from also_wrappers.wrappers.source import plain_names
-from tests.support.answers import ACTIVE, candidate, candidates, diagnosis
+from tests.support.answers import ACTIVE, TURN, WALK, candidate, candidates, diagnosis
 from tests.support.largest import largest
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 BUDGET = 3500
+#: What a repair may add.
+REPAIR = 500
 
 
 def made() -> dict[str, str]:
@@ -49,6 +59,10 @@ def made() -> dict[str, str]:
             replace(diagnosed, rejected=[rejection]), 1
         ),
         "refine": prompts.refine(replace(diagnosed, results=[result]), 2),
+        "generator_expert": prompts.generator(replace(diagnosed, actions=WALK), 3),
+        "refine_expert": prompts.refine(
+            replace(diagnosed, results=[result], actions=TURN), 2
+        ),
         "repair": prompts.repair(["no key 'x'", "not JSON"], '{"findings": ['),
     }
 
@@ -62,9 +76,10 @@ def test_prompts_are_as_they_were_when_somebody_last_read_them(name: str) -> Non
     assert text == path.read_text()
 
 
-def test_the_largest_prompts_stay_within_their_budget() -> None:
-    for role, text in largest().items():
-        assert tokens_of(text) <= BUDGET, role
+@pytest.mark.parametrize("experts", [False, True])
+def test_the_largest_prompts_stay_within_their_budget(experts: bool) -> None:
+    for role, text in largest(experts=experts).items():
+        assert tokens_of(text) <= BUDGET + REPAIR * (role == "repair"), role
 
 
 def test_worked_examples_are_valid() -> None:
@@ -93,6 +108,41 @@ def test_worked_examples_are_valid() -> None:
     advisor = LLMAdvisor(model)
     assert len(advisor.propose(now, 2)) == 2
     assert not advisor.exchanges[0].problem
+
+
+def test_the_worked_example_of_an_expert_is_valid() -> None:
+    text = made()["generator_expert"]
+    (line,) = [x for x in text.splitlines() if x.startswith("In the other domain: ")]
+    shown = json.loads("{" + line.partition(": ")[2] + "}")
+    table = FeatureMap(Feature("table_distance", "obs[0]"), Feature("dx", "obs[1]"))
+    acts = (Action("lift", 0), Action("left", 1, (-1,)), Action("right", 2, (1,)))
+    now = corridor_situation(
+        features=table, actions=Actions(acts, places={"table": ("dx",)})
+    )
+    item = {**candidate(hypothesis={"key": "feature.dx.end", "moves": "up"}), **shown}
+    item |= {"intent": "expert", "answers": []}
+    advisor = LLMAdvisor(ScriptedModel([candidates(item)] * 3))
+    (proposal,) = advisor.propose(now, 1)
+    assert proposal.signal.describe() == (
+        "an expert: lift when my_ready; else toward table when 1, "
+        "with my_ready = team_max(table_distance) < 0.01"
+    )
+
+
+def test_only_where_there_are_actions_experts_are_spoken_of() -> None:
+    for name in ("generator", "refine", "critic"):
+        assert "expert" not in made()[name]
+    walk, turn = made()["generator_expert"], made()["refine_expert"]
+    assert (
+        '"do" is one of: stay, back, on, toward X, away X, where X is a place' in walk
+    )
+    assert "on (1), open where place < 0.99" in walk
+    assert "mate (mate_place)" in walk
+    assert '"go X"' not in walk
+    assert '"go X" means the next action to drive X: on where the robot heads' in turn
+    assert '"toward X"' not in turn
+    added = tokens_of(walk) - tokens_of(made()["generator"])
+    assert added < 620
 
 
 INJECTIONS = [

@@ -31,7 +31,7 @@ def main() -> None:
         print(f"not counted, only estimated: {error}")
         model = None
     table = Table("prompt", "characters", "tokens, estimated", "tokens, counted")
-    for role, text in largest().items():
+    for role, text in largest(experts=True).items():
         counted = model.chat("", text, {"type": "boolean"}) if model else None
         table.add_row(
             "with a repair" if role == "repair" else role,

@@ -101,7 +101,7 @@ def test_a_good_candidate_passes(good: Proposal) -> None:
         (proposal("progress", "plaice"), "did you mean place"),
         (proposal("progress", "move"), "read from the action"),
         (proposal("progress", "1 / (mate_place - 0.25)"), "not finite in 100%"),
-        (proposal("progress", "2 * mate_place"), "same value at every recorded step"),
+        (proposal("progress", "0 * mate_place"), "same value wherever features are"),
         (proposal("bonus", "delta(nothing)"), "no feature 'nothing'"),
         (proposal("progress", "place", 1e-5), "too little to be noticed"),
         (proposal("bonus", "place > 0.5", 0.3), "stand still in the best place"),
@@ -176,6 +176,41 @@ def test_a_flood_is_scaled_down() -> None:
     assert "scaled" in remark
 
 
+MILESTONE = proposal("progress", "team_mean(mate_place) > 0.9", 1.0)
+
+
+def test_what_has_not_happened_yet_is_not_taken_for_constant() -> None:
+    """In all recorded episodes one feature has one value, and may have others."""
+    assert checked(MILESTONE) == (MILESTONE, "")
+    # So far nothing tells one milestone from another but the text.
+    other = proposal("progress", "team_mean(mate_place) > 0.8", 1.0)
+    assert checked(other, [MILESTONE.signal]) == (other, "")
+    assert "tried already" in refused(other, [other.signal])
+    never = proposal("progress", "team_mean(mate_place) > 1.5")
+    assert "same value wherever" in refused(never)
+
+
+def test_a_milestone_pays_as_if_it_happened_once() -> None:
+    tiny = proposal("progress", "mate_place > 0.9", 1e-4)
+    assert "would pay 0.0001 an episode" in refused(tiny)
+    admitted, remark = checked(proposal("progress", "mate_place > 0.9", 40.0))
+    assert admitted is not None
+    assert "scaled by 0.25, because it would have paid 40" in remark
+    assert admitted.signal.terms[0].weight == 10.0
+
+
+def test_going_back_and_forth_floods_nothing() -> None:
+    """A hundred steps of a whole approach and back sum up to much and net to little."""
+    swing = episode(0, length=100)
+    swing.rows[:, :, 0] = np.arange(101)[:, None] % 2
+    whole = proposal("progress", "place", 2.0)
+    assert checked(whole, episodes=[swing]) == (whole, "")
+    steady = proposal("progress", "place", 20.0)
+    admitted, remark = checked(steady, episodes=[swing])
+    assert admitted is not None
+    assert "it would have paid 20 an episode" in remark
+
+
 def test_pay_for_standing_still_depends_on_how_long_one_may_stand() -> None:
     bonus = proposal("bonus", "place > 0.5", 0.05)
     assert checked(bonus)[0] == bonus
@@ -184,7 +219,7 @@ def test_pay_for_standing_still_depends_on_how_long_one_may_stand() -> None:
     # What standing still costs elsewhere in the signal counts.
     cost = Term(name="cost", kind="bonus", expression="place * 0 - 1", weight=0.045)
     both = Signal(terms=(*bonus.signal.terms, cost.model_copy(update={"bound": 1.0})))
-    assert "same value at every" in refused(Proposal(signal=both), episodes=long)
+    assert "same value wherever" in refused(Proposal(signal=both), episodes=long)
 
 
 def test_pay_for_dying_is_refused() -> None:

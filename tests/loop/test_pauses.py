@@ -11,6 +11,7 @@ import pytest
 from stable_baselines3 import PPO
 
 from also_wrappers.advisors import RecordedAdvisor
+from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.checks.check import Checks
@@ -162,17 +163,27 @@ def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
 class Asks(RecordedAdvisor):
     """Asks for probes in its first diagnosis, one of which cannot be recorded."""
 
-    def diagnose(self, situation: Any) -> Diagnosis:
+    def __init__(self) -> None:
+        super().__init__([[HARMFUL]] * 9)
+        self.situations: list[Situation] = []
+
+    def diagnose(self, situation: Situation) -> Diagnosis:
         probes = {"near": "team_min(place) > 0.5", "far off": "place", "bad": "plaice"}
+        self.situations.append(situation)
         return Diagnosis(probes={} if situation.history else probes)
 
 
 def test_what_a_diagnosis_asks_for_is_recorded_from_then_on(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "run")
-    advisor = Asks([[HARMFUL]] * 9)
+    advisor = Asks()
     options = {"candidates": 1, "refinements": 0}
     make_model(run).learn(TOTAL, callback=callback(run, advisor, **options))
     run.close()
+    now, later, *_ = advisor.situations
+    assert later.evidence.conditions["near"] == "team_min(place) > 0.5"
+    assert now.gamma == make_model(run).gamma
+    assert now.horizon * len(now.agents) == events(run.dir, "branch")[0]["steps"]
+    assert {len(episode.alive[0]) for episode in now.episodes} == {len(now.agents)}
     first, second, *_ = [e["evidence"]["values"] for e in events(run.dir, "evidence")]
     assert "condition.far.rate" in first
     assert "condition.near.rate" not in first

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm import prompts
 from also_wrappers.evidence.document import Evidence
+from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.meanings import MEANINGS
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from also_wrappers.signal import (
+    Action,
+    Actions,
+    Expert,
+    Feature,
+    FeatureMap,
+    Rule,
+    Signal,
+    Term,
+)
 
 AGENTS = tuple(f"agent_{k}" for k in range(4))
 NAMES = [
@@ -21,7 +33,44 @@ NAMES = [
 ]
 
 
-def situation() -> Situation:
+#: Six actions and the places of four foods.
+ACTIONS = Actions(
+    (
+        Action("stay", 0),
+        *(
+            Action(name, index, step, f"not blocked_{name}")
+            for index, (name, step) in enumerate(
+                {
+                    "up": (-1, 0),
+                    "down": (1, 0),
+                    "left": (0, -1),
+                    "right": (0, 1),
+                }.items(),
+                start=1,
+            )
+        ),
+        Action("load", 5),
+    ),
+    places={f"food{k}": (f"food{k}_dy", f"food{k}_dx") for k in range(4)},
+)
+NEXT = "where(foods_left > 1.5, food0_distance, food1_distance)"
+RULES = [
+    ("my_next < 0.01 and team_max(my_next) < 0.01", "load"),
+    ("others_max(my_next) < 0.01 and abs(mate_distance) < 0.05 and speed > 0.5", "up"),
+    ("foods_left > 1.5 and food0_distance > 0.01", "toward food0"),
+    ("foods_left > 0.5 and food1_distance > 0.01", "toward food1"),
+]
+
+
+def episode(returned: float) -> EpisodeRows:
+    """An episode of fifty steps."""
+    random = np.random.default_rng(0)
+    there = np.ones((51, len(AGENTS)), dtype=bool)
+    rows = random.random((51, len(AGENTS), len(NAMES)))
+    return EpisodeRows(rows, np.zeros((50, 4)), there, returned, False, True)
+
+
+def situation(*, experts: bool) -> Situation:
     """Twelve features, four agents, a long history, and nothing left out."""
     features = FeatureMap(
         *[
@@ -46,8 +95,22 @@ def situation() -> Situation:
         Term(name="a", kind="progress", expression=shaped, weight=0.1 * k)
         for k in range(1, 9)
     ]
-    proposals = [Proposal(signal=Signal(terms=(term, bonus))) for term in terms]
-    outcome = "base return 0.123 over 2 branch(es), control 0.045"
+    signals = [Signal(terms=(term, bonus)) for term in terms]
+    if experts:
+        rules = tuple(Rule(when=when, do=do) for when, do in RULES)
+        expert = {"expert": Expert(rules=rules), "define": {"my_next": NEXT}}
+        other = expert | {"expert": Expert(rules=rules[1:])}
+        signals[:3] = [
+            signal.model_copy(update=own)
+            for signal, own in zip(signals, (expert, expert, other), strict=False)
+        ]
+    proposals = [Proposal(signal=signal) for signal in signals]
+    outcome = (
+        "screen of 30,720 steps: base return 0.123 (error 0.021) over 2 branch(es), "
+        "curve 0 0.01 0.02 0.05 0.08 0.1 0.12 0.13; control 0.045 (error 0.011), "
+        "curve 0 0.01 0.01 0.02 0.02 0.04 0.04 0.05; condition.both_at_food.rate 0.4, "
+        "control 0.1; condition.one_waits.rate 0.9, control 0.8"
+    )
     history = [
         RoundOutcome(
             round=number,
@@ -64,17 +127,29 @@ def situation() -> Situation:
         features=features,
         agents=AGENTS,
         signal=proposals[0].signal,
-        evidence=Evidence(values=values, features=tuple(NAMES), agents=AGENTS),
+        evidence=Evidence(
+            values=values,
+            features=tuple(NAMES),
+            agents=AGENTS,
+            conditions={
+                "both_at_food": "team_max(nearest_food_distance) < 0.01",
+                "one_waits": "team_min(shared_food_distance) < 0.01",
+            },
+        ),
         stage="discovery",
         progress=0.4,
         history=history,
         rejected=[Rejection(proposal=p, reason="x" * 300) for p in proposals[5:8]],
+        actions=ACTIONS if experts else None,
+        gamma=0.99,
+        horizon=15_360,
+        episodes=[episode(1.0), episode(0.0)],
     )
 
 
-def largest() -> dict[str, str]:
+def largest(*, experts: bool) -> dict[str, str]:
     """The prompts by role."""
-    now = situation()
+    now = situation(experts=experts)
     keys = now.evidence.keys(prompts.EVIDENCE)[:4]
     finding = Finding(
         failure="miscoordination",
@@ -90,7 +165,7 @@ def largest() -> dict[str, str]:
             hypothesis="feature.mate_distance.change should go down: it did, -0.2 "
             "against control's -0.1",
         )
-        for arm in now.history[0].arms[:3]
+        for arm in now.history[0].arms[1:4]
     ]
     requests = {
         "critic": prompts.critic(now),

@@ -99,7 +99,9 @@ class LLMAdvisor(Advisor):
             return list(valid.values())[-k:] or None
 
         keys = prompts.citable(situation)
-        schema = schemas.candidates(keys, situation.features, k)
+        schema = schemas.candidates(
+            keys, situation.features, k, situation.actions, situation.agents
+        )
         return self._ask(role, prompt, schema, read)
 
     def rest(self) -> None:

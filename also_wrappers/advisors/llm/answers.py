@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from also_wrappers.advisors.base import Situation
+from also_wrappers.advisors.llm.experts import (
+    combined,
+    read_definitions,
+    read_expert,
+)
 from also_wrappers.advisors.llm.grounding import contradiction, unknown_key
 from also_wrappers.advisors.llm.schemas import MOST_PROBES
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.proposals.diagnosis import Diagnosis, Finding
 from also_wrappers.proposals.proposal import Expectation, Proposal
+from also_wrappers.signal.definitions import parse_definitions
 from also_wrappers.signal.model import MAX_TERMS, Signal, Term
 from also_wrappers.signal.shaper import parse_term
 
@@ -27,7 +34,7 @@ __all__ = [
 ]
 
 #: Characters of the longest answer that is read.
-LONGEST = 20_000
+LONGEST = 40_000
 
 
 class Reading:
@@ -136,10 +143,13 @@ def read_candidates(
         return []
     valid: dict[str, Proposal] = {}
     for place, item in enumerate(items[:k], start=1):
+        problems: list[str] = []
         try:
-            proposal = _proposal(item, situation)
+            proposal = _proposal(item, situation, problems)
         except (AlsoError, ValidationError, TypeError, ValueError) as error:
-            reading.problems.append(f"candidate {place}: {problem_of(error)}")
+            problems.append(problem_of(error))
+        reading.problems += [f"candidate {place}: {problem}" for problem in problems]
+        if problems:
             continue
         if proposal.hypothesis is None:
             reading.problems.append(
@@ -186,14 +196,55 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number that may be used")
 
 
-def _proposal(item: Any, situation: Situation) -> Proposal:
+def _proposal(item: Any, situation: Situation, problems: list[str]) -> Proposal:
+    """Reads one candidate; what is wrong with its rules is added to the problems."""
     if not isinstance(item, dict):
         raise TypeError("a candidate must be an object")
-    terms = item.get("terms")
-    if not isinstance(terms, list) or len(terms) > MAX_TERMS:
+    answers = item.get("answers")
+    return Proposal(
+        signal=_signal(item, situation, problems),
+        intent=item.get("intent", "new_term"),
+        rationale=str(item.get("rationale", ""))[:1000],
+        hypothesis=_expectation(item.get("hypothesis")),
+        answers=tuple(answers[:4]) if isinstance(answers, list) else (),
+    )
+
+
+def _signal(item: dict[str, Any], situation: Situation, problems: list[str]) -> Signal:
+    """Reads a candidate's signal.
+
+    Where experts can be tried, a part that is left empty stays as it is in the active
+    signal, unless the intent is to remove.
+    """
+    fade = item.get("fade") or None
+    if situation.actions is None:
+        return Signal(terms=_terms(item.get("terms"), {}, situation), fade=fade)
+    define = read_definitions(item.get("define") or [], situation)
+    rules = item.get("expert") or []
+    terms = _terms(item.get("terms") or [], define, situation)
+    expert = read_expert(rules, define, situation, situation.actions, problems)
+    own = Signal(terms=terms, fade=fade, define=define, expert=expert)
+    intent = item.get("intent")
+    if intent == "expert" and not rules:
+        raise ValueError("the intent is 'expert', and 'expert' has no rule")
+    if intent == "remove":
+        return own
+    if not terms and not rules:
+        raise ValueError(
+            "'terms' and 'expert' are both empty; say one of them, or the intent "
+            "'remove' to go without a signal"
+        )
+    return combined(situation.signal, own, keep_terms=not terms, keep_expert=not rules)
+
+
+def _terms(
+    data: Any, define: Mapping[str, str], situation: Situation
+) -> tuple[Term, ...]:
+    if not isinstance(data, list) or len(data) > MAX_TERMS:
         raise TypeError(f"'terms' must be a list of at most {MAX_TERMS} terms")
+    definitions = parse_definitions(define, situation.features)
     built = []
-    for place, term in enumerate(terms, start=1):
+    for place, term in enumerate(data, start=1):
         if not isinstance(term, dict):
             raise TypeError("a term must be an object")
         built.append(
@@ -204,15 +255,8 @@ def _proposal(item: Any, situation: Situation) -> Proposal:
                 weight=term.get("weight", "missing"),
             )
         )
-        parse_term(built[-1], situation.features, situation.agents)
-    answers = item.get("answers")
-    return Proposal(
-        signal=Signal(terms=tuple(built), fade=item.get("fade") or None),
-        intent=item.get("intent", "new_term"),
-        rationale=str(item.get("rationale", ""))[:1000],
-        hypothesis=_expectation(item.get("hypothesis")),
-        answers=tuple(answers[:4]) if isinstance(answers, list) else (),
-    )
+        parse_term(built[-1], situation.features, situation.agents, definitions)
+    return tuple(built)
 
 
 def _expectation(data: Any) -> Expectation | None:

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from also_wrappers.evidence.stage import Stage
-from also_wrappers.proposals.taxonomy import FAILURES, INTENTS
+from also_wrappers.proposals.taxonomy import FAILURES, intents
+from also_wrappers.signal.actions import Actions
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
 from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS
+from also_wrappers.signal.model import MAX_DEFINITIONS, MAX_RULES
 
 __all__ = ["FADES", "MOST_PROBES", "WEIGHTS", "candidates", "diagnosis"]
 
@@ -27,6 +29,9 @@ _MOST_KEYS = 120
 
 #: Words of an expression, spaces and brackets included.
 _MOST_WORDS = 80
+
+#: Name of a definition: its beginning tells it from a misspelt feature.
+_DEFINED = "my_[a-z0-9_]{1,20}"
 
 _TEXT = {"type": "string", "maxLength": 300}
 
@@ -65,41 +70,69 @@ def diagnosis(keys: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def candidates(keys: Sequence[str], features: FeatureMap, k: int) -> dict[str, Any]:
+def candidates(
+    keys: Sequence[str],
+    features: FeatureMap,
+    k: int,
+    actions: Actions | None = None,
+    agents: Sequence[str] = (),
+) -> dict[str, Any]:
     """Builds the schema of a Generator's answer.
 
     Args:
         keys: Keys of the evidence that the Generator may cite.
         features: The vocabulary.
         k: The largest number of candidates.
+        actions: What experts may say; ``None`` where no expert can be proposed.
+        agents: The team.
     """
     state = [name for name in features.names if name not in features.action_names]
-    terms = [_term(TRANSITION_KINDS, features.names, ("delta",))]
+    defined = [] if actions is None else [_DEFINED]
+    terms = [
+        _term(TRANSITION_KINDS, _expression([*features.names, *defined], ("delta",)))
+    ]
     if state:
-        terms.insert(0, _term(STATE_KINDS, state))
+        terms.insert(0, _term(STATE_KINDS, _expression([*state, *defined])))
+    expert: dict[str, Any] = {}
+    if actions is not None:
+        of_state = _expression([*state, *defined])
+        definition = _object(
+            name={"type": "string", "pattern": f"^{_DEFINED}$"}, expression=of_state
+        )
+        rule = _object(
+            when=of_state,
+            do={"enum": list(actions.says)},
+            agents=_list({"enum": list(agents)}, len(agents)),
+        )
+        expert = {
+            "define": _list(definition, MAX_DEFINITIONS),
+            "expert": _list(rule, MAX_RULES),
+        }
     candidate = _object(
-        intent={"enum": list(INTENTS)},
+        intent={"enum": list(intents(experts=actions is not None))},
         rationale=_TEXT,
         hypothesis=_object(key=_key(keys), moves={"enum": ["up", "down"]}),
         answers=_list(_key(keys), 4),
+        **expert,
         terms=_list({"anyOf": terms}, 3),
         fade={"enum": list(FADES)},
     )
     return _object(candidates=_list(candidate, k, at_least=1))
 
 
-def _term(
-    kinds: Sequence[str], features: Sequence[str], also: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Builds the schema of a term. Its expression is made of words of the language:
+def _expression(names: Sequence[str], also: Sequence[str] = ()) -> dict[str, Any]:
+    """Builds the schema of an expression, which is made of words of the language:
     where a server enforces that, a model can get the grammar wrong and no name."""
     calls = "|".join((*FUNCTIONS, *REDUCTIONS, *also))
-    names = "|".join(sorted(features, key=len, reverse=True))
-    word = rf"(({calls})[(]|{names}|[0-9]+([.][0-9]+)?| (and|or) |not |[-+*/<>=(),]| )"
-    pattern = f"^{word}{{1,{_MOST_WORDS}}}$"
+    listed = "|".join(sorted(names, key=len, reverse=True))
+    word = rf"(({calls})[(]|{listed}|[0-9]+([.][0-9]+)?| (and|or) |not |[-+*/<>=(),]| )"
+    return {"type": "string", "pattern": f"^{word}{{1,{_MOST_WORDS}}}$"}
+
+
+def _term(kinds: Sequence[str], expression: dict[str, Any]) -> dict[str, Any]:
     return _object(
         kind={"enum": list(kinds)},
-        expression={"type": "string", "pattern": pattern},
+        expression=expression,
         weight={"enum": list(WEIGHTS)},
     )
 

@@ -1,0 +1,95 @@
+"""Recorded episodes in prompts: two of them as numbers, and what tells agents apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from also_wrappers.evidence.episodes import EpisodeRows
+
+__all__ = ["sample", "telling_apart"]
+
+#: Steps of an episode that are shown, and the least that say anything.
+_MOST_STEPS, _FEWEST_STEPS = 8, 3
+
+
+def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
+    """Writes two episodes as numbers: the best one, and the most usual of the others.
+
+    Of several that earned alike, the shortest is shown. Its first and last steps are
+    among those that there is room for.
+
+    Args:
+        episodes: Recorded episodes.
+        room: Characters for both.
+
+    Returns:
+        A line for an episode, and one for each step that is shown; empty where there
+        are no whole episodes, or no room.
+
+    Example:
+        >>> rows = np.linspace(0, 1, 3).reshape(3, 1, 1)
+        >>> there = np.ones((3, 1), dtype=bool)
+        >>> walk = EpisodeRows(rows, np.zeros((2, 1)), there, 0.0, True, True)
+        >>> sample([walk], room=200)
+        ['An episode of 2 steps, base return 0:', '0: 0', '1: 0.5', '2: 1']
+    """
+    whole = [episode for episode in episodes if episode.complete]
+    whole.sort(key=lambda episode: (-episode.base_return, len(episode.rewards)))
+    usual = float(np.median([episode.base_return for episode in whole] or [0.0]))
+    others = sorted(
+        whole[1:],
+        key=lambda e: (abs(e.base_return - usual), len(e.rewards)),
+    )
+    lines: list[str] = []
+    for episode in [*whole[:1], *others[:1]]:
+        steps = _MOST_STEPS
+        written = _write(episode, steps)
+        while steps >= _FEWEST_STEPS and _size(written) > room // 2:
+            steps -= 1
+            written = _write(episode, steps)
+        lines += written if steps >= _FEWEST_STEPS else []
+    return lines
+
+
+def telling_apart(episodes: Sequence[EpisodeRows], names: Sequence[str]) -> list[str]:
+    """Names the features by which agents can be told apart in every state.
+
+    By such a feature, no two agents ever have values in a common range.
+
+    Args:
+        episodes: Recorded episodes.
+        names: Names of the features.
+    """
+    if not episodes:
+        return []
+    lows, highs = [], []
+    for episode in episodes:
+        there = episode.alive[:, :, None]
+        lows.append(np.where(there, episode.rows, np.inf).min(axis=0))
+        highs.append(np.where(there, episode.rows, -np.inf).max(axis=0))
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    order = np.argsort(low, axis=0)
+    low, high = (np.take_along_axis(ends, order, axis=0) for ends in (low, high))
+    apart = np.all(high[:-1] < low[1:], axis=0).tolist()
+    return [name for name, told in zip(names, apart, strict=True) if told]
+
+
+def _write(episode: EpisodeRows, steps: int) -> list[str]:
+    length = len(episode.rewards)
+    shown = np.unique(np.linspace(0, length, min(steps, length + 1)).astype(int))
+    lines = [
+        f"An episode of {length} steps, base return {episode.base_return:.3g}:",
+    ]
+    for step in shown:
+        agents = [
+            " ".join(f"{value:.2g}" for value in row) if there else "-"
+            for row, there in zip(episode.rows[step], episode.alive[step], strict=True)
+        ]
+        lines.append(f"{step}: {' | '.join(agents)}")
+    return lines
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
