@@ -152,6 +152,9 @@ class Training:
     def policy_drift(self) -> None:
         """Not measured here."""
 
+    def imitated(self) -> None:
+        """Nobody is imitated here."""
+
     def audition(self, *_: Any) -> tuple[list[float], int]:
         """Refuses to play an expert."""
         raise also.ConfigurationError("this loop imitates no experts; propose terms")

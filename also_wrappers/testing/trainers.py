@@ -123,7 +123,10 @@ class _Contract:
             self.harness.train(trainer, rollouts * trainer.rollout)
             _enough(trainer.steps - before, rollouts * trainer.rollout, trainer)
         drift = trainer.policy_drift()
-        assert drift is None or drift >= 0.0, f"the policy's drift is {drift}"
+        if drift is not None:
+            assert min(drift) >= 0.0, f"the policies' drift is {drift}"
+            assert len(drift) in (1, agents), f"drift is told of {len(drift)} agents"
+        assert trainer.imitated() is None, "nobody was imitated, as there is no expert"
 
     def check_snapshots(self) -> None:
         trainer = self._trained(rollouts=2)

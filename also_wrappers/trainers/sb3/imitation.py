@@ -16,6 +16,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import obs_as_tensor
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainers.sb3.agreement import Agreements
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = [
@@ -84,6 +85,7 @@ class Imitation:
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
+        agreements: Adds up how far the policy agrees with the expert.
 
     Raises:
         ConfigurationError: The model cannot imitate.
@@ -92,6 +94,8 @@ class Imitation:
     def __init__(self, model: OnPolicyAlgorithm, earned: Earned | None = None) -> None:
         check_imitates(model)
         self.advised = False
+        agents = getattr(model.get_env(), "agents_per_env", 1)
+        self.agreements = Agreements(int(agents))
         self._model = model
         self._earned = earned
         self._advice: list[npt.NDArray[np.int64]] = []
@@ -140,7 +144,10 @@ class Imitation:
             over the states for which there are any; ``None`` where there are none.
         """
         rollout, self._rollout = self._rollout, None
-        if rollout is None or pull <= 0.0:
+        if rollout is None or not rollout.advice.any():
+            return None
+        self.agreements.pull = pull
+        if pull <= 0.0:
             return None
         space: Any = self._model.action_space
         bits = rollout.advice.reshape(-1, 1) >> np.arange(space.n)
@@ -154,7 +161,9 @@ class Imitation:
             return None
         observations = _pick(rollout.observations, spoken, axes=2)
         masks = None if masks is None else masks[spoken]
-        return self._fit(observations, good[spoken], masks, pull)
+        agreed = self._fit(observations, good[spoken], masks, pull)
+        self.agreements.add(spoken, agreed.numpy())
+        return float(agreed.mean())
 
     def _fit(
         self,
@@ -162,8 +171,8 @@ class Imitation:
         good: npt.NDArray[np.float32],
         masks: npt.NDArray[np.float32] | None,
         pull: float,
-    ) -> float:
-        """Takes the gradient steps; returns the agreement before them."""
+    ) -> th.Tensor:
+        """Takes the gradient steps; returns the agreement before them, by state."""
         model: Any = self._model
         policy = model.policy
         aim = th.as_tensor(good, device=model.device)
@@ -177,7 +186,7 @@ class Imitation:
 
         with th.no_grad():
             probabilities = logits(np.arange(len(good))).exp()
-        agreement = float((probabilities * (aim > 0)).sum(dim=1).mean())
+        agreed = (probabilities * (aim > 0)).sum(dim=1).cpu()
         size = int(getattr(model, "batch_size", _BATCH))
         policy.set_training_mode(True)
         for _ in range(_EPOCHS):
@@ -190,7 +199,7 @@ class Imitation:
                 th.nn.utils.clip_grad_norm_(policy.parameters(), model.max_grad_norm)
                 policy.optimizer.step()
         policy.set_training_mode(False)
-        return agreement
+        return agreed
 
     def _count(
         self,
