@@ -293,14 +293,15 @@ def closing_lines(result: dict[str, Any]) -> list[str]:
     lines = [
         f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
         f"and {steps['branches']:,} were spent on branches that were discarded, "
-        f"{steps['evaluation']:,} on a rehearsal; {result['rounds']} round(s), "
-        f"{result['swaps']} swap(s), {result['seconds']:.0f} seconds."
+        f"{steps['evaluation']:,} on rehearsal and auditions; "
+        f"{result['rounds']} round(s), {result['swaps']} swap(s), "
+        f"{result['seconds']:.0f} seconds."
     ]
     adapted = "never"
     if marks["adapted_own"] is not None:
         adapted = (
             f"after {marks['adapted_own']:,} environment steps of its own, "
-            f"{marks['adapted_total']:,} with branches and rehearsal"
+            f"{marks['adapted_total']:,} with branches, rehearsal and auditions"
         )
     alone = "never"
     if marks["base_only"] is not None:

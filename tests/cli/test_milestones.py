@@ -73,7 +73,8 @@ def test_the_demo_ends_with_what_either_training_took() -> None:
     text = closing()
     assert (
         "Base return of 0.9 in training: adapted after 2,000 environment steps of its "
-        "own, 3,500 with branches and rehearsal; base reward alone after 6,000."
+        "own, 3,500 with branches, rehearsal and auditions; base reward alone after "
+        "6,000."
     ) in text
     assert "First swap: after 1,500 environment steps of discarded branches." in text
     names = ("adapted_own", "adapted_total", "base_only", "search")
