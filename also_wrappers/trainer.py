@@ -8,7 +8,7 @@ was stopped goes on from one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EVALUATED", "Fork", "ForkOutcome", "Trainer"]
+__all__ = ["EVALUATED", "Fork", "ForkOutcome", "Imitated", "Trainer"]
 
 #: One episode of an evaluation.
 #:
@@ -43,6 +43,34 @@ class ForkOutcome:
     copy_steps: int
     evaluated: npt.NDArray[np.void] | None = None
     evaluation_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Imitated:
+    """Sums up how an expert was imitated, on the states at which it spoke.
+
+    Attributes:
+        pull: Weight of the last imitation; 0 where the policy was left alone.
+        states: Number of states on which it was imitated, per agent in the order of the
+            environment's possible agents; one number for all where the trainer cannot
+            tell agents apart.
+        agreed: Sum over these states of the probability that the policy gave to the
+            good actions before it was pulled, per agent.
+
+    Example:
+        >>> Imitated(pull=1.0, states=(10, 30), agreed=(5.0, 25.0)).agreement
+        0.75
+    """
+
+    pull: float
+    states: tuple[int, ...]
+    agreed: tuple[float, ...]
+
+    @property
+    def agreement(self) -> float | None:
+        """The agreement of all agents; ``None`` where nothing was imitated."""
+        states = sum(self.states)
+        return sum(self.agreed) / states if states else None
 
 
 class Fork(Protocol):
@@ -145,11 +173,19 @@ class Trainer(Protocol):
                 state that it replaces.
         """
 
-    def policy_drift(self) -> float | None:
-        """Returns how much the policy changed since the last call, in nats.
+    def policy_drift(self) -> Sequence[float] | None:
+        """Returns how much each agent's policy changed since the last call, in nats.
 
-        The mean divergence of its action distributions on a fixed set of observations;
-        ``None`` at the first call, or where that cannot be told.
+        The mean divergence of its action distributions on a fixed set of the agent's
+        observations, in the order of the environment's possible agents; one number for
+        all where the trainer cannot tell agents apart. ``None`` at the first call, or
+        where the divergence cannot be told.
+        """
+
+    def imitated(self) -> Imitated | None:
+        """Returns how an expert was imitated since the last call.
+
+        ``None`` where no expert was in force, or the trainer imitates none.
         """
 
     def audition(

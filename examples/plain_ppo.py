@@ -176,6 +176,9 @@ class Training:
     def policy_drift(self) -> None:
         """Not measured here."""
 
+    def imitated(self) -> None:
+        """Not measured here."""
+
     def audition(
         self, shape: Shape, episodes: int, seed: int, noise: float
     ) -> tuple[list[float], int]:

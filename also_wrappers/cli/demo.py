@@ -39,16 +39,19 @@ from also_wrappers.ledger.events import (
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.loop.settings import Settings
 from also_wrappers.report.page import write_report
-from also_wrappers.report.standing import ActiveSignal
+from also_wrappers.report.standing import ActiveSignal, env_steps_of, last_audition
 from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.report.words import clip, signal_lines
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 
-__all__ = ["DemoSettings", "closing_lines", "milestones", "run_demo"]
+__all__ = ["DemoSettings", "closing_lines", "expert_alone", "milestones", "run_demo"]
 
 #: Base return of a policy that has nearly solved the task; 1 is the most there is.
 _HIGH = 0.9
+#: Characters of a line about the signal; the report has all of it.
+_LONGEST_LINE = 160
 _STANDINGS = {
     "confirmed": "confirmed",
     "provisional": "provisional: in use, not confirmed",
@@ -220,9 +223,31 @@ def _result(settings: DemoSettings, advisor: Advisor) -> dict[str, Any]:
         "adapted": adapted,
         "base_only": alone,
         "base_only_env_steps": base_only[-1].env_steps.mainline,
+        "expert": expert_alone(events),
         "signal": last.signal.model_dump(mode="json"),
         "standing": ActiveSignal(events).standing,
         "milestones": milestones(events, base_only),
+    }
+
+
+def expert_alone(events: Sequence[Event]) -> dict[str, Any] | None:
+    """Returns what the expert that was in use last earned by itself, in its audition.
+
+    Args:
+        events: The events of the adapted run.
+
+    Returns:
+        ``None`` if no expert was in use.
+    """
+    played = last_audition(events)
+    if played is None:
+        return None
+    return {
+        "env_steps": env_steps_of(played),
+        "mean": played.earned,
+        "error": played.error,
+        "std": played.spread,
+        "episodes": played.episodes,
     }
 
 
@@ -268,14 +293,15 @@ def closing_lines(result: dict[str, Any]) -> list[str]:
     lines = [
         f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
         f"and {steps['branches']:,} were spent on branches that were discarded, "
-        f"{steps['evaluation']:,} on a rehearsal; {result['rounds']} round(s), "
-        f"{result['swaps']} swap(s), {result['seconds']:.0f} seconds."
+        f"{steps['evaluation']:,} on rehearsal and auditions; "
+        f"{result['rounds']} round(s), {result['swaps']} swap(s), "
+        f"{result['seconds']:.0f} seconds."
     ]
     adapted = "never"
     if marks["adapted_own"] is not None:
         adapted = (
             f"after {marks['adapted_own']:,} environment steps of its own, "
-            f"{marks['adapted_total']:,} with branches and rehearsal"
+            f"{marks['adapted_total']:,} with branches, rehearsal and auditions"
         )
     alone = "never"
     if marks["base_only"] is not None:
@@ -292,7 +318,8 @@ def closing_lines(result: dict[str, Any]) -> list[str]:
     signal = Signal.model_validate(result["signal"])
     standing = result["standing"]
     note = f" ({_STANDINGS[standing]})" if standing else ""
-    return [*lines, f"Active signal: {signal.describe()}{note}"]
+    first, *others = [clip(line, _LONGEST_LINE) for line in signal_lines(signal)]
+    return [*lines, f"Active signal{note}: {first}", *others]
 
 
 def _print(
@@ -318,6 +345,15 @@ def _print(
         row = result[key]
         table.add_row(
             name, count, f"{row['mean']:.3f}", f"{row['std']:.3f}", str(row["episodes"])
+        )
+    if result["expert"] is not None:
+        row = result["expert"]
+        table.add_row(
+            "the expert alone",
+            f"{row['env_steps']:,}",
+            f"{row['mean']:.3f} +- {row['error']:.3f}",
+            f"{row['std']:.3f}",
+            str(row["episodes"]),
         )
     console.print(table)
     for line in closing_lines(result):

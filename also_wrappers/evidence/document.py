@@ -17,7 +17,7 @@ __all__ = ["Evidence"]
 #: Characters of a token, estimated.
 _TOKEN = 3.0
 #: What is shown first.
-_FIRST = ("team", "trainer", "signal", "condition", "term")
+_FIRST = ("team", "trainer", "signal", "expert", "condition", "term")
 #: Differences between episodes, in standard deviations.
 _AGGREGATES = ("mean", "min", "max")
 _EFFECTS = ("better", "late", "change_better")

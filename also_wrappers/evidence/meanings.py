@@ -115,11 +115,17 @@ MEANINGS: dict[str, Meaning] = {
     "signal.flooding": Meaning(
         "ratio", "size of what an episode is paid on top, to what a paid episode earns"
     ),
-    "trainer.policy_drift": Meaning(
-        "nats", "change of the policy since the last pause"
-    ),
+    "*.policy_drift": Meaning("nats", "change of its policy since the last pause"),
     "trainer.reward_volatility": Meaning(
         "reward", "standard deviation of the shaped return between records"
+    ),
+    "expert.return": Meaning("reward", "what the expert earns by itself, per agent"),
+    "expert.error": Meaning("reward", "standard error of that"),
+    "expert.spread": Meaning("reward", "its standard deviation between episodes"),
+    "expert.coverage": Meaning("share", "steps at which the expert is not silent"),
+    "expert.pull": Meaning("weight", "of imitation beside the trainer's own loss"),
+    "*.expert.distance": Meaning(
+        "share", "of its actions that obeying the expert would change"
     ),
 }
 

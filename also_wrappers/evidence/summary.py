@@ -33,7 +33,7 @@ def summarise(
     conditions: Mapping[str, str] | None = None,
     *,
     has_success: bool = False,
-    trainer: Mapping[str, float] | None = None,
+    figures: Mapping[str, float | str] | None = None,
 ) -> Evidence:
     """Turns accumulators into evidence.
 
@@ -43,7 +43,8 @@ def summarise(
         signal: The signal that was active in it.
         conditions: Recorded expressions, in the order in which they were recorded.
         has_success: Whether the task declares what success is.
-        trainer: What the trainer tells of itself, by the last part of the key.
+        figures: Numbers that no episode has, by key; a text says why there is none. See
+            ``also_wrappers.evidence.stationarity``.
 
     Example:
         >>> layout = Layout(("a",), ("x",), ((5,),), (0,))
@@ -51,7 +52,7 @@ def summarise(
         ('0 episodes, at least 20 are needed',)
     """
     named = dict(conditions or {})
-    return _Summary(layout, values, signal, named, has_success, trainer or {}).build()
+    return _Summary(layout, values, signal, named, has_success, figures or {}).build()
 
 
 class _Summary(Sums):
@@ -62,13 +63,13 @@ class _Summary(Sums):
         signal: Signal,
         conditions: dict[str, str],
         has_success: bool,
-        trainer: Mapping[str, float],
+        figures: Mapping[str, float | str],
     ) -> None:
         super().__init__(layout, values)
         self._signal = signal
         self._conditions = conditions
         self._has_success = has_success
-        self._trainer = trainer
+        self._figures = figures
 
     def build(self) -> Evidence:
         insufficient = []
@@ -89,8 +90,11 @@ class _Summary(Sums):
                 self._feature(f, f"feature.{name}")
             self._condition_keys()
             self._terms()
-            for name, value in self._trainer.items():
-                self._put(f"trainer.{name}", value)
+            for key, value in self._figures.items():
+                if isinstance(value, str):
+                    self._missing[key] = value
+                else:
+                    self._put(key, value)
         return Evidence(
             values=self._out,
             unavailable=self._missing,

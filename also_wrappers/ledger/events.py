@@ -117,6 +117,10 @@ class Recorded(RunEvent):
         shaped: Mean shaped return of the episodes.
         strength: Strength of the signal.
         length: Mean length of the episodes, in environment steps.
+        pull: Weight of the last imitation; ``None`` where no expert is in force.
+        agreement: Probability that the policies gave to the good actions before they
+            were pulled, the mean over the states that were imitated; ``None`` where
+            none were.
     """
 
     event: Literal["record"] = "record"
@@ -124,6 +128,8 @@ class Recorded(RunEvent):
     shaped: float
     strength: float
     length: float
+    pull: float | None = None
+    agreement: float | None = None
 
 
 class RolledBack(RunEvent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from also_wrappers.evidence.document import Evidence
@@ -116,7 +117,11 @@ class Auditioned(RoundEvent):
 
     Attributes:
         signal: Id of the signal with the expert.
+        expert: The expert and the definitions that it uses, as a signal of their own.
         passed: Whether the expert is tried.
+        refusal: Why the expert is not tried, in a sentence; empty if it is.
+        promised: Base return at which the pull of the expert ends; ``None`` where it is
+            not tried, or only declared conditions speak for it.
         earned: Mean base return of the expert, the larger one of those that it earns
             exactly and with some of the actions at random.
         error: Standard error of ``earned``.
@@ -132,7 +137,10 @@ class Auditioned(RoundEvent):
 
     event: Literal["audition"] = "audition"
     signal: str
+    expert: Signal
     passed: bool
+    refusal: str
+    promised: float | None
     earned: float
     error: float
     noise: float
@@ -142,6 +150,22 @@ class Auditioned(RoundEvent):
     coverage: float
     shares: tuple[float, ...]
     late: tuple[float, ...]
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the base return between episodes."""
+        return self.error * math.sqrt(self.episodes)
+
+    def is_of(self, signal: Signal) -> bool:
+        """Returns whether it was the expert of a signal that played.
+
+        Args:
+            signal: The signal; how hard its expert pulls makes no difference.
+        """
+        mine, other = self.expert.expert, signal.expert
+        if mine is None or other is None:
+            return False
+        return mine.rules == other.rules and self.expert.define == signal.define
 
 
 class Ranked(RoundEvent):

@@ -152,11 +152,16 @@ class Auditions:
         shares, late = self._shares(said, [*exact.rows, *noisy.rows])
         self._run.accounting.evaluation += steps
         refusal = "" if passed else _refusal(said.expert, best, alone, shares, late)
+        if not passed:
+            promised = None
         self._run.ledger.write(
             Auditioned(
                 round=self._number,
                 signal=signal.id,
+                expert=said,
                 passed=passed,
+                refusal=refusal,
+                promised=promised,
                 earned=best.mean,
                 error=best.error,
                 noise=_NOISE if best is noisy else 0.0,
@@ -169,8 +174,6 @@ class Auditions:
             )
         )
         nothing_to_lose = abs(alone.mean) <= BLIND * best.mean
-        if not passed:
-            promised = None
         return Verdict(refusal, promised, nothing_to_lose and z >= _AT_ONCE)
 
     def rank(self, proposals: Sequence[Proposal]) -> list[Played]:

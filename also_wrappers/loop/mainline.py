@@ -16,12 +16,20 @@ from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.episodes import EPISODE, Episodes, weigh
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT
 from also_wrappers.evidence.stage import Stage, Window, detect_stage, is_stuck
+from also_wrappers.evidence.stationarity import expert_figures, policy_figures
 from also_wrappers.evidence.summary import summarise
-from also_wrappers.ledger.events import Event, Recorded, RolledBack, Settled, Swapped
+from also_wrappers.ledger.events import (
+    Auditioned,
+    Event,
+    Recorded,
+    RolledBack,
+    Settled,
+    Swapped,
+)
 from also_wrappers.loop.guard import Guard
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
-from also_wrappers.trainer import Trainer
+from also_wrappers.trainer import Imitated, Trainer
 
 __all__ = ["Mainline"]
 
@@ -46,6 +54,9 @@ class Mainline:
         self._run = run
         self._pending: Episodes = np.zeros(0, EPISODE)
         self._shaped: list[float] = []
+        self._imitated: list[Imitated] = []
+        self._auditions: list[Auditioned] = []
+        run.ledger.listeners.append(self._listen)
         self._starts = np.zeros(0, np.int64)
         self._recorded = 0
 
@@ -89,6 +100,9 @@ class Mainline:
         shaped = _mean(episodes["shaped_return"], weights)
         self.windows.append(window)
         self._shaped.append(shaped)
+        imitated = trainer.imitated()
+        if imitated is not None:
+            self._imitated.append(imitated)
         if self.guard is not None:
             self.guard.add(window, shaped)
         self._run.ledger.write(
@@ -97,8 +111,18 @@ class Mainline:
                 shaped=shaped,
                 strength=strength,
                 length=_mean(episodes["length"], weights),
+                pull=imitated.pull if imitated else None,
+                agreement=imitated.agreement if imitated else None,
             )
         )
+
+    def _listen(self, event: Event) -> None:
+        """Keeps what experts have earned, and forgets how another one was imitated."""
+        match event:
+            case Auditioned():
+                self._auditions.append(event)
+            case Swapped() | RolledBack() | Settled(kind="given_up"):
+                self._imitated = []
 
     def _weigh(self, episodes: Episodes) -> npt.NDArray[np.float64]:
         """Weighs the episodes since the last event as an evaluation would."""
@@ -118,7 +142,9 @@ class Mainline:
             events: The events of the lineage.
         """
         self.windows, self.guard = [], None
+        self._auditions = []
         for event in events:
+            self._listen(event)
             match event:
                 case Recorded(window=window, shaped=shaped):
                     self.windows.append(window)
@@ -145,19 +171,20 @@ class Mainline:
     def evidence(
         self, trainer: Trainer, posting: Posting, collected: Collected
     ) -> Evidence:
-        """The evidence of the window that ends now; a new one begins for the trainer.
+        """Returns the evidence of the window that ends now, and begins another one.
 
-        How much the policy changes between pauses, and how much the shaped return
-        swings between records, is what makes teammates look non-stationary to each
-        other (RELED, arXiv 2511.19368).
+        Args:
+            trainer: The trainer.
+            posting: What was posted in the window.
+            collected: What was recorded in it.
         """
-        about = {}
-        drift = trainer.policy_drift()
-        if drift is not None:
-            about["policy_drift"] = drift
-        if len(self._shaped) > 1:
-            about["reward_volatility"] = pstdev(self._shaped)
-        self._shaped = []
+        agents = collected.layout.agents
+        swings = pstdev(self._shaped) if len(self._shaped) > 1 else None
+        figures = policy_figures(agents, trainer.policy_drift(), swings)
+        if posting.signal.expert is not None:
+            played = self._played(posting.signal)
+            figures |= expert_figures(agents, played, self._imitated)
+        self._shaped, self._imitated = [], []
         task = self._run.task
         return summarise(
             collected.layout,
@@ -165,8 +192,20 @@ class Mainline:
             posting.signal,
             {**task.conditions, **posting.probes},
             has_success=task.success is not None,
-            trainer=about,
+            figures=figures,
         )
+
+    def _played(self, signal: Signal) -> dict[str, float]:
+        """Returns what the last audition of a signal's expert has measured."""
+        for event in reversed(self._auditions):
+            if event.is_of(signal):
+                return {
+                    "return": event.earned,
+                    "error": event.error,
+                    "spread": event.spread,
+                    "coverage": event.coverage,
+                }
+        return {}
 
 
 def _mean(values: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> float:

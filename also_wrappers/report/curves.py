@@ -19,9 +19,18 @@ from also_wrappers.ledger.events import (
 from also_wrappers.report.pictures import new_figure, svg
 from also_wrappers.report.standing import ActiveSignal, standing_of
 
-__all__ = ["branch_spans", "draw_returns", "marks", "provisional_spans"]
+__all__ = [
+    "branch_spans",
+    "draw_imitation",
+    "draw_returns",
+    "expert_spans",
+    "marks",
+    "provisional_spans",
+]
 
 _PROVISIONAL = "tab:purple"
+_EXPERT = "tab:brown"
+_STEPS = "total environment steps, branches included"
 #: Color and line of what is marked.
 _LINES = {
     "exploratory": (_PROVISIONAL, ":"),
@@ -42,7 +51,8 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
 
     Args:
         events: The events of a run; its branches, its swaps, what became of these,
-            and the use of provisional signals are marked.
+            the use of provisional signals, and what experts earn by themselves while
+            they are in force are marked.
         baseline: The events of a run on the base reward alone.
 
     Returns:
@@ -57,6 +67,18 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
     for begin, end in provisional_spans(events):
         axes.axvspan(begin, end, 0.0, 0.03, color=_PROVISIONAL, alpha=0.5, label=label)
         label = "_"  # one entry in the legend
+    label = "the expert alone"
+    for begin, end, earned in expert_spans(events):
+        axes.hlines(
+            earned,
+            begin,
+            end,
+            color=_EXPERT,
+            linestyle="--",
+            linewidth=1.2,
+            label=label,
+        )
+        label = "_"
     for place, (steps, word) in enumerate(marks(events)):
         color, line = _LINES[word]
         axes.axvline(steps, color=color, linestyle=line, linewidth=1.0)
@@ -65,10 +87,40 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
         axes.annotate(
             f" {word}", (steps, height), xycoords=where, va="top", color=color
         )
-    axes.set_xlabel("total environment steps, branches included")
+    axes.set_xlabel(_STEPS)
     axes.set_ylabel("base return per episode")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best", framealpha=0.9)
+    return svg(figure)
+
+
+def draw_imitation(events: Sequence[Event]) -> str:
+    """Draws how hard an expert pulls, and how far the policies agree with it.
+
+    Args:
+        events: The events of a run.
+
+    Returns:
+        An SVG element; empty if no expert was in force.
+    """
+    records = [event for event in events if isinstance(event, Recorded)]
+    pulls = [(e.env_steps.total, e.pull) for e in records if e.pull is not None]
+    if not pulls:
+        return ""
+    agreements = [
+        (event.env_steps.total, event.agreement)
+        for event in records
+        if event.agreement is not None
+    ]
+    figure, axes = new_figure(8.0, 2.0)
+    axes.plot(*zip(*pulls, strict=True), ".-", color=_EXPERT, label="pull")
+    if agreements:
+        line = zip(*agreements, strict=True)
+        axes.plot(*line, ".-", color="tab:green", label="agreement")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlim(0, max(events[-1].env_steps.total, 1))
+    axes.set_xlabel(_STEPS)
+    axes.legend(loc="best", framealpha=0.9)
     return svg(figure)
 
 
@@ -116,6 +168,33 @@ def provisional_spans(events: Sequence[Event]) -> list[Span]:
             begun = None
     if begun is not None:
         spans.append((begun, events[-1].env_steps.total))
+    return spans
+
+
+def expert_spans(events: Sequence[Event]) -> list[tuple[int, int, float]]:
+    """Returns from where to where an expert was in force, and what it earns alone.
+
+    Args:
+        events: The events of a run.
+
+    Returns:
+        First and last total environment steps of every span, and the base return of the
+        expert's last audition, in order.
+    """
+    active = ActiveSignal()
+    spans: list[tuple[int, int, float]] = []
+    earned: float | None = None
+    begun = 0
+    for event in events:
+        active.add(event)
+        played = active.audition
+        now = None if played is None else played.earned
+        if now != earned:
+            if earned is not None:
+                spans.append((begun, event.env_steps.total, earned))
+            begun, earned = event.env_steps.total, now
+    if earned is not None:
+        spans.append((begun, events[-1].env_steps.total, earned))
     return spans
 
 

@@ -23,9 +23,15 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.rendering import render
-from also_wrappers.report.curves import draw_returns
+from also_wrappers.report.curves import draw_imitation, draw_returns
 from also_wrappers.report.rounds import collect_rounds
-from also_wrappers.report.standing import ActiveSignal, standing_of
+from also_wrappers.report.standing import (
+    ActiveSignal,
+    env_steps_of,
+    last_audition,
+    standing_of,
+)
+from also_wrappers.report.words import outcome_of, signal_lines
 
 __all__ = ["write_report"]
 
@@ -63,8 +69,13 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
         standing=ActiveSignal(events).standing,
         standing_of=standing_of,
         endings=endings,
+        audition=last_audition(events),
         models=_models(events),
         curve=draw_returns(events, baseline_events),
+        imitation=draw_imitation(events),
+        lines_of=signal_lines,
+        outcome_of=outcome_of,
+        env_steps_of=env_steps_of,
         rounds=collect_rounds(events),
         meaning=lambda key: "".join(explain([key]).values()),
     )

@@ -126,7 +126,7 @@ def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
             key.endswith(("_rate", "_share", "crowding", "coverage", "redundancy"))
             and not key.startswith("condition.")
         )
-        or key.endswith(".specialisation")
+        or key.endswith((".specialisation", ".expert.distance"))
         or (key.startswith("condition.") and key.endswith(".rate"))
     ]
     if not keys:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.ledger.events import (
     AdvisorFailed,
+    Auditioned,
     BranchEnded,
     Checked,
     Decided,
     Diagnosed,
     Event,
     Observed,
+    Proposed,
     RolledBack,
     RoundFinished,
     RoundStarted,
@@ -22,7 +24,8 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.ledger.stamp import RoundEvent
 from also_wrappers.report.pictures import new_figure, plot_evidence, svg
-from also_wrappers.report.standing import Standing, standing_of
+from also_wrappers.report.standing import ActiveSignal, Standing, standing_of
+from also_wrappers.signal.model import Signal
 
 __all__ = ["ArmRecord", "RoundRecord", "Use", "collect_rounds"]
 
@@ -36,11 +39,15 @@ class ArmRecord:
 
     Attributes:
         check: How the candidate passed the checks; ``None`` for control.
+        signal: The signal of the arm, where the ledger has it as it was tried.
+        audition: What the arm's expert earned by itself; ``None`` without an expert.
         branches: The arm's branches, in the order in which they ended.
         hypothesis: What became of the candidate's hypothesis, in words.
     """
 
     check: Checked | None = None
+    signal: Signal | None = None
+    audition: Auditioned | None = None
     branches: list[BranchEnded] = field(default_factory=list)
     hypothesis: str = ""
 
@@ -57,12 +64,14 @@ class Use:
 
     Attributes:
         swapped: The swap.
+        audition: What the signal's expert earned by itself; ``None`` without an expert.
         branches: Number of branches that were trained beside the training since.
         settled: How the signal was settled; ``None`` if it was not.
         undone: How the swap was rolled back; ``None`` if it was not.
     """
 
     swapped: Swapped
+    audition: Auditioned | None = None
     branches: int = 0
     settled: Settled | None = None
     undone: RolledBack | None = None
@@ -79,15 +88,19 @@ class RoundRecord:
 
     Attributes:
         started: The round's beginning.
+        audition: What the expert in force earned by itself; ``None`` without an expert.
         tried: Trainer steps of the mainline when the first branch ended.
         previous: Evidence of the round before.
         uses: The signals that were swapped in, in order.
         arms: The arms by name, control first.
+        auditions: The experts that played, in order.
+        proposed: The candidates by their description, in one line.
         rejected: Candidates that did not pass the checks.
         failures: Answers that the advisor did not give.
     """
 
     started: RoundStarted
+    audition: Auditioned | None = None
     tried: int | None = None
     previous: Evidence | None = None
     observed: Observed | None = None
@@ -96,6 +109,8 @@ class RoundRecord:
     finished: RoundFinished | None = None
     uses: list[Use] = field(default_factory=list)
     arms: dict[str, ArmRecord] = field(default_factory=dict)
+    auditions: list[Auditioned] = field(default_factory=list)
+    proposed: dict[str, Signal] = field(default_factory=dict)
     rejected: list[Checked] = field(default_factory=list)
     failures: list[AdvisorFailed] = field(default_factory=list)
 
@@ -108,10 +123,14 @@ class RoundRecord:
                 self.diagnosed = event
             case AdvisorFailed():
                 self.failures.append(event)
+            case Proposed(proposal=proposal):
+                self.proposed[proposal.signal.describe()] = proposal.signal
+            case Auditioned():
+                self.auditions.append(event)
             case Checked(name=None):
                 self.rejected.append(event)
             case Checked(name=str(name)):
-                self._arm(name).check = event
+                self._add_candidate(name, event)
             case BranchEnded():
                 self._add_branch(event)
             case Decided():
@@ -158,6 +177,20 @@ class RoundRecord:
         axes.grid(axis="x", alpha=0.3)
         return svg(figure)
 
+    def _add_candidate(self, name: str, event: Checked) -> None:
+        """Takes a candidate that became an arm."""
+        arm = self._arm(name)
+        arm.check = event
+        arm.signal = self.proposed.get(event.describe)
+        if arm.signal is not None:
+            arm.audition = self._played(arm.signal)
+
+    def _played(self, signal: Signal) -> Auditioned | None:
+        """Returns what the expert of a signal earned by itself."""
+        known = [self.audition] if self.audition else []
+        played = [event for event in [*known, *self.auditions] if event.is_of(signal)]
+        return played[-1] if played else None
+
     def _add_branch(self, event: BranchEnded) -> None:
         """Takes a branch, which is one beside the training if a signal is in use."""
         self._arm(event.name).branches.append(event)
@@ -171,13 +204,14 @@ class RoundRecord:
         ids = [use.swapped.signal.id for use in self.uses]
         if event.signal.id in ids:
             del self.uses[ids.index(event.signal.id) :]
-        self.uses.append(Use(event))
+        self.uses.append(Use(event, self._played(event.signal)))
 
     def _arm(self, name: str) -> ArmRecord:
         """Returns the arm of a name, which is new if it has no record yet."""
         if name not in self.arms:
             self.arms[name] = ArmRecord()
             if name == _CONTROL:  # branches end in any order
+                self.arms[name].audition = self.audition
                 self.arms = {name: self.arms.pop(name), **self.arms}
         return self.arms[name]
 
@@ -191,9 +225,11 @@ def collect_rounds(events: Iterable[Event]) -> list[RoundRecord]:
         events: The events of a ledger.
     """
     rounds: dict[int, RoundRecord] = {}
+    active = ActiveSignal()
     for event in events:
+        active.add(event)
         if isinstance(event, RoundStarted):
-            rounds[event.round] = RoundRecord(event)
+            rounds[event.round] = RoundRecord(event, active.audition)
         elif isinstance(event, RoundEvent) and event.round in rounds:
             rounds[event.round].add(event)
         elif isinstance(event, RolledBack):

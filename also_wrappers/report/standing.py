@@ -1,4 +1,4 @@
-"""How sure a run is of its signals: exploratory, provisional, confirmed."""
+"""The signal in use: how sure a run is of it, and what its expert earns alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from also_wrappers.ledger.events import (
+    Auditioned,
     Decided,
     Event,
     RolledBack,
@@ -14,8 +15,9 @@ from also_wrappers.ledger.events import (
     Settled,
     Swapped,
 )
+from also_wrappers.signal.model import Signal
 
-__all__ = ["ActiveSignal", "Standing", "standing_of"]
+__all__ = ["ActiveSignal", "Standing", "env_steps_of", "last_audition", "standing_of"]
 
 #: ``exploratory``: provisional, and no base reward speaks for the signal;
 #: ``provisional``: in use because screening favours it; ``confirmed``: shown to beat
@@ -45,7 +47,8 @@ def standing_of(event: Decided | Swapped) -> Standing | None:
 
 
 class ActiveSignal:
-    """Follows which signal is active, and how sure the run is of it.
+    """Follows which signal is active, how sure the run is of it, and what its expert
+    has earned by itself.
 
     Args:
         events: The events of the run so far.
@@ -53,7 +56,9 @@ class ActiveSignal:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._id = ""
+        self._signals: dict[str, Signal] = {}
         self._standings: dict[str, Standing | None] = {}
+        self._auditions: list[Auditioned] = []
         for event in events:
             self.add(event)
 
@@ -63,6 +68,18 @@ class ActiveSignal:
         return self._standings.get(self._id)
 
     @property
+    def signal(self) -> Signal:
+        """The active signal; the empty one if no round swapped any in."""
+        return self._signals.get(self._id, Signal())
+
+    @property
+    def audition(self) -> Auditioned | None:
+        """Last audition of the active signal's expert; ``None`` without any."""
+        signal = self.signal
+        played = (event for event in reversed(self._auditions) if event.is_of(signal))
+        return next(played, None)
+
+    @property
     def unconfirmed(self) -> bool:
         """Whether the active signal is provisional, exploratory ones included."""
         return self.standing in ("provisional", "exploratory")
@@ -70,15 +87,49 @@ class ActiveSignal:
     def add(self, event: Event) -> None:
         """Takes the next event of the run."""
         match event:
+            case Auditioned():
+                self._auditions.append(event)
             case Swapped(signal=signal):
-                self._id = signal.id
+                self._use(signal)
                 self._standings[signal.id] = standing_of(event)
             case Settled(signal=signal, kind=kind):
-                self._id = signal.id
+                self._use(signal)
                 if kind == "confirmed":
                     self._standings[signal.id] = "confirmed"
             # A swap that was lost in a stop is set right by the next round or the end.
             case RolledBack(signal=name) | RoundStarted(signal=name):
                 self._id = name
             case RunFinished(signal=signal):
-                self._id = signal.id
+                self._use(signal)
+
+    def _use(self, signal: Signal) -> None:
+        self._id = signal.id
+        self._signals[signal.id] = signal
+
+
+def last_audition(events: Iterable[Event]) -> Auditioned | None:
+    """Returns the last audition of the expert that was in use last.
+
+    Args:
+        events: The events of a run.
+
+    Returns:
+        ``None`` if no expert was in use.
+    """
+    active = ActiveSignal()
+    last = None
+    for event in events:
+        active.add(event)
+        last = active.audition or last
+    return last
+
+
+def env_steps_of(event: Auditioned) -> int:
+    """Returns the environment steps that an audition took.
+
+    Args:
+        event: The audition, as it was written.
+    """
+    return round(
+        event.steps * event.env_steps.total / max(event.trainer_steps.total, 1)
+    )

@@ -22,6 +22,7 @@ from also_wrappers.ledger.events import (
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.report.pictures import new_figure, plot_evidence
 from also_wrappers.report.standing import ActiveSignal, standing_of
+from also_wrappers.report.words import signal_lines
 
 __all__ = ["TensorBoardFigures"]
 
@@ -32,8 +33,10 @@ class TensorBoardFigures:
     Scalars, over trainer steps of the mainline: ``also/base_return``,
     ``also/shaped_return``, ``also/episode_length``, ``also/env_steps_<what>`` (total,
     mainline, branches, evaluation), ``also/provisional`` (1 while a signal is in use
-    that is not confirmed, else 0), ``also/arm/<name>``, ``also/term/<name>``; of
-    decisions ``also/decision/swapped``, of what became of provisional signals
+    that is not confirmed, else 0), ``also/arm/<name>``, ``also/term/<name>``; while an
+    expert is in force ``also/pull``, ``also/agreement`` and ``also/expert_return``
+    (what the expert earned alone in its audition); of decisions
+    ``also/decision/swapped``, of what became of provisional signals
     ``also/decision/confirmed``, of both ``also/decision/effect`` and
     ``also/decision/z``. Texts: ``also/diagnosis``, ``also/signal``,
     ``also/decision``. Pictures: ``also/evidence``.
@@ -64,6 +67,7 @@ class TensorBoardFigures:
                 self._scalar("base_return", event.window.mean, step)
                 self._scalar("shaped_return", event.shaped, step)
                 self._scalar("episode_length", event.length, step)
+                self._imitation(event, step)
                 for name, count in event.env_steps:
                     self._scalar(f"env_steps_{name}", count, step)
             case Observed(evidence=evidence):
@@ -81,7 +85,8 @@ class TensorBoardFigures:
                 winner = f"{standing}, {event.winner}" if standing else "no change"
                 self._decision(event, winner, step)
             case Swapped():
-                self._text("signal", f"{standing_of(event)}: {event.describe}", step)
+                lines = "\n".join(signal_lines(event.signal))
+                self._text("signal", f"{standing_of(event)}: {lines}", step)
             case Settled():
                 confirmed = float(event.kind == "confirmed")
                 self._scalar("decision/confirmed", confirmed, step)
@@ -89,6 +94,16 @@ class TensorBoardFigures:
                 self._flush()
             case RoundFinished() | RunFinished():
                 self._flush()
+
+    def _imitation(self, event: Recorded, step: int) -> None:
+        played = self._active.audition
+        for name, number in (
+            ("pull", event.pull),
+            ("agreement", event.agreement),
+            ("expert_return", None if played is None else played.earned),
+        ):
+            if number is not None:
+                self._scalar(name, number, step)
 
     def _decision(self, event: Decided | Settled, what: str, step: int) -> None:
         for name, number in (("effect", event.effect), ("z", event.z)):

@@ -29,8 +29,14 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.report.pace import Pace
 from also_wrappers.report.standing import standing_of
+from also_wrappers.report.words import clip, outcome_of, signal_lines
 
 __all__ = ["ProgressLines"]
+
+#: Characters of a candidate, and of a line of a signal; the report has all of it.
+_LONGEST_CANDIDATE, _LONGEST_LINE = 240, 120
+#: Below the text of the line above.
+_INDENT = 18 * " "
 
 
 class ProgressLines:
@@ -108,14 +114,12 @@ class ProgressLines:
                 failures = [one.failure for one in event.diagnosis.findings]
                 return "diagnose", ", ".join(failures) or "nothing found"
             case Auditioned():
-                return "audition", (
-                    f"an expert earns {event.earned:.3f} +- {event.error:.3f}, the "
-                    f"policy {event.policy:.3f} ({event.steps:,} steps)"
-                )
+                return "audition", _audition(event)
             case Checked():
                 remark = f" ({event.remark})" if event.remark else ""
                 name = event.name or "rejected"
-                return "propose", f"{name}: {event.describe}{remark}"
+                signal = clip(event.describe, _LONGEST_CANDIDATE)
+                return "propose", f"{name}: {signal}{remark}"
             case BranchEnded():
                 return _branch(event)
             case Refined():
@@ -125,8 +129,11 @@ class ProgressLines:
             case Decided():
                 return _decision(event)
             case Swapped():
-                signal = f"the signal is now {event.describe}"
-                return "swap", f"{standing_of(event)}: {signal}"
+                lines = [
+                    clip(line, _LONGEST_LINE) for line in signal_lines(event.signal)
+                ]
+                signal = f"\n{_INDENT}".join(lines)
+                return "swap", f"{standing_of(event)}: the signal is now {signal}"
             case Settled():
                 return "settle", _settlement(event)
             case RolledBack():
@@ -177,6 +184,23 @@ def _branch(event: BranchEnded) -> tuple[str, str]:
     return "confirm" if confirming else "branch", (
         f"{count}{pair}{event.name}: {outcome} "
         f"({event.steps:,} steps, {event.seconds:.0f} s)"
+    )
+
+
+def _below(lines: list[str]) -> str:
+    """Joins lines, each one cut and below the text of the one before."""
+    return f"\n{_INDENT}".join(clip(line, _LONGEST_LINE) for line in lines)
+
+
+def _audition(event: Auditioned) -> str:
+    """Says what an expert earned by itself, beside the policy."""
+    expert = event.expert.expert
+    rules = "; ".join(rule.do for rule in expert.rules) if expert else ""
+    return (
+        f"an expert ({clip(rules, _LONGEST_LINE)}) earns {event.earned:.3f} +- "
+        f"{event.error:.3f} alone, the policy {event.policy:.3f}, in {event.episodes} "
+        f"episodes ({event.steps:,} steps); "
+        + (outcome_of(event) if event.passed else "refused")
     )
 
 

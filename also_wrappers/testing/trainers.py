@@ -22,6 +22,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing.harnesses import ReplayHarness, TrainerHarness
+from also_wrappers.testing.states import check_same, differ
 from also_wrappers.trainer import EVALUATED, ForkOutcome, Trainer
 from also_wrappers.wrappers.shape import Shape
 
@@ -123,7 +124,10 @@ class _Contract:
             self.harness.train(trainer, rollouts * trainer.rollout)
             _enough(trainer.steps - before, rollouts * trainer.rollout, trainer)
         drift = trainer.policy_drift()
-        assert drift is None or drift >= 0.0, f"the policy's drift is {drift}"
+        if drift is not None:
+            assert min(drift) >= 0.0, f"the policies' drift is {drift}"
+            assert len(drift) in (1, agents), f"drift is told of {len(drift)} agents"
+        assert trainer.imitated() is None, "nobody was imitated, as there is no expert"
 
     def check_snapshots(self) -> None:
         trainer = self._trained(rollouts=2)
@@ -132,12 +136,14 @@ class _Contract:
         snapshot = self._snapshot(trainer)
         other = self.harness.make(_plain)
         other.adopt(snapshot)
-        _same(self._state(other), state, "a fresh training that adopted the snapshot")
+        check_same(
+            self._state(other), state, "a fresh training that adopted the snapshot"
+        )
         assert other.steps == steps, f"it counts {other.steps} steps, not {steps}"
         self.harness.train(trainer, trainer.rollout)
-        assert _differ(self._state(trainer), state), "training changes nothing"
+        assert differ(self._state(trainer), state), "training changes nothing"
         trainer.adopt(snapshot)
-        _same(self._state(trainer), state, "the training that was put back")
+        check_same(self._state(trainer), state, "the training that was put back")
         assert trainer.steps == steps
 
     def check_forks(self) -> None:
@@ -151,24 +157,24 @@ class _Contract:
             for name, seed in (("first", 11), ("again", 11), ("other", 12))
         }
         self._branch(paused, 11, keep=False)
-        _same(self._state(paused), before, "the parent of a fork")
+        check_same(self._state(paused), before, "the parent of a fork")
         self.harness.train(paused, 2 * paused.rollout)
         if self.exact:
             expected = self._state(whole)
-            _same(self._state(paused), expected, "a training that was forked")
+            check_same(self._state(paused), expected, "a training that was forked")
 
         states = {}
         for name, end in ends.items():
             trainer = self.harness.make(_plain)
             trainer.adopt(end)
             states[name] = self._state(trainer)
-        assert _differ(states["first"], before), "a branch has trained nothing"
-        assert _differ(states["first"], states["other"]), (
+        assert differ(states["first"], before), "a branch has trained nothing"
+        assert differ(states["first"], states["other"]), (
             "branches with other seeds are the same: the seed must reach environments "
             "and sampling"
         )
         if self.exact:
-            _same(states["again"], states["first"], "a branch with the same seed")
+            check_same(states["again"], states["first"], "a branch with the same seed")
 
     def check_adoption(self) -> None:
         trainer = self._trained(rollouts=1)
@@ -196,7 +202,9 @@ class _Contract:
             seed_randomness(3)
             self.harness.train(other, other.rollout)
             states.append(self._state(other))
-        _same(states[1], states[0], "a training that went back to an older snapshot")
+        check_same(
+            states[1], states[0], "a training that went back to an older snapshot"
+        )
 
     def check_replay(self) -> None:
         if not self.harness.make(_plain).replays:
@@ -248,13 +256,13 @@ class _Contract:
             other = self.harness.make(_plain)
             other.adopt(self._branch(trainer, 11, **posted)[1])
             states[name] = self._state(other)
-        assert _differ(states["pulled"], states["no expert"]), (
+        assert differ(states["pulled"], states["no expert"]), (
             "the trainer says that it imitates, and an expert changes nothing in a "
             "branch"
         )
         if self.exact:
             what = "a branch whose expert has promised less than is earned"
-            _same(states["promised nothing"], states["no expert"], what)
+            check_same(states["promised nothing"], states["no expert"], what)
 
     def check_auditions(self) -> None:
         """Experts play apart from the training."""
@@ -284,7 +292,7 @@ class _Contract:
         assert str(randomness_states()) == randomness, (
             "an audition changes the global randomness"
         )
-        _same(self._state(trainer), before, "the training after an audition")
+        check_same(self._state(trainer), before, "the training after an audition")
         counts = {len(returns) for returns in played}
         assert len(counts) == 1, f"auditions of 5 episodes have {sorted(counts)}"
         assert min(counts) >= 5, f"5 episodes were wanted, {min(counts)} were played"
@@ -377,23 +385,3 @@ def _enough(counted: int, wanted: int, trainer: Trainer) -> None:
     assert wanted <= counted < wanted + trainer.rollout, (
         f"{wanted} steps were wanted, {counted} counted"
     )
-
-
-def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    names = sorted(set(one) | set(other))
-    return [
-        name
-        for name in names
-        if name not in one
-        or name not in other
-        or not np.array_equal(np.asarray(one[name]), np.asarray(other[name]))
-    ]
-
-
-def _differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(_different(one, other))
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any], what: str) -> None:
-    names = _different(one, other)
-    assert not names, f"{what} differs in {', '.join(names[:5])}"

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.cli.demo import closing_lines, milestones
+from also_wrappers.cli.demo import closing_lines, expert_alone, milestones
 from also_wrappers.ledger.events import Event
 from also_wrappers.ledger.ledger import read_ledger
-from also_wrappers.signal import Signal
+from also_wrappers.signal import Expert, Rule, Signal
 from tests.support.ledgers import (
     SIGNAL,
     Line,
     base_only_run,
+    expert_run,
     recorded,
     started,
     whole_run,
@@ -72,7 +73,8 @@ def test_the_demo_ends_with_what_either_training_took() -> None:
     text = closing()
     assert (
         "Base return of 0.9 in training: adapted after 2,000 environment steps of its "
-        "own, 3,500 with branches and rehearsal; base reward alone after 6,000."
+        "own, 3,500 with branches, rehearsal and auditions; base reward alone after "
+        "6,000."
     ) in text
     assert "First swap: after 1,500 environment steps of discarded branches." in text
     names = ("adapted_own", "adapted_total", "base_only", "search")
@@ -84,8 +86,8 @@ def test_the_demo_ends_with_what_either_training_took() -> None:
 @pytest.mark.parametrize(
     ("standing", "note"),
     [
-        ("confirmed", "1 * progress[-distance] (confirmed)"),
-        ("provisional", "1 * progress[-distance] (provisional: in use, not confirmed)"),
+        ("confirmed", "(confirmed)"),
+        ("provisional", "(provisional: in use, not confirmed)"),
         (
             "exploratory",
             "(exploratory: in use, not confirmed; no base reward spoke for it)",
@@ -95,7 +97,29 @@ def test_the_demo_ends_with_what_either_training_took() -> None:
 def test_the_demo_ends_with_how_sure_it_is_of_its_signal(
     standing: str, note: str
 ) -> None:
-    assert closing(standing=standing).endswith(note)
+    text = closing(standing=standing)
+    assert text.endswith(f"Active signal {note}: 1 * progress[-distance]")
+
+
+def test_the_demo_ends_with_a_line_for_each_rule_of_its_expert() -> None:
+    rules = (Rule(when="x < 1" + 200 * " ", do="on"), Rule(when="1", do="stay"))
+    signal = Signal(expert=Expert(rules=rules)).model_dump(mode="json")
+    *_, first, on, stay = closing(signal=signal).splitlines()
+    assert first.startswith("Active signal (provisional: in use, not confirmed): an ex")
+    assert on.startswith("1. on when x < 1 ")
+    assert len(on) == 160
+    assert stay == "2. stay when 1"
+
+
+def test_the_expert_alone_is_told_where_one_was_in_use(tmp_path: Path) -> None:
+    assert expert_alone(events(tmp_path / "terms", whole_run())) is None
+    assert expert_alone(events(tmp_path / "expert", expert_run())) == {
+        "env_steps": 1000,
+        "mean": 0.8,
+        "error": 0.05,
+        "std": 0.5,
+        "episodes": 100,
+    }
 
 
 def test_a_demo_without_a_signal_has_nothing_to_be_sure_of() -> None:

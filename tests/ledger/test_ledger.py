@@ -24,9 +24,15 @@ from also_wrappers.ledger.events import (
 from also_wrappers.ledger.ledger import Ledger, LedgerReader, follow, read_ledger
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
+    EXPERT,
+    SIGNAL,
     TOTAL,
+    WORSE,
+    Line,
+    auditioned,
     branch,
     exchange,
+    expert_run,
     recorded,
     started,
     whole_run,
@@ -50,8 +56,8 @@ def kinds(path: Path) -> list[str]:
     return [event.event for event in read_ledger(path)]
 
 
-def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
-    lines = whole_run()
+@pytest.mark.parametrize("lines", [whole_run(), expert_run()])
+def test_what_is_read_is_what_was_written(tmp_path: Path, lines: list[Line]) -> None:
     read = list(read_ledger(write_ledger(tmp_path, lines) / "ledger.jsonl"))
     assert [type(event) for event in read] == [type(event) for event, *_ in lines]
     stamp = {"time", "env_steps", "trainer_steps"}
@@ -60,6 +66,25 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         assert back.trainer_steps.mainline == mainline
         assert back.env_steps.branches == branches // 2
         assert abs(back.time - time.time()) < 60.0
+
+
+def test_an_audition_is_of_every_signal_with_its_expert() -> None:
+    played = auditioned()
+    assert played.spread == pytest.approx(0.5)
+    assert EXPERT.expert is not None
+    harder = EXPERT.expert.model_copy(update={"pull": 3.0})
+    for signal in (
+        EXPERT,
+        EXPERT.model_copy(update={"terms": SIGNAL.terms, "fade": 0.5}),
+        EXPERT.model_copy(update={"expert": harder}),
+    ):
+        assert played.is_of(signal)
+    for signal in (
+        SIGNAL,
+        WORSE,
+        EXPERT.model_copy(update={"define": {"near": "distance < 2"}}),
+    ):
+        assert not played.is_of(signal)
 
 
 def test_scores_that_are_no_numbers_can_be_read(path: Path) -> None:

@@ -57,6 +57,9 @@ class Counter:
 
     steps: int = 0
 
+    def imitated(self) -> None:
+        """Imitates nobody."""
+
 
 def test_a_line_of_the_record_waits_for_enough_episodes(tmp_path: Path) -> None:
     run = Run(Task("Walk.", corridor_features(), success="base_return >= 1"), tmp_path)

@@ -191,8 +191,10 @@ def test_what_a_diagnosis_asks_for_is_recorded_from_then_on(tmp_path: Path) -> N
     asked = {key.split(".")[1] for key in second if key.startswith("condition.")}
     assert asked == {"far", "near"}
     # What the trainer tells of itself needs two looks.
-    assert "trainer.policy_drift" not in first
-    assert second["trainer.policy_drift"] > 0.0
+    agents = Corridor().possible_agents
+    for agent in agents:
+        assert f"{agent}.policy_drift" not in first
+        assert second[f"{agent}.policy_drift"] > 0.0
     assert second["trainer.reward_volatility"] > 0.0
 
 

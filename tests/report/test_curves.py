@@ -8,15 +8,20 @@ from also_wrappers.ledger.events import Event, RolledBack
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.curves import (
     branch_spans,
+    draw_imitation,
     draw_returns,
+    expert_spans,
     marks,
     provisional_spans,
 )
+from also_wrappers.report.standing import last_audition
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
     OTHER,
     Line,
     decided,
+    expert_run,
+    recorded,
     settled,
     swapped,
     watched_run,
@@ -84,3 +89,28 @@ def test_a_rollback_brings_the_signal_before_back_as_it_was(tmp_path: Path) -> N
     assert provisional_spans(undone) == [(500, 1000), (1500, 2000), (3000, 4000)]
     assert marks(undone)[3] == (2000, "rolled back")
     assert "<!--  rolled back -->" in draw_returns(undone)
+
+
+def test_an_expert_is_drawn_as_long_as_it_is_in_force(tmp_path: Path) -> None:
+    expert = events(tmp_path / "expert", expert_run())
+    assert expert_spans(expert) == [(1000, 5000, 0.8)]
+    assert "<!-- the expert alone -->" in draw_returns(expert)
+    drawn = draw_imitation(expert)
+    assert "<!-- pull -->" in drawn
+    assert "<!-- agreement -->" in drawn
+    whole = events(tmp_path / "whole", whole_run())
+    assert expert_spans(whole) == []
+    assert draw_imitation(whole) == ""
+    assert last_audition(whole) is None
+
+
+def test_an_expert_that_was_given_up_is_told_and_no_longer_in_force(
+    tmp_path: Path,
+) -> None:
+    in_vain = settled(kind="given_up", reason="in vain", signal=Signal())
+    lines = [*expert_run()[:-2], (in_vain, 8000, 0), (recorded(9000, 0.1), 9000, 0)]
+    expert = events(tmp_path, lines)
+    assert expert_spans(expert) == [(1000, 4000, 0.8)]
+    last = last_audition(expert)
+    assert last is not None
+    assert last.earned == 0.8

@@ -22,12 +22,15 @@ from also_wrappers.report.rounds import collect_rounds
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
     EVIDENCE,
+    EXPERT,
     OTHER,
     SIGNAL,
+    TOTAL,
     Line,
     base_only_run,
     branch,
     checked,
+    expert_run,
     recorded,
     settled,
     started,
@@ -58,7 +61,7 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
         "Meet &lt;each other&gt;. Advisor: rules. 10000 trainer steps planned. "
         "Branches may spend 200 % of that; rounds that find nothing, 3 at most, spend "
         "12000.",
-        "Signal at the end: 1 * progress[-distance] , confirmed .",
+        "Signal at the end, confirmed : 1 * progress[-distance]",
         "adapted 5000 7500 0.950 0.401 400",
         "environment steps 5000 2500 0 7500",
         "trainer steps 10000 5000 0 15000",
@@ -153,7 +156,7 @@ def test_the_end_of_a_training_is_that_of_enough_episodes(tmp_path: Path) -> Non
     assert "adapted 1 1 0.700 0.455 300" in text
 
 
-NOTHING = "nothing (the base reward alone) ."
+NOTHING = ": nothing (the base reward alone)"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ NOTHING = "nothing (the base reward alone) ."
         (
             settled(kind="open", reason="the budget is spent", effect=None, pairs=0),
             "left open , in use and not confirmed, at 5000: the budget is spent. 2",
-            "1 * progress[-distance] , provisional .",
+            ", provisional : 1 * progress[-distance]",
         ),
     ],
 )
@@ -183,7 +186,7 @@ def test_only_what_is_confirmed_is_called_so(
     page = write_report(write_ledger(tmp_path, whole_run(settlement)))
     text = text_of(page)
     assert f"progress[-distance] provisional 3000 {row}" in text
-    assert f"Signal at the end: {at_last}" in text
+    assert f"Signal at the end{at_last}" in text
     assert 'class="confirmed"' not in page.read_text()
 
 
@@ -196,7 +199,7 @@ def test_a_round_tells_all_signals_that_had_their_turn(tmp_path: Path) -> None:
         "weights went back by 2000 trainer steps. 0",
         "0.5 * bonus[distance] exploratory 4000 left open , in use and not confirmed, "
         "at 4500: reward is seen. 0",
-        "Signal at the end: 0.5 * bonus[distance] , exploratory .",
+        "Signal at the end, exploratory : 0.5 * bonus[distance]",
     ):
         assert part in text, part
 
@@ -251,3 +254,48 @@ def test_a_swap_has_the_standing_that_its_rule_gave_it(
     began: list[Event] = [RoundStarted(round=1, signal=Signal().id), swap]
     (only,) = collect_rounds(began)
     assert [use.standing for use in only.uses] == [standing]
+
+
+def test_what_an_expert_earns_alone_stands_in_every_table(tmp_path: Path) -> None:
+    page = write_report(write_ledger(tmp_path, expert_run()))
+    text = text_of(page)
+    alone = "0.800 &plusmn; 0.050"
+    for part in (
+        "Signal at the end, exploratory : an expert of 2 rule(s), of which the first "
+        "that holds says what is good: 1. load when near for agent_0 2. toward food "
+        "when 1 where near = distance &lt; 1",
+        f"adapted 5000 5000 0.433 0.544 300 the expert alone 0 1000 {alone} 0.500 100",
+        "Auditions: 2 expert(s) played",
+        "1. stay when distance &gt; 2 0 % 0.000 &plusmn; 0.000 exactly 0.020 100 0.000 "
+        "75 % refused: it earned nothing",
+        "1. load when near for agent_0 25 %, late 12 % 2. toward food when 1 50 %, "
+        f"late 88 % where near = distance &lt; 1 {alone} 10 % of its actions random "
+        "0.020 100 0.500 75 % tried: its pull ends once the policy earns 0.800",
+        f"where near = distance &lt; 1 it moved 0 not tried {alone} Rejected: an "
+        "expert: stay",
+        f"where near = distance &lt; 1 exploratory 1000 {alone} not settled",
+        "Pull : weight of imitation",
+    ):
+        assert part in text, part
+    # The returns, pull and agreement, the evidence; no branch was scored.
+    assert page.read_text().count("<svg") == 3
+
+
+def test_without_an_expert_no_table_speaks_of_any(run_dir: Path) -> None:
+    page = write_report(run_dir)
+    assert "expert" not in text_of(page).replace("the audition of its expert do", "")
+
+
+def test_an_expert_that_was_in_force_stands_beside_control(tmp_path: Path) -> None:
+    later = RoundStarted(round=2, signal=EXPERT.id)
+    lines: list[Line] = [
+        *expert_run()[:-1],
+        (later, TOTAL, 0),
+        (branch().model_copy(update={"round": 2}), TOTAL, 0),
+    ]
+    run_dir = write_ledger(tmp_path, lines)
+    _, second = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
+    control = second.arms["control"].audition
+    assert control is not None
+    assert control.earned == 0.8
+    assert "the signal of the mainline 1 0.250 0.800" in text_of(write_report(run_dir))

@@ -13,7 +13,7 @@ from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.ledger import Ledger
 from also_wrappers.report import tensorboard
 from also_wrappers.report.tensorboard import TensorBoardFigures
-from tests.support.ledgers import Line, settled, watched_run, whole_run
+from tests.support.ledgers import Line, expert_run, settled, watched_run, whole_run
 
 
 def drawn(run_dir: Path, lines: Sequence[Line] = ()) -> EventAccumulator:
@@ -110,3 +110,17 @@ def test_turns_of_exploratory_signals_are_provisional(tmp_path: Path) -> None:
         "open: reward is seen",
     ]
     assert "also/decision/effect" not in files.Tags()["scalars"]
+
+
+def test_without_an_expert_nothing_is_drawn_of_one(tmp_path: Path) -> None:
+    of_an_expert = {"also/pull", "also/agreement", "also/expert_return"}
+    assert not of_an_expert & set(drawn(tmp_path).Tags()["scalars"])
+
+
+def test_an_expert_in_force_is_drawn_beside_the_policy(tmp_path: Path) -> None:
+    files = drawn(tmp_path, expert_run())
+    assert scalar(files, "pull") == [(5000, 0.5), (10_000, 0.0)]
+    assert scalar(files, "agreement") == [(5000, 0.625)]
+    assert scalar(files, "expert_return") == [(5000, 0.8), (10_000, 0.8)]
+    (text,) = texts(files, "signal")
+    assert "\n1. load when near for agent_0\n" in text

@@ -20,8 +20,11 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.signal import Expert, Rule, Signal
 from tests.support.ledgers import (
+    EXPERT,
     TOTAL,
+    auditioned,
     branch,
     checked,
     decided,
@@ -251,3 +254,32 @@ def test_a_rollback_is_told() -> None:
 def test_text_of_others_is_no_markup() -> None:
     failed = AdvisorFailed(round=1, asked_for="diagnosis", error="[bold]x[/bold]")
     assert "[bold]x[/bold]" in shown(failed)
+
+
+def test_an_audition_is_a_line_with_what_became_of_it() -> None:
+    text = shown(auditioned())
+    assert (
+        "audition  an expert (load; toward food) earns 0.800 +- 0.050 alone, the "
+        "policy 0.020, in 100 episodes (2,000 steps); tried: its pull ends once the "
+        "policy earns 0.800"
+    ) in text
+    by_conditions = shown(auditioned(promised=None))
+    assert "tried: declared conditions held more often" in by_conditions
+    # The reason is in the line of the candidate that is rejected.
+    refused = shown(auditioned(passed=False, promised=None, refusal="too little"))
+    assert refused.endswith("; refused\n")
+
+
+def test_an_expert_is_told_rule_by_rule_and_no_line_is_long() -> None:
+    lines = shown(swapped(EXPERT)).splitlines()
+    assert lines[0].endswith("the first that holds says what is good:")
+    assert [line.strip() for line in lines[1:]] == [
+        "1. load when near for agent_0",
+        "2. toward food when 1",
+        "where near = distance < 1",
+    ]
+    rules = tuple(Rule(when=f"x < {'1' * 900}{k}", do="on") for k in range(3))
+    long = Signal(expert=Expert(rules=rules))
+    shortened = shown(swapped(long), checked(describe=long.describe()))
+    assert len(shortened.splitlines()) == 5
+    assert max(map(len, shortened.splitlines())) < 300

@@ -11,6 +11,7 @@ from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     AdvisorFailed,
+    Auditioned,
     BranchEnded,
     Checked,
     Decided,
@@ -34,7 +35,7 @@ from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
 from also_wrappers.proposals.proposal import Expectation, Proposal
-from also_wrappers.signal import Signal, Term
+from also_wrappers.signal import Expert, Rule, Signal, Term
 
 SIGNAL = Signal(
     terms=(Term(name="near", kind="progress", expression="-distance", weight=1.0),)
@@ -42,6 +43,16 @@ SIGNAL = Signal(
 OTHER = Signal(
     terms=(Term(name="apart", kind="bonus", expression="distance", weight=0.5),)
 )
+EXPERT = Signal(
+    define={"near": "distance < 1"},
+    expert=Expert(
+        rules=(
+            Rule(when="near", do="load", agents=("agent_0",)),
+            Rule(when="1", do="toward food"),
+        )
+    ),
+)
+WORSE = Signal(expert=Expert(rules=(Rule(when="distance > 2", do="stay"),)))
 TOTAL = 10_000
 
 #: An event, and the steps that the run has spent on the mainline and on branches.
@@ -79,6 +90,26 @@ def started(**changes: Any) -> RunStarted:
 def recorded(steps: int, mean: float, episodes: int = 100) -> Recorded:
     window = Window(steps, episodes, mean, std=0.4, rewarded=mean)
     return Recorded(window=window, shaped=mean + 0.5, strength=1.0, length=20.0)
+
+
+def auditioned(signal: Signal = EXPERT, **changes: Any) -> Auditioned:
+    fields: dict[str, Any] = {
+        "signal": signal.id,
+        "expert": signal,
+        "passed": True,
+        "refusal": "",
+        "promised": 0.8,
+        "earned": 0.8,
+        "error": 0.05,
+        "noise": 0.1,
+        "policy": 0.02,
+        "episodes": 100,
+        "steps": 2000,
+        "coverage": 0.75,
+        "shares": (0.25, 0.5),
+        "late": (0.125, 0.875),
+    }
+    return Auditioned(round=1, **(fields | changes))
 
 
 def planned(**changes: Any) -> Planned:
@@ -292,6 +323,44 @@ def watched_run() -> list[Line]:
         (seen, 5000, 4000),
         (recorded(TOTAL, 0.8), TOTAL, 4000),
         (RunFinished(rounds=1, signal=OTHER), TOTAL, 4000),
+    ]
+
+
+def expert_run() -> list[Line]:
+    """A run that uses an expert at sight, and tries another one that is refused."""
+    refused = auditioned(
+        WORSE,
+        passed=False,
+        refusal="it earned nothing",
+        promised=None,
+        earned=0.0,
+        error=0.0,
+        noise=0.0,
+        shares=(0.0,),
+        late=(),
+    )
+    rejected: Changes = {"passed": False, "name": None, "remark": "it earned nothing"}
+    nothing: Changes = {"effect": None, "z": None, "pairs": 0, "critical": None}
+    worse, better = Proposal(signal=WORSE), Proposal(signal=EXPERT)
+    pulled = recorded(5000, 0.4).model_copy(update={"pull": 0.5, "agreement": 0.625})
+    ended = recorded(TOTAL, 0.9).model_copy(update={"pull": 0.0})
+    return [
+        (started(), 0, 0),
+        (recorded(2000, 0.0), 2000, 0),
+        (RoundStarted(round=1, signal=Signal().id), 2000, 0),
+        (Observed(round=1, stage="no_signal", evidence=EVIDENCE), 2000, 0),
+        (Proposed(round=1, proposal=worse, refined=False), 2000, 0),
+        (Proposed(round=1, proposal=better, refined=False), 2000, 0),
+        (refused, 2000, 0),
+        (checked(signal=WORSE.id, describe=WORSE.describe(), **rejected), 2000, 0),
+        (auditioned(), 2000, 0),
+        (checked(signal=EXPERT.id, describe=EXPERT.describe()), 2000, 0),
+        (decided(exploratory=True, **nothing), 2000, 0),
+        (swapped(EXPERT, exploratory=True), 2000, 0),
+        (RoundFinished(round=1), 2000, 0),
+        (pulled, 5000, 0),
+        (ended, TOTAL, 0),
+        (RunFinished(rounds=1, signal=EXPERT), TOTAL, 0),
     ]
 
 

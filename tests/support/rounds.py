@@ -26,6 +26,9 @@ class StubTrainer:
     def policy_drift(self) -> None:
         return None
 
+    def imitated(self) -> None:
+        return None
+
     def audition(self, *_: Any) -> tuple[list[float], int]:
         raise ConfigurationError("this stub imitates nobody; propose terms")
 

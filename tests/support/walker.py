@@ -72,6 +72,9 @@ class Walker:
     def policy_drift(self) -> None:
         """Is not measured."""
 
+    def imitated(self) -> None:
+        """Imitates nobody."""
+
     def audition(self, *_: Any) -> tuple[list[float], int]:
         raise ConfigurationError("a walker imitates nobody; propose terms")
 

@@ -82,9 +82,12 @@ class AdaptationCallback(BaseCallback):
     def _on_training_start(self) -> None:
         model = check_model(self.model)
         total = int(self.locals["total_timesteps"])
-        self._trainer = SB3Trainer(model, self._make_venv, total, self._earned)
         run = self.adaptation.run
-        self._imitation = begin_imitation(model, run.shape, self._earned)
+        imitation = begin_imitation(model, run.shape, self._earned)
+        self._imitation = imitation
+        self._trainer = SB3Trainer(
+            model, self._make_venv, total, self._earned, imitation
+        )
         buffer = getattr(self.model, "replay_buffer", None)
         if buffer is not None and buffer.shape.board.path != run.board.path:
             raise ConfigurationError(

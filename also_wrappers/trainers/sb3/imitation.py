@@ -12,6 +12,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainers.sb3.agreement import Agreements
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.likelihood import LikelihoodImitation
 from also_wrappers.trainers.sb3.margin import MarginImitation, values_of
@@ -38,10 +39,14 @@ class Imitation(Protocol):
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
+        agreements: Adds up how far the policy agrees with the expert.
     """
 
     @property
     def advised(self) -> bool: ...
+
+    @property
+    def agreements(self) -> Agreements: ...
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
         """Reads what a step tells.

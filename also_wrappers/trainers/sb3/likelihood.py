@@ -11,6 +11,7 @@ import torch as th
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import obs_as_tensor
 
+from also_wrappers.trainers.sb3.agreement import Agreements
 from also_wrappers.trainers.sb3.earned import Earned, EpisodeReturns
 
 __all__ = ["LikelihoodImitation", "advice_of"]
@@ -41,10 +42,13 @@ class LikelihoodImitation:
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
+        agreements: Adds up how far the policy agrees with the expert.
     """
 
     def __init__(self, model: OnPolicyAlgorithm, earned: Earned) -> None:
         self.advised = False
+        agents = getattr(model.get_env(), "agents_per_env", 1)
+        self.agreements = Agreements(int(agents))
         self._model = model
         self._advice: list[npt.NDArray[np.int64]] = []
         self._rollout: _Rollout | None = None
@@ -91,7 +95,10 @@ class LikelihoodImitation:
             over the states for which there are any; ``None`` where there are none.
         """
         rollout, self._rollout = self._rollout, None
-        if rollout is None or pull <= 0.0:
+        if rollout is None or not rollout.advice.any():
+            return None
+        self.agreements.pull = pull
+        if pull <= 0.0:
             return None
         space: Any = self._model.action_space
         bits = rollout.advice.reshape(-1, 1) >> np.arange(space.n)
@@ -105,7 +112,9 @@ class LikelihoodImitation:
             return None
         observations = _pick(rollout.observations, spoken, axes=2)
         masks = None if masks is None else masks[spoken]
-        return self._fit(observations, good[spoken], masks, pull)
+        agreed = self._fit(observations, good[spoken], masks, pull)
+        self.agreements.add(spoken, agreed.numpy())
+        return float(agreed.mean())
 
     def _fit(
         self,
@@ -113,8 +122,8 @@ class LikelihoodImitation:
         good: npt.NDArray[np.float32],
         masks: npt.NDArray[np.float32] | None,
         pull: float,
-    ) -> float:
-        """Takes the gradient steps; returns the agreement before them."""
+    ) -> th.Tensor:
+        """Takes the gradient steps; returns the agreement before them, by state."""
         model: Any = self._model
         policy = model.policy
         aim = th.as_tensor(good, device=model.device)
@@ -128,7 +137,7 @@ class LikelihoodImitation:
 
         with th.no_grad():
             probabilities = logits(np.arange(len(good))).exp()
-        agreement = float((probabilities * (aim > 0)).sum(dim=1).mean())
+        agreed = (probabilities * (aim > 0)).sum(dim=1).cpu()
         size = int(getattr(model, "batch_size", _BATCH))
         policy.set_training_mode(True)
         for _ in range(_EPOCHS):
@@ -141,7 +150,7 @@ class LikelihoodImitation:
                 th.nn.utils.clip_grad_norm_(policy.parameters(), model.max_grad_norm)
                 policy.optimizer.step()
         policy.set_training_mode(False)
-        return agreement
+        return agreed
 
     def _first_infos(self) -> Sequence[Mapping[str, Any]]:
         """Returns the infos of each index's last reset; wrappers do not have them."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch as th
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from also_wrappers.trainers.sb3.agreement import Agreements
 from also_wrappers.trainers.sb3.earned import Earned, EpisodeReturns
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
@@ -70,10 +71,13 @@ class MarginImitation:
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
+        agreements: Adds up how far the policy agrees with the expert, of all agents
+            together.
     """
 
     def __init__(self, model: OffPolicyAlgorithm, earned: Earned) -> None:
         self.advised = False
+        self.agreements = Agreements(1)
         self._model = model
         begun = np.asarray(model._last_episode_starts, dtype=bool)
         self._returns = EpisodeReturns(earned, begun)
@@ -105,6 +109,8 @@ class MarginImitation:
             value is good before the step; ``None`` where the expert is silent.
         """
         model: Any = self._model
+        if self.advised:
+            self.agreements.pull = pull
         if pull <= 0.0 or model.num_timesteps <= model.learning_starts:
             return None
         buffer: Relabelling = model.replay_buffer
@@ -121,11 +127,12 @@ class MarginImitation:
         if values.dim() == 3:  # quantiles of what an action is worth
             values = values.mean(dim=1)
         chosen = values.detach().argmax(dim=1, keepdim=True)
-        agreement = float(good.gather(1, chosen).float().mean())
+        agreed = good.gather(1, chosen).squeeze(1).double().cpu().numpy()
+        self.agreements.add(np.zeros(len(agreed), np.int64), agreed)
         policy.optimizer.zero_grad()
         th.autograd.backward(pull * large_margin(values, good, _MARGIN).mean())
         if model.max_grad_norm is not None:
             th.nn.utils.clip_grad_norm_(policy.parameters(), model.max_grad_norm)
         policy.optimizer.step()
         policy.set_training_mode(False)
-        return agreement
+        return float(agreed.mean())

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainer import Imitated
 from also_wrappers.trainers.sb3.audition import play_audition
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.fork import (
@@ -26,7 +27,7 @@ from also_wrappers.trainers.sb3.fork import (
     SB3Fork,
     explores,
 )
-from also_wrappers.trainers.sb3.imitation import imitates
+from also_wrappers.trainers.sb3.imitation import Imitation, imitates
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 from also_wrappers.trainers.sb3.snapshots import restore, save
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
@@ -49,6 +50,7 @@ class SB3Trainer:
         make_venv: Makes the model's environments with a given shape.
         total: Trainer steps that ``learn`` was asked for.
         earned: What the training has earned; nothing yet if not given.
+        imitation: Imitates the experts of the training; nobody does if not given.
 
     Raises:
         ConfigurationError: The model or its environments cannot be forked.
@@ -60,11 +62,13 @@ class SB3Trainer:
         make_venv: MakeVecEnv,
         total: int,
         earned: Earned | None = None,
+        imitation: Imitation | None = None,
     ) -> None:
         check_model(model)
         self.model = model
         self.total = total
         self.earned = earned or Earned()
+        self._imitation = imitation
         self._make_venv = make_venv
         self._probes: list[Any] = []
         self._drift_since: Any = None
@@ -106,11 +110,12 @@ class SB3Trainer:
         if self._drift_since is None and have < _PROBES and seen is not None:
             self._probes.append(copy.deepcopy(seen))
 
-    def policy_drift(self) -> float | None:
-        """Mean KL divergence of the policy at the last call from the policy now.
+    def policy_drift(self) -> list[float] | None:
+        """KL divergence of each agent's policy at the last call from its policy now.
 
-        Not told of recurrent policies, whose actions depend on more than what is seen,
-        and of values and actors without a distribution.
+        The mean over the observations that were kept of the agent. Not told of
+        recurrent policies, whose actions depend on more than what is seen, and of
+        values and actors without a distribution.
         """
         policy: Any = self.model.policy
         told = isinstance(policy, ActorCriticPolicy)
@@ -129,7 +134,14 @@ class SB3Trainer:
             if before is None:
                 return None
             divergence = kl_divergence(before, now)
-        return float(divergence.reshape(divergence.shape[0], -1).sum(dim=1).mean())
+        each = divergence.reshape(divergence.shape[0], -1).sum(dim=1)
+        # The agents of an environment follow each other, copy by copy, look by look.
+        drift: list[float] = each.reshape(-1, self.agents_per_env).mean(dim=0).tolist()
+        return drift
+
+    def imitated(self) -> Imitated | None:
+        """How the expert in force was imitated since the last call."""
+        return self._imitation.agreements.take() if self._imitation else None
 
     def audition(
         self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from stable_baselines3 import A2C, DQN, PPO
@@ -192,13 +193,30 @@ def test_drift_is_measured_on_the_same_observations() -> None:
     model.learn(256)
     trainer.observe()
     assert trainer.policy_drift() is None  # the first look
-    assert trainer.policy_drift() == pytest.approx(0.0, abs=1e-7)
+    assert trainer.policy_drift() == pytest.approx([0.0, 0.0], abs=1e-7)
     model.learn(512, reset_num_timesteps=False)
     trainer.observe()
     assert len(trainer._probes) == 1
     drift = trainer.policy_drift()
     assert drift is not None
-    assert drift > 1e-6
+    assert min(drift) > 1e-6
+
+
+def test_drift_is_told_per_agent() -> None:
+    model = make_model(PPO)
+    trainer = SB3Trainer(model, make_venv, 2048)
+    # Four copies of two agents, of which only the second one sees its first feature.
+    seen = np.tile(np.array([[0.0, 0.0], [1.0, 0.0]], np.float32), (4, 1))
+    model._last_obs = seen
+    trainer.observe()
+    trainer.policy_drift()
+    policy: Any = model.policy
+    with torch.no_grad():
+        policy.mlp_extractor.policy_net[0].weight[:, 0] += 1.0
+    drift = trainer.policy_drift()
+    assert drift is not None
+    assert drift[0] == pytest.approx(0.0, abs=1e-9)
+    assert drift[1] > 1e-6
 
 
 class Fails(SB3Trainer):
