@@ -114,13 +114,13 @@ class Run:
         for event in of_the_lineage(self.events(), total):
             if isinstance(event, Swapped | Settled):
                 active[event.signal.id] = event.signal, event.promised
-            given_up = isinstance(event, Settled) and event.kind == "given_up"
-            if isinstance(event, Swapped) or given_up:
-                signal, promised = event.signal, event.promised
-            elif isinstance(event, RolledBack):
-                signal, promised = active.get(event.signal, (Signal(), None))
-            else:
-                continue
+            match event:
+                case Swapped() | Settled(kind="given_up"):
+                    signal, promised = event.signal, event.promised
+                case RolledBack():
+                    signal, promised = active.get(event.signal, (Signal(), None))
+                case _:
+                    continue
             entries.append(
                 {
                     "trainer_steps": event.trainer_steps.model_dump(),

@@ -17,6 +17,7 @@ from also_wrappers.signal import Expert, Rule, Signal
 from also_wrappers.testing import Corridor
 from also_wrappers.trainer import Imitated
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
+from also_wrappers.trainers.sb3.likelihood import LikelihoodImitation
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from tests.support.trainers import WITH_ACTIONS
 
@@ -41,7 +42,7 @@ class Watched(AdaptationCallback):
         self.likely: list[Any] = []
 
     def _on_rollout_start(self) -> None:
-        assert self._imitation is not None
+        assert isinstance(self._imitation, LikelihoodImitation)
         rollout = self._imitation._rollout
         if rollout is not None and rollout.advice.any():
             policy: Any = self.model.policy
