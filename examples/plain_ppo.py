@@ -321,7 +321,8 @@ class Fork:
 
 def _told(infos: dict[str, Any], agent: str) -> dict[str, Any]:
     """What the wrapper tells of an agent; nothing where there is none."""
-    return infos.get(agent, {}).get("shaping", {})
+    told: dict[str, Any] = infos.get(agent, {}).get("shaping", {})
+    return told
 
 
 def _good(advice: np.ndarray, actions: int) -> torch.Tensor:
