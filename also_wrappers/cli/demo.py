@@ -49,7 +49,7 @@ from also_wrappers.trainers.sb3.callback import AdaptationCallback
 __all__ = ["DemoSettings", "closing_lines", "expert_alone", "milestones", "run_demo"]
 
 #: Base return of a policy that has nearly solved the task; 1 is the most there is.
-_HIGH = 0.9
+_HIGH, _HALF = 0.9, 0.5
 #: Characters of a line about the signal; the report has all of it.
 _LONGEST_LINE = 160
 _STANDINGS = {
@@ -69,7 +69,8 @@ class DemoSettings:
         run_dir: Where to record the adapted run.
         resume: Whether to go on with the run that is there.
         smoke: Tiny budgets: the same path, no result to speak of.
-        model: An Ollama model that proposes; without one, rules do.
+        advisor: Who proposes: ``rules``, ``blind``, ``recorded`` or ``model``.
+        model: The Ollama model that proposes, where a model does.
     """
 
     env_id: str
@@ -77,11 +78,12 @@ class DemoSettings:
     run_dir: Path
     resume: bool = False
     smoke: bool = False
+    advisor: str = "rules"
     model: str | None = None
 
     def save(self) -> None:
         """Writes into the run's directory what a resumed run has to know."""
-        names = ("env_id", "seed", "smoke", "model")
+        names = ("env_id", "seed", "smoke", "advisor", "model")
         settings = {name: getattr(self, name) for name in names}
         write_json(self.run_dir / "demo.json", settings)
 
@@ -99,15 +101,13 @@ class DemoSettings:
         return replace(self, resume=True, **json.loads(path.read_text()))
 
     @property
-    def scale(self) -> int:
-        """How much longer a larger field takes: 1 for a side of 8, 2 for one of 16."""
-        sides = re.findall(r"(\d+)x(\d+)", self.env_id)
-        return max(1, round(int(sides[0][0]) / 8)) if sides else 1
-
-    @property
     def total(self) -> int:
-        """Trainer steps of the mainline."""
-        return 32_768 if self.smoke else 307_200 * self.scale
+        """Trainer steps of the mainline: more for larger fields and teams."""
+        size = re.search(r"-(\d+)x\d+-(\d+)p-", self.env_id)
+        side, players = map(int, size.groups()) if size else (8, 2)
+        if self.smoke:
+            return 16_384 * players
+        return 204_800 * players * max(1, round(side / 8))
 
     @property
     def most(self) -> int:
@@ -132,7 +132,13 @@ class DemoSettings:
     def schedule(self) -> dict[str, Any]:
         """When to pause and how long branches are; the defaults but in a smoke run."""
         if self.smoke:
-            return {"first": 4096, "every": 8192, "horizon": 4096, "budget": 1.5}
+            short = self.total // 8
+            return {
+                "first": short,
+                "every": 2 * short,
+                "horizon": short,
+                "budget": 1.5,
+            }
         return {}
 
     @property
@@ -263,23 +269,26 @@ def milestones(
     Returns:
         Environment steps; ``None`` for what never was. ``adapted_own``: of the adapted
         policy's own lineage; ``adapted_total``: of the same moment, branches and
-        evaluation included; ``base_only``: of base reward alone; ``search``: what
+        evaluation included; ``base_only``: of base reward alone; ``adapted_half_total``
+        and ``base_only_half``: the same for half of what there is; ``search``: what
         discarded branches had cost at the first swap.
     """
-    high = _first_high(adapted)
-    alone = _first_high(base_only)
+    high, half = (_first(adapted, level) for level in (_HIGH, _HALF))
+    alone, alone_half = (_first(base_only, level) for level in (_HIGH, _HALF))
     swap = next((event for event in adapted if isinstance(event, Swapped)), None)
     return {
         "adapted_own": high.env_steps.mainline if high else None,
         "adapted_total": high.env_steps.total if high else None,
+        "adapted_half_total": half.env_steps.total if half else None,
         "base_only": alone.env_steps.mainline if alone else None,
+        "base_only_half": alone_half.env_steps.mainline if alone_half else None,
         "search": swap.env_steps.branches if swap else None,
     }
 
 
-def _first_high(events: Sequence[Event]) -> Recorded | None:
+def _first(events: Sequence[Event], level: float) -> Recorded | None:
     records = (event for event in events if isinstance(event, Recorded))
-    return next((event for event in records if event.window.mean >= _HIGH), None)
+    return next((event for event in records if event.window.mean >= level), None)
 
 
 def closing_lines(result: dict[str, Any]) -> list[str]:
@@ -310,6 +319,11 @@ def closing_lines(result: dict[str, Any]) -> list[str]:
         f"Base return of {_HIGH:g} in training: adapted {adapted}; base reward alone "
         f"{alone}."
     )
+    if marks["adapted_own"] is None and marks["adapted_half_total"] is not None:
+        lines.append(
+            f"Base return of {_HALF:g}: adapted after {marks['adapted_half_total']:,} "
+            "environment steps in all."
+        )
     if marks["search"] is not None:
         lines.append(
             f"First swap: after {marks['search']:,} environment steps of discarded "

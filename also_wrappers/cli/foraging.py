@@ -16,10 +16,12 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from also_wrappers.branches.executors import follow_parent
 from also_wrappers.catalog import lbforaging
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.ledger.events import RunFinished
 from also_wrappers.ledger.ledger import LedgerReader, read_ledger
 from also_wrappers.run.run import Run
+from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.evaluation import evaluate
@@ -34,6 +36,7 @@ __all__ = [
     "make_factory",
     "make_model",
     "make_task",
+    "recorded_expert",
     "save_model",
     "train_base_only",
 ]
@@ -45,6 +48,7 @@ DESCRIPTION = (
     "collected."
 )
 _COPIES = 16
+_RECORDED = Path(__file__).parent / "experts"
 _EVALUATION_SEED = 1_000_000
 #: Seconds between two looks at the adapted run's ledger.
 _INTERVAL = 0.05
@@ -53,11 +57,37 @@ _INTERVAL = 0.05
 def make_task(env_id: str) -> Task:
     """Declares the task of a foraging environment.
 
+    Experts can be tried where agents see the whole field.
+
     Raises:
         ConfigurationError: There is no such environment.
     """
     probe = lbforaging.parallel_env(env_id)
-    return Task(DESCRIPTION, lbforaging.features(probe), success="base_return >= 0.99")
+    success = "base_return >= 0.99"
+    try:
+        features = lbforaging.features(probe, experts=True)
+    except ConfigurationError:
+        return Task(DESCRIPTION, lbforaging.features(probe), success=success)
+    actions = lbforaging.actions(probe)
+    return Task(DESCRIPTION, features, success=success, actions=actions)
+
+
+def recorded_expert(env_id: str) -> Signal:
+    """Reads the expert that a large language model wrote for an environment.
+
+    The model was told the vocabulary, the actions and two sentences on the task, and
+    had seen no episode.
+
+    Raises:
+        ConfigurationError: No expert was recorded for the environment.
+    """
+    path = _RECORDED / f"{env_id}.json"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in _RECORDED.glob("*.json")))
+        raise ConfigurationError(
+            f"no expert was recorded for {env_id}; there is one for {there}"
+        )
+    return Signal.model_validate_json(path.read_text())
 
 
 def make_factory(env_id: str) -> MakeVecEnv:

@@ -109,16 +109,15 @@ class Run:
         replayed without advisor and branches: each signal with what its expert has
         promised, without which a pull would not end itself."""
         entries: list[dict[str, Any]] = []
-        active: dict[str, tuple[Signal, float | None]] = {}
+        known: dict[str, tuple[Signal, float | None]] = {}
         total = self.accounting.trainer_steps().total
         for event in of_the_lineage(self.events(), total):
-            if isinstance(event, Swapped | Settled):
-                active[event.signal.id] = event.signal, event.promised
             match event:
                 case Swapped() | Settled(kind="given_up"):
-                    signal, promised = event.signal, event.promised
-                case RolledBack():
-                    signal, promised = active.get(event.signal, (Signal(), None))
+                    known[event.signal.id] = event.signal, event.promised
+                    signal, promised = known[event.signal.id]
+                case RolledBack(signal=name):
+                    signal, promised = known.get(name, (Signal(), None))
                 case _:
                     continue
             entries.append(

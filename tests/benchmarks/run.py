@@ -41,6 +41,7 @@ from also_wrappers.wrappers import (
 from also_wrappers.wrappers.shape import Shape
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
+from tests.benchmarks.advice import advising
 from tests.benchmarks.buffers import sampling
 from tests.benchmarks.measure import Action, Row, row
 from tests.benchmarks.stub import (
@@ -341,6 +342,7 @@ def main() -> None:
             *others(scale),
             *sampling(scale, Path(folder)),
             *compiling(scale),
+            *advising(scale),
         ]
     table = Table()
     for name in ("benchmark", "case", "ratio", "ours, us", "peer, us"):

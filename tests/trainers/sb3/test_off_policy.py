@@ -12,8 +12,10 @@ from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.board.board import Board
 from also_wrappers.branches.executors import ProcessExecutor
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
-from also_wrappers.signal import Signal
+from also_wrappers.signal import Expert, Rule, Signal
+from also_wrappers.task import Task
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling, ShapedReplayBuffer
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.wrappers.shape import Shape
@@ -25,6 +27,7 @@ from tests.support.corridor import (
     make_task,
     make_venv,
 )
+from tests.support.trainers import ACTIONS
 
 TOTAL = 4096
 
@@ -86,6 +89,29 @@ def test_dqn_is_adapted_and_what_it_remembers_is_paid_anew(tmp_path: Path) -> No
     np.testing.assert_allclose(paid, gained, atol=1e-5)
     assert posted.strength == 1.0  # a fading signal would take the values away
     assert buffer.full
+
+
+def test_an_expert_is_auditioned_and_followed(tmp_path: Path) -> None:
+    task = make_task()
+    task = Task(task.description, task.features, task.conditions, actions=ACTIONS)
+    run = Run(task, tmp_path / "run")
+    on = Expert(rules=(Rule(when="place < 1", do="on"),))
+    advisor = RecordedAdvisor([[Proposal(signal=Signal(expert=on))]])
+    model = make_model(run)
+    adapting = callback(run, advisor, executor=ProcessExecutor(2))
+    model.learn(TOTAL, callback=adapting)
+    run.close()
+    (play,) = events(run.dir, "audition")
+    assert play["earned"] == 1.0
+    assert play["policy"] < 0.8
+    (swap,) = events(run.dir, "swap")
+    assert swap["promised"] == 1.0
+    assert {branch["error"] for branch in events(run.dir, "branch")} <= {""}
+    before, after = (
+        [event["window"]["mean"] for event in events(run.dir, "record")][k]
+        for k in (0, -1)
+    )
+    assert after > 0.8 > 0.4 > before
 
 
 def test_a_branch_explores_as_its_parent_would(tmp_path: Path) -> None:
