@@ -6,14 +6,19 @@ import importlib.util
 import logging
 import sys
 import time
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.proposals.proposal import Proposal
+
+if TYPE_CHECKING:
+    from also_wrappers.cli.demo import DemoSettings
 
 __all__ = ["app", "main"]
 
@@ -24,7 +29,16 @@ app = typer.Typer(
     help="Adapts the learning signal while training runs.",
 )
 _console = Console()
-_DEMO_ENV = "Foraging-8x8-2p-2f-coop-v3"
+_DEMO_ENV = "Foraging-10x10-3p-3f-coop-v3"
+
+
+class _Who(StrEnum):
+    """Who proposes in the demo."""
+
+    rules = "rules"
+    blind = "blind"
+    recorded = "recorded"
+    model = "model"
 
 
 _Timeout = Annotated[
@@ -39,6 +53,13 @@ def demo(
     run_dir: Annotated[
         Path | None, typer.Option(help="Where to record; runs/demo-... if not given.")
     ] = None,
+    advisor: Annotated[
+        _Who,
+        typer.Option(
+            help="Who proposes: built-in rules, chance, the recorded expert of a large "
+            "language model, or --model."
+        ),
+    ] = _Who.rules,
     model: Annotated[
         str | None,
         typer.Option(help="An Ollama model; the host is taken from OLLAMA_HOST."),
@@ -61,11 +82,12 @@ def demo(
 
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     folder = run_dir or Path("runs") / f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
-    settings = DemoSettings(env, seed, folder, resume, smoke, model)
+    who = _who(advisor, model)
+    settings = DemoSettings(env, seed, folder, resume, smoke, who, model)
     if resume:
         settings = settings.as_begun()
     try:
-        run_demo(settings, _advisor(settings.model, timeout), _console)
+        run_demo(settings, _advisor(settings, timeout), _console)
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "stopped; what was recorded is kept. To go on from the last checkpoint: "
@@ -154,18 +176,54 @@ def _need(extra: str, *modules: str) -> None:
         )
 
 
-def _advisor(model: str | None, timeout: float) -> Advisor:
-    if model is None:
-        from also_wrappers.advisors.rules.advisor import RuleAdvisor
+def _who(advisor: _Who, model: str | None) -> _Who:
+    """Says who proposes; a model that is named does.
 
+    Raises:
+        ConfigurationError: A model was named and another advisor as well, or none was.
+    """
+    if model is not None and advisor in (_Who.rules, _Who.model):
+        return _Who.model
+    if model is not None:
+        raise ConfigurationError(
+            f"--advisor {advisor} asks no model; leave --model {model} out, or "
+            "--advisor"
+        )
+    if advisor == _Who.model:
+        raise ConfigurationError(
+            "--advisor model needs the name of one, as in --model qwen3:8b"
+        )
+    return advisor
+
+
+def _advisor(settings: DemoSettings, timeout: float) -> Advisor:
+    if settings.model is not None:
+        from also_wrappers.advisors.llm.advisor import LLMAdvisor
+        from also_wrappers.advisors.llm.models.ollama import Ollama
+
+        return LLMAdvisor(Ollama(settings.model, timeout=timeout))
+    if settings.advisor == _Who.recorded:
+        from also_wrappers.advisors.recorded import RecordedAdvisor
+        from also_wrappers.cli.foraging import recorded_expert
+
+        expert = recorded_expert(settings.env_id)
         _console.print(
-            "No model was named, so built-in rules propose. To let a language model "
-            "propose: start Ollama and give --model NAME, such as --model qwen3:8b",
+            "A recorded expert is proposed, by a large language model that knew the "
+            "vocabulary and had seen no episode.",
             highlight=False,
             soft_wrap=True,
         )
-        return RuleAdvisor()
-    from also_wrappers.advisors.llm.advisor import LLMAdvisor
-    from also_wrappers.advisors.llm.models.ollama import Ollama
+        return RecordedAdvisor([[Proposal(signal=expert, intent="expert")]])
+    if settings.advisor == _Who.blind:
+        from also_wrappers.advisors.blind import BlindAdvisor
 
-    return LLMAdvisor(Ollama(model, timeout=timeout))
+        return BlindAdvisor(settings.seed)
+    from also_wrappers.advisors.rules.advisor import RuleAdvisor
+
+    _console.print(
+        "No model was named, so built-in rules propose. To let a language model "
+        "propose: start Ollama and give --model NAME, such as --model qwen3:8b",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return RuleAdvisor()

@@ -6,14 +6,21 @@ import random
 from pathlib import Path
 from typing import Any
 
+from also_wrappers.cli.foraging import recorded_expert
 from also_wrappers.signal import Actions, FeatureMap, Signal
 from also_wrappers.wrappers import wrap
 
 _RECORDED = Path(__file__).parent / "experts"
+_OF_THE_DEMO = {
+    "foraging_8x8": "Foraging-8x8-2p-2f-coop-v3",
+    "foraging_10x10": "Foraging-10x10-3p-3f-coop-v3",
+}
 
 
 def recorded(name: str) -> Signal:
-    """Reads a signal with an expert."""
+    """Reads a signal with an expert; some are those of the demo."""
+    if name in _OF_THE_DEMO:
+        return recorded_expert(_OF_THE_DEMO[name])
     return Signal.model_validate_json((_RECORDED / f"{name}.json").read_text())
 
 
