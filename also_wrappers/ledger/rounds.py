@@ -173,7 +173,7 @@ class Ranked(RoundEvent):
 
     Attributes:
         played: How many experts played.
-        best: The best one's signal in one line.
+        best: The signal of the best one.
         earned: Its mean base return, with a tenth of the actions at random.
         error: Standard error of ``earned``.
         policy: Mean base return of the policy alone.
@@ -182,7 +182,7 @@ class Ranked(RoundEvent):
 
     event: Literal["ranking"] = "ranking"
     played: int
-    best: str
+    best: Signal
     earned: float
     error: float
     policy: float

@@ -234,7 +234,7 @@ class Auditions:
                 Ranked(
                     round=self._number,
                     played=len(ranked),
-                    best=best.proposal.signal.describe(),
+                    best=best.proposal.signal,
                     earned=best.earned,
                     error=best.error,
                     policy=best.policy,

@@ -16,6 +16,7 @@ from also_wrappers.ledger.events import (
     Diagnosed,
     Event,
     Planned,
+    Ranked,
     Recorded,
     Refined,
     RolledBack,
@@ -30,6 +31,7 @@ from also_wrappers.ledger.events import (
 from also_wrappers.report.pace import Pace
 from also_wrappers.report.standing import standing_of
 from also_wrappers.report.words import clip, outcome_of, signal_lines
+from also_wrappers.signal.model import Signal
 
 __all__ = ["ProgressLines"]
 
@@ -113,6 +115,8 @@ class ProgressLines:
             case Diagnosed():
                 failures = [one.failure for one in event.diagnosis.findings]
                 return "diagnose", ", ".join(failures) or "nothing found"
+            case Ranked():
+                return "rank", _ranking(event)
             case Auditioned():
                 return "audition", _audition(event)
             case Checked():
@@ -194,14 +198,27 @@ def _below(lines: list[str]) -> str:
 
 def _audition(event: Auditioned) -> str:
     """Says what an expert earned by itself, beside the policy."""
-    expert = event.expert.expert
-    rules = "; ".join(rule.do for rule in expert.rules) if expert else ""
     return (
-        f"an expert ({clip(rules, _LONGEST_LINE)}) earns {event.earned:.3f} +- "
+        f"an expert ({_sayings(event.expert)}) earns {event.earned:.3f} +- "
         f"{event.error:.3f} alone, the policy {event.policy:.3f}, in {event.episodes} "
         f"episodes ({event.steps:,} steps); "
         + (outcome_of(event) if event.passed else "refused")
     )
+
+
+def _ranking(event: Ranked) -> str:
+    """Says which of many experts earned most."""
+    return (
+        f"{event.played} expert(s) played ({event.steps:,} steps); the best "
+        f"({_sayings(event.best)}) earns {event.earned:.3f} +- {event.error:.3f}, the "
+        f"policy {event.policy:.3f}"
+    )
+
+
+def _sayings(signal: Signal) -> str:
+    """Says what the rules of an expert say, in order."""
+    rules = signal.expert.rules if signal.expert else ()
+    return clip("; ".join(rule.do for rule in rules), _LONGEST_LINE)
 
 
 def _cost(event: RunStarted) -> str:

@@ -208,7 +208,7 @@ def test_of_many_experts_the_better_half_plays_on(tmp_path: Path) -> None:
     assert {one.earned for one in ranked[1:]} == {ranked[0].policy} == {0.0}
     (event,) = events(stage.run.dir, "ranking")
     assert event["played"] == 4
-    assert event["best"] == ON.describe()
+    assert event["best"] == ON.model_dump(mode="json")
     assert event["steps"] == stage.run.accounting.evaluation
     # All play 12 episodes of at most 8 steps; the best one and the policy 40.
     assert event["steps"] <= 2 * 8 * (3 * 12 + 2 * 40)

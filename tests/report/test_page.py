@@ -265,6 +265,10 @@ def test_what_an_expert_earns_alone_stands_in_every_table(tmp_path: Path) -> Non
         "that holds says what is good: 1. load when near for agent_0 2. toward food "
         "when 1 where near = distance &lt; 1",
         f"adapted 5000 5000 0.433 0.544 300 the expert alone 0 1000 {alone} 0.500 100",
+        "Ranking: 2 expert(s) played for a few episodes each, a tenth of the actions "
+        "at random; the best became a candidate (the policy alone: 0.010) expert base "
+        "return, alone spoke 1. load when near for agent_0 2. toward food when 1 0.750 "
+        "&plusmn; 0.100 50 % 1. stay when distance &gt; 2 0.000",
         "Auditions: 2 expert(s) played",
         "1. stay when distance &gt; 2 0 % 0.000 &plusmn; 0.000 exactly 0.020 100 0.000 "
         "75 % refused: it earned nothing",

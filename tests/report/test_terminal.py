@@ -29,6 +29,7 @@ from tests.support.ledgers import (
     checked,
     decided,
     planned,
+    ranked,
     recorded,
     settled,
     started,
@@ -254,6 +255,13 @@ def test_a_rollback_is_told() -> None:
 def test_text_of_others_is_no_markup() -> None:
     failed = AdvisorFailed(round=1, asked_for="diagnosis", error="[bold]x[/bold]")
     assert "[bold]x[/bold]" in shown(failed)
+
+
+def test_a_ranking_is_a_line_with_the_best() -> None:
+    assert (
+        "rank  7 expert(s) played (3,000 steps); the best (load; toward food) earns "
+        "0.750 +- 0.100, the policy 0.010"
+    ) in shown(ranked())
 
 
 def test_an_audition_is_a_line_with_what_became_of_it() -> None:

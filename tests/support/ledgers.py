@@ -21,6 +21,7 @@ from also_wrappers.ledger.events import (
     Observed,
     Planned,
     Proposed,
+    Ranked,
     Recorded,
     Refined,
     RoundFinished,
@@ -33,7 +34,7 @@ from also_wrappers.ledger.events import (
 from also_wrappers.ledger.ledger import Ledger
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.exchange import Exchange
-from also_wrappers.proposals.outcomes import ArmOutcome, RoundOutcome
+from also_wrappers.proposals.outcomes import ArmOutcome, Played, RoundOutcome
 from also_wrappers.proposals.proposal import Expectation, Proposal
 from also_wrappers.signal import Expert, Rule, Signal, Term
 
@@ -110,6 +111,18 @@ def auditioned(signal: Signal = EXPERT, **changes: Any) -> Auditioned:
         "late": (0.125, 0.875),
     }
     return Auditioned(round=1, **(fields | changes))
+
+
+def played(proposal: Proposal, earned: float) -> Played:
+    return Played(
+        proposal=proposal, earned=earned, error=0.1, rate=0.0, policy=0.01, coverage=0.5
+    )
+
+
+def ranked() -> Ranked:
+    return Ranked(
+        round=1, played=7, best=EXPERT, earned=0.75, error=0.1, policy=0.01, steps=3000
+    )
 
 
 def planned(**changes: Any) -> Planned:
@@ -342,6 +355,9 @@ def expert_run() -> list[Line]:
     rejected: Changes = {"passed": False, "name": None, "remark": "it earned nothing"}
     nothing: Changes = {"effect": None, "z": None, "pairs": 0, "critical": None}
     worse, better = Proposal(signal=WORSE), Proposal(signal=EXPERT)
+    outcome = decided().outcome.model_copy(
+        update={"played": (played(worse, 0.0), played(better, 0.75))}
+    )
     pulled = recorded(5000, 0.4).model_copy(update={"pull": 0.5, "agreement": 0.625})
     ended = recorded(TOTAL, 0.9).model_copy(update={"pull": 0.0})
     return [
@@ -355,7 +371,7 @@ def expert_run() -> list[Line]:
         (checked(signal=WORSE.id, describe=WORSE.describe(), **rejected), 2000, 0),
         (auditioned(), 2000, 0),
         (checked(signal=EXPERT.id, describe=EXPERT.describe()), 2000, 0),
-        (decided(exploratory=True, **nothing), 2000, 0),
+        (decided(exploratory=True, outcome=outcome, **nothing), 2000, 0),
         (swapped(EXPERT, exploratory=True), 2000, 0),
         (RoundFinished(round=1), 2000, 0),
         (pulled, 5000, 0),
