@@ -77,6 +77,8 @@ class RunStarted(RunEvent):
         horizon: Trainer steps of a branch of the first round.
         rounds: Rounds that the budget pays for if none of them finds anything.
         search: Trainer steps of the branches of these rounds.
+        auditions: Trainer steps for which experts may play in a round before one is
+            chosen; 0 where none can be tried.
         seed: Seed of the branches.
     """
 
@@ -90,6 +92,7 @@ class RunStarted(RunEvent):
     horizon: int
     rounds: int
     search: int
+    auditions: int
     seed: int
 
 

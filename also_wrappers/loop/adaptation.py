@@ -20,6 +20,7 @@ from also_wrappers.ledger.events import (
     RunStarted,
 )
 from also_wrappers.ledger.ledger import of_the_lineage
+from also_wrappers.loop.audition import MOST_RANKED
 from also_wrappers.loop.fading import strength
 from also_wrappers.loop.lineage import Lineage
 from also_wrappers.loop.mainline import Mainline
@@ -193,6 +194,7 @@ class Adaptation:
         accounting.mainline = trainer.steps
         self._lineage.save("start", trainer)
         foretold = forecast(settings, self.gate, horizon, self._rounds.budget(trainer))
+        plays = self.run.task.actions is not None and trainer.imitates
         self.run.ledger.write(
             RunStarted(
                 task=self.run.task.description,
@@ -204,6 +206,7 @@ class Adaptation:
                 horizon=horizon,
                 rounds=foretold.rounds,
                 search=foretold.steps,
+                auditions=int(MOST_RANKED * trainer.total) if plays else 0,
                 seed=settings.seed,
             )
         )

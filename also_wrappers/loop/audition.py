@@ -27,7 +27,7 @@ from also_wrappers.signal.model import Expert, Signal
 from also_wrappers.trainer import Trainer
 from also_wrappers.wrappers.shape import Shape
 
-__all__ = ["Auditions", "Verdict"]
+__all__ = ["MOST_RANKED", "Auditions", "Verdict"]
 
 Array = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ _NOISE = 0.1
 #: which an expert was the best of many.
 _RANKED = 10
 #: Share of the planned training that a ranking may play.
-_MOST = 0.1
+MOST_RANKED = 0.1
 #: Steps at the end of an episode without reward that say what went wrong.
 _LATE = 10
 
@@ -115,7 +115,7 @@ class Auditions:
         self._trainer = trainer
         self._seed = plan.seed * 1_000_003 + number * 10_007 + 9_000
         self._most = plan.horizon // 2
-        self._left = int(_MOST * trainer.total)
+        self._left = int(MOST_RANKED * trainer.total)
         self._spent = 0
         self._alone: dict[int, _Episodes] = {}
 

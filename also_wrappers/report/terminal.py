@@ -225,11 +225,14 @@ def _cost(event: RunStarted) -> str:
     """Says what adapting may cost where no round finds anything."""
     if not event.budget:
         return "It records only"
-    return (
+    cost = (
         f"Adapting may cost {event.rounds} round(s) and {event.search:,} trainer steps "
         f"of branches before it finds anything, {event.search / event.total:.0%} of "
         f"the training, and {event.budget:.0%} in all"
     )
+    if not event.auditions:
+        return cost
+    return f"{cost}; experts may play up to {event.auditions:,} more in a round"
 
 
 def _decision(event: Decided) -> tuple[str, str]:

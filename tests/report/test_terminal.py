@@ -257,6 +257,11 @@ def test_text_of_others_is_no_markup() -> None:
     assert "[bold]x[/bold]" in shown(failed)
 
 
+def test_the_first_line_says_what_experts_may_play() -> None:
+    text = shown(started(auditions=1000))
+    assert text.endswith("200% in all; experts may play up to 1,000 more in a round\n")
+
+
 def test_a_ranking_is_a_line_with_the_best() -> None:
     assert (
         "rank  7 expert(s) played (3,000 steps); the best (load; toward food) earns "

@@ -83,6 +83,7 @@ def started(**changes: Any) -> RunStarted:
         "horizon": 1000,
         "rounds": 3,
         "search": 12_000,
+        "auditions": 0,
         "seed": 0,
     }
     return RunStarted(**(fields | changes))
