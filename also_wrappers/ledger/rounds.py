@@ -118,7 +118,8 @@ class Auditioned(RoundEvent):
     Attributes:
         signal: Id of the signal with the expert.
         expert: The expert and the definitions that it uses, as a signal of their own.
-        passed: Whether the expert is tried.
+        passed: Whether the expert is tried, or pulls on.
+        active: Whether the expert was in force already.
         refusal: Why the expert is not tried, in a sentence; empty if it is.
         promised: Base return at which the pull of the expert ends; ``None`` where it is
             not tried, or only declared conditions speak for it.
@@ -139,6 +140,7 @@ class Auditioned(RoundEvent):
     signal: str
     expert: Signal
     passed: bool
+    active: bool = False
     refusal: str
     promised: float | None
     earned: float

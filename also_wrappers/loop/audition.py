@@ -19,11 +19,12 @@ from also_wrappers.evidence.summary import summarise
 from also_wrappers.ledger.events import Auditioned, Ranked
 from also_wrappers.loop.measured import BLIND
 from also_wrappers.loop.plan import Plan
+from also_wrappers.loop.plays import CLEAR, Plays, clearness, more_often, why_refused
 from also_wrappers.proposals.outcomes import Played
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
 from also_wrappers.signal.advice import Advice
-from also_wrappers.signal.model import Expert, Signal
+from also_wrappers.signal.model import Signal
 from also_wrappers.trainer import Trainer
 from also_wrappers.wrappers.shape import Shape
 
@@ -34,8 +35,6 @@ Array = npt.NDArray[np.float64]
 #: Episodes after which an audition is looked at, and how clear it must be to end early:
 #: ten tell idle from good, a hundred are needed between experts that earn alike.
 _LOOKS, _AT_ONCE = (10, 20, 40, 100), 3.0
-#: Standard errors by which an expert must earn more than the policy, one-sided.
-_CLEAR = 1.64
 #: Share of the actions that are random in the second half: exact followers dead-lock.
 _NOISE = 0.1
 #: Looks of rankings have seeds of their own: an audition does not repeat the luck by
@@ -64,37 +63,6 @@ class Verdict:
     alone: bool = False
 
 
-@dataclass
-class _Episodes:
-    """Gathers the episodes of one player.
-
-    Attributes:
-        returns: Their base returns.
-        rows: Some of them whole.
-        timeouts: How many did not terminate, and of how many.
-        rates: Sums of how often declared conditions held, by name.
-    """
-
-    returns: list[float] = field(default_factory=list)
-    rows: list[EpisodeRows] = field(default_factory=list)
-    timeouts: list[int] = field(default_factory=lambda: [0, 0])
-    rates: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def mean(self) -> float:
-        return float(np.mean(self.returns))
-
-    @property
-    def error(self) -> float:
-        return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
-
-    @property
-    def rate(self) -> float:
-        """How often declared conditions held, as a mean."""
-        episodes = max(self.timeouts[1], 1)
-        return sum(self.rates.values()) / max(len(self.rates), 1) / episodes
-
-
 class Auditions:
     """Plays experts, and the policy alone on the same seeds.
 
@@ -117,10 +85,14 @@ class Auditions:
         self._most = plan.horizon // 2
         self._left = int(MOST_RANKED * trainer.total)
         self._spent = 0
-        self._alone: dict[int, _Episodes] = {}
+        self._alone: dict[int, Plays] = {}
 
-    def play(self, signal: Signal) -> Verdict:
+    def play(self, signal: Signal, *, active: bool = False) -> Verdict:
         """Plays the expert of a signal until it is clear whether it is worth a try.
+
+        Args:
+            signal: The signal.
+            active: Whether the expert is in force already.
 
         Raises:
             ConfigurationError: The trainer does not imitate, and why; or its factory is
@@ -129,7 +101,7 @@ class Auditions:
         assert signal.expert is not None
         said = _said(signal)
         before = self._spent
-        alone, exact, noisy = _Episodes(), _Episodes(), _Episodes()
+        alone, exact, noisy = Plays(), Plays(), Plays()
         for look, until in enumerate(_LOOKS):
             wanted = until - len(exact.returns)
             if wanted > 0:
@@ -137,21 +109,21 @@ class Auditions:
                 self._play(noisy, said, wanted, look, _NOISE)
                 self._play_alone(alone, wanted, look)
             best = max(exact, noisy, key=lambda episodes: episodes.mean)
-            z = _clearness(best.returns, alone.returns)
+            z = clearness(best.returns, alone.returns)
             same = len({*exact.returns, *noisy.returns, *alone.returns}) == 1
             if same or abs(z) >= _AT_ONCE or self._spent - before > self._most:
                 break
         promised: float | None = best.mean
-        passed = z >= _CLEAR
+        passed = z >= CLEAR
         if same and self._run.task.conditions:
             # An expert that earns nothing has no return that could end its pull.
             best = max(exact, noisy, key=lambda episodes: episodes.rate)
-            passed = _more_often(best, alone)
+            passed = more_often(best, alone)
             promised = None
         steps = self._spent - before
         shares, late = self._shares(said, [*exact.rows, *noisy.rows])
         self._run.accounting.evaluation += steps
-        refusal = "" if passed else _refusal(said.expert, best, alone, shares, late)
+        refusal = "" if passed else why_refused(said.expert, best, alone, shares, late)
         if not passed:
             promised = None
         self._run.ledger.write(
@@ -160,6 +132,7 @@ class Auditions:
                 signal=signal.id,
                 expert=said,
                 passed=passed,
+                active=active,
                 refusal=refusal,
                 promised=promised,
                 earned=best.mean,
@@ -192,7 +165,7 @@ class Auditions:
         before = self._spent
         entrants = [_Entrant(proposal) for proposal in proposals]
         playing = entrants
-        alone = _Episodes()
+        alone = Plays()
         for look, until in enumerate(_LOOKS[:-1]):
             wanted = until - len(alone.returns)
             if wanted > 0:
@@ -243,15 +216,15 @@ class Auditions:
             )
         return ranked
 
-    def _play_alone(self, episodes: _Episodes, wanted: int, look: int) -> None:
+    def _play_alone(self, episodes: Plays, wanted: int, look: int) -> None:
         """Plays the policy; once for all experts of a round."""
         if look not in self._alone:
-            self._alone[look] = _Episodes()
+            self._alone[look] = Plays()
             self._play(self._alone[look], Signal(), wanted, look, 0.0)
-        _add(episodes, self._alone[look])
+        episodes.add(self._alone[look])
 
     def _play(
-        self, episodes: _Episodes, signal: Signal, wanted: int, look: int, noise: float
+        self, episodes: Plays, signal: Signal, wanted: int, look: int, noise: float
     ) -> None:
         task, trainer = self._run.task, self._trainer
         posting = Posting(
@@ -270,7 +243,7 @@ class Auditions:
         timeouts = [int((~ended["terminated"]).sum()), len(ended)]
         rows = collected.episodes if collected else []
         rates = self._rates(collected, len(ended))
-        _add(episodes, _Episodes(returns, rows, timeouts, rates))
+        episodes.add(Plays(returns, rows, timeouts, rates))
 
     def _rates(self, collected: Collected | None, episodes: int) -> dict[str, float]:
         conditions = self._run.task.conditions
@@ -319,9 +292,9 @@ class _Entrant:
     """Holds one of the experts that are ranked, and the episodes that it played."""
 
     proposal: Proposal
-    episodes: _Episodes = field(default_factory=_Episodes)
+    episodes: Plays = field(default_factory=Plays)
 
-    def exceeds(self, alone: _Episodes) -> bool:
+    def exceeds(self, alone: Plays) -> bool:
         """Whether more episodes of it may be worth their steps."""
         if not self.episodes.returns:
             return False
@@ -337,64 +310,3 @@ def _standing(entrant: _Entrant) -> tuple[float, float]:
 def _said(signal: Signal) -> Signal:
     """Returns the expert of a signal, without terms."""
     return Signal(define=signal.define, expert=signal.expert)
-
-
-def _add(to: _Episodes, part: _Episodes) -> None:
-    to.returns += part.returns
-    to.rows += part.rows
-    to.timeouts = [a + b for a, b in zip(to.timeouts, part.timeouts, strict=True)]
-    for name, rate in part.rates.items():
-        to.rates[name] = to.rates.get(name, 0.0) + rate
-
-
-def _clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:
-    """Returns by how many standard errors one player earns more, in pairs on the same
-    seeds; one large return more or less is the least uncertainty."""
-    gains = np.subtract(mine, theirs)
-    largest = float(np.abs([mine, theirs]).max())
-    error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
-    least = largest / len(gains)
-    return float(gains.mean()) / max(error, least) if least else 0.0
-
-
-def _more_often(mine: _Episodes, theirs: _Episodes) -> bool:
-    """Whether declared conditions held clearly more often."""
-    error = math.sqrt(
-        sum(
-            max(
-                one.rate * (1.0 - one.rate) / max(one.timeouts[1], 1),
-                1.0 / max(one.timeouts[1], 1) ** 2,
-            )
-            for one in (mine, theirs)
-        )
-    )
-    return mine.rate - theirs.rate >= _CLEAR * error
-
-
-def _refusal(
-    expert: Expert | None,
-    best: _Episodes,
-    alone: _Episodes,
-    shares: Sequence[float],
-    late: Sequence[float],
-) -> str:
-    """Says what an expert has earned, and what was wrong, so that it can be mended."""
-    assert expert is not None
-    said = (
-        f"the expert earned {best.mean:.3g} (error {best.error:.2g}) in "
-        f"{len(best.returns)} episodes and the policy alone {alone.mean:.3g}"
-    )
-    cut, ended = best.timeouts
-    if cut and late:
-        silent = 1.0 - sum(late)
-        rule = int(np.argmax(late))
-        where = f"rule {rule + 1} ({expert.rules[rule].do}) held"
-        if silent > late[rule]:
-            where = "no rule held"
-        said += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
-    if not sum(shares):
-        said += "; no rule ever held"
-    elif 0.0 in shares:
-        idle = [str(k) for k, share in enumerate(shares, start=1) if not share]
-        said += f"; no turn ever came to rule {', '.join(idle)}"
-    return said

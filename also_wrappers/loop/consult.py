@@ -176,6 +176,33 @@ class Consultation:
             self.propose(rejected, results)
             self._play(auditions)
 
+    def renew(self, auditions: Auditions) -> float | None:
+        """Lets the expert that is in force play again, beside the policy as it is now.
+
+        Where it is silent the policy acts, so what both earn together grows with the
+        policy; an expert that speaks seldom would else be outgrown too early.
+
+        Args:
+            auditions: Plays it, with the trainer at rest.
+
+        Returns:
+            What it promises from now on: what it earns, where that is clearly more than
+            what the policy earns alone, else what it has promised before; ``None``
+            where that is not known, or no expert is in force.
+        """
+        control = self.arms[CONTROL]
+        if control.signal.expert is None:
+            return None
+        verdict = auditions.play(control.signal, active=True)
+        if verdict.promised is not None:
+            self.arms = [
+                replace(arm, promised=verdict.promised)
+                if arm is control or _says_the_same(arm.signal, control.signal)
+                else arm
+                for arm in self.arms
+            ]
+        return self.arms[CONTROL].promised
+
     def wait(self, asked: Aside[T]) -> T:
         """Returns what was asked for beside the training; says if training waits.
 

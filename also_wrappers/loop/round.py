@@ -123,18 +123,20 @@ class Round:
             return Decision("undecided", _NOTHING)
         return None
 
-    def trial(self, trainer: Trainer, start: Path, posting: Posting) -> RoundResult:
+    def trial(
+        self, trainer: Trainer, auditions: Auditions, start: Path, posting: Posting
+    ) -> RoundResult:
         """Tries the candidates on branches until the rule decides.
 
         Args:
             trainer: The trainer, at rest.
+            auditions: Plays the experts of candidates.
             start: File of the snapshot that all branches begin from.
             posting: What is posted now.
 
         Raises:
             ConfigurationError: The rule adopts a branch that cannot be adopted.
         """
-        auditions = Auditions(self._number, self._run, trainer, self._plan)
         self._consultation.audition(auditions)
         if len(self._consultation.arms) == 1:
             return self.result(Decision("undecided", _NOTHING))

@@ -18,6 +18,7 @@ from also_wrappers.ledger.events import (
     RoundStarted,
 )
 from also_wrappers.loop.aside import Aside
+from also_wrappers.loop.audition import Auditions
 from also_wrappers.loop.confirmation import Claim
 from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.fading import fade_begin
@@ -187,7 +188,7 @@ class Rounds:
             max(abs(best), 1.0),
             trainer.gamma,
             may_fade=not trainer.replays,
-            actions=situation.actions,
+            actions=self._run.task.actions,  # whoever does not imitate says why
         )
         promised = self._poster.posting.promised
         consultation = Consultation(
@@ -207,15 +208,19 @@ class Rounds:
 
     def _play(self, trainer: Trainer, begun: _Open) -> None:
         """Plays the branches of a round, and swaps in what it has decided on."""
-        posting = self._poster.posting
         # A death in the round must not cost more than the round.
         start = self._lineage.save("pause", trainer)
         if begun.first:
             start, _ = self._lineage.snapshot_of("start")
         try:
             refusal = begun.consultation.wait(begun.asked)
+            auditions = Auditions(begun.number, self._run, trainer, begun.plan)
+            promised = begun.consultation.renew(auditions)
+            if promised != self._poster.posting.promised:
+                self._poster.post(promised=promised)
             if refusal is None:
-                result = begun.round.trial(trainer, start, posting)
+                posting = self._poster.posting
+                result = begun.round.trial(trainer, auditions, start, posting)
             else:
                 result = begun.round.result(refusal)
         except Exception as error:  # a round that breaks must not end the run

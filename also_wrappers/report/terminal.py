@@ -202,7 +202,7 @@ def _audition(event: Auditioned) -> str:
         f"an expert ({_sayings(event.expert)}) earns {event.earned:.3f} +- "
         f"{event.error:.3f} alone, the policy {event.policy:.3f}, in {event.episodes} "
         f"episodes ({event.steps:,} steps); "
-        + (outcome_of(event) if event.passed else "refused")
+        + (outcome_of(event) if event.passed or event.active else "refused")
     )
 
 

@@ -59,6 +59,10 @@ def outcome_of(event: Auditioned) -> str:
     Args:
         event: The audition.
     """
+    if event.active:
+        if event.promised is None:
+            return "in use: it does not earn clearly more than the policy any longer"
+        return f"in use: its pull ends once the policy earns {event.promised:.3f}"
     if not event.passed:
         return f"refused: {event.refusal}"
     if event.promised is None:

@@ -301,6 +301,27 @@ def test_a_refused_expert_goes_back_and_a_mended_one_is_used(
     assert counts["evaluation"] == played + 256  # of the rehearsal
 
 
+def test_an_expert_in_force_plays_again_at_every_round(tmp_path: Path) -> None:
+    run = Run(task(), tmp_path / "run")
+    learning = callback(
+        run,
+        RecordedAdvisor([[Proposal(signal=ON)], []]),
+        gate=Provisional(),
+        refinements=0,
+        horizon=512,
+    )
+    make_model(run).learn(TOTAL // 2, learning)
+    first, *others = events(run.dir, "audition")
+    assert not first["active"]
+    assert others
+    assert all(event["active"] for event in others)
+    assert all(event["signal"] == ON.id for event in others)
+    promised = [e["promised"] for e in (first, *others) if e["promised"] is not None]
+    assert run.board.read().promised == promised[-1], "the last that was clear"
+    check_every_step_is_counted_once(run.dir, TOTAL // 2)
+    run.close()
+
+
 def test_a_trainer_that_does_not_imitate_says_why(tmp_path: Path) -> None:
     run = Run(task(), tmp_path / "run")
     walker = Walker(run.shape, 20 * ROLLOUT, Work())

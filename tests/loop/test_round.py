@@ -16,6 +16,7 @@ from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Gate, Race, Request, Rule, Trial
+from also_wrappers.loop.audition import Auditions
 from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
@@ -77,8 +78,10 @@ def play(
     plans = Plan(**(numbers | plan))
     played = Round(1, run, gate or Gate(), made, plans, situation, consultation)
     refusal = played.consult()
+    trainer = StubTrainer()
+    auditions = Auditions(1, run, trainer, plans)
     result = (
-        played.trial(StubTrainer(), START, Posting(gamma=0.99))
+        played.trial(trainer, auditions, START, Posting(gamma=0.99))
         if refusal is None
         else played.result(refusal)
     )

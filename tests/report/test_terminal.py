@@ -278,6 +278,9 @@ def test_an_audition_is_a_line_with_what_became_of_it() -> None:
     ) in text
     by_conditions = shown(auditioned(promised=None))
     assert "tried: declared conditions held more often" in by_conditions
+    assert "in use: its pull ends once the policy" in shown(auditioned(active=True))
+    over = shown(auditioned(active=True, passed=False, promised=None, refusal="x"))
+    assert "in use: it does not earn clearly more than the policy any longer" in over
     # The reason is in the line of the candidate that is rejected.
     refused = shown(auditioned(passed=False, promised=None, refusal="too little"))
     assert refused.endswith("; refused\n")

@@ -1,0 +1,111 @@
+"""What players of an audition have played, and how they compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.signal.model import Expert
+
+__all__ = ["CLEAR", "Plays", "clearness", "more_often", "why_refused"]
+
+#: Standard errors by which an expert must earn more than the policy, one-sided.
+CLEAR = 1.64
+
+
+@dataclass
+class Plays:
+    """Gathers the episodes of one player.
+
+    Attributes:
+        returns: Their base returns.
+        rows: Some of them whole.
+        timeouts: How many did not terminate, and of how many.
+        rates: Sums of how often declared conditions held, by name.
+    """
+
+    returns: list[float] = field(default_factory=list)
+    rows: list[EpisodeRows] = field(default_factory=list)
+    timeouts: list[int] = field(default_factory=lambda: [0, 0])
+    rates: dict[str, float] = field(default_factory=dict)
+
+    def add(self, part: Plays) -> None:
+        """Takes what the player has played besides."""
+        self.returns += part.returns
+        self.rows += part.rows
+        self.timeouts = [
+            a + b for a, b in zip(self.timeouts, part.timeouts, strict=True)
+        ]
+        for name, rate in part.rates.items():
+            self.rates[name] = self.rates.get(name, 0.0) + rate
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.returns))
+
+    @property
+    def error(self) -> float:
+        return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
+
+    @property
+    def rate(self) -> float:
+        """How often declared conditions held, as a mean."""
+        episodes = max(self.timeouts[1], 1)
+        return sum(self.rates.values()) / max(len(self.rates), 1) / episodes
+
+
+def clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:
+    """Returns by how many standard errors one player earns more, in pairs on the same
+    seeds; one large return more or less is the least uncertainty."""
+    gains = np.subtract(mine, theirs)
+    largest = float(np.abs([mine, theirs]).max())
+    error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
+    least = largest / len(gains)
+    return float(gains.mean()) / max(error, least) if least else 0.0
+
+
+def more_often(mine: Plays, theirs: Plays) -> bool:
+    """Whether declared conditions held clearly more often."""
+    error = math.sqrt(
+        sum(
+            max(
+                one.rate * (1.0 - one.rate) / max(one.timeouts[1], 1),
+                1.0 / max(one.timeouts[1], 1) ** 2,
+            )
+            for one in (mine, theirs)
+        )
+    )
+    return mine.rate - theirs.rate >= CLEAR * error
+
+
+def why_refused(
+    expert: Expert | None,
+    best: Plays,
+    alone: Plays,
+    shares: Sequence[float],
+    late: Sequence[float],
+) -> str:
+    """Says what an expert has earned, and what was wrong, so that it can be mended."""
+    assert expert is not None
+    said = (
+        f"the expert earned {best.mean:.3g} (error {best.error:.2g}) in "
+        f"{len(best.returns)} episodes and the policy alone {alone.mean:.3g}"
+    )
+    cut, ended = best.timeouts
+    if cut and late:
+        silent = 1.0 - sum(late)
+        rule = int(np.argmax(late))
+        where = f"rule {rule + 1} ({expert.rules[rule].do}) held"
+        if silent > late[rule]:
+            where = "no rule held"
+        said += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
+    if not sum(shares):
+        said += "; no rule ever held"
+    elif 0.0 in shares:
+        idle = [str(k) for k, share in enumerate(shares, start=1) if not share]
+        said += f"; no turn ever came to rule {', '.join(idle)}"
+    return said
