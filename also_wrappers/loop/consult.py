@@ -253,8 +253,10 @@ class Consultation:
             often.
         """
         while self._entrants:
-            self._played += auditions.rank(self._entrants)
-            self._entrants = self._ask_experts()
+            played = auditions.rank(self._entrants)
+            self._played += played
+            # Where no steps are left, the same ones would be asked for for ever.
+            self._entrants = self._ask_experts() if played else []
         most = max(self._played, key=_standing, default=None)
         if most is None or _standing(most) <= (most.policy, 0.0):
             return False

@@ -258,6 +258,29 @@ def test_the_best_of_many_experts_is_used_and_the_others_count_as_tried(
     run.close()
 
 
+def test_experts_that_cannot_be_played_are_not_asked_for_again(tmp_path: Path) -> None:
+    class Insisting(RecordedAdvisor):
+        asked = 0
+
+        def experts(self, situation: Situation) -> list[Proposal]:
+            self.asked += 1
+            if self.asked > 9:
+                raise KeyboardInterrupt("it is asked for ever")
+            played = {one.proposal.signal for one in situation.played}
+            many = (expert((f"place < {k / 100}", "back")) for k in range(1, 40))
+            return candidates(*(one for one in many if one not in played))
+
+    advisor = Insisting([[]])
+    run = Run(task(), tmp_path / "run")
+    options = {"candidates": 1, "refinements": 0, "every": 100_000}
+    make_model(run).learn(TOTAL, callback(run, advisor, **options))
+    assert 1 < advisor.asked < 9
+    (ranking, *_) = events(run.dir, "ranking")
+    assert 0 < ranking["played"] < 39
+    check_every_step_is_counted_once(run.dir, TOTAL)
+    run.close()
+
+
 class Mending(RecordedAdvisor):
     """Keeps what it was told of its rejected candidates."""
 
