@@ -77,6 +77,27 @@ def test_the_block_on_experts_runs() -> None:
     exec(compile(block, "README.md", "exec"), names)
 
 
+def test_with_the_declared_actions_rules_find_an_expert(tmp_path: Path) -> None:
+    """The corridor of the first block, with the actions of the block on runs."""
+    (block,) = [block for block in PYTHON if "places=" in block]
+    names: dict[str, Any] = {"also": also_wrappers}
+    exec(compile(block, "README.md", "exec"), names)
+    run = also_wrappers.Run(names["task"], tmp_path / "run")
+
+    def make_venv(shape: Callable[[Any], Any]) -> Any:
+        return also_wrappers.PettingZooVecEnv(
+            lambda: shape(Corridor(length=12, limit=40)), num_envs=8
+        )
+
+    model = PPO("MlpPolicy", make_venv(run.shape), n_steps=64, batch_size=256, seed=0)
+    model.learn(50_000, also_wrappers.AdaptationCallback(run, make_venv))
+    run.close()
+    (swap,) = events(run.dir, "swap")
+    assert swap["signal"]["expert"]["rules"][-1]["do"] == "toward goal"
+    assert events(run.dir, "branch") == [], "nothing was to lose, so none was trained"
+    assert events(run.dir, "record")[-1]["window"]["mean"] > 0.9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["simple_spread.py", "plain_ppo.py", "dqn_foraging.py", "expert.py"]

@@ -28,6 +28,7 @@ from also_wrappers.ledger.events import (
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.audition import Auditions, Verdict
 from also_wrappers.loop.measured import Arm
+from also_wrappers.loop.plays import best_of
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import ArmOutcome, Played, Rejection
 from also_wrappers.proposals.proposal import Proposal
@@ -246,8 +247,6 @@ class Consultation:
     def _choose(self, auditions: Auditions) -> bool:
         """Lets many experts play; the best becomes a candidate, and plays once more.
 
-        Of experts that earn alike, the one is best that is least often silent.
-
         Returns:
             Whether any earned more than the policy, or met declared conditions more
             often.
@@ -257,15 +256,9 @@ class Consultation:
             self._played += played
             # Where no steps are left, the same ones would be asked for for ever.
             self._entrants = self._ask_experts() if played else []
-        most = max(self._played, key=_standing, default=None)
-        if most is None or _standing(most) <= (most.policy, 0.0):
+        best = best_of(self._played)
+        if best is None:
             return False
-        alike = [
-            played
-            for played in self._played
-            if _standing(played) >= (most.earned - most.error, most.rate)
-        ]
-        best = max(alike, key=_coverage)
         return self._admit(best.proposal, self._situation, refined=False)
 
     def _play(self, auditions: Auditions) -> int:
@@ -374,14 +367,6 @@ def _says_the_same(one: Signal, other: Signal) -> bool:
     if one.expert is None or other.expert is None or one.define != other.define:
         return False
     return one.expert.rules == other.expert.rules
-
-
-def _standing(played: Played) -> tuple[float, float]:
-    return played.earned, played.rate
-
-
-def _coverage(played: Played) -> float:
-    return played.coverage
 
 
 def _promise(arm: Arm) -> float:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.proposals.outcomes import Played
 from also_wrappers.signal.model import Expert
 
-__all__ = ["CLEAR", "Plays", "clearness", "more_often", "why_refused"]
+__all__ = ["CLEAR", "Plays", "best_of", "clearness", "more_often", "why_refused"]
 
 #: Standard errors by which an expert must earn more than the policy, one-sided.
 CLEAR = 1.64
@@ -56,6 +57,30 @@ class Plays:
         """How often declared conditions held, as a mean."""
         episodes = max(self.timeouts[1], 1)
         return sum(self.rates.values()) / max(len(self.rates), 1) / episodes
+
+
+def best_of(played: Sequence[Played]) -> Played | None:
+    """Returns the expert that is worth a try most.
+
+    Of experts that earn alike (at most an error less, and at least half as much more
+    than the policy), that is the one that is least often silent: it says more.
+
+    Args:
+        played: What experts earned, of which the best is asked for.
+
+    Returns:
+        The expert; ``None`` where none earned more than the policy, and none met
+        declared conditions at all.
+    """
+    most = max(played, key=lambda one: (one.earned, one.rate), default=None)
+    if most is None:
+        return None
+    gain = most.earned - most.policy
+    if gain <= 0.0:
+        return most if gain == 0.0 and most.rate > 0.0 else None
+    least = max(gain - most.error, gain / 2.0)
+    alike = [one for one in played if one.earned - one.policy >= least]
+    return max(alike, key=lambda one: one.coverage)
 
 
 def clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:

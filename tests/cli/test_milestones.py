@@ -33,13 +33,15 @@ def test_milestones_are_the_first_of_their_kind_in_two_ledgers(tmp_path: Path) -
     assert milestones(adapted, base_only) == {
         "adapted_own": 2000,
         "adapted_total": 3500,
+        "adapted_half_total": 3500,
         "base_only": 6000,
+        "base_only_half": 6000,
         "search": 1500,
     }
 
 
 def test_what_never_was_has_no_milestone(tmp_path: Path) -> None:
-    lines: list[Line] = [(started(), 0, 0), (recorded(10, 0.89), 10, 0)]
+    lines: list[Line] = [(started(), 0, 0), (recorded(10, 0.49), 10, 0)]
     never = events(tmp_path, lines)
     assert set(milestones(never, []).values()) == {None}
 
@@ -60,7 +62,9 @@ def closing(**changes: Any) -> str:
         "milestones": {
             "adapted_own": 2000,
             "adapted_total": 3500,
+            "adapted_half_total": 3500,
             "base_only": 6000,
+            "base_only_half": 6000,
             "search": 1500,
         },
         "signal": SIGNAL.model_dump(mode="json"),
@@ -77,10 +81,12 @@ def test_the_demo_ends_with_what_either_training_took() -> None:
         "6,000."
     ) in text
     assert "First swap: after 1,500 environment steps of discarded branches." in text
-    names = ("adapted_own", "adapted_total", "base_only", "search")
-    never = closing(milestones=dict.fromkeys(names))
-    assert "in training: adapted never; base reward alone never." in never
-    assert "First swap" not in never
+    never: dict[str, int | None] = dict.fromkeys(milestones([], []))
+    text = closing(milestones=never)
+    assert "in training: adapted never; base reward alone never." in text
+    assert "First swap" not in text
+    half = closing(milestones=never | {"adapted_half_total": 4500})
+    assert "Base return of 0.5: adapted after 4,500 environment steps in all." in half
 
 
 @pytest.mark.parametrize(
