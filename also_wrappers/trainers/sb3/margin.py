@@ -15,10 +15,10 @@ from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
 __all__ = ["MarginImitation", "large_margin", "values_of"]
 
-#: By how much a good action shall be worth more than others: what a delay by a few
-#: steps costs where an episode earns about 1. Much more (0.8 in Hester et al., whose
-#: demonstrations stay for ever) is at war with the values that rewards teach.
-_MARGIN = 0.05
+#: By how much a good action shall be worth more than others: a tenth of what an episode
+#: earns, where that is about 1. Much more (0.8 in Hester et al., whose demonstrations
+#: stay for ever) is at war with the values that rewards teach.
+_MARGIN = 0.1
 
 
 def values_of(model: Any) -> Any:
