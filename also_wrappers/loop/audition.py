@@ -179,8 +179,8 @@ class Auditions:
                 (entrant for entrant in playing if entrant.exceeds(alone)),
                 key=_standing,
                 reverse=True,
-            )[: max(len(playing) // 2, 2)]
-            if not playing or self._spent - before >= self._left:
+            )[: len(playing) // 2]
+            if len(playing) < 2 or self._spent - before >= self._left:
                 break
         steps = self._spent - before
         self._left -= steps
