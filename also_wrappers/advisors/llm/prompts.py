@@ -48,9 +48,9 @@ _DIGEST = 270
 _HISTORY, _CONDITIONS = 550, 250
 #: Characters of recorded episodes, at most, where a request has room left, and of what
 #: is said of them.
-_SAMPLES, _ABOUT_SAMPLES = 1500, 100
+_SAMPLES, _ABOUT_SAMPLES = 1000, 100
 #: Tokens that are left to them where limits could be wider.
-_EPISODES = 400
+_EPISODES = 550
 #: Characters of the signals that the Generator is to improve on.
 _SIGNALS = 4500
 #: Rejected candidates that are shown: those of the last answer.
@@ -152,7 +152,8 @@ def _fitted(situation: Situation, write: Callable[[float, int], str]) -> str:
         text = write(width, 0)
         left = room - tokens_of(text)
         if left >= (_EPISODES if situation.episodes and width > 1.0 else 0):
-            return write(width, min(3 * left - _ABOUT_SAMPLES, _SAMPLES))
+            # Numbers alone take a token for every two characters.
+            return write(width, min(2 * left - _ABOUT_SAMPLES, _SAMPLES))
     return text
 
 

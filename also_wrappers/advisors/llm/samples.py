@@ -34,7 +34,7 @@ def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
         >>> there = np.ones((3, 1), dtype=bool)
         >>> walk = EpisodeRows(rows, np.zeros((2, 1)), there, 0.0, True, True)
         >>> sample([walk], room=100)
-        ['An episode of 2 steps, base return 0:', '0: 0', '1: 0.5', '2: 1']
+        ['An episode of 2 steps, base return 0:', '0: 0', '1: .5', '2: 1']
     """
     whole = [episode for episode in episodes if episode.complete]
     whole.sort(key=lambda episode: (-episode.base_return, len(episode.rewards)))
@@ -86,10 +86,16 @@ def _write(episode: EpisodeRows, steps: int) -> list[str]:
     ]
     for step in shown:
         agents = [
-            " ".join(f"{value:.2g}" for value in row) if there else "-"
+            " ".join(map(_short, row)) if there else "-"
             for row, there in zip(episode.rows[step], episode.alive[step], strict=True)
         ]
         reward = f" (reward {episode.rewards[step - 1].mean():.2g})"
         mark = reward if step in paid else ""
         lines.append(f"{step}: {' | '.join(agents)}{mark}")
     return lines
+
+
+def _short(value: float) -> str:
+    """Writes a number without the 0 before its point."""
+    text = f"{value:.2g}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
