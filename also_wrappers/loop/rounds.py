@@ -149,8 +149,6 @@ class Rounds:
         length = situation.evidence.values.get("team.episode_length", 0.0)
         if settings.horizon is None:
             state.horizon = max(state.horizon, horizon_of(settings, trainer, length))
-        steps = state.horizon // trainer.agents_per_env
-        situation = replace(situation, horizon=steps)
         plan = Plan.make(
             settings,
             self._settings.gate,
@@ -170,6 +168,8 @@ class Rounds:
             self._skip(trainer, number, plan)
             state.next_pause = 2 * trainer.total  # and it can only become less
             return
+        steps = plan.horizon // trainer.agents_per_env
+        situation = replace(situation, horizon=steps)
         self._run.ledger.write(
             Planned(
                 round=number,

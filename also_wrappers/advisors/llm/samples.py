@@ -10,15 +10,16 @@ from also_wrappers.evidence.episodes import EpisodeRows
 
 __all__ = ["sample", "telling_apart"]
 
-#: Steps of an episode that are shown, and the least that say anything.
+#: Steps of an episode that are shown, at most and at least.
 _MOST_STEPS, _FEWEST_STEPS = 8, 3
 
 
 def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
     """Writes two episodes as numbers: the best one, and the most usual of the others.
 
-    Of several that earned alike, the shortest is shown. Its first and last steps are
-    among those that there is room for.
+    Of several that earned alike, the shortest is shown. First and last steps, and the
+    first one with a reward, are among those that there is room for; where there is too
+    little for two episodes, the best one is shown alone.
 
     Args:
         episodes: Recorded episodes.
@@ -32,8 +33,8 @@ def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
         >>> rows = np.linspace(0, 1, 3).reshape(3, 1, 1)
         >>> there = np.ones((3, 1), dtype=bool)
         >>> walk = EpisodeRows(rows, np.zeros((2, 1)), there, 0.0, True, True)
-        >>> sample([walk], room=200)
-        ['An episode of 2 steps, base return 0:', '0: 0', '1: 0.5', '2: 1']
+        >>> sample([walk], room=100)
+        ['An episode of 2 steps, base return 0:', '0: 0', '1: .5', '2: 1']
     """
     whole = [episode for episode in episodes if episode.complete]
     whole.sort(key=lambda episode: (-episode.base_return, len(episode.rewards)))
@@ -42,15 +43,14 @@ def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
         whole[1:],
         key=lambda e: (abs(e.base_return - usual), len(e.rewards)),
     )
-    lines: list[str] = []
-    for episode in [*whole[:1], *others[:1]]:
-        steps = _MOST_STEPS
-        written = _write(episode, steps)
-        while steps >= _FEWEST_STEPS and _size(written) > room // 2:
-            steps -= 1
-            written = _write(episode, steps)
-        lines += written if steps >= _FEWEST_STEPS else []
-    return lines
+    shown = [*whole[:1], *others[:1]]
+    while shown:
+        for steps in range(_MOST_STEPS, _FEWEST_STEPS - 1, -1):
+            lines = [line for episode in shown for line in _write(episode, steps)]
+            if sum(len(line) + 1 for line in lines) <= room:
+                return lines
+        shown.pop()
+    return []
 
 
 def telling_apart(episodes: Sequence[EpisodeRows], names: Sequence[str]) -> list[str]:
@@ -78,18 +78,24 @@ def telling_apart(episodes: Sequence[EpisodeRows], names: Sequence[str]) -> list
 
 def _write(episode: EpisodeRows, steps: int) -> list[str]:
     length = len(episode.rewards)
-    shown = np.unique(np.linspace(0, length, min(steps, length + 1)).astype(int))
+    evenly = np.linspace(0, length, min(steps, length + 1)).astype(int)
+    paid = 1 + np.flatnonzero(episode.rewards.any(axis=1))
+    shown = np.unique([*evenly[:-1], *paid[:1], evenly[-1]])
     lines = [
         f"An episode of {length} steps, base return {episode.base_return:.3g}:",
     ]
     for step in shown:
         agents = [
-            " ".join(f"{value:.2g}" for value in row) if there else "-"
+            " ".join(map(_short, row)) if there else "-"
             for row, there in zip(episode.rows[step], episode.alive[step], strict=True)
         ]
-        lines.append(f"{step}: {' | '.join(agents)}")
+        reward = f" (reward {episode.rewards[step - 1].mean():.2g})"
+        mark = reward if step in paid else ""
+        lines.append(f"{step}: {' | '.join(agents)}{mark}")
     return lines
 
 
-def _size(lines: Sequence[str]) -> int:
-    return sum(len(line) + 1 for line in lines)
+def _short(value: float) -> str:
+    """Writes a number without the 0 before its point."""
+    text = f"{value:.2g}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
