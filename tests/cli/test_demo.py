@@ -102,17 +102,19 @@ def check_smoke(folder: Path) -> None:
     counts = result["env_steps"]
     parts = (counts[name] for name in ("mainline", "branches", "evaluation"))
     assert counts["total"] == sum(parts)
-    assert counts["evaluation"] == 1024  # of the rehearsal, one rollout
+    plays = [*events(folder, "ranking"), *events(folder, "audition")]
+    played = sum(event["steps"] for event in plays) // 3
+    assert counts["evaluation"] == played + 1024  # of the rehearsal, one rollout
     assert counts["mainline"] == 16_384
-    assert result["base_only_env_steps"] == counts["total"]
+    # As many steps, in whole rollouts.
+    assert 0 <= result["base_only_env_steps"] - counts["total"] < 1024
     assert result["adapted"]["episodes"] == result["base_only"]["episodes"] == 32
-    milestones = {"adapted_own", "adapted_total", "base_only", "search"}
-    assert set(result["milestones"]) == milestones
+    assert {"adapted_total", "base_only"} < set(result["milestones"])
     swaps = events(folder, "swap")
     assert result["standing"] is None or swaps
     base_only = events(folder / "base_only")[-1]
     assert base_only["event"] == "run_finished"
-    assert base_only["env_steps"]["mainline"] == counts["total"]
+    assert base_only["env_steps"]["mainline"] == result["base_only_env_steps"]
     assert "base reward alone" in (folder / "report.html").read_text()
     assert result["advisor"] == "rules"
     assert (folder / "report.html").stat().st_size > 10_000
@@ -122,18 +124,15 @@ def check_smoke(folder: Path) -> None:
 
 
 def check_rounds(folder: Path, wanted: int = 2) -> None:
-    """Checks for so many whole rounds, each with control and a candidate at least:
-    what was tried before is not tried again."""
+    """Checks for so many whole rounds, each with control and a candidate at least, or
+    with an expert that played: what was tried before is not tried again."""
     whole = 0
     for number in {e["round"] for e in events(folder) if "round" in e}:
         own = [event for event in events(folder) if event.get("round") == number]
         kinds = [event["event"] for event in own]
         arms = {event["name"] for event in own if event["event"] == "branch"}
-        whole += (
-            {"evidence", "diagnosis", "decision"} <= set(kinds)
-            and kinds.count("proposal") >= 3
-            and "control" in arms
-            and len(arms) >= 2
+        whole += {"evidence", "diagnosis", "decision"} <= set(kinds) and (
+            "audition" in kinds or ("control" in arms and len(arms) >= 2)
         )
     assert whole >= wanted
 
