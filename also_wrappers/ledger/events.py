@@ -46,6 +46,7 @@ __all__ = [
     "Diagnosed",
     "Event",
     "Exchanged",
+    "FadeStopped",
     "Observed",
     "Planned",
     "Proposed",
@@ -150,6 +151,19 @@ class RolledBack(RunEvent):
     signal: str
 
 
+class FadeStopped(RunEvent):
+    """Says that a signal stays to the end, as the base return fell while it faded.
+
+    Attributes:
+        fall: How far the base return fell.
+        strength: The strength to which the signal had faded.
+    """
+
+    event: Literal["fade_stopped"] = "fade_stopped"
+    fall: float
+    strength: float
+
+
 class RunFinished(RunEvent):
     """Closes a run.
 
@@ -183,6 +197,7 @@ Event = Annotated[
     | Settled
     | Waited
     | RolledBack
+    | FadeStopped
     | AdvisorFailed
     | RoundFinished
     | RunFinished,

@@ -14,6 +14,7 @@ from also_wrappers.gate.rule import Rule
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
     Decided,
+    FadeStopped,
     RolledBack,
     RunFinished,
     RunResumed,
@@ -244,8 +245,18 @@ class Adaptation:
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:
+        """Posts the strength that the signal has at the end of a run, and keeps it at
+        full strength where the base return leans on it."""
         posting = self._poster.posting
-        wanted = strength(posting, self._rounds.until(trainer), trainer)
+        begin = self._rounds.until(trainer)
+        if posting.strength < 1.0 and not self.state.keeps:
+            fall = self._mainline.fall_since(begin)
+            if fall is not None:
+                self.state.keeps = True
+                self.run.ledger.write(FadeStopped(fall=fall, strength=posting.strength))
+        if self.state.keeps:
+            begin = trainer.total
+        wanted = strength(posting, begin, trainer)
         if not posting.signal.empty and wanted != posting.strength:
             self._poster.post(strength=wanted)
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from also_wrappers.evidence.stage import Window
 from also_wrappers.signal.model import Signal
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "clear_fall"]
 
 #: Windows at either end that are compared.
 _WINDOWS = 4
@@ -71,12 +71,37 @@ class Guard:
         if len(self._seen) < 2 * _WINDOWS:
             return None
         early, late = self._seen[:_WINDOWS], self._seen[-_WINDOWS:]
-        level = fmean(window.mean for window, _ in early)
-        now = fmean(window.mean for window, _ in late)
-        fall = level - now
         rise = fmean(paid for _, paid in late) - fmean(paid for _, paid in early)
-        errors = [window.std / math.sqrt(window.episodes) for window, _ in early + late]
-        error = math.hypot(*errors) / _WINDOWS
         hacked = rise > 0.0 or not self._pays
-        clear = fall > max(_CLEAR * error, _SHARE * abs(level))
-        return fall if hacked and clear and now < self._before else None
+        lower = fmean(window.mean for window, _ in late) < self._before
+        fall = clear_fall(
+            [window for window, _ in early], [window for window, _ in late]
+        )
+        return fall if hacked and lower else None
+
+
+def clear_fall(early: Sequence[Window], late: Sequence[Window]) -> float | None:
+    """By how much the base return fell from some windows to others, if it clearly did.
+
+    Args:
+        early: The windows before; at least one.
+        late: The windows after; at least one.
+
+    Returns:
+        The fall; ``None`` where there is none, or it may be chance.
+
+    Example:
+        >>> windows = [Window(k, 50, 1.0 - 0.1 * k, 0.1, 1.0) for k in range(4)]
+        >>> round(clear_fall(windows[:2], windows[2:]), 2)
+        0.2
+        >>> clear_fall(windows[2:], windows[:2]) is None
+        True
+    """
+    level = fmean(window.mean for window in early)
+    fall = level - fmean(window.mean for window in late)
+    errors = [
+        math.hypot(*(one.std / math.sqrt(one.episodes) for one in windows))
+        / len(windows)
+        for windows in (early, late)
+    ]
+    return fall if fall > max(_CLEAR * math.hypot(*errors), _SHARE * level) else None

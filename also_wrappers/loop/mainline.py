@@ -26,7 +26,7 @@ from also_wrappers.ledger.events import (
     Settled,
     Swapped,
 )
-from also_wrappers.loop.guard import Guard
+from also_wrappers.loop.guard import Guard, clear_fall
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
 from also_wrappers.trainer import Imitated, Trainer
@@ -35,6 +35,8 @@ __all__ = ["Mainline"]
 
 #: Episodes of a line of the record.
 _RECORD_EPISODES = 50
+#: Lines of the record that say what the base return is now.
+_LATEST = 2
 
 
 class Mainline:
@@ -154,6 +156,18 @@ class Mainline:
                     self.guard = Guard(signal, self.windows)
                 case RolledBack() | Settled(kind="given_up"):
                     self.guard = None
+
+    def fall_since(self, begin: int) -> float | None:
+        """By how much the base return fell since some trainer steps, if it clearly did.
+
+        Args:
+            begin: Trainer steps of the lineage.
+        """
+        early = [window for window in self.windows if window.steps <= begin]
+        late = [window for window in self.windows if window.steps > begin]
+        if not early or len(late) < _LATEST:
+            return None
+        return clear_fall(early[-2 * _LATEST :], late[-_LATEST:])
 
     def rate_of(self, collected: Collected) -> float:
         """Returns how often the declared conditions held in a window, as a mean.

@@ -27,6 +27,8 @@ class LoopState(BaseModel):
         longest: Trainer steps of a branch of any round, at most.
         rounds: Rounds that were begun.
         claim: The provisional signal that is being confirmed, if there is one.
+        keeps: Whether signals stay at full strength to the end of the run, because the
+            base return fell while one faded.
         watch: The exploratory signal that is being watched, if there is one.
         posting: What is posted; set in checkpoints.
         trainer_steps: Trainer steps that were spent; set in checkpoints.
@@ -43,6 +45,7 @@ class LoopState(BaseModel):
     rounds: int = 0
     claim: Claim | None = None
     watch: Watch | None = None
+    keeps: bool = False
     posting: Posting = Posting()
     trainer_steps: Counts = Counts()
     randomness: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from also_wrappers.ledger.events import (
     Decided,
     Diagnosed,
     Event,
+    FadeStopped,
     Planned,
     Ranked,
     Recorded,
@@ -140,6 +141,11 @@ class ProgressLines:
                 return "swap", f"{standing_of(event)}: the signal is now {signal}"
             case Settled():
                 return "settle", _settlement(event)
+            case FadeStopped():
+                return "fade", (
+                    f"stopped at a strength of {event.strength:.2f}: the base return "
+                    f"fell by {event.fall:.3f}, so the signal stays to the end"
+                )
             case RolledBack():
                 return (
                     "rollback",
