@@ -4,7 +4,7 @@
 
 A small PPO is trained on the corridor, and the advisor takes so many seconds for every
 answer: a diagnosis, candidates, a replacement. The first round is placed where the
-training has gone on for some three answers; as everywhere, the advisor is asked half of
+training has gone on for seven answers; as everywhere, the advisor is asked half of
 that ahead. Printed is the share of the advisor's time in which training or branches
 went on. Takes some twenty times the seconds.
 """
@@ -69,7 +69,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         speed = _speed(Path(folder) / "speed")
-        ahead = round(speed * 2.5 * seconds)  # a diagnosis and candidates, and some
+        ahead = round(speed * 3.5 * seconds)  # a diagnosis and candidates, and some
         first, horizon = 2 * ahead, 2 * ahead
         run = Run(make_task(), Path(folder) / "run")
         advisor = Slow(seconds)
