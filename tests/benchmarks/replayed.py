@@ -13,7 +13,6 @@ any others. Tasks, with what every round tries:
 - ``weak``: the same, the helpful one with a tenth of the weight.
 - ``missed``: the terms of ``corridor``, under a rule that never swaps anything in.
 - ``useless``: two useless terms.
-- ``foraging``: one helpful term and one useless term, on 8x8-2p-2f-coop.
 
 Printed are base returns of the mainline at equal distances (32 episodes each) and at
 the end (128), with the exploration that is left in the end; what the rounds decided,
@@ -25,16 +24,14 @@ over all evaluations, and of the one at the end. A minute per seed and two arms.
 from __future__ import annotations
 
 import argparse
-import logging
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -45,9 +42,7 @@ from stable_baselines3 import DQN
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 
 from also_wrappers.advisors import RecordedAdvisor
-from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import SerialExecutor
-from also_wrappers.catalog import lbforaging
 from also_wrappers.gate import Provisional
 from also_wrappers.ledger.events import (
     BranchEnded,
@@ -62,22 +57,19 @@ from also_wrappers.run.run import Run
 from also_wrappers.signal import FeatureMap, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
-from also_wrappers.trainers.sb3 import fork
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.evaluation import evaluate
-from also_wrappers.trainers.sb3.replay_buffer import Relabelling, ShapedReplayBuffer
+from also_wrappers.trainers.sb3.replay_buffer import ShapedReplayBuffer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+from tests.benchmarks.keeping import Keeping
 
 #: Episodes of an evaluation at a checkpoint, and at the end.
 LOOK, EPISODES = 32, 128
 CHECKPOINTS = 16
 ARMS = ("now", "kept", "earning")
-FORAGING = "Foraging-8x8-2p-2f-coop-v3"
 #: Rounds that the recording answers for, each with other weights than the ones before,
 #: as nothing is tried twice; the budget pays for fewer.
 ROUNDS = 4
-
-Arrays = dict[str, Any]
 
 
 class Lock(Corridor):
@@ -191,111 +183,7 @@ SETTINGS = {
             "options": {**_CORRIDOR["options"], "gate": Provisional(bar=1e9)},
         },
     ),
-    "foraging": Setting(
-        make_env=lambda: lbforaging.parallel_env(FORAGING),
-        copies=16,
-        features=lambda: lbforaging.features(lbforaging.parallel_env(FORAGING)),
-        terms=(
-            proposed("near", "progress", "-shared_food_distance - foods_left", 1.0),
-            proposed("apart", "potential", "mate_distance", 0.05),
-        ),
-        steps=102_400,
-        model={
-            "learning_rate": 5e-4,
-            "batch_size": 256,
-            "buffer_size": 100_000,
-            "learning_starts": 5000,
-            "gamma": 0.97,
-            "target_update_interval": 4000,
-            "train_freq": 4,
-            "gradient_steps": 8,
-            "exploration_fraction": 0.3,
-            "exploration_final_eps": 0.05,
-            "policy_kwargs": {"net_arch": [128, 128]},
-        },
-        options={"first": 8192, "horizon": 4096},
-    ),
 }
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Holds what one branch has stored since it was forked.
-
-    Attributes:
-        arm: Name of the arm, phase and index, as a decision names them.
-        rows: The arrays of the buffer, by name, oldest first.
-    """
-
-    arm: str
-    rows: Arrays
-
-
-class Keeping(SerialExecutor):
-    """Remembers what branches have stored, until somebody takes it.
-
-    Args:
-        arm: Of the benchmark.
-
-    Attributes:
-        seen: Of each branch that has ended.
-        rows: How many rows were appended to a buffer.
-    """
-
-    def __init__(self, arm: str) -> None:
-        self._least = 0.0 if arm == "earning" else -np.inf
-        self.seen: list[Seen] = []
-        self.rows = 0
-        self._buffers: list[Relabelling] = []
-
-    def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
-        """Yields results in the order of the orders."""
-        load = fork.load
-
-        def remembered(*arguments: Any) -> Any:
-            model = load(*arguments)
-            self._buffers = [model.replay_buffer]
-            return model
-
-        for order in orders:
-            with patch.object(fork, "load", remembered):
-                (result,) = super().run([order])
-            if result.ok and result.score > self._least:
-                asked = order.request
-                name = f"candidate_{asked.arm}" if asked.arm else "control"
-                rows = newest(self._buffers.pop())
-                arm = f"{name}, {asked.phase} {asked.index}"
-                self.seen.append(Seen(arm, rows))
-            yield result
-
-    def append(self, buffer: Relabelling, adopted: str = "") -> None:
-        """Appends what was seen to a buffer, but for what it has as it was adopted."""
-        for seen in self.seen:
-            if seen.arm != adopted:
-                self.rows += extend(buffer, seen.rows)
-        self.seen.clear()
-
-
-def newest(buffer: Relabelling) -> Arrays:
-    """Returns the rows that a buffer has stored since it was made and loaded."""
-    count = min(buffer.rewards.steps, buffer.buffer_size)
-    index = (buffer.pos - count + np.arange(count)) % buffer.buffer_size
-    return {name: array[index] for name, array in buffer._arrays().items()}
-
-
-def extend(buffer: Relabelling, rows: Arrays) -> int:
-    """Stores rows in a ring, as so many calls of ``add`` would, and counts them.
-
-    The fade of a signal counts calls of ``add``, so that it does not move. Rows of a
-    buffer of single steps may stand in any order.
-    """
-    size, count = buffer.buffer_size, len(rows["base"])
-    index = (buffer.pos + np.arange(count)) % size
-    for name, array in buffer._arrays().items():
-        array[index] = rows[name]
-    buffer.full = buffer.full or buffer.pos + count >= size
-    buffer.pos = (buffer.pos + count) % size
-    return count
 
 
 class Watched(AdaptationCallback):
@@ -386,7 +274,7 @@ def trained(folder: Path, setting: Setting, seed: int, arm: str) -> Trained:
         **setting.model,
     )
     buffer: Any = model.replay_buffer
-    keeping = Keeping(arm)
+    keeping = Keeping(only_earning=arm == "earning")
     adopted: str | None = None
 
     def listen(event: Event) -> None:
@@ -445,7 +333,6 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=["now", "kept"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    logging.getLogger("lbforaging").setLevel(logging.ERROR)
     say = Console(highlight=False, soft_wrap=True).print
     setting = SETTINGS[arguments.task]
     all_of: dict[str, list[Trained]] = {arm: [] for arm in arguments.arms}
