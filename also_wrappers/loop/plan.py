@@ -160,11 +160,13 @@ class Plan:
         total: int,
         rollout: int,
         copy_steps: int,
+        at_sight: bool = False,
     ) -> Plan | str:
         """Plans a round backwards from a decision.
 
         Where the budget does not pay for all candidates and replacements, there are
-        fewer candidates, then no replacements.
+        fewer candidates, then no replacements. Where it pays for no decision, there may
+        be an expert that needs no branch.
 
         Args:
             settings: What the user allows.
@@ -175,6 +177,7 @@ class Plan:
             total: Trainer steps that are planned in all.
             rollout: Trainer steps of one rollout.
             copy_steps: Trainer steps of one step of all environment copies.
+            at_sight: Whether an expert may be used without a branch.
 
         Returns:
             The plan, or why the round is not worth playing.
@@ -196,6 +199,8 @@ class Plan:
         if horizon > longest:
             return "too little of the planned training is left for a branch"
         affordable = _affordable(settings, rule, horizon, budget)
+        if affordable is None and at_sight:
+            affordable, budget = (1, 0), 0
         if affordable is None:
             least = round(horizon * cheapest(rule, 2))
             return (

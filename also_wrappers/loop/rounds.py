@@ -10,6 +10,7 @@ from also_wrappers.board.board import Collected
 from also_wrappers.branches.executors import Executor
 from also_wrappers.checks.check import Checks
 from also_wrappers.files import write_json
+from also_wrappers.gate.provisional import Provisional
 from also_wrappers.gate.rule import Decision
 from also_wrappers.ledger.events import (
     Observed,
@@ -159,6 +160,9 @@ class Rounds:
             total=trainer.total,
             rollout=trainer.rollout,
             copy_steps=collected.copies * trainer.agents_per_env,
+            at_sight=situation.actions is not None
+            and situation.stage == "no_signal"
+            and isinstance(settings.gate, Provisional),
         )
         self._lineage.save("pause", trainer)
         if not settings.budget:

@@ -19,6 +19,7 @@ from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Situation
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
+from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate.provisional import Provisional
 from also_wrappers.loop.adaptation import Adaptation
@@ -30,10 +31,12 @@ from also_wrappers.signal import Action, Actions, Expert, Feature, FeatureMap, R
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers.shape import Shape
 from tests.support.corridor import (
+    HELPFUL,
     TOTAL,
     callback,
     check_every_step_is_counted_once,
@@ -343,6 +346,34 @@ def test_an_expert_in_force_plays_again_at_every_round(tmp_path: Path) -> None:
     assert run.board.read().promised == promised[-1], "the last that was clear"
     check_every_step_is_counted_once(run.dir, TOTAL // 2)
     run.close()
+
+
+@pytest.mark.parametrize("signal", [ON, HELPFUL.signal], ids=["expert", "terms"])
+def test_where_no_branch_can_be_paid_an_expert_may_need_none(
+    tmp_path: Path, signal: Signal
+) -> None:
+    def make_venv(shape: Callable[[Any], Any]) -> PettingZooVecEnv:
+        return PettingZooVecEnv(lambda: shape(Corridor(16, limit=80)), 8)
+
+    run = Run(task(), tmp_path / "run")
+    model = PPO("MlpPolicy", make_venv(run.shape), n_steps=16, seed=0, device="cpu")
+    learning = AdaptationCallback(
+        run,
+        make_venv,
+        RecordedAdvisor([[Proposal(signal=signal)]]),
+        first=2048,
+        pause_on="interval",
+        executor=SerialExecutor(),
+        verbose=0,
+    )
+    model.learn(2 * TOTAL, learning)
+    run.close()
+    assert events(run.dir, "branch") == []
+    swaps = [event["signal"] for event in events(run.dir, "swap")]
+    assert swaps == ([ON.model_dump(mode="json")] if signal == ON else [])
+    if signal != ON:
+        assert "branch budget" in events(run.dir, "decision")[0]["reason"]
+    check_every_step_is_counted_once(run.dir, 2 * TOTAL)
 
 
 def test_a_trainer_that_does_not_imitate_says_why(tmp_path: Path) -> None:
