@@ -131,7 +131,8 @@ def test_actions_do_what_their_names_say() -> None:
             before = [player.position for player in inner.players]
             env.step(dict.fromkeys(env.agents, action.index))
             for player, (y, x) in zip(inner.players, before, strict=True):
-                step = (player.position[0] - y, player.position[1] - x)
+                # In the units of the offsets: sides of the field.
+                step = ((player.position[0] - y) / 8, (player.position[1] - x) / 8)
                 assert step in ((0, 0), action.step)
                 moved.add(step)
     assert len(moved) == 5
