@@ -113,6 +113,25 @@ class Checks:
             return None, problem
         return proposal.model_copy(update={"signal": pay.signal}), remark
 
+    def repeats(self, signal: Signal, tried: Sequence[Signal]) -> str:
+        """Says whether a signal is one of others, in the same or in other words.
+
+        Args:
+            signal: The signal.
+            tried: The others.
+
+        Returns:
+            A sentence; empty where the signal is another one.
+
+        Raises:
+            AlsoError: The signal cannot be read.
+        """
+        if any(_same_text(signal, other) for other in tried):
+            return _TRIED
+        if not signal.terms or not self.episodes:
+            return ""
+        return self._repeats(Payments(signal, self.features, self.agents), tried)
+
     def _expert(self, signal: Signal) -> str:
         """Says what is certainly wrong with an expert.
 

@@ -162,6 +162,8 @@ class Auditions:
             What they earned, the best first; where none earns more than the policy,
             by how often the declared conditions held.
         """
+        if self._left <= 0:
+            return []
         before = self._spent
         entrants = [_Entrant(proposal) for proposal in proposals]
         playing = entrants
@@ -186,18 +188,7 @@ class Auditions:
         self._left -= steps
         self._run.accounting.evaluation += steps
         ranked = [
-            Played(
-                proposal=entrant.proposal,
-                earned=entrant.episodes.mean,
-                error=entrant.episodes.error,
-                rate=entrant.episodes.rate,
-                policy=alone.mean,
-                coverage=sum(
-                    self._shares(_said(entrant.proposal.signal), entrant.episodes.rows)[
-                        0
-                    ]
-                ),
-            )
+            self._played(entrant, alone)
             for entrant in sorted(entrants, key=_standing, reverse=True)
             if entrant.episodes.returns
         ]
@@ -215,6 +206,19 @@ class Auditions:
                 )
             )
         return ranked
+
+    def _played(self, entrant: _Entrant, alone: Plays) -> Played:
+        """Says what an expert earned beside the policy alone."""
+        said, episodes = _said(entrant.proposal.signal), entrant.episodes
+        shares, _ = self._shares(said, episodes.rows)
+        return Played(
+            proposal=entrant.proposal,
+            earned=episodes.mean,
+            error=episodes.error,
+            rate=episodes.rate,
+            policy=alone.mean,
+            coverage=sum(shares),
+        )
 
     def _play_alone(self, episodes: Plays, wanted: int, look: int) -> None:
         """Plays the policy; once for all experts of a round."""

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Advisor, Situation, tried
+from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.exceptions import AdvisorError, ConfigurationError
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
@@ -133,6 +135,23 @@ def expressions(**changes: Any) -> list[str]:
     advisor = RuleAdvisor()
     proposals = advisor.propose(diagnosed(advisor, **changes), 20)
     return [proposal.signal.describe() for proposal in proposals]
+
+
+def test_rules_do_not_say_the_same_in_other_words() -> None:
+    """Where mates are always at the same place, their mean place is one's own."""
+    random = np.random.default_rng(0)
+    there = np.ones((31, 2), dtype=bool)
+    rows = np.repeat(random.random((31, 1, 1)), 2, axis=1).repeat(3, axis=2)
+    together = EpisodeRows(rows, np.zeros((30, 2)), there, 0.0, False, True)
+    both = {"feature.mate_place.reward_min": 2.4}
+    apart = expressions(values=both)[:2]
+    assert apart == [
+        "1 * progress[team_min(place)]",
+        "1 * progress[team_min(mate_place)]",
+    ]
+    told = expressions(values=both, episodes=[together])
+    assert told[0] == apart[0]
+    assert apart[1] not in told
 
 
 def test_rules_use_what_better_episodes_have() -> None:

@@ -8,6 +8,7 @@ from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.advisors.rules import heuristics
 from also_wrappers.advisors.rules.skeletons import skeletons
 from also_wrappers.advisors.rules.variations import faded, variations
+from also_wrappers.checks.check import Checks
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.proposal import Proposal
@@ -195,15 +196,26 @@ def _finding(failure: str, severity: str, argument: str, *claims: Claim) -> Find
 def _first(
     proposals: Iterable[Proposal], situation: Situation, k: int
 ) -> list[Proposal]:
-    """Returns the first ``k`` that were not tried before, without citations of keys
-    that the evidence lacks."""
-    known = {signal.id for signal in tried(situation)}
-    fresh = []
+    """Returns the first ``k`` that were not tried before, in whatever words, without
+    citations of keys that the evidence lacks."""
+    checks = Checks(
+        situation.features,
+        situation.agents,
+        situation.episodes,
+        scale=1.0,
+        gamma=1.0 if situation.gamma is None else situation.gamma,
+    )
+    known = {signal.id: signal for signal in tried(situation)}
+    fresh: list[Proposal] = []
     for proposal in proposals:
-        if proposal.signal.id not in known:
-            known.add(proposal.signal.id)
-            fresh.append(_grounded(proposal, situation.evidence))
-    return fresh[:k]
+        if len(fresh) == k:
+            break
+        signal = proposal.signal
+        if signal.id in known or checks.repeats(signal, [*known.values()]):
+            continue
+        known[signal.id] = signal
+        fresh.append(_grounded(proposal, situation.evidence))
+    return fresh
 
 
 def _grounded(proposal: Proposal, evidence: Evidence) -> Proposal:
