@@ -92,9 +92,10 @@ def test_with_the_declared_actions_rules_find_an_expert(tmp_path: Path) -> None:
     model = PPO("MlpPolicy", make_venv(run.shape), n_steps=64, batch_size=256, seed=0)
     model.learn(50_000, also_wrappers.AdaptationCallback(run, make_venv))
     run.close()
-    (swap,) = events(run.dir, "swap")
-    assert swap["signal"]["expert"]["rules"][-1]["do"] == "toward goal"
-    assert events(run.dir, "branch") == [], "nothing was to lose, so none was trained"
+    first, *_ = events(run.dir, "swap")
+    assert first["signal"]["expert"]["rules"][-1]["do"] == "toward goal"
+    rounds = [event["round"] for event in events(run.dir, "branch")]
+    assert 1 not in rounds, "nothing was to lose, so none was trained"
     assert events(run.dir, "record")[-1]["window"]["mean"] > 0.9
 
 

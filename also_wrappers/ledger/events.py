@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from also_wrappers.evidence.stage import Window
+from also_wrappers.ledger.auditions import Auditioned, Ranked
 from also_wrappers.ledger.rounds import (
     AdvisorFailed,
-    Auditioned,
     BranchEnded,
     Checked,
     Decided,
@@ -25,7 +25,6 @@ from also_wrappers.ledger.rounds import (
     Observed,
     Planned,
     Proposed,
-    Ranked,
     Refined,
     RoundFinished,
     RoundStarted,
