@@ -47,8 +47,8 @@ def test_the_evidence_tells_of_the_expert_in_force(tmp_path: Path) -> None:
     assert 0.0 < values["agent_0.expert.distance"] < 1.0
     assert 0.0 < values["agent_1.expert.distance"] < 1.0
     lines = [event for event in recorded if isinstance(event, Recorded)]
-    told = [line for line in lines if line.agreement is not None]
-    assert told[-1].agreement > told[0].agreement  # type: ignore[operator]
+    agreements = [line.agreement for line in lines if line.agreement is not None]
+    assert agreements[-1] > agreements[0]
     # What an expert has earned survives a restart.
     again = Run(WITH_ACTIONS, tmp_path / "again")
     mainline = Mainline(again)

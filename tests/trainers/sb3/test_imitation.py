@@ -15,6 +15,7 @@ from gymnasium import spaces
 from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import (
     DummyVecEnv,
     SubprocVecEnv,
@@ -125,10 +126,8 @@ class Labels(BaseCallback):
         self.pairs: list[tuple[float, int]] = []
 
     def _on_training_start(self) -> None:
-        self._imitation = LikelihoodImitation(
-            self.model,  # type: ignore[arg-type]
-            Earned(),
-        )
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        self._imitation = LikelihoodImitation(self.model, Earned())
         self._seen = [self._original()]
 
     def _original(self) -> Any:
