@@ -16,7 +16,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EVALUATED", "Fork", "ForkOutcome", "Imitated", "Trainer"]
+__all__ = [
+    "EVALUATED",
+    "AuditionOutcome",
+    "Fork",
+    "ForkOutcome",
+    "Imitated",
+    "Trainer",
+]
 
 #: One episode of an evaluation.
 #:
@@ -71,6 +78,24 @@ class Imitated:
         """The agreement of all agents; ``None`` where nothing was imitated."""
         states = sum(self.states)
         return sum(self.agreed) / states if states else None
+
+
+@dataclass(frozen=True)
+class AuditionOutcome:
+    """The episodes of an audition, and how far the policy is from the expert.
+
+    Attributes:
+        returns: Base return of each episode, undiscounted, mean over agents.
+        steps: Trainer steps that were played.
+        spoken: Number of trainer steps at which the expert spoke.
+        agreed: At how many of these the policy would have taken a good action, drawn or
+            expected; 0 of 0 where the trainer does not measure it.
+    """
+
+    returns: tuple[float, ...]
+    steps: int
+    spoken: int = 0
+    agreed: float = 0.0
 
 
 class Fork(Protocol):
@@ -190,7 +215,7 @@ class Trainer(Protocol):
 
     def audition(
         self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
-    ) -> tuple[list[float], int]:
+    ) -> AuditionOutcome:
         """Plays whole episodes of the policy, in which an expert acts where it speaks.
 
         The episodes are played in fresh environments, in this process; the training
@@ -204,9 +229,8 @@ class Trainer(Protocol):
             noise: Share of all actions that are taken at random.
 
         Returns:
-            Base return of each episode, undiscounted, mean over agents; as many for any
-            expert and noise, and those at the same place of the same environment copy.
-            And the trainer steps that were played.
+            The episodes: as many for any expert and noise, and those at the same place
+            of the same environment copy.
 
         Raises:
             ConfigurationError: The trainer does not imitate, and why.

@@ -28,7 +28,7 @@ from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.catalog import lbforaging
 from also_wrappers.files import replacing
 from also_wrappers.ledger.events import Decided, Event, Recorded, Swapped
-from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainer import AuditionOutcome, ForkOutcome
 
 Shape = Callable[[Any], Any]
 MakeEnv = Callable[[Shape], Any]
@@ -181,7 +181,7 @@ class Training:
 
     def audition(
         self, shape: Shape, episodes: int, seed: int, noise: float
-    ) -> tuple[list[float], int]:
+    ) -> AuditionOutcome:
         """Plays whole episodes: the expert where it speaks, else the policy."""
         with randomness_restored():
             torch.manual_seed(seed)
@@ -199,7 +199,8 @@ class Training:
                 chosen = Categorical(logits=logits).sample().numpy()
                 observations = copies.step(chosen)[0]
         steps = copies.steps * len(copies.advice)
-        return [base for returns in copies.returns for base in returns[:each]], steps
+        played = [base for returns in copies.returns for base in returns[:each]]
+        return AuditionOutcome(tuple(played), steps)
 
     def fork(self) -> Fork:
         """What a worker needs to train a branch."""

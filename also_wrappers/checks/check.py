@@ -20,7 +20,7 @@ from also_wrappers.checks.payments import (
     values,
 )
 from also_wrappers.checks.ranges import Interval, interval, ranges
-from also_wrappers.evidence.episodes import EpisodeRows
+from also_wrappers.evidence.episodes import EpisodeRows, telling_apart
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.actions import Actions
@@ -102,8 +102,9 @@ class Checks:
             return None, _FADES
         if any(_same_text(signal, other) for other in tried):
             return None, _TRIED
+        roles = self._roles(signal)
         if not signal.terms or not self.episodes:
-            return proposal, ""
+            return proposal, roles
         problem = self._values(pay)
         if problem:
             return None, problem
@@ -111,7 +112,8 @@ class Checks:
         problem = self._effect(pay) or self._repeats(pay, tried)
         if problem:
             return None, problem
-        return proposal.model_copy(update={"signal": pay.signal}), remark
+        scaled = proposal.model_copy(update={"signal": pay.signal})
+        return scaled, "; ".join(filter(None, (remark, roles)))
 
     def repeats(self, signal: Signal, tried: Sequence[Signal]) -> str:
         """Says whether a signal is one of others, in the same or in other words.
@@ -146,6 +148,14 @@ class Checks:
         return useless_rule(
             signal, self.features, self._ranges, self.actions, self.agents
         ) or useless_silence(advice, self.episodes)
+
+    def _roles(self, signal: Signal) -> str:
+        """Says whether an expert has roles that a shared policy may not tell apart."""
+        rules = signal.expert.rules if signal.expert else ()
+        if not self.episodes or not any(rule.agents for rule in rules):
+            return ""
+        apart = telling_apart(self.episodes, self.features.names)
+        return "" if apart else _SHARED
 
     def _values(self, pay: Payments) -> str:
         """Says which term is not a number, or is the same one everywhere."""
@@ -319,6 +329,10 @@ class Checks:
 
 
 _NO_ACTIONS = "it has an expert, and no expert can be tried here; propose terms only"
+_SHARED = (
+    "no recorded feature tells agents apart: a policy that they share follows rules "
+    "for some of them only if its observation tells which agent it is"
+)
 _TRIED = "it is the same as one that is active or was tried already"
 
 

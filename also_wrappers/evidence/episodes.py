@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EPISODE", "EpisodeRows", "Episodes", "weigh"]
+__all__ = ["EPISODE", "EpisodeRows", "Episodes", "telling_apart", "weigh"]
 
 Array = npt.NDArray[np.float64]
 
@@ -109,3 +110,26 @@ def weigh(
     possible = np.maximum(latest - earliest, 1)
     weights: Array = possible.min() / possible
     return weights
+
+
+def telling_apart(episodes: Sequence[EpisodeRows], names: Sequence[str]) -> list[str]:
+    """Names the features by which agents can be told apart in every state.
+
+    By such a feature, no two agents ever have values in a common range.
+
+    Args:
+        episodes: Recorded episodes.
+        names: Names of the features.
+    """
+    if not episodes:
+        return []
+    lows, highs = [], []
+    for episode in episodes:
+        there = episode.alive[:, :, None]
+        lows.append(np.where(there, episode.rows, np.inf).min(axis=0))
+        highs.append(np.where(there, episode.rows, -np.inf).max(axis=0))
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    order = np.argsort(low, axis=0)
+    low, high = (np.take_along_axis(ends, order, axis=0) for ends in (low, high))
+    apart = np.all(high[:-1] < low[1:], axis=0).tolist()
+    return [name for name, told in zip(names, apart, strict=True) if told]

@@ -30,6 +30,8 @@ class Auditioned(RoundEvent):
         episodes: Number of episodes of which ``earned`` is the mean.
         steps: Trainer steps that were played.
         coverage: Share of the steps at which the expert was not silent.
+        distance: How far the policy was from the expert there: 1 less the share of good
+            actions among its own; ``None`` where the expert was silent.
         shares: Share of the steps at which each rule spoke.
         late: The same of the last steps of episodes without reward; empty where there
             were none.
@@ -49,6 +51,7 @@ class Auditioned(RoundEvent):
     episodes: int
     steps: int
     coverage: float
+    distance: float | None
     shares: tuple[float, ...]
     late: tuple[float, ...]
 

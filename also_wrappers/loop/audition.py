@@ -56,11 +56,13 @@ class Verdict:
             declared conditions speak for it.
         alone: Whether it is used without any branch: the policy has no base return to
             lose, and the expert clearly earns some.
+        played: What the expert earned; ``None`` where it could not play.
     """
 
     refusal: str = ""
     promised: float | None = None
     alone: bool = False
+    played: Played | None = None
 
 
 class Auditions:
@@ -123,6 +125,7 @@ class Auditions:
         steps = self._spent - before
         shares, late = self._shares(said, [*exact.rows, *noisy.rows])
         self._run.accounting.evaluation += steps
+        played = _played(Proposal(signal=signal), best, alone, sum(shares))
         refusal = "" if passed else why_refused(said.expert, best, alone, shares, late)
         if not passed:
             promised = None
@@ -135,19 +138,21 @@ class Auditions:
                 active=active,
                 refusal=refusal,
                 promised=promised,
-                earned=best.mean,
-                error=best.error,
+                earned=played.earned,
+                error=played.error,
                 noise=_NOISE if best is noisy else 0.0,
                 policy=alone.mean,
                 episodes=len(best.returns),
                 steps=steps,
-                coverage=sum(shares),
+                coverage=played.coverage,
+                distance=played.distance,
                 shares=tuple(shares),
                 late=tuple(late),
             )
         )
         nothing_to_lose = abs(alone.mean) <= BLIND * best.mean
-        return Verdict(refusal, promised, nothing_to_lose and z >= _AT_ONCE)
+        unrivalled = nothing_to_lose and z >= _AT_ONCE
+        return Verdict(refusal, promised, unrivalled, played)
 
     def rank(self, proposals: Sequence[Proposal]) -> list[Played]:
         """Plays many experts, all for a few episodes and the better half for more.
@@ -187,11 +192,12 @@ class Auditions:
         steps = self._spent - before
         self._left -= steps
         self._run.accounting.evaluation += steps
-        ranked = [
-            self._played(entrant, alone)
-            for entrant in sorted(entrants, key=_standing, reverse=True)
-            if entrant.episodes.returns
-        ]
+        ranked = []
+        for entrant in sorted(entrants, key=_standing, reverse=True):
+            if entrant.episodes.returns:
+                said, episodes = _said(entrant.proposal.signal), entrant.episodes
+                shares, _ = self._shares(said, episodes.rows)
+                ranked.append(_played(entrant.proposal, episodes, alone, sum(shares)))
         if ranked:
             best = ranked[0]
             self._run.ledger.write(
@@ -206,19 +212,6 @@ class Auditions:
                 )
             )
         return ranked
-
-    def _played(self, entrant: _Entrant, alone: Plays) -> Played:
-        """Says what an expert earned beside the policy alone."""
-        said, episodes = _said(entrant.proposal.signal), entrant.episodes
-        shares, _ = self._shares(said, episodes.rows)
-        return Played(
-            proposal=entrant.proposal,
-            earned=episodes.mean,
-            error=episodes.error,
-            rate=episodes.rate,
-            policy=alone.mean,
-            coverage=sum(shares),
-        )
 
     def _play_alone(self, episodes: Plays, wanted: int, look: int) -> None:
         """Plays the policy; once for all experts of a round."""
@@ -240,14 +233,15 @@ class Auditions:
         seed = (self._seed + 1_009 * look) % 2**31
         with tempfile.TemporaryDirectory() as folder, randomness_restored():
             board = Board.create(Path(folder) / "board", posting)
-            returns, steps = trainer.audition(Shape(task, board), wanted, seed, noise)
+            played = trainer.audition(Shape(task, board), wanted, seed, noise)
             ended = board.new_episodes()
             collected = board.collect(task.conditions)
-        self._spent += steps
+        self._spent += played.steps
         timeouts = [int((~ended["terminated"]).sum()), len(ended)]
         rows = collected.episodes if collected else []
         rates = self._rates(collected, len(ended))
-        episodes.add(Plays(returns, rows, timeouts, rates))
+        spoken = (played.spoken, played.agreed)
+        episodes.add(Plays(list(played.returns), rows, timeouts, rates, spoken))
 
     def _rates(self, collected: Collected | None, episodes: int) -> dict[str, float]:
         conditions = self._run.task.conditions
@@ -309,6 +303,21 @@ def _standing(entrant: _Entrant) -> tuple[float, float]:
     """Orders experts by what they earn, then by how often conditions held."""
     episodes = entrant.episodes
     return (episodes.mean, episodes.rate) if episodes.returns else (-math.inf, 0.0)
+
+
+def _played(
+    proposal: Proposal, episodes: Plays, alone: Plays, coverage: float
+) -> Played:
+    """Says what an expert earned beside the policy alone."""
+    return Played(
+        proposal=proposal,
+        earned=episodes.mean,
+        error=episodes.error,
+        rate=episodes.rate,
+        policy=alone.mean,
+        coverage=coverage,
+        distance=episodes.distance,
+    )
 
 
 def _said(signal: Signal) -> Signal:

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from also_wrappers.advisors.base import Advisor, Situation, tried
@@ -71,8 +72,6 @@ class Consultation:
         arms: Control, and the candidates that passed the checks.
         rejected: The candidates that did not.
         diagnosis: What the advisor makes of the evidence; ``None`` without an answer.
-        unrivalled: The arm that is used without any branch, if there is one; of
-            several, the one whose expert earns most.
     """
 
     def __init__(
@@ -87,7 +86,6 @@ class Consultation:
         self.arms = [Arm(CONTROL, Proposal(signal=situation.signal), promised)]
         self.rejected: list[Rejection] = []
         self.diagnosis: Diagnosis | None = None
-        self.unrivalled: Arm | None = None
         self._number = number
         self._run = run
         self._advisor = advisor
@@ -96,6 +94,7 @@ class Consultation:
         self._waiting: list[_Waiting] = []
         self._entrants: list[Proposal] = []
         self._played: list[Played] = []
+        self._alone: list[tuple[Played, Arm]] = []
 
     def diagnose(self) -> None:
         """Asks what goes wrong."""
@@ -113,6 +112,12 @@ class Consultation:
     def played(self) -> tuple[Played, ...]:
         """The experts that played, of which the best became a candidate."""
         return tuple(self._played)
+
+    @property
+    def unrivalled(self) -> Arm | None:
+        """The arm that is used without any branch, if there is one."""
+        best = best_of([played for played, _ in self._alone])
+        return next((arm for played, arm in self._alone if played is best), None)
 
     def ask_experts(self) -> bool:
         """Asks for experts to play; they wait for that, which needs the trainer.
@@ -174,7 +179,8 @@ class Consultation:
             rejected = 0 if self._choose(auditions) else 1
         rejected += self._play(auditions)
         if rejected:
-            self.propose(rejected, results)
+            again = partial(self.propose, rejected, results)
+            self.wait(Aside(again, beside=self.slow))
             self._play(auditions)
 
     def renew(self, auditions: Auditions) -> float | None:
@@ -273,11 +279,13 @@ class Consultation:
             if verdict.refusal:
                 rejected += 1
                 self._settle(proposal, None, verdict.refusal)
-            else:
-                self._settle(proposal, passed, remark, verdict.promised)
-                if verdict.alone:
-                    rivals = [self.unrivalled, self.arms[-1]]
-                    self.unrivalled = max(filter(None, rivals), key=_promise)
+                continue
+            assert verdict.played is not None
+            number, distance = len(self.arms), verdict.played.distance
+            arm = Arm(number, passed, verdict.promised, distance)
+            self._settle(proposal, arm, remark)
+            if verdict.alone:
+                self._alone.append((verdict.played, arm))
         if waiting:
             self._write_candidates()
         return rejected
@@ -294,37 +302,30 @@ class Consultation:
         passed, remark = self._checks.check(proposal, [*tried(known), *siblings])
         control = self.arms[CONTROL]
         if passed is None or passed.signal.expert is None:
-            self._settle(proposal, passed, remark)
+            arm = Arm(len(self.arms), passed) if passed else None
+            self._settle(proposal, arm, remark)
         elif _says_the_same(passed.signal, control.signal):
-            self._settle(proposal, passed, remark, control.promised)
+            promised = control.promised
+            self._settle(proposal, Arm(len(self.arms), passed, promised), remark)
         else:
             self._waiting.append(_Waiting(proposal, passed, remark))
         return passed is not None
 
-    def _settle(
-        self,
-        proposal: Proposal,
-        passed: Proposal | None,
-        remark: str,
-        promised: float | None = None,
-    ) -> None:
-        """Makes a candidate an arm, or rejects it, and records that."""
-        name = None
-        if passed is None:
+    def _settle(self, proposal: Proposal, arm: Arm | None, remark: str) -> None:
+        """Lets a candidate be an arm, or rejects it where there is none; records it."""
+        if arm is None:
             reason = remark[:_LONGEST_REASON]
             self.rejected.append(Rejection(proposal=proposal, reason=reason))
         else:
-            arm = Arm(len(self.arms), passed, promised)
             self.arms.append(arm)
-            name = arm.name
         self._run.ledger.write(
             Checked(
                 round=self._number,
                 signal=proposal.signal.id,
-                passed=passed is not None,
+                passed=arm is not None,
                 remark=remark,
-                name=name,
-                describe=(passed or proposal).signal.describe(),
+                name=arm.name if arm else None,
+                describe=(arm.signal if arm else proposal.signal).describe(),
             )
         )
 
@@ -367,7 +368,3 @@ def _says_the_same(one: Signal, other: Signal) -> bool:
     if one.expert is None or other.expert is None or one.define != other.define:
         return False
     return one.expert.rules == other.expert.rules
-
-
-def _promise(arm: Arm) -> float:
-    return arm.promised or 0.0

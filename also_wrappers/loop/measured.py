@@ -32,11 +32,14 @@ class Arm:
         proposal: What is tested.
         promised: Base return that the proposal's expert earns by itself; ``None`` where
             that is not known.
+        distance: How far the policy was from its expert in the audition; ``None`` where
+            that is not known.
     """
 
     index: int
     proposal: Proposal
     promised: float | None = None
+    distance: float | None = None
 
     @property
     def name(self) -> str:
@@ -202,6 +205,8 @@ class Measured:
         promise = ""
         if arm.promised is not None:
             promise = f"; its expert earns {arm.promised:.3f} by itself"
+        if arm.distance is not None:
+            promise += f"; the policy was {arm.distance:.2f} from it"
         score: float | None = None
         if failed:
             outcome = f"failed: {failed}"

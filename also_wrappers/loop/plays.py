@@ -14,6 +14,8 @@ from also_wrappers.signal.model import Expert
 
 __all__ = ["CLEAR", "Plays", "best_of", "clearness", "more_often", "why_refused"]
 
+#: Share of the most talkative expert's steps at which others say about as much.
+_ALIKE = 0.9
 #: Standard errors by which an expert must earn more than the policy, one-sided.
 CLEAR = 1.64
 
@@ -27,12 +29,15 @@ class Plays:
         rows: Some of them whole.
         timeouts: How many did not terminate, and of how many.
         rates: Sums of how often declared conditions held, by name.
+        spoken: How often the expert spoke, and how often the policy would have done
+            what was good then.
     """
 
     returns: list[float] = field(default_factory=list)
     rows: list[EpisodeRows] = field(default_factory=list)
     timeouts: list[int] = field(default_factory=lambda: [0, 0])
     rates: dict[str, float] = field(default_factory=dict)
+    spoken: tuple[float, float] = (0.0, 0.0)
 
     def add(self, part: Plays) -> None:
         """Takes what the player has played besides."""
@@ -41,6 +46,10 @@ class Plays:
         self.timeouts = [
             a + b for a, b in zip(self.timeouts, part.timeouts, strict=True)
         ]
+        self.spoken = (
+            self.spoken[0] + part.spoken[0],
+            self.spoken[1] + part.spoken[1],
+        )
         for name, rate in part.rates.items():
             self.rates[name] = self.rates.get(name, 0.0) + rate
 
@@ -53,6 +62,13 @@ class Plays:
         return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
 
     @property
+    def distance(self) -> float | None:
+        """How far the policy is from the expert: 1 less the share of good actions among
+        those that it would have taken; ``None`` where the expert did not speak."""
+        spoken, agreed = self.spoken
+        return 1.0 - agreed / spoken if spoken else None
+
+    @property
     def rate(self) -> float:
         """How often declared conditions held, as a mean."""
         episodes = max(self.timeouts[1], 1)
@@ -63,7 +79,9 @@ def best_of(played: Sequence[Played]) -> Played | None:
     """Returns the expert that is worth a try most.
 
     Of experts that earn alike (at most an error less, and at least half as much more
-    than the policy), that is the one that is least often silent: it says more.
+    than the policy), those say most that are silent least often. Of these (nine tenths
+    as often at least), it is the one that is nearest to the policy: the world of each
+    agent moves the less, the nearer its mates stay to what they do (RELED's concern).
 
     Args:
         played: What experts earned, of which the best is asked for.
@@ -80,7 +98,9 @@ def best_of(played: Sequence[Played]) -> Played | None:
         return most if gain == 0.0 and most.rate > 0.0 else None
     least = max(gain - most.error, gain / 2.0)
     alike = [one for one in played if one.earned - one.policy >= least]
-    return max(alike, key=lambda one: one.coverage)
+    most_said = max(one.coverage for one in alike)
+    telling = [one for one in alike if one.coverage >= _ALIKE * most_said]
+    return min(telling, key=lambda one: 1.0 if one.distance is None else one.distance)
 
 
 def clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:

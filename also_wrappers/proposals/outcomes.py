@@ -48,6 +48,8 @@ class Played(Data):
         rate: How often the declared conditions held, as a mean.
         policy: Mean base return of the policy alone.
         coverage: Share of the steps at which the expert was not silent.
+        distance: How far the policy was from the expert there: 1 less the share of good
+            actions among its own; ``None`` where the expert was silent.
     """
 
     proposal: Proposal
@@ -56,6 +58,7 @@ class Played(Data):
     rate: float
     policy: float
     coverage: float
+    distance: float | None
 
 
 class RoundOutcome(Data):

@@ -122,6 +122,7 @@ def _check_experts(advisor: Advisor, now: Situation) -> None:
                 rate=0.0,
                 policy=0.0,
                 coverage=0.5,
+                distance=0.5,
             )
             assert Played.model_validate_json(played.model_dump_json()) == played
             found.append(played)

@@ -285,10 +285,15 @@ class _Contract:
         for signal, noise in players:
             posting = Posting(version=1, signal=signal, gamma=trainer.gamma)
             board = Board.create(self._file(), posting)
-            returns, steps = trainer.audition(Shape(self.task, board), 5, 3, noise)
-            least = len(returns) * trainer.agents_per_env
-            assert least <= steps, f"{len(returns)} episodes are not {steps} steps"
-            played.append(returns)
+            outcome = trainer.audition(Shape(self.task, board), 5, 3, noise)
+            episodes, steps = len(outcome.returns), outcome.steps
+            least = episodes * trainer.agents_per_env
+            assert least <= steps, f"{episodes} episodes are not {steps} steps"
+            assert 0 <= outcome.agreed <= outcome.spoken <= steps, (
+                f"{outcome.agreed} of {outcome.spoken} advised steps were good, of "
+                f"{steps} in all"
+            )
+            played.append(outcome.returns)
         assert str(randomness_states()) == randomness, (
             "an audition changes the global randomness"
         )

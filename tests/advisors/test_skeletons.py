@@ -44,7 +44,13 @@ def situation(actions: Actions | None = WALK) -> Situation:
 
 def played(proposal: Proposal, earned: float) -> Played:
     return Played(
-        proposal=proposal, earned=earned, error=0.1, rate=0.0, policy=0.05, coverage=1.0
+        proposal=proposal,
+        earned=earned,
+        error=0.1,
+        rate=0.0,
+        policy=0.05,
+        coverage=1.0,
+        distance=0.5,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm import prompts
 from also_wrappers.advisors.llm.models.base import tokens_of
-from also_wrappers.advisors.llm.samples import sample, telling_apart
+from also_wrappers.advisors.llm.samples import sample
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
@@ -147,13 +147,6 @@ def test_what_an_audition_came_to_reaches_the_model() -> None:
 
 def test_agents_that_can_be_told_apart_are_said_to_be() -> None:
     same, apart = episode(0.0), episode(0.0, offset=5.0)
-    assert telling_apart([same, same], ["place", "b", "c"]) == []
-    assert telling_apart([apart, apart], ["place", "b", "c"]) == ["place"]
-    # What tells them apart within every episode, and not by itself, does not.
-    turned = EpisodeRows(
-        apart.rows[:, ::-1], apart.rewards, apart.alive, 0.0, False, True
-    )
-    assert telling_apart([apart, turned], ["place", "b", "c"]) == []
     now = corridor_situation(actions=WALK, episodes=[apart])
     assert "Agents can be told apart by place." in prompts.generator(now, 1)
     now = corridor_situation(actions=WALK, episodes=[same])

@@ -68,6 +68,27 @@ def test_roles_shut_out_their_own_agents_only() -> None:
     assert "rule 3 can never count, because rule 2" in refusal(*own, LATE)
 
 
+def test_roles_are_remarked_where_nothing_tells_agents_apart() -> None:
+    role = Rule(when="place < 0.4", do="on", agents=AGENTS[:1])
+    everyone = role.model_copy(update={"agents": None})
+    same, apart = episodes(3), episodes(3)
+    for episode in apart:
+        episode.rows[:, 1] += 0.5
+    remarks = {}
+    for name, rule, rows in (
+        ("alike", role, same),
+        ("apart", role, apart),
+        ("nobody knows", role, []),
+        ("all", everyone, same),
+    ):
+        checks = Checks(corridor_features(), AGENTS, rows, 1.0, 0.99, actions=WALK)
+        signal = Signal(expert=Expert(rules=(rule,)))
+        admitted, remarks[name] = checks.check(Proposal(signal=signal), [])
+        assert admitted is not None
+    assert remarks.pop("alike").startswith("no recorded feature tells agents apart")
+    assert set(remarks.values()) == {""}
+
+
 def test_a_rule_that_no_state_can_meet_is_refused() -> None:
     assert refusal(LATE, Rule(when="place > 1.5", do="on")) == (
         "rule 2 never holds: 'place > 1.5' is at most 0 while features are in their "

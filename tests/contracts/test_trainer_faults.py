@@ -15,7 +15,7 @@ from pettingzoo.utils import BaseParallelWrapper
 from stable_baselines3 import DQN
 
 from also_wrappers.testing import check_trainer
-from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainer import AuditionOutcome, ForkOutcome
 from examples.plain_ppo import Fork, Training
 from tests.support.trainers import (
     SIGNAL,
@@ -60,7 +60,8 @@ class Wrong(PlainHarness):
             training.replays = True
         elif fault == "audition":
             training.imitates = False
-            training.audition = lambda *_: ([], 0)  # type: ignore[method-assign]
+            nobody = AuditionOutcome((), 0)
+            training.audition = lambda *_: nobody  # type: ignore[method-assign]
         inner = training.fork()
         training.fork = lambda: WrongFork(  # type: ignore[method-assign]
             inner.make_env, inner.total, inner.settings, fault, training

@@ -101,7 +101,9 @@ def test_an_expert_that_earns_more_is_tried_with_what_it_promises(
 ) -> None:
     stage = Stage(tmp_path)
     verdict, event = stage.play(ON)
-    assert verdict == Verdict("", 1.0, alone=True)
+    assert verdict.refusal == ""
+    assert verdict.promised == 1.0
+    assert verdict.alone
     assert event["passed"]
     assert event["earned"] == 1.0
     assert event["policy"] < 0.5
@@ -139,6 +141,23 @@ def test_what_is_no_better_than_the_policy_is_refused_with_the_reason(
     assert re.search(said, verdict.refusal)
 
 
+def test_the_distance_is_how_seldom_the_policy_does_what_is_good(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    parts: Any = stage.trainer.model.policy.action_net
+    with th.no_grad():
+        parts.weight.zero_()
+        parts.bias.copy_(th.log(th.tensor([0.2, 0.3, 0.5])))
+    for signal, probability in ((BACK, 0.3), (ON, 0.5)):
+        verdict, event = stage.play(signal)
+        error = 4 * (probability * (1 - probability) / (event["episodes"] * 12)) ** 0.5
+        assert event["distance"] == pytest.approx(1 - probability, abs=error)
+        assert verdict.played is not None
+        assert verdict.played.distance == event["distance"]
+    assert stage.play(SILENT)[1]["distance"] is None
+
+
 def test_where_it_is_silent_the_policy_acts(tmp_path: Path) -> None:
     _, event = Stage(tmp_path, length=4).play(expert(("place < 0.5", "on")))
     assert 0.3 < event["coverage"] < 0.9
@@ -171,7 +190,9 @@ def test_where_nothing_is_earned_declared_conditions_speak(tmp_path: Path) -> No
     stage = Stage(tmp_path / "other", length=20, conditions=conditions)
     verdict, event = stage.play(ON)
     assert event["passed"]
-    assert verdict == Verdict(), "without a promise, its pull does not end by itself"
+    assert verdict.refusal == ""
+    assert verdict.promised is None, "its pull does not end by itself"
+    assert not verdict.alone
     assert stage.play(BACK)[0].refusal
     without = Stage(tmp_path / "without", length=20)
     assert "earned 0 " in without.play(ON)[0].refusal
@@ -192,9 +213,9 @@ def test_forbidden_actions_are_not_played(tmp_path: Path) -> None:
     balance = Task("Stay up.", features, actions=both)
     for noise in (0.0, 0.5):
         # The environment refuses what its mask forbids.
-        returns, steps = trainer.audition(Shape(balance, board), 6, 3, noise)
-        assert len(returns) == 6
-        assert steps >= sum(returns)
+        played = trainer.audition(Shape(balance, board), 6, 3, noise)
+        assert len(played.returns) == 6
+        assert played.steps >= sum(played.returns)
 
 
 def candidates(*signals: Signal) -> list[Proposal]:

@@ -10,10 +10,17 @@ from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Expert, Rule, Signal
 
 
-def played(earned: float, error: float, coverage: float, **more: float) -> Played:
-    rules = (Rule(when=f"{earned} + {coverage}", do="on"),)
+def played(
+    earned: float, error: float, coverage: float, distance: float = 0.5, **more: float
+) -> Played:
+    rules = (Rule(when=f"{earned} + {coverage} + {distance}", do="on"),)
     proposal = Proposal(signal=Signal(expert=Expert(rules=rules)))
-    numbers = {"earned": earned, "error": error, "coverage": coverage}
+    numbers = {
+        "earned": earned,
+        "error": error,
+        "coverage": coverage,
+        "distance": distance,
+    }
     return Played(proposal=proposal, **({"rate": 0.0, "policy": 0.0} | numbers | more))
 
 
@@ -25,10 +32,14 @@ def played(earned: float, error: float, coverage: float, **more: float) -> Playe
         # Luck of one episode is not like nothing.
         ([(0.031, 0.031, 0.3), (0.0, 0.0, 0.9)], 0),
         ([(-5.0, 1.0, 0.3), (-5.5, 1.0, 0.4), (-9.5, 1.0, 0.9)], 1),
+        # Alike, and they say about as much: the nearest to the policy.
+        ([(0.5, 0.1, 0.9, 0.7), (0.45, 0.1, 0.85, 0.4)], 1),
+        ([(0.5, 0.1, 0.9, 0.7), (0.45, 0.1, 0.6, 0.1)], 0),
+        ([(0.5, 0.1, 0.9, 0.7), (0.3, 0.1, 0.9, 0.1)], 0),
     ],
 )
-def test_of_experts_that_earn_alike_the_one_is_tried_that_says_more(
-    experts: list[tuple[float, float, float]], best: int
+def test_of_experts_that_earn_alike_the_one_is_tried_that_says_more_and_is_nearer(
+    experts: list[tuple[float, ...]], best: int
 ) -> None:
     policy = -10.0 if experts[0][0] < 0.0 else 0.0
     many = [played(*numbers, policy=policy) for numbers in experts]

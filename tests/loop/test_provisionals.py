@@ -23,6 +23,7 @@ from also_wrappers.run.run import Run
 from also_wrappers.signal import Expert, Rule, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
+from also_wrappers.trainer import AuditionOutcome
 from tests.support.corridor import check_every_step_is_counted_once, events
 from tests.support.rounds import Made
 from tests.support.trainers import ACTIONS
@@ -67,12 +68,13 @@ class Follower(Walker):
     imitates = True
     policy = 0.1
 
-    def audition(self, *arguments: Any) -> tuple[list[float], int]:
+    def audition(self, *arguments: Any) -> AuditionOutcome:
         shape, episodes, *_ = arguments
         expert = shape.board.read().signal.expert
         if expert is None:
-            return [self.policy] * episodes, episodes
-        return [0.7 if expert.pull == 1.0 else 0.9] * episodes, episodes
+            return AuditionOutcome((self.policy,) * episodes, episodes)
+        earned = 0.7 if expert.pull == 1.0 else 0.9
+        return AuditionOutcome((earned,) * episodes, episodes)
 
 
 ADVISED = [

@@ -267,14 +267,14 @@ def test_what_an_expert_earns_alone_stands_in_every_table(tmp_path: Path) -> Non
         f"adapted 5000 5000 0.433 0.544 300 the expert alone 0 1000 {alone} 0.500 100",
         "Ranking: 2 expert(s) played for a few episodes each, a tenth of the actions "
         "at random; the best became a candidate (the policy alone: 0.010) expert base "
-        "return, alone spoke 1. load when near for agent_0 2. toward food when 1 0.750 "
-        "&plusmn; 0.100 50 % 1. stay when distance &gt; 2 0.000",
+        "return, alone spoke from the policy 1. load when near for agent_0 2. toward "
+        "food when 1 0.750 &plusmn; 0.100 50 % 25 % 1. stay when distance &gt; 2 0.000",
         "Auditions: 2 expert(s) played",
         "1. stay when distance &gt; 2 0 % 0.000 &plusmn; 0.000 exactly 0.020 100 0.000 "
-        "75 % refused: it earned nothing",
+        "75 % 38 % refused: it earned nothing",
         "1. load when near for agent_0 25 %, late 12 % 2. toward food when 1 50 %, "
         f"late 88 % where near = distance &lt; 1 {alone} 10 % of its actions random "
-        "0.020 100 0.500 75 % tried: its pull ends once the policy earns 0.800",
+        "0.020 100 0.500 75 % 38 % tried: its pull ends once the policy earns 0.800",
         f"where near = distance &lt; 1 it moved 0 not tried {alone} Rejected: an "
         "expert: stay",
         f"where near = distance &lt; 1 exploratory 1000 {alone} not settled",

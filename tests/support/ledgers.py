@@ -108,6 +108,7 @@ def auditioned(signal: Signal = EXPERT, **changes: Any) -> Auditioned:
         "episodes": 100,
         "steps": 2000,
         "coverage": 0.75,
+        "distance": 0.375,
         "shares": (0.25, 0.5),
         "late": (0.125, 0.875),
     }
@@ -116,7 +117,13 @@ def auditioned(signal: Signal = EXPERT, **changes: Any) -> Auditioned:
 
 def played(proposal: Proposal, earned: float) -> Played:
     return Played(
-        proposal=proposal, earned=earned, error=0.1, rate=0.0, policy=0.01, coverage=0.5
+        proposal=proposal,
+        earned=earned,
+        error=0.1,
+        rate=0.0,
+        policy=0.01,
+        coverage=0.5,
+        distance=0.25,
     )
 
 

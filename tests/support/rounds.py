@@ -8,6 +8,7 @@ from typing import Any
 
 from also_wrappers.branches.branch import POINTS, BranchOrder, BranchResult
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainer import AuditionOutcome
 
 
 class StubTrainer:
@@ -29,7 +30,7 @@ class StubTrainer:
     def imitated(self) -> None:
         return None
 
-    def audition(self, *_: Any) -> tuple[list[float], int]:
+    def audition(self, *_: Any) -> AuditionOutcome:
         raise ConfigurationError("this stub imitates nobody; propose terms")
 
     def fork(self) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.testing import Corridor
-from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainer import AuditionOutcome, ForkOutcome
 
 COPIES, AGENTS, STEPS = 2, 2, 30
 ROLLOUT = COPIES * AGENTS * STEPS
@@ -75,7 +75,7 @@ class Walker:
     def imitated(self) -> None:
         """Imitates nobody."""
 
-    def audition(self, *_: Any) -> tuple[list[float], int]:
+    def audition(self, *_: Any) -> AuditionOutcome:
         raise ConfigurationError("a walker imitates nobody; propose terms")
 
     def fork(self) -> WalkerFork:

@@ -12,7 +12,8 @@ from typing import Any
 
 from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm.models.base import tokens_of
-from also_wrappers.advisors.llm.samples import sample, telling_apart
+from also_wrappers.advisors.llm.samples import sample
+from also_wrappers.evidence.episodes import telling_apart
 from also_wrappers.evidence.meanings import explain
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.outcomes import RoundOutcome

@@ -1,4 +1,4 @@
-"""Recorded episodes in prompts: two of them as numbers, and what tells agents apart."""
+"""Recorded episodes in prompts: two of them as numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from also_wrappers.evidence.episodes import EpisodeRows
 
-__all__ = ["sample", "telling_apart"]
+__all__ = ["sample"]
 
 #: Steps of an episode that are shown, at most and at least.
 _MOST_STEPS, _FEWEST_STEPS = 8, 3
@@ -51,29 +51,6 @@ def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
                 return lines
         shown.pop()
     return []
-
-
-def telling_apart(episodes: Sequence[EpisodeRows], names: Sequence[str]) -> list[str]:
-    """Names the features by which agents can be told apart in every state.
-
-    By such a feature, no two agents ever have values in a common range.
-
-    Args:
-        episodes: Recorded episodes.
-        names: Names of the features.
-    """
-    if not episodes:
-        return []
-    lows, highs = [], []
-    for episode in episodes:
-        there = episode.alive[:, :, None]
-        lows.append(np.where(there, episode.rows, np.inf).min(axis=0))
-        highs.append(np.where(there, episode.rows, -np.inf).max(axis=0))
-    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
-    order = np.argsort(low, axis=0)
-    low, high = (np.take_along_axis(ends, order, axis=0) for ends in (low, high))
-    apart = np.all(high[:-1] < low[1:], axis=0).tolist()
-    return [name for name, told in zip(names, apart, strict=True) if told]
 
 
 def _write(episode: EpisodeRows, steps: int) -> list[str]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from also_wrappers.trainer import AuditionOutcome
 from also_wrappers.trainers.sb3.evaluation import (
     checked,
     play_episodes,
@@ -29,7 +30,7 @@ def play_audition(
     episodes: int,
     seed: int,
     noise: float,
-) -> tuple[list[float], int]:
+) -> AuditionOutcome:
     """Plays whole episodes, in which an expert acts where it speaks.
 
     Where the expert is silent, the stochastic policy acts, with the exploration rate
@@ -44,8 +45,7 @@ def play_audition(
         noise: Share of all actions that are taken at random.
 
     Returns:
-        Base return of each episode (the mean over its agents), copy by copy, and the
-        trainer steps that were played.
+        The episodes, copy by copy.
 
     Raises:
         ConfigurationError: The model cannot imitate, or its environments do not fit.
@@ -54,9 +54,11 @@ def play_audition(
     with sampling_seeded(model, seed):
         venv = checked(make_venv(shape), model)
         try:
-            return play_episodes(model, _Advised(venv, noise, seed), episodes, seed)
+            advised = _Advised(venv, noise, seed)
+            returns, steps = play_episodes(model, advised, episodes, seed)
         finally:
             venv.close()
+    return AuditionOutcome(tuple(returns), steps, advised.spoken, advised.agreed)
 
 
 class _Advised(VecEnvWrapper):
@@ -69,10 +71,16 @@ class _Advised(VecEnvWrapper):
         venv: Environments that tell advice.
         noise: Share of all actions that are taken at random.
         seed: Of all that is taken at random.
+
+    Attributes:
+        spoken: How often there was a good action.
+        agreed: How often the action that was given was good: by as much as these are
+            drawn, the policy's probability of the good ones.
     """
 
     def __init__(self, venv: VecEnv, noise: float, seed: int) -> None:
         super().__init__(venv)
+        self.spoken = self.agreed = 0
         space: Any = venv.action_space
         self._count = int(space.n)
         self._noise = noise
@@ -93,6 +101,8 @@ class _Advised(VecEnvWrapper):
         if self._masked:
             allowed = np.stack(self.venv.env_method("action_masks")).astype(bool)
         good &= allowed
+        self.spoken += int(good.any(axis=1).sum())
+        self.agreed += int(good[np.arange(len(good)), actions].sum())
         noisy = self._chance.random(len(good)) < self._noise
         chosen = np.array(actions)
         for index in np.flatnonzero(noisy | good.any(axis=1)):

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import Imitated
+from also_wrappers.trainer import AuditionOutcome, Imitated
 from also_wrappers.trainers.sb3.audition import play_audition
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.fork import (
@@ -145,7 +145,7 @@ class SB3Trainer:
 
     def audition(
         self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
-    ) -> tuple[list[float], int]:
+    ) -> AuditionOutcome:
         """Plays whole episodes, in which an expert acts where it speaks."""
         make_venv = self._make_venv
         return play_audition(self.model, make_venv, shape, episodes, seed, noise)
