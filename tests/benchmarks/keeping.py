@@ -67,11 +67,26 @@ class Keeping(SerialExecutor):
                 self.seen.append(Seen(arm, rows))
             yield result
 
-    def append(self, buffer: Relabelling, adopted: str = "") -> None:
-        """Appends what was seen to a buffer, but for what it has as it was adopted."""
+    def append(
+        self, buffer: Relabelling, adopted: str = "", most: float | None = None
+    ) -> None:
+        """Appends what was seen to a buffer, but for what it has as it was adopted.
+
+        Args:
+            buffer: The buffer.
+            adopted: The branch whose buffer it is.
+            most: Rows that are appended at most, as a share of those that it holds; all
+                if not given.
+        """
+        stored = buffer.buffer_size if buffer.full else buffer.pos
+        left = sum(len(seen.rows["base"]) for seen in self.seen)
+        left = left if most is None else round(most * stored)
         for seen in self.seen:
             if seen.arm != adopted:
-                self.rows += extend(buffer, seen.rows)
+                count = min(left, len(seen.rows["base"]))
+                rows = {name: array[-count:] for name, array in seen.rows.items()}
+                self.rows += extend(buffer, rows) if count else 0
+                left -= count
         self.seen.clear()
 
 

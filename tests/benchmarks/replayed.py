@@ -1,13 +1,14 @@
 """Whether a replay buffer gains by what discarded branches have seen.
 
     python tests/benchmarks/replayed.py [--task corridor] [--seeds 0 1 2 3 4]
-        [--arms now kept earning]
+        [--arms now kept earning unused]
 
 DQN is trained with every seed as it is (``now``), with the transitions of all
 discarded branches appended to the mainline's replay buffer once their round is over
 (``kept``; branches that confirm a signal: once they end), and with those of branches
-that have earned any base reward (``earning``). The active signal pays for them as for
-any others. Tasks, with what every round tries:
+that have earned any base reward (``earning``), the latter only after rounds that swap
+nothing in, and no more than half of what the buffer holds (``unused``). The active
+signal pays for them as for any others. Tasks, with what every round tries:
 
 - ``corridor``: one helpful term and one useless term.
 - ``weak``: the same, the helpful one with a tenth of the weight.
@@ -66,7 +67,7 @@ from tests.benchmarks.keeping import Keeping
 #: Episodes of an evaluation at a checkpoint, and at the end.
 LOOK, EPISODES = 32, 128
 CHECKPOINTS = 16
-ARMS = ("now", "kept", "earning")
+ARMS = ("now", "kept", "earning", "unused")
 #: Rounds that the recording answers for, each with other weights than the ones before,
 #: as nothing is tried twice; the budget pays for fewer.
 ROUNDS = 4
@@ -274,7 +275,8 @@ def trained(folder: Path, setting: Setting, seed: int, arm: str) -> Trained:
         **setting.model,
     )
     buffer: Any = model.replay_buffer
-    keeping = Keeping(only_earning=arm == "earning")
+    keeping = Keeping(only_earning=arm in ("earning", "unused"))
+    most = 0.5 if arm == "unused" else None
     adopted: str | None = None
 
     def listen(event: Event) -> None:
@@ -283,11 +285,13 @@ def trained(folder: Path, setting: Setting, seed: int, arm: str) -> Trained:
         match event:
             case RoundStarted():
                 adopted = None
-            case Decided(adopted=name):
+            case Decided(adopted=name, winner=winner):
                 adopted = name
+                if winner is not None and arm == "unused":
+                    keeping.seen.clear()
             case RoundFinished():
-                keeping.append(buffer, adopted or "")
-            case BranchEnded() if adopted is not None:
+                keeping.append(buffer, adopted or "", most)
+            case BranchEnded() if adopted is not None and arm != "unused":
                 keeping.append(buffer)
 
     if arm != "now":
