@@ -13,6 +13,9 @@ from also_wrappers.advisors.base import Situation
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
+from also_wrappers.signal import Expert, Rule, Signal
+from also_wrappers.task import Task
+from also_wrappers.testing import corridor_features
 from tests.support.corridor import (
     HARMFUL,
     HELPFUL,
@@ -21,6 +24,7 @@ from tests.support.corridor import (
     make_model,
     make_task,
 )
+from tests.support.trainers import ACTIONS
 
 TOTAL, FIRST = 5120, 2048
 
@@ -118,3 +122,29 @@ def test_a_round_that_was_asked_for_too_late_is_dropped(tmp_path: Path) -> None:
     assert finished["skipped"]
     assert model.num_timesteps == TOTAL
     assert events(run.dir)[-1]["event"] == "run_finished"
+
+
+class Mending(Slow):
+    """Proposes an expert that is refused, and another one when it is asked again."""
+
+    def propose(self, situation: Situation, k: int) -> list[Proposal]:
+        time.sleep(self._seconds)
+        do = "on" if situation.rejected else "back"
+        rules = (Rule(when="1", do=do),)
+        return [Proposal(signal=Signal(expert=Expert(rules=rules)))]
+
+
+def test_training_waits_visibly_for_another_expert(tmp_path: Path) -> None:
+    run = Run(Task("Walk.", corridor_features(), actions=ACTIONS), tmp_path / "run")
+    options = {"first": FIRST, "every": 10**6, "candidates": 1, "refinements": 0}
+    model = make_model(run)
+    model.learn(TOTAL, callback=callback(run, Mending(0.2), **options))
+    run.close()
+    kinds = [event["event"] for event in events(run.dir)]
+    refused = kinds.index("audition")
+    again = kinds.index("audition", refused + 1)
+    assert kinds[refused:again].count("waited") == 2
+    ended = [event["seconds"] for event in events(run.dir, "waited")]
+    assert ended[-2] is None
+    assert ended[-1] > 0.05
+    assert [event["passed"] for event in events(run.dir, "audition")] == [False, True]
