@@ -15,6 +15,7 @@ from typing import Any, TextIO
 __all__ = [
     "append",
     "before_write",
+    "cut_half_line",
     "link",
     "redact",
     "remove",
@@ -106,6 +107,16 @@ def append(file: TextIO, text: str) -> None:
     before_write(Path(file.name), text.encode())
     file.write(text)
     file.flush()
+
+
+def cut_half_line(path: Path) -> None:
+    """Cuts off the last line of a file if a crash has left it half written."""
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole != len(data):
+        before_write(path)
+        with path.open("r+b") as file:
+            file.truncate(whole)
 
 
 def link(original: Path, path: Path) -> None:

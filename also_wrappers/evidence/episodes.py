@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EPISODE", "EpisodeRows", "Episodes", "telling_apart", "weigh"]
+__all__ = [
+    "EPISODE",
+    "EpisodeRows",
+    "Episodes",
+    "pack",
+    "telling_apart",
+    "unpack",
+    "weigh",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -60,6 +70,48 @@ class EpisodeRows:
     base_return: float
     terminated: bool
     complete: bool
+
+
+def pack(episodes: Sequence[EpisodeRows]) -> bytes:
+    """Writes whole episodes as the bytes of a file, to be read by ``unpack``.
+
+    Args:
+        episodes: The episodes, of one team and vocabulary.
+    """
+    arrays = {
+        f"{number}.{name}": value
+        for number, episode in enumerate(episodes)
+        for name, value in vars(episode).items()
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, count=len(episodes), **arrays)
+    return file.getvalue()
+
+
+def unpack(data: bytes) -> list[EpisodeRows]:
+    """Reads whole episodes from what ``pack`` has written.
+
+    Args:
+        data: The bytes of the file.
+
+    Example:
+        >>> there = np.ones((2, 1), dtype=bool)
+        >>> step = EpisodeRows(
+        ...     np.ones((2, 1, 1)), np.ones((1, 1)), there, 1.0, True, True
+        ... )
+        >>> unpack(pack([step]))[0].base_return
+        1.0
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        names = [field.name for field in fields(EpisodeRows)]
+        return [
+            EpisodeRows(*(_plain(arrays[f"{number}.{name}"]) for name in names))
+            for number in range(int(arrays["count"]))
+        ]
+
+
+def _plain(array: npt.NDArray[Any]) -> Any:
+    return array if array.ndim else array.item()
 
 
 def weigh(

@@ -104,12 +104,15 @@ class RunResumed(RunEvent):
         total: Trainer steps that are planned.
         checkpoint: Trainer steps that had been spent in all at the checkpoint; what was
             recorded since then is of a mainline that was lost.
+        going_on: Number of the round that goes on, with all that was recorded of it;
+            ``None`` where none was interrupted.
     """
 
     event: Literal["run_resumed"] = "run_resumed"
     rounds: int
     total: int
     checkpoint: int
+    going_on: int | None = None
 
 
 class Recorded(RunEvent):

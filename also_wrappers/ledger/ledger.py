@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import warnings
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar, cast
@@ -13,7 +14,7 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import append, redact
+from also_wrappers.files import append, cut_half_line, redact
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
@@ -21,7 +22,7 @@ from also_wrappers.ledger.events import (
     RunFinished,
     RunResumed,
 )
-from also_wrappers.ledger.stamp import SCHEMA_VERSION, RunEvent
+from also_wrappers.ledger.stamp import SCHEMA_VERSION, RoundEvent, RunEvent
 
 __all__ = ["Ledger", "LedgerReader", "follow", "of_the_lineage", "read_ledger"]
 
@@ -55,12 +56,9 @@ class Ledger:
         self.path = path
         self.accounting = accounting
         self.listeners: list[Callable[[Event], None]] = []
+        self._again: dict[type[RunEvent], deque[RunEvent]] = {}
         if path.exists():
-            data = path.read_bytes()
-            whole = data.rfind(b"\n") + 1
-            if whole != len(data):
-                with path.open("r+b") as file:
-                    file.truncate(whole)
+            cut_half_line(path)
         self._file = path.open("a", encoding="utf-8")
         self._writing = threading.RLock()
 
@@ -74,7 +72,23 @@ class Ledger:
             The event as it was written.
         """
         with self._writing:
+            again = self._again.get(type(event))
+            if again:
+                return cast(E, again.popleft())
             return self._write(event)
+
+    def repeat(self, events: Iterable[RunEvent] = ()) -> None:
+        """Takes events that will happen again, as they are recorded already.
+
+        The next event of the same kind as one of them is not written, and is returned
+        as it was recorded.
+
+        Args:
+            events: The events, in order. They replace those that were given before.
+        """
+        self._again = defaultdict(deque)
+        for event in events:
+            self._again[type(event)].append(event)
 
     def _write(self, event: E) -> E:
         stamped = event.model_copy(
@@ -195,23 +209,31 @@ def _damage(line: bytes, path: Path) -> str:
     )
 
 
-def of_the_lineage(events: Iterable[Event], checkpoint: int) -> list[Event]:
+def of_the_lineage(
+    events: Iterable[Event], checkpoint: int, going_on: int | None = None
+) -> list[Event]:
     """Returns the events that tell of the lineage that a run goes on with.
 
     What a stopped run has recorded after its last checkpoint is true, and of a mainline
-    that was lost.
+    that was lost; but a round that goes on has lost nothing.
 
     Args:
         events: The events of a ledger, in order.
         checkpoint: Trainer steps that had been spent in all at the last checkpoint.
+        going_on: Number of the round that goes on from that checkpoint, if one does.
     """
     kept: list[Event] = []
     for event in events:
         if isinstance(event, RunResumed):
-            kept = _up_to(event.checkpoint, kept)
+            kept = _up_to(event.checkpoint, kept, event.going_on)
         kept.append(event)
-    return _up_to(checkpoint, kept)
+    return _up_to(checkpoint, kept, going_on)
 
 
-def _up_to(total: int, events: list[Event]) -> list[Event]:
-    return [event for event in events if event.trainer_steps.total <= total]
+def _up_to(total: int, events: list[Event], going_on: int | None) -> list[Event]:
+    return [
+        event
+        for event in events
+        if event.trainer_steps.total <= total
+        or (isinstance(event, RoundEvent) and event.round == going_on)
+    ]

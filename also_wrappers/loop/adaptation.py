@@ -19,6 +19,7 @@ from also_wrappers.ledger.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    Swapped,
 )
 from also_wrappers.ledger.ledger import of_the_lineage
 from also_wrappers.loop.audition import MOST_RANKED
@@ -218,7 +219,7 @@ class Adaptation:
         events = self.run.events()
         spent = events[-1].trainer_steps if events else Counts()
         checkpoint = self.run.checkpoints.load(LoopState)
-        kept: int | None = None
+        kept = going_on = None
         total = 0
         if checkpoint is not None:
             state = checkpoint.state
@@ -230,18 +231,32 @@ class Adaptation:
             }
             self._poster.post(**posting)
             self._lineage.state = state
-            open_round = state.claim or state.watch
-            kept = open_round.round if open_round else None
+            going_on = state.open.number if state.open else None
+            asked = state.claim or state.watch
+            kept = asked.round if asked else going_on
             total = state.trainer_steps.total
-        # The ends of other branches serve the round that was played when it stopped.
+        # The ends of other branches serve nobody any longer.
         self.run.drop_snapshots(kept)
-        lived = of_the_lineage(events, total)
-        outcomes = {e.round: e.outcome for e in lived if isinstance(e, Decided)}
+        lived = of_the_lineage(events, total, going_on)
+        outcomes = {
+            event.round: event.outcome
+            for event in lived
+            if isinstance(event, Decided) and event.round != going_on
+        }
         self._rounds.history = list(outcomes.values())
-        self._mainline.resume(lived)
-        self.run.ledger.write(
-            RunResumed(rounds=self.state.rounds, total=trainer.total, checkpoint=total)
+        self._mainline.resume(
+            [e for e in lived if not (isinstance(e, Swapped) and e.round == going_on)]
         )
+        self.run.ledger.write(
+            RunResumed(
+                rounds=self.state.rounds,
+                total=trainer.total,
+                checkpoint=total,
+                going_on=going_on,
+            )
+        )
+        if checkpoint is not None:
+            self._rounds.resume(trainer, lived)
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:

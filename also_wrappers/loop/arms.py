@@ -36,6 +36,7 @@ class Arms(Measured):
         posting: What is posted now.
         start: File of the snapshot that branches begin from.
         arms: Control and the candidates; more may join.
+        ended: Branches of the round that an earlier process has trained and recorded.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Arms(Measured):
         posting: Posting,
         start: Path,
         arms: list[Arm],
+        ended: Iterable[BranchEnded] = (),
     ) -> None:
         super().__init__(run.task, arms)
         self._number = number
@@ -58,6 +60,7 @@ class Arms(Measured):
         self._posting = posting
         self._start = start
         self._asked: list[Request] = []
+        self._ended = {_request(event): event for event in ended}
 
     def unaffordable(self, requests: Sequence[Request]) -> str:
         """Says why the requested branches cannot be run; empty if they can."""
@@ -70,12 +73,21 @@ class Arms(Measured):
         return ""
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Trains branches and records each as it ends.
+        """Trains branches and records each as it ends; those that have ended before
+        are not trained again.
 
         Raises:
             ConfigurationError: A branch extends one whose end was not to be kept.
         """
-        orders = [self.order(request) for request in requests]
+        orders = []
+        for request in requests:
+            order, event = self.order(request), self._ended.get(request)
+            # A branch that failed has no end, and would fail again.
+            kept = order.end is None or order.end.exists()
+            if event is not None and (kept or event.error):
+                self.results.append(self._result(event))
+            else:
+                orders.append(order)
         for done, result in enumerate(self._executor.run(orders), start=1):
             self.record(result, done, len(orders))
 
@@ -128,28 +140,31 @@ class Arms(Measured):
             ended: Their events, in order.
         """
         for event in ended:
-            request = Request(event.arm, event.phase, event.index, event.stretch)
-            snapshot = self._end(request)
+            request = _request(event)
             self._asked.append(request)
             self.trained[request] = event.trained
-            self.results.append(
-                BranchResult(
-                    request,
-                    event.seed,
-                    event.steps,
-                    score=event.score,
-                    variance=event.standard_error**2,
-                    largest=event.largest,
-                    episodes=event.episodes,
-                    shaped=event.shaped,
-                    seconds=event.seconds,
-                    error=event.error,
-                    points=event.points,
-                    snapshot=snapshot if snapshot.exists() else None,
-                    observed=event.observed,
-                    evaluation_steps=event.evaluation_steps,
-                )
-            )
+            self.results.append(self._result(event))
+
+    def _result(self, event: BranchEnded) -> BranchResult:
+        """Returns what a branch measured that a ledger tells of."""
+        request = _request(event)
+        snapshot = self._end(request)
+        return BranchResult(
+            request,
+            event.seed,
+            event.steps,
+            score=event.score,
+            variance=event.standard_error**2,
+            largest=event.largest,
+            episodes=event.episodes,
+            shaped=event.shaped,
+            seconds=event.seconds,
+            error=event.error,
+            points=event.points,
+            snapshot=snapshot if snapshot.exists() else None,
+            observed=event.observed,
+            evaluation_steps=event.evaluation_steps,
+        )
 
     def _length(self, request: Request) -> int:
         """Trainer steps of a branch, what it extends included."""
@@ -233,6 +248,10 @@ class Arms(Measured):
         for name in self._task.conditions:
             keys += [f"condition.{name}.rate", f"condition.{name}.first"]
         return tuple(dict.fromkeys(keys))
+
+
+def _request(event: BranchEnded) -> Request:
+    return Request(event.arm, event.phase, event.index, event.stretch)
 
 
 def _kept(result: BranchResult) -> Path:

@@ -6,10 +6,12 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from also_wrappers.board.board import Board, Collected
 from also_wrappers.board.posting import Posting
@@ -17,6 +19,7 @@ from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.evidence.summary import summarise
 from also_wrappers.ledger.events import Auditioned, Ranked
+from also_wrappers.loop.journal import Journal
 from also_wrappers.loop.measured import BLIND
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.plays import CLEAR, Plays, clearness, more_often, why_refused
@@ -65,6 +68,10 @@ class Verdict:
     played: Played | None = None
 
 
+_VERDICT = TypeAdapter(Verdict)
+_RANKING = TypeAdapter(tuple[list[Played], int])
+
+
 class Auditions:
     """Plays experts, and the policy alone on the same seeds.
 
@@ -77,12 +84,16 @@ class Auditions:
         trainer: The trainer, at rest; it is left as it is.
         plan: How much the round may try. Once an audition has taken half the steps of a
             branch, it comes to an end.
+        journal: Takes what was played.
     """
 
-    def __init__(self, number: int, run: Run, trainer: Trainer, plan: Plan) -> None:
+    def __init__(
+        self, number: int, run: Run, trainer: Trainer, plan: Plan, journal: Journal
+    ) -> None:
         self._number = number
         self._run = run
         self._trainer = trainer
+        self._journal = journal
         self._seed = plan.seed * 1_000_003 + number * 10_007 + 9_000
         self._most = plan.horizon // 2
         self._left = int(MOST_RANKED * trainer.total)
@@ -100,6 +111,10 @@ class Auditions:
             ConfigurationError: The trainer does not imitate, and why; or its factory is
                 wrong.
         """
+        work = partial(self._audition, signal, active)
+        return self._journal.once("audition", _VERDICT, work)
+
+    def _audition(self, signal: Signal, active: bool) -> Verdict:
         assert signal.expert is not None
         said = _said(signal)
         before = self._spent
@@ -169,6 +184,13 @@ class Auditions:
         """
         if self._left <= 0:
             return []
+        work = partial(self._rank, proposals)
+        ranked, steps = self._journal.once("ranking", _RANKING, work)
+        self._left -= steps
+        return ranked
+
+    def _rank(self, proposals: Sequence[Proposal]) -> tuple[list[Played], int]:
+        """Returns what experts earned, the best first, and the trainer steps."""
         before = self._spent
         entrants = [_Entrant(proposal) for proposal in proposals]
         playing = entrants
@@ -190,7 +212,6 @@ class Auditions:
             if len(playing) < 2 or self._spent - before >= self._left:
                 break
         steps = self._spent - before
-        self._left -= steps
         self._run.accounting.evaluation += steps
         ranked = []
         for entrant in sorted(entrants, key=_standing, reverse=True):
@@ -211,7 +232,7 @@ class Auditions:
                     steps=steps,
                 )
             )
-        return ranked
+        return ranked, steps
 
     def _play_alone(self, episodes: Plays, wanted: int, look: int) -> None:
         """Plays the policy; once for all experts of a round."""

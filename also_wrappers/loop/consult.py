@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from pydantic import TypeAdapter
+
 from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import AdvisorError, ConfigurationError
@@ -28,6 +30,7 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.audition import Auditions, Verdict
+from also_wrappers.loop.journal import Journal
 from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plays import best_of
 from also_wrappers.proposals.diagnosis import Diagnosis
@@ -50,6 +53,9 @@ class _Waiting(NamedTuple):
     remark: str
 
 
+_DIAGNOSIS: TypeAdapter[Diagnosis | None] = TypeAdapter(Diagnosis | None)
+_PROPOSALS: TypeAdapter[list[Proposal] | None] = TypeAdapter(list[Proposal] | None)
+
 #: Characters of a reason that a rejection keeps.
 _LONGEST_REASON = 600
 
@@ -65,6 +71,7 @@ class Consultation:
         advisor: Who is asked.
         situation: What the advisor is told.
         checks: What candidates have to pass.
+        journal: Takes what was answered.
         promised: Base return that the active signal's expert earns by itself, where
             that is known.
 
@@ -81,6 +88,7 @@ class Consultation:
         advisor: Advisor,
         situation: Situation,
         checks: Checks,
+        journal: Journal,
         promised: float | None = None,
     ) -> None:
         self.arms = [Arm(CONTROL, Proposal(signal=situation.signal), promised)]
@@ -91,6 +99,7 @@ class Consultation:
         self._advisor = advisor
         self._situation = situation
         self._checks = checks
+        self._journal = journal
         self._waiting: list[_Waiting] = []
         self._entrants: list[Proposal] = []
         self._played: list[Played] = []
@@ -98,7 +107,8 @@ class Consultation:
 
     def diagnose(self) -> None:
         """Asks what goes wrong."""
-        diagnosis = self._ask("diagnosis", self._advisor.diagnose, self._situation)
+        ask = self._advisor.diagnose
+        diagnosis = self._ask("diagnosis", _DIAGNOSIS, ask, self._situation)
         if diagnosis is not None:
             self._run.ledger.write(Diagnosed(round=self._number, diagnosis=diagnosis))
         self.diagnosis = diagnosis
@@ -152,7 +162,8 @@ class Consultation:
                 results=tuple(results),
                 rejected=tuple(self.rejected),
             )
-            proposals = self._ask(asked_for, self._advisor.propose, situation, wanted)
+            ask = self._advisor.propose
+            proposals = self._ask(asked_for, _PROPOSALS, ask, situation, wanted)
             admitted = [
                 self._admit(proposal, situation, refined=bool(results))
                 for proposal in (proposals or [])[:wanted]
@@ -227,14 +238,15 @@ class Consultation:
 
     def rest(self) -> None:
         """Lets the advisor free what only asking needs."""
-        self._ask("rest", self._advisor.rest)
+        self._asked("rest", self._advisor.rest, ())
 
     def _ask_experts(self) -> list[Proposal]:
         """Asks for experts, and leaves out what cannot be played."""
         situation = replace(
             self._situation, diagnosis=self.diagnosis, played=tuple(self._played)
         )
-        proposals = self._ask("experts", self._advisor.experts, situation) or []
+        ask = self._advisor.experts
+        proposals = self._ask("experts", _PROPOSALS, ask, situation) or []
         known = tried(situation)
         entrants = []
         for proposal in proposals:
@@ -338,11 +350,22 @@ class Consultation:
             ],
         )
 
-    def _ask(self, what: str, ask: Callable[..., T], *question: object) -> T | None:
-        """Asks the advisor; an answer that cannot be used is recorded.
+    def _ask(
+        self,
+        what: str,
+        form: TypeAdapter[T | None],
+        ask: Callable[..., T],
+        *question: object,
+    ) -> T | None:
+        """Asks the advisor, once; an answer that cannot be used is recorded.
 
         Advisors are the user's to write: whatever they raise must not end a run.
         """
+        return self._journal.once(what, form, partial(self._asked, what, ask, question))
+
+    def _asked(
+        self, what: str, ask: Callable[..., T], question: tuple[object, ...]
+    ) -> T | None:
         try:
             return ask(*question)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from also_wrappers.branches.executors import Executor
 from also_wrappers.files import write_json
 from also_wrappers.gate.provisional import Provisional
 from also_wrappers.gate.rule import CONTROL, Decision, DecisionKind, Rule
-from also_wrappers.ledger.events import Decided, Refined
+from also_wrappers.ledger.events import BranchEnded, Decided, Refined
 from also_wrappers.loop.arms import Arms
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.audition import Auditions
@@ -84,6 +85,7 @@ class Round:
         plan: How much may be tried.
         situation: What the advisor is told.
         consultation: Asks the advisor.
+        ended: Branches that an earlier process has trained for the round.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Round:
         plan: Plan,
         situation: Situation,
         consultation: Consultation,
+        ended: Sequence[BranchEnded] = (),
     ) -> None:
         self._number = number
         self._run = run
@@ -103,6 +106,7 @@ class Round:
         self._plan = plan
         self._situation = situation
         self._consultation = consultation
+        self._ended = ended
 
     def consult(self) -> Decision | None:
         """Asks for a diagnosis and candidates; needs no trainer.
@@ -149,6 +153,7 @@ class Round:
             posting,
             start,
             list(self._consultation.arms),
+            self._ended,
         )
         best = self._consultation.unrivalled
         if best is not None and isinstance(self._gate, Provisional):

@@ -2,62 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from also_wrappers.advisors.base import Advisor, Situation
+from also_wrappers.advisors.base import Advisor
 from also_wrappers.board.board import Collected
 from also_wrappers.branches.executors import Executor
-from also_wrappers.checks.check import Checks
+from also_wrappers.evidence.document import Evidence
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.gate.provisional import Provisional
-from also_wrappers.gate.rule import Decision
 from also_wrappers.ledger.events import (
+    Event,
     Observed,
     Planned,
     RoundFinished,
     RoundStarted,
 )
-from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.audition import Auditions
 from also_wrappers.loop.confirmation import Claim
-from also_wrappers.loop.consult import Consultation
 from also_wrappers.loop.fading import fade_begin
 from also_wrappers.loop.lineage import Lineage
 from also_wrappers.loop.mainline import Mainline
+from also_wrappers.loop.opened import Begun, Opened, begin, consult, recall
 from also_wrappers.loop.plan import Plan, horizon_of
-from also_wrappers.loop.round import Round, RoundResult
+from also_wrappers.loop.round import RoundResult
 from also_wrappers.loop.settings import Settings
-from also_wrappers.loop.state import Poster
+from also_wrappers.loop.state import OpenRound, Poster
 from also_wrappers.loop.watch import Watch
 from also_wrappers.proposals.outcomes import RoundOutcome
 from also_wrappers.run.run import Run
 from also_wrappers.trainer import Trainer
 
 __all__ = ["Rounds"]
-
-
-@dataclass(frozen=True)
-class _Open:
-    """Holds a round that was begun and waits for its branches.
-
-    Attributes:
-        number: Number of the round.
-        due: Trainer steps of the lineage at which the branches begin.
-        first: Whether branches begin from the first checkpoint of the run.
-        plan: How much the round may try.
-        consultation: Asks the advisor.
-        round: The round.
-        asked: What is left to decide once the advisor has answered.
-    """
-
-    number: int
-    due: int
-    first: bool
-    plan: Plan
-    consultation: Consultation
-    round: Round
-    asked: Aside[Decision | None]
 
 
 class Rounds:
@@ -94,7 +71,7 @@ class Rounds:
         self._lineage = lineage
         self._poster = poster
         self._mainline = mainline
-        self._open: _Open | None = None
+        self._open: Opened | None = None
 
     def step(self, trainer: Trainer) -> None:
         """Begins a round if one is due, and plays its branches once these are due.
@@ -104,13 +81,13 @@ class Rounds:
         """
         if self._open is None and self._is_due(trainer):
             self._begin(trainer)
-        if self._open is not None and trainer.steps >= self._open.due:
+        if self._open is not None and trainer.steps >= self._open.memory.due:
             self._play(trainer, self._open)
 
     def drop(self, trainer: Trainer, reason: str) -> None:
         """Ends a round whose branches have not begun, if there is one."""
         if self._open is not None:
-            self._skip(trainer, self._open.number, reason)
+            self._skip(trainer, self._open.memory.number, reason)
 
     def _is_due(self, trainer: Trainer) -> bool:
         """Whether a round is due and worth playing."""
@@ -146,13 +123,13 @@ class Rounds:
         # A policy that was trained on nothing learns worse than a fresh one.
         first = self._mainline.stage == "no_signal" and not trainer.replays
         begins = self._lineage.snapshot_of("start")[1] if first else due
-        situation = self._situation(trainer, number, collected)
-        length = situation.evidence.values.get("team.episode_length", 0.0)
+        evidence = self._observe(trainer, number, collected)
+        length = evidence.values.get("team.episode_length", 0.0)
         if settings.horizon is None:
             state.horizon = max(state.horizon, horizon_of(settings, trainer, length))
         plan = Plan.make(
             settings,
-            self._settings.gate,
+            settings.gate,
             horizon=state.horizon,
             budget=self.budget(trainer) - self._run.accounting.branches,
             # One rollout is always collected after a pause.
@@ -160,11 +137,11 @@ class Rounds:
             total=trainer.total,
             rollout=trainer.rollout,
             copy_steps=collected.copies * trainer.agents_per_env,
-            at_sight=situation.actions is not None
-            and situation.stage == "no_signal"
+            at_sight=self._run.task.actions is not None
+            and trainer.imitates
+            and self._mainline.stage == "no_signal"
             and isinstance(settings.gate, Provisional),
         )
-        self._lineage.save("pause", trainer)
         if not settings.budget:
             self._skip(trainer, number, "this run records only")
             return
@@ -172,8 +149,6 @@ class Rounds:
             self._skip(trainer, number, plan)
             state.next_pause = 2 * trainer.total  # and it can only become less
             return
-        steps = plan.horizon // trainer.agents_per_env
-        situation = replace(situation, horizon=steps)
         self._run.ledger.write(
             Planned(
                 round=number,
@@ -184,41 +159,64 @@ class Rounds:
                 budget=plan.budget,
             )
         )
-        best = situation.evidence.values.get("team.base_return.max", 0.0)
-        checks = Checks(
-            situation.features,
-            situation.agents,
-            collected.episodes,
-            max(abs(best), 1.0),
-            trainer.gamma,
-            may_fade=not trainer.replays,
-            actions=self._run.task.actions,  # whoever does not imitate says why
+        state.open = OpenRound(
+            number=number,
+            due=due,
+            first=first,
+            plan=plan,
+            agents=tuple(collected.layout.agents),
+            stage=self._mainline.stage,
+            progress=trainer.steps / max(trainer.total, 1),
+            promised=self._poster.posting.promised,
         )
-        promised = self._poster.posting.promised
-        consultation = Consultation(
-            number, self._run, self._advisor, situation, checks, promised
-        )
-        played = Round(
-            number,
-            self._run,
-            self._settings.gate,
-            self._executor,
-            plan,
-            situation,
-            consultation,
-        )
-        asked = Aside(played.consult, beside=self._advisor.slow)
-        self._open = _Open(number, due, first, plan, consultation, played, asked)
+        folder = self._run.round_dir(number)
+        begun = begin(folder, evidence, collected.episodes)
+        self._lineage.save("pause", trainer)
+        self._consult(trainer, state.open, begun)
 
-    def _play(self, trainer: Trainer, begun: _Open) -> None:
+    def resume(self, trainer: Trainer, events: Sequence[Event]) -> None:
+        """Goes on with the round that was interrupted, if there is one.
+
+        Args:
+            trainer: At rest, as it was when the round was begun or its branches were.
+            events: The events of the lineage.
+        """
+        memory = self._lineage.state.open
+        if memory is None:
+            return
+        try:
+            begun = recall(self._run.round_dir(memory.number), memory.number, events)
+        except ConfigurationError as error:
+            self._skip(trainer, memory.number, f"it cannot go on: {error}")
+            return
+        self._run.ledger.repeat(begun.repeated)
+        self._consult(trainer, memory, begun)
+
+    def _consult(self, trainer: Trainer, memory: OpenRound, begun: Begun) -> None:
+        """Tells the advisor what was seen, and asks it."""
+        self._open = consult(
+            self._run,
+            self._advisor,
+            self._settings,
+            self._executor,
+            trainer,
+            memory,
+            begun,
+            self._poster.posting.signal,
+            self.history,
+        )
+
+    def _play(self, trainer: Trainer, begun: Opened) -> None:
         """Plays the branches of a round, and swaps in what it has decided on."""
-        # A death in the round must not cost more than the round.
+        memory = begun.memory
         start = self._lineage.save("pause", trainer)
-        if begun.first:
+        if memory.first:
             start, _ = self._lineage.snapshot_of("start")
         try:
             refusal = begun.consultation.wait(begun.asked)
-            auditions = Auditions(begun.number, self._run, trainer, begun.plan)
+            auditions = Auditions(
+                memory.number, self._run, trainer, memory.plan, begun.journal
+            )
             promised = begun.consultation.renew(auditions)
             if promised != self._poster.posting.promised:
                 self._poster.post(promised=promised)
@@ -229,17 +227,15 @@ class Rounds:
                 result = begun.round.result(refusal)
         except Exception as error:  # a round that breaks must not end the run
             reason = f"the round failed: {type(error).__name__}: {error}"
-            self._skip(trainer, begun.number, reason)
+            self._skip(trainer, memory.number, reason)
             return
         finally:
             begun.consultation.rest()
             self._open = None
-        self._swap(trainer, begun, result)
+        self._swap(trainer, memory, result)
 
-    def _situation(
-        self, trainer: Trainer, number: int, collected: Collected
-    ) -> Situation:
-        task = self._run.task
+    def _observe(self, trainer: Trainer, number: int, collected: Collected) -> Evidence:
+        """Records the evidence that a round begins with."""
         posting = self._poster.posting
         self._run.ledger.write(RoundStarted(round=number, signal=posting.signal.id))
         evidence = self._mainline.evidence(trainer, posting, collected)
@@ -251,25 +247,16 @@ class Rounds:
             self._run.round_dir(number) / "evidence.json",
             event.evidence.model_dump(mode="json"),
         )
-        return Situation(
-            task.description,
-            task.features,
-            collected.layout.agents,
-            posting.signal,
-            evidence,
-            stage,
-            trainer.steps / max(trainer.total, 1),
-            tuple(self.history),
-            actions=task.actions if trainer.imitates else None,
-            gamma=trainer.gamma,
-            episodes=collected.episodes,
-        )
+        return evidence
 
     def _skip(self, trainer: Trainer, number: int, reason: str) -> None:
-        self._open = None
-        self._lineage.state.rounds = number
+        state = self._lineage.state
+        state.rounds, state.open, self._open = number, None, None
         self.end_round(trainer)
+        self._run.ledger.repeat()
         self._run.ledger.write(RoundFinished(round=number, skipped=reason))
+        # Else a run that is stopped would go on with what was skipped.
+        self._lineage.save("round", trainer)
         self._run.drop_snapshots()
 
     def end_round(self, trainer: Trainer) -> None:
@@ -280,17 +267,17 @@ class Rounds:
             state.distance *= 2
         self._lineage.begin_window(trainer)
 
-    def _swap(self, trainer: Trainer, begun: _Open, result: RoundResult) -> None:
+    def _swap(self, trainer: Trainer, memory: OpenRound, result: RoundResult) -> None:
         """Makes the branch that was decided on the mainline."""
-        state, number, decision = self._lineage.state, begun.number, result.decision
+        state, number, decision = self._lineage.state, memory.number, result.decision
         self.history.append(result.outcome)
         before = self._poster.posting
-        state.rounds = number
+        state.rounds, state.open = number, None
         if result.signal is not None:
             self._run.checkpoints.copy("pause", "before_swap")
         adopted, lost = result.adopted, 0
         if result.snapshot is not None:
-            if result.signal is None and begun.first and adopted <= trainer.steps:
+            if result.signal is None and memory.first and adopted <= trainer.steps:
                 adopted = 0  # the mainline has gone further than control's branch
             else:
                 lost = self._lineage.adopt(trainer, result.snapshot) + adopted
@@ -317,8 +304,8 @@ class Rounds:
             if decision.exploratory:
                 state.watch = Watch(
                     round=number,
-                    horizon=max(adopted, begun.plan.horizon),
-                    until=trainer.steps + 2 * max(adopted, begun.plan.horizon),
+                    horizon=max(adopted, memory.plan.horizon),
+                    until=trainer.steps + 2 * max(adopted, memory.plan.horizon),
                     level=result.outcome.control_score or 0.0,
                     posting=before,
                     turns=result.turns,
@@ -327,13 +314,14 @@ class Rounds:
                 state.claim = Claim(
                     round=number,
                     since=trainer.steps,
-                    start="start" if begun.first else "before_swap",
+                    start="start" if memory.first else "before_swap",
                     posting=before,
-                    plan=begun.plan,
+                    plan=memory.plan,
                 )
         self._run.ledger.write(
             RoundFinished(round=number, adopted_steps=adopted, lost_steps=lost)
         )
+        self._run.ledger.repeat()
         self._lineage.save("round", trainer)
         self._drop_all_but(number, result)
 

@@ -9,11 +9,43 @@ from pydantic import BaseModel, ConfigDict
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import randomness_states, restore_randomness
+from also_wrappers.evidence.stage import Stage
 from also_wrappers.ledger.accounting import Accounting, Counts
 from also_wrappers.loop.confirmation import Claim
+from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.watch import Watch
 
-__all__ = ["LoopState", "Poster"]
+__all__ = ["LoopState", "OpenRound", "Poster"]
+
+
+class OpenRound(BaseModel):
+    """Holds what a round has to remember to go on in another process.
+
+    What it was begun with is in its directory, what has happened in its journal and in
+    the ledger.
+
+    Attributes:
+        number: Number of the round.
+        due: Trainer steps of the lineage at which the branches begin.
+        first: Whether branches begin from the first checkpoint of the run.
+        plan: How much the round may try.
+        agents: The team.
+        stage: The learning stage.
+        progress: Share of the planned training that was over.
+        promised: Base return that the active signal's expert earned by itself, where
+            that was known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    due: int
+    first: bool
+    plan: Plan
+    agents: tuple[str, ...]
+    stage: Stage
+    progress: float
+    promised: float | None
 
 
 class LoopState(BaseModel):
@@ -25,7 +57,8 @@ class LoopState(BaseModel):
         window: Trainer steps of the lineage at which the window began.
         horizon: Trainer steps of a branch of the next round.
         longest: Trainer steps of a branch of any round, at most.
-        rounds: Rounds that were begun.
+        rounds: Rounds that were played, or skipped.
+        open: The round that waits for its branches or trains them, if there is one.
         claim: The provisional signal that is being confirmed, if there is one.
         keeps: Whether signals stay at full strength to the end of the run, because the
             base return fell while one faded.
@@ -43,6 +76,7 @@ class LoopState(BaseModel):
     horizon: int = 1
     longest: int = 1
     rounds: int = 0
+    open: OpenRound | None = None
     claim: Claim | None = None
     watch: Watch | None = None
     keeps: bool = False

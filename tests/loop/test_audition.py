@@ -24,6 +24,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate.provisional import Provisional
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.audition import Auditions, Verdict
+from also_wrappers.loop.journal import Journal
 from also_wrappers.loop.plan import Plan
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
@@ -86,7 +87,8 @@ class Stage:
         model.learn(128)
         self.trainer = SB3Trainer(model, self.make_venv, total)
         plan = Plan(1, 0, 10**6, 10**6, 10**6, 10**6, 8, 0)
-        self.auditions = Auditions(1, self.run, self.trainer, plan)
+        journal = Journal(self.run.dir / "journal.jsonl")
+        self.auditions = Auditions(1, self.run, self.trainer, plan, journal)
 
     def make_venv(self, shape: Callable[[Any], Any]) -> PettingZooVecEnv:
         return PettingZooVecEnv(lambda: shape(Corridor(self._length, limit=8)), 4)

@@ -218,7 +218,13 @@ def check_goes_on(folder: Path, gate: Rule) -> None:
     grown = total - max(counted, default=0)
     assert grown == work.steps, f"{work.steps} steps were trained and {grown} counted"
     rounds = [event["round"] for event in events(folder, "decision")]
-    assert rounds == sorted(rounds), "a round was played after a later one"
+    assert rounds == sorted(set(rounds)), "a round was decided twice, or too late"
+    trained = [
+        tuple(event[key] for key in ("round", "arm", "phase", "index", "stretch"))
+        for event in events(folder, "branch")
+    ]
+    assert len(trained) == len(set(trained)), "a branch was trained again"
+    assert {branch[0] for branch in trained} <= set(rounds), "branches were in vain"
     assert list(folder.glob("rounds/*/snapshots")) == [], "branches were left behind"
     described = [json.loads(p.read_text()) for p in folder.glob("checkpoints/*.json")]
     used = {folder / "checkpoints" / each["snapshot"] for each in described}

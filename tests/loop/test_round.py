@@ -18,6 +18,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Gate, Race, Request, Rule, Trial
 from also_wrappers.loop.audition import Auditions
 from also_wrappers.loop.consult import Consultation
+from also_wrappers.loop.journal import Journal
 from also_wrappers.loop.measured import Arm
 from also_wrappers.loop.plan import Plan
 from also_wrappers.loop.round import Round, RoundResult
@@ -74,12 +75,14 @@ def play(
         advisor or RecordedAdvisor([[proposal(1.0), proposal(2.0)]], [[proposal(4.0)]]),
         situation,
         Checks(situation.features, situation.agents, [], 1.0, 0.99),
+        Journal(run.dir / "journal.jsonl"),
     )
     plans = Plan(**(numbers | plan))
     played = Round(1, run, gate or Gate(), made, plans, situation, consultation)
     refusal = played.consult()
     trainer = StubTrainer()
-    auditions = Auditions(1, run, trainer, plans)
+    journal = Journal(run.dir / "journal.jsonl")
+    auditions = Auditions(1, run, trainer, plans, journal)
     result = (
         played.trial(trainer, auditions, START, Posting(gamma=0.99))
         if refusal is None
