@@ -4,7 +4,8 @@
         [--steps 400000]
 
 The task is ``rware-tiny-2ag-v2``; ``--steps`` are environment steps of the mainline.
-The expert was written by a large language model that knew a map and the vocabulary.
+The expert was written by a large language model that knew a map and the vocabulary. It
+has roles, so the observation tells a robot which one it is: policies are shared.
 Printed are the deliveries of an episode of 500 steps: in training, as they go, and over
 32 evaluation episodes; of the expert alone; and all environment steps. About ten
 minutes on an idle machine.
@@ -23,6 +24,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from stable_baselines3.common.vec_env import VecEnv
+from supersuit import agent_indicator_v0
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 
@@ -37,7 +39,10 @@ ENV, COPIES, EPISODES = "rware-tiny-2ag-v2", 16, 32
 
 
 def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
-    return also.PettingZooVecEnv(lambda: shape(rware.parallel_env(ENV)), COPIES)
+    def make_env() -> Any:
+        return shape(agent_indicator_v0(rware.parallel_env(ENV)))
+
+    return also.PettingZooVecEnv(make_env, COPIES)
 
 
 def main() -> None:
