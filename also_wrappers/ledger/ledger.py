@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import append, redact
+from also_wrappers.files import append, redactions
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
@@ -84,11 +84,10 @@ class Ledger:
                 "trainer_steps": self.accounting.trainer_steps(),
             }
         )
+        # Listeners print and draw, and must not tell secrets either.
+        stamped = _without_secrets(stamped)
         line = json.dumps(stamped.model_dump(mode="json"), allow_nan=True)
-        written = redact(line)
-        append(self._file, f"{written}\n")
-        if written != line:  # listeners print and draw, and must not tell secrets
-            stamped = type(event).model_validate_json(written)
+        append(self._file, f"{line}\n")
         shown = cast(Event, stamped)  # every event is one of the union
         for listener in self.listeners:
             try:
@@ -106,6 +105,22 @@ class Ledger:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def _without_secrets(event: E) -> E:
+    """Returns an event whose texts hold no secrets.
+
+    A text that must be as it is for the event to be one, such as the name of its kind,
+    stays: a secret that says the same is none.
+    """
+    data = event.model_dump(mode="json")
+    for holder, place, clean in redactions(data):
+        text, holder[place] = holder[place], clean
+        try:
+            event = type(event).model_validate(data)
+        except ValidationError:
+            holder[place] = text
+    return event
 
 
 class LedgerReader:
