@@ -72,7 +72,16 @@ class Ledger:
 
         Returns:
             The event as it was written.
+
+        Raises:
+            ConfigurationError: The ledger was closed.
+            StorageError: The line cannot be written; the ledger is as it was.
         """
+        if self._file.closed:
+            raise ConfigurationError(
+                f"{self.path} was closed, or another Run of this process goes on with "
+                "it; make a new Run with resume=True"
+            )
         with self._writing:
             return self._write(event)
 

@@ -242,6 +242,7 @@ class Adaptation:
         self.run.ledger.write(
             RunResumed(rounds=self.state.rounds, total=trainer.total, checkpoint=total)
         )
+        self.run.write_schedule()  # a swap may have been lost
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:

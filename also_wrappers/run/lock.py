@@ -13,8 +13,8 @@ import warnings
 import weakref
 from pathlib import Path
 
+from also_wrappers import files
 from also_wrappers.exceptions import ConfigurationError, StorageError
-from also_wrappers.files import before_write
 
 __all__ = ["Lock"]
 
@@ -47,7 +47,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        before_write(path)
+        files.before_write(path)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
@@ -114,12 +114,10 @@ def _taken(path: Path) -> str:
     except (OSError, ValueError, TypeError, KeyError):
         who = "another process"
     else:
-        mine = (pid, host) == (os.getpid(), platform.node())
-        who = "this process" if mine else f"process {pid} on {host}"
-        who += f" since {since}"
+        who = f"process {pid} on {host} since {since}"
     return (
-        f"{path.parent} is written by {who}; close that run or wait for its end, or "
-        "give another directory"
+        f"{path.parent} is written by {who}; wait for its end, or give another "
+        "directory"
     )
 
 

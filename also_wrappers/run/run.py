@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from also_wrappers.ledger.events import Event, RolledBack, Settled, Swapped
 from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.run.lock import Lock
-from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
 
@@ -22,6 +22,8 @@ __all__ = ["Run"]
 
 #: Of these, a directory that was given to a run before has one at least.
 _MARKS = {"ledger.jsonl", "run.json", "run.lock"}
+#: The runs of this process, by their directories.
+_runs: weakref.WeakValueDictionary[Path, Run] = weakref.WeakValueDictionary()
 
 
 class Run:
@@ -31,7 +33,7 @@ class Run:
         task: What is to be learned.
         run_dir: Where to record, a directory of the run's own; made if it is not
             there. One process at a time records into it; whoever reads is not kept
-            from it.
+            from it. An earlier ``Run`` of this process on it is closed.
         resume: Go on with the run that is there.
 
     Attributes:
@@ -80,9 +82,13 @@ class Run:
                 f"the run directory {self.dir} cannot be made: {error.strerror}; give "
                 "another one"
             ) from error
-        self._lock = Lock(self.dir / "run.lock")
+        place = self.dir.resolve()
+        if place in _runs:  # as where a cell of a notebook was interrupted
+            _runs[place].close()
+        self._lock = Lock(place / "run.lock")
         try:
             self._open()
+            _runs[place] = self
         except BaseException:
             self._lock.release()
             raise
@@ -127,28 +133,32 @@ class Run:
                     remove(end)
 
     def write_schedule(self) -> None:
-        """Writes the swaps, and where a signal was given up or rolled back, to be
+        """Writes the swaps of the lineage, and where a signal was given up, to be
         replayed without advisor and branches: each signal with what its expert has
-        promised, without which a pull would not end itself."""
-        entries: list[dict[str, Any]] = []
-        known: dict[str, tuple[Signal, float | None]] = {}
+        promised, without which a pull would not end itself.
+
+        Swaps that were lost in a stop are not written, nor those after which the
+        weights went back to what they were before."""
+        swaps: list[Swapped | Settled] = []
         total = self.accounting.trainer_steps().total
         for event in of_the_lineage(self.events(), total):
             match event:
-                case Swapped() | Settled(kind="given_up"):
-                    known[event.signal.id] = event.signal, event.promised
-                    signal, promised = known[event.signal.id]
-                case RolledBack(signal=name):
-                    signal, promised = known.get(name, (Signal(), None))
-                case _:
-                    continue
-            entries.append(
-                {
-                    "trainer_steps": event.trainer_steps.model_dump(),
-                    "signal": signal.model_dump(mode="json"),
-                    "promised": promised,
-                }
-            )
+                case Settled(kind="given_up", lost_steps=0):
+                    swaps.append(event)
+                case RolledBack() | Settled(kind="given_up"):
+                    number = swaps[-1].round if swaps else None
+                    while swaps and swaps[-1].round == number:
+                        swaps.pop()
+                case Swapped():
+                    swaps.append(event)
+        entries = [
+            {
+                "trainer_steps": swap.trainer_steps.model_dump(),
+                "signal": swap.signal.model_dump(mode="json"),
+                "promised": swap.promised,
+            }
+            for swap in swaps
+        ]
         write_json(self.dir / "schedule.json", entries)
 
     def events(self) -> list[Event]:

@@ -138,8 +138,8 @@ def test_a_forked_process_that_closes_the_run_leaves_the_lock_alone(
     process.start()
     assert ours.recv() == "closed"
     process.join()
-    with pytest.raises(ConfigurationError, match="this process since"):
-        Run(TASK, tmp_path / "run")
+    with pytest.raises(ConfigurationError, match=f"process {os.getpid()} on"):
+        Lock(tmp_path / "run" / "run.lock")
     run.close()
 
 
@@ -154,17 +154,19 @@ def test_workers_neither_have_the_lock_nor_keep_it(tmp_path: Path) -> None:
     executor.close()
 
 
-def test_a_run_is_opened_once_in_a_process_too(tmp_path: Path) -> None:
-    run = Run(TASK, tmp_path / "run")
-    with pytest.raises(ConfigurationError, match=r"this process since .*close"):
-        Run(TASK, tmp_path / "run")
-    run.close()
-    again = Run(TASK, tmp_path / "run")
-    run.close()  # once more changes nothing
-    with pytest.raises(ConfigurationError, match="this process"):
-        Run(TASK, tmp_path / "run")
-    del again
-    Run(TASK, tmp_path / "run").close()
+def test_a_later_run_of_a_process_takes_the_place_of_an_earlier(tmp_path: Path) -> None:
+    """As where a cell of a notebook is run once more after it was interrupted."""
+    first = Run(TASK, tmp_path / "run")
+    first.ledger.write(started())
+    second = Run(TASK, os.path.relpath(tmp_path / "run"), resume=True)
+    with pytest.raises(ConfigurationError, match="goes on with it; make a new Run"):
+        first.ledger.write(started())
+    second.ledger.write(started())
+    first.close()  # gives back nothing that is another's
+    with pytest.raises(ConfigurationError, match=f"process {os.getpid()} on"):
+        Lock(tmp_path / "run" / "run.lock")
+    assert len(second.events()) == 2
+    second.close()
 
 
 def test_a_run_that_was_refused_has_no_lock(tmp_path: Path) -> None:
@@ -176,13 +178,13 @@ def test_a_run_that_was_refused_has_no_lock(tmp_path: Path) -> None:
     Run(TASK, tmp_path / "run", resume=True).close()
 
 
-def test_of_many_that_begin_at_once_one_records(tmp_path: Path) -> None:
-    runs: list[Run] = []
+def test_of_many_that_begin_at_once_one_has_the_lock(tmp_path: Path) -> None:
+    locks: list[Lock] = []
     refused: list[str] = []
 
     def begin() -> None:
         try:
-            runs.append(Run(TASK, tmp_path / "run"))
+            locks.append(Lock(tmp_path / "run.lock"))
         except ConfigurationError as error:
             refused.append(str(error))
 
@@ -191,9 +193,9 @@ def test_of_many_that_begin_at_once_one_records(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(runs), len(refused)) == (1, 7)
+    assert (len(locks), len(refused)) == (1, 7)
     assert all("is written by" in sentence for sentence in refused)
-    runs[0].close()
+    locks[0].release()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}'])
