@@ -9,7 +9,7 @@ import cloudpickle
 from also_wrappers.advisors.base import Advisor, check_is_advisor
 from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.branches.executors import Executor, ProcessExecutor
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.gate.rule import Rule
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
@@ -166,6 +166,8 @@ class Adaptation:
         )
         try:
             cloudpickle.dumps(trainer.fork())
+        except AlsoError:
+            raise
         except Exception as error:
             raise ConfigurationError(
                 f"make_venv cannot be sent to a worker process ({error}); let it "
