@@ -13,6 +13,7 @@ __all__ = [
     "ExpressionError",
     "FeatureError",
     "ModelUnavailableError",
+    "StorageError",
 ]
 
 
@@ -95,5 +96,14 @@ class ModelUnavailableError(AdvisorError, ConfigurationError):
 
     Example:
         >>> issubclass(ModelUnavailableError, (AdvisorError, ConfigurationError))
+        True
+    """
+
+
+class StorageError(AlsoError, OSError):
+    """A file of a run cannot be written; what was recorded before is whole.
+
+    Example:
+        >>> issubclass(StorageError, (AlsoError, OSError))
         True
     """

@@ -1,8 +1,12 @@
-"""Writing files so that a reader, or a crash, never sees half of one."""
+"""Writing files so that a reader, or a crash, never sees half of one.
+
+A change that the disk refuses is a ``StorageError`` and leaves the file as it was.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -12,37 +16,101 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from also_wrappers.exceptions import ConfigurationError, StorageError
+
 __all__ = [
+    "allocate",
     "append",
     "before_write",
     "cut_half_line",
+    "keep_secret",
     "link",
+    "make_folder",
+    "read_json",
     "redact",
+    "redactions",
     "remove",
     "replacing",
+    "without_secrets",
     "write_atomic",
     "write_json",
 ]
 
 _TRIES = 20
+#: Errors of a disk, a quota or a limit on files that leaves no room.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Zeros that are written at a time.
+_ZEROS = 1 << 20
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 #: Shorter values of such variables are no secrets, and would be found everywhere.
 _SHORTEST_SECRET = 8
+#: User and password of an address, at most so long; a password may hold anything but
+#: spaces, and what follows a port is no password.
+_LOGIN = re.compile(
+    r"(?<=://)(?:[^\s/?#]{0,300}|[^\s/@:]{0,100}:(?!\d+[/?#])\S{0,200})@"
+)
+#: Names of variables that were given to ``keep_secret``.
+_named: set[str] = set()
 
 
 def redact(text: str) -> str:
-    """JSON without secrets: values of environment variables whose name says that they
-    are one, and passwords in addresses.
+    """Leaves secrets out of a text: values of environment variables whose name says
+    that they are one or that were given to ``keep_secret``, and passwords in addresses.
 
     Example:
-        >>> redact('{"host": "http://ann:open@server:11434"}')
-        '{"host": "http://[secret]@server:11434"}'
+        >>> redact("asked http://ann:open@server:11434")
+        'asked http://[secret]@server:11434'
     """
-    text = re.sub(r"(?<=://)[^/@\s\"]+@", "[secret]@", text)
+    text = _LOGIN.sub("[secret]@", text)
     for name, value in os.environ.items():
-        if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
-            text = text.replace(json.dumps(value)[1:-1], "[secret]")
+        secret = _SECRET.search(name) or name in _named
+        if secret and len(value) >= _SHORTEST_SECRET and value in text:
+            text = re.sub(_pattern(value), "[secret]", text)
     return text
+
+
+def keep_secret(variable: str) -> None:
+    """Declares that an environment variable holds a secret, whatever its name says.
+
+    Args:
+        variable: Name of the variable; it need not be set yet.
+    """
+    _named.add(variable)
+
+
+def redactions(data: Any) -> Iterator[tuple[Any, Any, str]]:
+    """Yields where plain data holds secrets.
+
+    Args:
+        data: Lists and dictionaries of values that JSON can hold. Only strings are
+            searched: the digits of a secret may well be part of a number.
+
+    Yields:
+        The list or dictionary, the index or key of a string in it, and that string
+        without secrets.
+    """
+    if isinstance(data, (list, dict)):
+        places = data.items() if isinstance(data, dict) else enumerate(data)
+        for place, value in list(places):
+            if isinstance(value, str):
+                clean = redact(value)
+                if clean != value:
+                    yield data, place, clean
+            else:
+                yield from redactions(value)
+
+
+def without_secrets(data: Any) -> Any:
+    """Returns plain data whose strings hold no secrets; the data itself is changed."""
+    for holder, place, clean in redactions(data):
+        holder[place] = clean
+    return data
+
+
+def _pattern(secret: str) -> str:
+    """Returns what finds a secret; one of digits is not found within a number."""
+    pattern = re.escape(secret)
+    return rf"(?<![\d.]){pattern}(?!\d)" if secret.isdigit() else pattern
 
 
 def before_write(path: Path, data: bytes = b"") -> None:
@@ -63,6 +131,9 @@ def replacing(path: Path) -> Iterator[Path]:
     An error inside the block leaves ``path`` as it was. Where the platform refuses to
     replace a file for a moment, it is tried again.
 
+    Raises:
+        StorageError: The disk is full, or ``path`` may not be replaced.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -76,37 +147,112 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     before_write(beside)
     try:
-        yield beside
+        with _refused(path, *_FULL):
+            yield beside
         before_write(path)
-        for attempt in range(_TRIES):
-            try:
-                beside.replace(path)
-                return
-            except PermissionError:  # another process has the file open (Windows)
-                if attempt == _TRIES - 1:
-                    raise
-                time.sleep(0.01 * (attempt + 1))
+        with _refused(path):
+            _replace(beside, path)
     except BaseException:
         remove(beside)
         raise
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replaces the content of a file at once."""
-    with replacing(path) as beside:
+    """Replaces the content of a file at once.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    with replacing(path) as beside, _refused(path):
         beside.write_bytes(data)
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Writes plain data as indented JSON, atomically."""
+    """Writes plain data as indented JSON, atomically.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
     write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 
 
+def read_json(path: Path) -> Any:
+    """Reads the JSON of a file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or holds something else.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror
+    except (ValueError, RecursionError):
+        reason = "it is no JSON that a run wrote"
+    raise ConfigurationError(
+        f"{path} cannot be read: {reason}; bring back the file that the run wrote, or "
+        "begin a new run"
+    )
+
+
 def append(file: TextIO, text: str) -> None:
-    """Appends a text to an open file and flushes the file."""
-    before_write(Path(file.name), text.encode())
-    file.write(text)
-    file.flush()
+    """Appends a text to an open file, whole or not at all.
+
+    Args:
+        file: The file, into which nothing else writes.
+        text: The text.
+
+    Raises:
+        StorageError: The file cannot grow; it is as long as before.
+    """
+    path, data = Path(file.name), text.encode()
+    before_write(path, data)
+    descriptor = file.fileno()
+    with _refused(path):
+        size = os.fstat(descriptor).st_size
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except BaseException:
+            with contextlib.suppress(OSError):  # what is half written is skipped
+                os.ftruncate(descriptor, size)
+            raise
+
+
+def allocate(path: Path, size: int) -> None:
+    """Makes a file of zeros that has its room on the disk, to be mapped into memory.
+
+    A write into a mapped file that has no room would kill the process (SIGBUS).
+
+    Args:
+        path: The file.
+        size: Number of bytes.
+
+    Raises:
+        StorageError: There is not so much room.
+    """
+    try:
+        with _refused(path), path.open("wb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except (AttributeError, OSError) as error:
+                if getattr(error, "errno", None) in _FULL:
+                    raise
+                for start in range(0, size, _ZEROS):  # a platform or disk without it
+                    file.write(bytes(min(_ZEROS, size - start)))
+    except StorageError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those around it, where they are not there yet.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    with _refused(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def cut_half_line(path: Path) -> None:
@@ -120,18 +266,69 @@ def cut_half_line(path: Path) -> None:
 
 
 def link(original: Path, path: Path) -> None:
-    """Makes a file appear under a second path; copied where a link cannot be made."""
+    """Makes a file appear under a second path; copied where a link cannot be made.
+
+    Raises:
+        StorageError: It cannot be copied either.
+    """
     before_write(path)
     try:
         os.link(original, path)
     except OSError:  # a file system without links
-        shutil.copyfile(original, path)
+        try:
+            with _refused(path):
+                shutil.copyfile(original, path)
+        except StorageError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder with all that it holds, if it is there."""
+    """Removes a file, or a folder with all that it holds, if it is there.
+
+    Raises:
+        StorageError: It is a file and cannot be removed.
+    """
     before_write(path)
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with _refused(path):
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _refused(path: Path, *numbers: int) -> Iterator[None]:
+    """Says in a sentence what the operating system refuses to do with a file.
+
+    Args:
+        path: The file.
+        *numbers: Errors that are meant; all that have a number if not given.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        if error.errno is None or (numbers and error.errno not in numbers):
+            raise
+        remedy = "see to it that this process may write there"
+        if error.errno in _FULL:
+            remedy = "make room on the disk"
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}; {remedy}, and resume the run "
+            "from what was recorded before"
+        ) from error
+
+
+def _replace(beside: Path, path: Path) -> None:
+    """Replaces a file; tries again while another process has it open (Windows)."""
+    for attempt in range(_TRIES):
+        try:
+            beside.replace(path)
+            return
+        except PermissionError:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(0.01 * (attempt + 1))

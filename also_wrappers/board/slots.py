@@ -24,7 +24,7 @@ from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
 from also_wrappers.evidence.recorder import Episode, Numbers
 from also_wrappers.evidence.statistics import Layout
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import write_json
+from also_wrappers.files import allocate, write_json
 from also_wrappers.signal.language.parser import Node
 
 __all__ = ["Slot", "SlotReader", "slot_dtype"]
@@ -86,10 +86,12 @@ def slot_dtype(layout: Layout, copies: int) -> np.dtype[np.void]:
 
 
 def _open(
-    path: Path, layout: Layout, copies: int, mode: Literal["w+", "r"]
+    path: Path, layout: Layout, copies: int, mode: Literal["r+", "r"]
 ) -> npt.NDArray[np.void]:
     """Maps the file of a slot as an array of one record."""
     dtype = slot_dtype(layout, copies)
+    if mode == "r+":
+        allocate(path, dtype.itemsize)
     return np.memmap(path, dtype, mode, shape=(1,)).view(np.ndarray)
 
 
@@ -106,12 +108,13 @@ class Slot:
 
     Raises:
         ConfigurationError: There are too many agents or features to record.
+        StorageError: There is no room for the file.
     """
 
     def __init__(self, folder: Path, layout: Layout, copies: int = 1) -> None:
         self.conditions: Sequence[Node] = ()
         path = folder / f"{os.getpid()}-{next(_slots)}.map"
-        record = _open(path, layout, copies, "w+")
+        record = _open(path, layout, copies, "r+")
         # Numbers stay arrays of one element, which write through at the least cost.
         self._sequence, self._acknowledged = record["sequence"], record["acknowledged"]
         self._window, self._kept = record["window"], record["kept"]

@@ -215,7 +215,9 @@ def _result(settings: DemoSettings, advisor: Advisor) -> dict[str, Any]:
     )
     make_venv = make_factory(settings.env_id)
     adapted, alone = (
-        evaluate_model(load_model(path), make_venv, settings.episodes, settings.seed)
+        evaluate_model(
+            load_model(path, make_venv), make_venv, settings.episodes, settings.seed
+        )
         for path in (settings.run_dir, settings.base_only_dir)
     )
     return {

@@ -123,9 +123,15 @@ def save_model(model: PPO, run_dir: Path) -> None:
     write_atomic(run_dir / "model.zip", data.getvalue())
 
 
-def load_model(run_dir: Path) -> PPO:
-    """Reads the trained model of a finished run."""
-    return PPO.load(run_dir / "model.zip", device="cpu")
+def load_model(run_dir: Path, make_venv: MakeVecEnv) -> PPO:
+    """Reads the trained model of a finished run: its weights, and no code."""
+    model = make_model(make_venv(_unshaped), seed=0)
+    model.set_parameters(run_dir / "model.zip", device="cpu")
+    return model
+
+
+def _unshaped(env: Any) -> Any:
+    return env
 
 
 def is_finished(run_dir: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import append, cut_half_line, redact
+from also_wrappers.files import append, cut_half_line, redactions
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
@@ -70,7 +70,16 @@ class Ledger:
 
         Returns:
             The event as it was written.
+
+        Raises:
+            ConfigurationError: The ledger was closed.
+            StorageError: The line cannot be written; the ledger is as it was.
         """
+        if self._file.closed:
+            raise ConfigurationError(
+                f"{self.path} was closed, or another Run of this process goes on with "
+                "it; make a new Run with resume=True"
+            )
         with self._writing:
             again = self._again.get(type(event))
             if again:
@@ -98,11 +107,10 @@ class Ledger:
                 "trainer_steps": self.accounting.trainer_steps(),
             }
         )
+        # Listeners print and draw, and must not tell secrets either.
+        stamped = _without_secrets(stamped)
         line = json.dumps(stamped.model_dump(mode="json"), allow_nan=True)
-        written = redact(line)
-        append(self._file, f"{written}\n")
-        if written != line:  # listeners print and draw, and must not tell secrets
-            stamped = type(event).model_validate_json(written)
+        append(self._file, f"{line}\n")
         shown = cast(Event, stamped)  # every event is one of the union
         for listener in self.listeners:
             try:
@@ -120,6 +128,22 @@ class Ledger:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def _without_secrets(event: E) -> E:
+    """Returns an event whose texts hold no secrets.
+
+    A text that must be as it is for the event to be one, such as the name of its kind,
+    stays: a secret that says the same is none.
+    """
+    data = event.model_dump(mode="json")
+    for holder, place, clean in redactions(data):
+        text, holder[place] = holder[place], clean
+        try:
+            event = type(event).model_validate(data)
+        except ValidationError:
+            holder[place] = text
+    return event
 
 
 class LedgerReader:

@@ -9,7 +9,7 @@ import cloudpickle
 from also_wrappers.advisors.base import Advisor, check_is_advisor
 from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.branches.executors import Executor, ProcessExecutor
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.gate.rule import Rule
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
@@ -167,6 +167,8 @@ class Adaptation:
         )
         try:
             cloudpickle.dumps(trainer.fork())
+        except AlsoError:
+            raise
         except Exception as error:
             raise ConfigurationError(
                 f"make_venv cannot be sent to a worker process ({error}); let it "
@@ -255,6 +257,7 @@ class Adaptation:
                 going_on=going_on,
             )
         )
+        self.run.write_schedule()  # a swap may have been lost
         if checkpoint is not None:
             self._rounds.resume(trainer, lived)
         return checkpoint is not None

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.checks.check import Checks
 from also_wrappers.exceptions import AdvisorError, ConfigurationError
-from also_wrappers.files import append, redact, write_json
+from also_wrappers.files import append, without_secrets, write_json
 from also_wrappers.gate.rule import CONTROL
 from also_wrappers.ledger.events import (
     AdvisorFailed,
@@ -344,10 +344,12 @@ class Consultation:
     def _write_candidates(self) -> None:
         write_json(
             self._run.round_dir(self._number) / "candidates.json",
-            [
-                {"name": arm.name, "signal": arm.signal.model_dump(mode="json")}
-                for arm in self.arms
-            ],
+            without_secrets(
+                [
+                    {"name": arm.name, "signal": arm.signal.model_dump(mode="json")}
+                    for arm in self.arms
+                ]
+            ),
         )
 
     def _ask(
@@ -382,7 +384,7 @@ class Consultation:
                 line = self._run.ledger.write(event).model_dump(mode="json")
                 folder = self._run.round_dir(self._number)
                 with (folder / f"{exchange.role}.jsonl").open("a") as file:
-                    append(file, redact(f"{json.dumps(line)}\n"))
+                    append(file, f"{json.dumps(line)}\n")
             self._advisor.exchanges.clear()
 
 

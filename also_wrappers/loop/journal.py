@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from also_wrappers.files import append, cut_half_line, redact, remove
+from also_wrappers.files import append, cut_half_line, remove, without_secrets
 
 __all__ = ["Journal"]
 
@@ -66,5 +66,5 @@ class Journal:
         result = work()
         piece = {"what": what, "result": form.dump_python(result, mode="json")}
         with self._path.open("a", encoding="utf-8") as file:
-            append(file, f"{redact(json.dumps(piece))}\n")
+            append(file, f"{json.dumps(without_secrets(piece))}\n")
         return result

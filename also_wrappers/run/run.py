@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import weakref
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import remove, write_json
+from also_wrappers.files import make_folder, read_json, remove, write_json
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import Event, RolledBack, Settled, Swapped
 from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
-from also_wrappers.signal.model import Signal
+from also_wrappers.run.lock import Lock
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["Run"]
+
+#: Of these, a directory that was given to a run before has one at least.
+_MARKS = {"ledger.jsonl", "run.json", "run.lock"}
+#: The runs of this process, by their directories.
+_runs: weakref.WeakValueDictionary[Path, Run] = weakref.WeakValueDictionary()
 
 
 class Run:
@@ -26,7 +31,9 @@ class Run:
 
     Args:
         task: What is to be learned.
-        run_dir: Where to record; made if it is not there.
+        run_dir: Where to record, a directory of the run's own; made if it is not
+            there. One process at a time records into it; whoever reads is not kept
+            from it. An earlier ``Run`` of this process on it is closed.
         resume: Go on with the run that is there.
 
     Attributes:
@@ -42,7 +49,8 @@ class Run:
     Raises:
         ConfigurationError: The directory holds a run and ``resume`` was not given, or
             it holds none, or one with other features or of another version, and it
-            was.
+            was; it holds something else; or another process records there.
+        StorageError: The directory cannot be written.
 
     Example:
         >>> import tempfile
@@ -61,31 +69,51 @@ class Run:
         self.task = task
         self.dir = Path(run_dir)
         self.resumed = resume
-        ledger_path = self.dir / "ledger.jsonl"
-        declared = {"features": list(task.features.names)}
-        if _recorded(ledger_path) and not resume:
+        self._ledger_path = self.dir / "ledger.jsonl"
+        _check_is_own(self.dir)
+        if resume and not _recorded(self._ledger_path):
+            raise ConfigurationError(
+                f"{self.dir} holds no run to resume; leave resume out to begin one"
+            )
+        try:
+            self.dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the run directory {self.dir} cannot be made: {error.strerror}; give "
+                "another one"
+            ) from error
+        place = self.dir.resolve()
+        if place in _runs:  # as where a cell of a notebook was interrupted
+            _runs[place].close()
+        self._lock = Lock(place / "run.lock")
+        try:
+            self._open()
+            _runs[place] = self
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
+        """Opens or makes what is in the directory, which nobody else writes."""
+        declared = {"features": list(self.task.features.names)}
+        if self.resumed:
+            self._check_resumable(declared)
+        elif _recorded(self._ledger_path):
             raise ConfigurationError(
                 f"{self.dir} already holds a run; give another directory, or resume it"
             )
-        if resume:
-            self._check_resumable(ledger_path, declared)
-        try:
-            self.checkpoints = Checkpoints(self.dir / "checkpoints")
-        except OSError as error:
-            raise ConfigurationError(
-                f"the run directory {self.dir} cannot be made: {error.strerror}"
-            ) from error
+        self.checkpoints = Checkpoints(self.dir / "checkpoints")
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
-        self.ledger = Ledger(ledger_path, self.accounting)
+        self.ledger = Ledger(self._ledger_path, self.accounting)
         # What a resumed run had posted stays posted until the loop goes on.
         self.board = Board.create(self.dir / "board")
-        self.shape = Shape(task, self.board)
+        self.shape = Shape(self.task, self.board)
 
     def round_dir(self, number: int) -> Path:
         """Returns the directory of one round, made if it is not there."""
         path = self.dir / "rounds" / f"{number:04d}"
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         return path
 
     def drop_snapshots(
@@ -105,52 +133,72 @@ class Run:
                     remove(end)
 
     def write_schedule(self) -> None:
-        """Writes the swaps, and where a signal was given up or rolled back, to be
+        """Writes the swaps of the lineage, and where a signal was given up, to be
         replayed without advisor and branches: each signal with what its expert has
-        promised, without which a pull would not end itself."""
-        entries: list[dict[str, Any]] = []
-        known: dict[str, tuple[Signal, float | None]] = {}
+        promised, without which a pull would not end itself.
+
+        Swaps that were lost in a stop are not written, nor those after which the
+        weights went back to what they were before."""
+        swaps: list[Swapped | Settled] = []
         total = self.accounting.trainer_steps().total
         for event in of_the_lineage(self.events(), total):
             match event:
-                case Swapped() | Settled(kind="given_up"):
-                    known[event.signal.id] = event.signal, event.promised
-                    signal, promised = known[event.signal.id]
-                case RolledBack(signal=name):
-                    signal, promised = known.get(name, (Signal(), None))
-                case _:
-                    continue
-            entries.append(
-                {
-                    "trainer_steps": event.trainer_steps.model_dump(),
-                    "signal": signal.model_dump(mode="json"),
-                    "promised": promised,
-                }
-            )
+                case Settled(kind="given_up", lost_steps=0):
+                    swaps.append(event)
+                case RolledBack() | Settled(kind="given_up"):
+                    number = swaps[-1].round if swaps else None
+                    while swaps and swaps[-1].round == number:
+                        swaps.pop()
+                case Swapped():
+                    swaps.append(event)
+        entries = [
+            {
+                "trainer_steps": swap.trainer_steps.model_dump(),
+                "signal": swap.signal.model_dump(mode="json"),
+                "promised": swap.promised,
+            }
+            for swap in swaps
+        ]
         write_json(self.dir / "schedule.json", entries)
 
     def events(self) -> list[Event]:
         """Returns all events that were recorded so far."""
-        return list(read_ledger(self.dir / "ledger.jsonl"))
+        return list(read_ledger(self._ledger_path))
 
     def close(self) -> None:
-        """Closes the ledger."""
+        """Closes the ledger, and gives the directory back."""
         self.ledger.close()
+        self._lock.release()
 
-    def _check_resumable(self, ledger: Path, declared: dict[str, Any]) -> None:
-        if not _recorded(ledger):
-            raise ConfigurationError(
-                f"{self.dir} holds no run to resume; leave resume out to begin one"
-            )
-        next(read_ledger(ledger), None)  # says if it is of another version
+    def _check_resumable(self, declared: dict[str, Any]) -> None:
+        """Refuses a run that cannot be gone on with, before anything is changed."""
+        for _ in read_ledger(self._ledger_path):  # says what is no event
+            pass
         path = self.dir / "run.json"
-        if path.exists() and json.loads(path.read_text()) != declared:
+        if path.exists() and read_json(path) != declared:
             raise ConfigurationError(
                 f"{self.dir} holds a run with other features; resume it with the task "
                 "that it was begun with"
             )
 
 
+def _check_is_own(folder: Path) -> None:
+    """Refuses a directory that holds something else than a run."""
+    try:
+        names = {entry.name for entry in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return  # it is made, or it is told that it cannot be
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder} cannot be read: {error.strerror}; give another directory"
+        ) from error
+    if names and not names & _MARKS:
+        raise ConfigurationError(
+            f"{folder} holds something else than a run, such as {min(names)}; give a "
+            f"run a directory of its own, such as {folder / 'run'}"
+        )
+
+
 def _recorded(ledger: Path) -> bool:
     """Whether anything was recorded; a run that was refused at its start was not."""
-    return ledger.exists() and ledger.stat().st_size > 0
+    return ledger.is_file() and ledger.stat().st_size > 0

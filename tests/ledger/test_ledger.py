@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from also_wrappers.advisors.llm.models.openai import OpenAICompatible
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
     AdvisorFailed,
+    Decided,
     Event,
     Exchanged,
     Recorded,
@@ -31,6 +33,7 @@ from tests.support.ledgers import (
     Line,
     auditioned,
     branch,
+    decided,
     exchange,
     expert_run,
     recorded,
@@ -123,6 +126,52 @@ def test_secrets_of_the_environment_are_left_out(
         "refused [secret] at https://[secret]@host/v1, place and progress"
     )
     assert shown == written == [failed, asked]
+
+
+def test_a_secret_of_digits_leaves_numbers_as_they_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "33333333")
+    ledger = Ledger(path, Accounting(mainline=33333333))
+    written = ledger.write(recorded(33333333, 1 / 3))
+    ledger.write(AdvisorFailed(round=1, asked_for="x", error="refused 33333333"))
+    ledger.close()
+    back, failed = read_ledger(path)
+    assert back == written
+    assert isinstance(back, Recorded)
+    assert (back.window.steps, back.trainer_steps.mainline) == (33333333, 33333333)
+    assert isinstance(failed, AdvisorFailed)
+    assert failed.error == "refused [secret]"
+
+
+def test_a_secret_that_is_a_word_of_the_ledger_leaves_the_ledger_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, word in enumerate(("run_started", "candidate_1")):
+        monkeypatch.setenv(f"TOKEN_{number}", word)
+    ledger = Ledger(path, Accounting())
+    ledger.write(started(task="a run_started one"))
+    ledger.write(decided())
+    ledger.close()
+    begun, decision = read_ledger(path)
+    assert isinstance(begun, RunStarted)
+    assert begun.task == "a [secret] one"
+    assert isinstance(decision, Decided)
+    assert decision.winner == "[secret]"
+
+
+def test_a_variable_that_is_named_as_a_key_is_a_secret(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FROM_THE_VAULT", "open sesame")
+    OpenAICompatible("http://localhost", "tiny", api_key_variable="FROM_THE_VAULT")
+    ledger = Ledger(path, Accounting())
+    shown: list[Event] = []
+    ledger.listeners.append(shown.append)
+    ledger.write(exchange(answer="you said open sesame"))
+    ledger.close()
+    assert "sesame" not in path.read_text()
+    assert "sesame" not in shown[0].model_dump_json()
 
 
 def test_a_line_that_was_cut_is_dropped(path: Path) -> None:

@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.guard import Guard
 from also_wrappers.loop.measured import Measured
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal, Term
 from tests.support.corridor import check_every_step_is_counted_once, events, make_task
@@ -198,6 +201,31 @@ def disks(
     return disks
 
 
+def check_schedule(folder: Path, state: dict[str, Any] | None) -> None:
+    """Checks that a finished run's schedule has the swaps of its lineage, and no other.
+
+    Args:
+        folder: The run's directory.
+        state: Of the checkpoint that the run went on from, if there was one.
+    """
+    schedule = json.loads((folder / "schedule.json").read_text())
+    signals = [Signal.model_validate(entry["signal"]).id for entry in schedule]
+    assert all(a != b for a, b in pairwise([Signal().id, *signals])), "swapped twice"
+    steps = [entry["trainer_steps"]["mainline"] for entry in schedule]
+    assert steps == sorted(steps), "a swap is scheduled that was undone"
+    finished = Signal.model_validate(events(folder)[-1]["signal"]).id
+    assert [Signal().id, *signals][-1] == finished, "another signal is scheduled last"
+    if state is not None:
+        posted = Signal.model_validate(state["posting"]["signal"]).id
+        total = state["trainer_steps"]["total"]
+        before = [
+            signal
+            for signal, entry in zip(signals, schedule, strict=True)
+            if entry["trainer_steps"]["total"] <= total
+        ]
+        assert [Signal().id, *before][-1] == posted, "a lost swap is scheduled"
+
+
 def check_goes_on(folder: Path, gate: Rule) -> None:
     """Checks a run that goes on with what a kill has left."""
     ledger = folder / "ledger.jsonl"
@@ -206,6 +234,7 @@ def check_goes_on(folder: Path, gate: Rule) -> None:
     before = before[: before.rfind(b"\n") + 1]
     counted = [event["trainer_steps"]["total"] for event in events(folder)]
     checkpoint = folder / "checkpoints" / "last.json"
+    state = None
     if resumes and checkpoint.exists():  # saved before an event could say so
         state = json.loads(checkpoint.read_text())["state"]
         counted.append(state["trainer_steps"]["total"])
@@ -214,6 +243,7 @@ def check_goes_on(folder: Path, gate: Rule) -> None:
     play(folder, work, gate)
     assert ledger.read_bytes().startswith(before), "an event was lost"
     check_every_step_is_counted_once(folder, TOTAL)
+    check_schedule(folder, state)
     total = events(folder)[-1]["trainer_steps"]["total"]
     grown = total - max(counted, default=0)
     assert grown == work.steps, f"{work.steps} steps were trained and {grown} counted"
@@ -236,6 +266,7 @@ def check_goes_on(folder: Path, gate: Rule) -> None:
 
 def test_every_change_of_a_file_is_asked_for(disks: Disks) -> None:
     assert check_every_step_is_counted_once(disks.run, TOTAL) == 0
+    check_schedule(disks.run, None)
     assert events(disks.run)[-1]["trainer_steps"]["total"] == disks.work.steps
     kinds = {event["event"] for event in events(disks.run)}
     assert kinds >= {"branch", "swap", "refinement", "round_finished"}
@@ -252,3 +283,25 @@ def test_a_run_that_was_stopped_at_any_of_its_writes_goes_on(disks: Disks) -> No
         except AssertionError as error:
             wrong[f"write {copy.name}, of {path}"] = str(error).partition("\n")[0]
     assert wrong == {}
+
+
+def test_a_swap_that_was_lost_in_a_stop_leaves_the_schedule_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(checkpoints: Checkpoints, name: str, *arguments: Any) -> Path:
+        if name == "round":
+            raise KeyboardInterrupt
+        return save(checkpoints, name, *arguments)
+
+    save = Checkpoints.save
+    monkeypatch.setattr(Checkpoints, "save", dies)
+    with pytest.raises(KeyboardInterrupt):
+        play(tmp_path, Work(), Promotes())
+    assert len(json.loads((tmp_path / "schedule.json").read_text())) == 1
+    run = Run(make_task(), tmp_path, resume=True)
+    walker = Walker(run.shape, TOTAL, Work())
+    walker.train()
+    adaptation = Adaptation(run, RecordedAdvisor([]), budget=0.0)
+    adaptation.step(walker)
+    run.close()
+    assert json.loads((tmp_path / "schedule.json").read_text()) == []

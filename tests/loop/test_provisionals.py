@@ -184,6 +184,7 @@ def test_clear_harm_goes_back_to_controls_stored_branch(tmp_path: Path) -> None:
     first = events(run.dir, "round_finished")[0]
     own = settled["branches"] * HORIZON
     assert settled["lost_steps"] == own
+    assert json.loads((run.dir / "schedule.json").read_text()) == []
     assert first["adopted_steps"] == HORIZON
 
 
@@ -254,8 +255,7 @@ def test_a_rollback_puts_back_the_promise_of_the_signal_before(
         (Signal.model_validate(entry["signal"]), entry["promised"])
         for entry in schedule
     ]
-    wanted = [(first.signal, 0.7), (second.signal, 0.9), (first.signal, 0.7)]
-    assert replayed == wanted
+    assert replayed == [(first.signal, 0.7)]
     # A run that is stopped now goes on with it as well.
     checkpoint = json.loads((run.dir / "checkpoints" / "last.json").read_text())
     assert checkpoint["state"]["posting"]["promised"] == 0.7

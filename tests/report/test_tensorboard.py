@@ -10,10 +10,18 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.ledger.events import Diagnosed
 from also_wrappers.ledger.ledger import Ledger
 from also_wrappers.report import tensorboard
 from also_wrappers.report.tensorboard import TensorBoardFigures
-from tests.support.ledgers import Line, expert_run, settled, watched_run, whole_run
+from tests.support.ledgers import (
+    DIAGNOSIS,
+    Line,
+    expert_run,
+    settled,
+    watched_run,
+    whole_run,
+)
 
 
 def drawn(run_dir: Path, lines: Sequence[Line] = ()) -> EventAccumulator:
@@ -55,6 +63,18 @@ def test_a_run_is_drawn_over_the_steps_of_its_mainline(tmp_path: Path) -> None:
     names = ("diagnosis", "signal", "decision")
     texts = {f"also/{name}/text_summary" for name in names}
     assert texts <= set(tags["tensors"])
+
+
+def test_figures_hold_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "closer to the end")
+    diagnosis = DIAGNOSIS.model_copy(update={"advice": "bring them closer to the end"})
+    drawn(tmp_path, [(Diagnosed(round=1, diagnosis=diagnosis), 10, 0)])
+    files = list((tmp_path / "tensorboard").iterdir())
+    written = b"".join(path.read_bytes() for path in files)
+    assert b"bring them [secret]" in written
+    assert b"closer" not in written
 
 
 def test_a_picture_that_cannot_be_drawn_costs_that_picture(

@@ -18,7 +18,12 @@ from also_wrappers.trainer import EVALUATED, ForkOutcome
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.evaluation import play_episodes
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
-from also_wrappers.trainers.sb3.snapshots import load, save, share_statistics
+from also_wrappers.trainers.sb3.snapshots import (
+    describe_model,
+    load,
+    save,
+    share_statistics,
+)
 
 __all__ = ["Algorithm", "EnoughError", "MakeVecEnv", "SB3Fork", "explores"]
 
@@ -39,6 +44,9 @@ class SB3Fork:
         model: The model.
         make_venv: Makes its environments with a given shape.
         total: Trainer steps that are planned.
+
+    Raises:
+        ConfigurationError: An attribute of the model cannot be pickled.
     """
 
     #: Making an optimizer imports the last of them.
@@ -46,6 +54,7 @@ class SB3Fork:
 
     def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
         self._algorithm = type(model)
+        self._description = describe_model(model)
         self._evaluates = explores(model)
         self._make_venv = make_venv
         self._total = total
@@ -75,7 +84,15 @@ class SB3Fork:
         if self._buffer is not None:
             settings["replay_buffer_kwargs"] = {**self._buffer, "shape": shape}
         earned = Earned()
-        model = load(self._algorithm, start, venv, settings, new_signal, earned)
+        model = load(
+            self._algorithm,
+            self._description,
+            start,
+            venv,
+            settings,
+            new_signal,
+            earned,
+        )
         model.set_random_seed(seed)
         first = model.num_timesteps
         judge = None

@@ -1,37 +1,60 @@
 """Snapshots: all that the training of an SB3 model depends on but its environments.
 
-A snapshot is a zip file of arrays, as ``numpy.savez`` writes it: SB3's own archive as
-``model`` (parameters, optimizers, target nets, entropy coefficient, counters,
-exploration rate), the arrays of the replay buffer as ``replay_buffer/...``, and the
-statistics of ``VecNormalize`` as ``statistics/...``, and what the training earns as
-``earned``. Nothing is compressed, and arrays go straight to the disk. The global
-randomness is the run's, whose checkpoints keep it.
+A snapshot is a zip file of arrays, as ``numpy.savez`` writes it: parameters,
+optimizers, target nets and the entropy coefficient as ``model``, in the form of SB3's
+own archive; counters, the exploration rate and other plain attributes as ``numbers``,
+in JSON; where correlated action noise stands as ``noise/...``, the arrays of the replay
+buffer as ``replay_buffer/...``, the statistics of ``VecNormalize`` as
+``statistics/...``, and what the training earns as ``earned``. Nothing is compressed,
+and arrays go straight to the disk. The global randomness is the run's, whose
+checkpoints keep it.
+
+Nothing of a snapshot is unpickled but tensors, by torch's reader for weights: what a
+model consists of, such as the classes of its policy and its schedules, comes from the
+living model, which hands it to its branches.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import ActionNoise, VectorizedActionNoise
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.common.save_util import (
+    data_to_json,
+    load_from_zip_file,
+    recursive_getattr,
+    recursive_setattr,
+    save_to_zip_file,
+)
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import replacing
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
-__all__ = ["load", "normalize_of", "restore", "save", "share_statistics"]
+__all__ = [
+    "describe_model",
+    "load",
+    "normalize_of",
+    "restore",
+    "save",
+    "share_statistics",
+]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-#: What SB3's archive restores besides parameters, optimizers and variables.
+#: Of the plain attributes of a model, those that training changes.
 _COUNTERS = (
     "num_timesteps",
     "_n_updates",
@@ -40,6 +63,17 @@ _COUNTERS = (
     "_current_progress_remaining",
     "exploration_rate",
 )
+
+#: What environments have shown, which others follow, and the settings of the buffer,
+#: which hold the run's board.
+_ELSEWHERE = {
+    "_last_obs",
+    "_last_original_obs",
+    "_last_episode_starts",
+    "replay_buffer_kwargs",
+}
+
+_FORMAT = "also_wrappers.trainers.sb3 2"
 
 
 def save(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> None:
@@ -51,9 +85,19 @@ def save(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> None
         earned: What the training earns, where that is counted.
     """
     archive = io.BytesIO()
-    # The buffer's settings hold the run's board, which a branch must not have.
-    model.save(archive, exclude=["replay_buffer_kwargs"])
-    parts = {"model": np.frombuffer(archive.getbuffer(), np.uint8)}
+    _, names = model._get_torch_save_params()
+    variables = {name: recursive_getattr(model, name) for name in names}
+    save_to_zip_file(
+        archive, params=model.get_parameters(), pytorch_variables=variables
+    )
+    numbers = {k: v for k, v in _attributes(model).items() if _is_plain(v)}
+    parts: Arrays = {
+        "format": np.array(_FORMAT),
+        "model": np.frombuffer(archive.getbuffer(), np.uint8),
+        "numbers": np.frombuffer(json.dumps(numbers).encode(), np.uint8),
+    }
+    for index, noise in enumerate(_noises(model)):
+        parts |= _prefixed(f"noise/{index}/", _noise_state(noise))
     buffer = _buffer(model)
     if buffer is not None:
         parts |= _prefixed("replay_buffer/", buffer.state())
@@ -75,27 +119,47 @@ def restore(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> N
         model: The model.
         path: The snapshot.
         earned: Gets what the training earned, where that is counted.
+
+    Raises:
+        ConfigurationError: The file is no snapshot, or one of another model.
     """
     parts = _read(path)
-    archive = io.BytesIO(parts["model"].tobytes())
-    data, parameters, variables = load_from_zip_file(archive, device=model.device)
-    assert data is not None
-    model.set_parameters(parameters, device=model.device)
-    for name, value in (variables or {}).items():
-        getattr(model, name).data = value.data
-    for name in _COUNTERS:
-        if name in data:
-            setattr(model, name, data[name])
-    noise, saved = getattr(model, "action_noise", None), data.get("action_noise")
-    if noise is not None and type(noise) is type(saved):
-        vars(noise).update(vars(saved))  # a rollout that has begun holds on to it
-    elif noise is not None:  # learn has not been called yet, which makes one per copy
-        vars(model)["action_noise"] = saved
-    _restore_parts(model, parts, earned)
+    with _fitting(path):
+        archive = io.BytesIO(parts["model"].tobytes())
+        _, parameters, variables = load_from_zip_file(
+            archive, load_data=False, device=model.device
+        )
+        model.set_parameters(parameters, device=model.device)
+        for name, value in (variables or {}).items():
+            recursive_setattr(model, f"{name}.data", value.data)
+        numbers = _numbers(parts)
+        for name in _COUNTERS:
+            if name in numbers:
+                setattr(model, name, numbers[name])
+        _restore_parts(model, parts, earned)
+
+
+def describe_model(model: BaseAlgorithm) -> str:
+    """Returns all that SB3 makes a model of but what snapshots hold.
+
+    For a process that is given it by this one: it is unpickled there.
+
+    Raises:
+        ConfigurationError: An attribute of the model cannot be pickled.
+    """
+    try:
+        return data_to_json(_attributes(model))
+    except Exception as error:  # whatever the user's objects raise
+        raise ConfigurationError(
+            f"the model cannot be sent to a branch ({type(error).__name__}: {error}), "
+            "so it cannot be forked; keep what cannot be pickled, such as locks, open "
+            "files and connections, out of the model and its schedules"
+        ) from error
 
 
 def load(
     algorithm: type[BaseAlgorithm],
+    description: str,
     path: Path,
     venv: VecEnv,
     settings: Mapping[str, Any],
@@ -106,20 +170,31 @@ def load(
 
     Args:
         algorithm: Its class.
-        path: The snapshot.
+        description: What ``describe_model`` returned of the model.
+        path: The snapshot; its numbers go before those of the description.
         venv: Its environments.
-        settings: Attributes of the model that are not in the snapshot.
+        settings: Attributes of the model that are in neither.
         new_signal: Whether the environments pay another signal than those of the
             snapshot, so that statistics of rewards must begin anew.
         earned: Gets what the training earned, where that is counted.
 
     Raises:
-        ConfigurationError: One of them is normalised and the other is not.
+        ConfigurationError: The file is no snapshot, or one of another model; or one of
+            the environments is normalised and the other is not.
     """
     parts = _read(path)
-    archive = io.BytesIO(parts["model"].tobytes())
-    model = algorithm.load(archive, env=venv, device="cpu", **settings)
-    _restore_parts(model, parts, earned)
+    with _fitting(path):
+        described = json.loads(description)
+        numbers = _numbers(parts).items()
+        described |= {k: v for k, v in numbers if _is_plain(described.get(k, {}))}
+        archive = io.BytesIO(parts["model"].tobytes())
+        with zipfile.ZipFile(archive, "a") as file:
+            if "data" in file.namelist():  # SB3 would unpickle it
+                raise ValueError("it holds more than weights")
+            file.writestr("data", json.dumps(described))
+        archive.seek(0)
+        model = algorithm.load(archive, env=venv, device="cpu", **settings)
+        _restore_parts(model, parts, earned)
     normalize = model.get_vec_normalize_env()
     if new_signal and normalize is not None:
         # Starting the variance at zero would divide the first rewards that are not
@@ -155,6 +230,7 @@ def _buffer(model: BaseAlgorithm) -> Relabelling | None:
 
 
 def _restore_parts(model: BaseAlgorithm, parts: Arrays, earned: Earned | None) -> None:
+    _restore_noise(model, parts)
     if earned is not None:
         mean, episodes = parts.get("earned", np.zeros(2)).tolist()
         earned.move(Earned(mean, int(episodes)))
@@ -174,6 +250,54 @@ def _restore_parts(model: BaseAlgorithm, parts: Arrays, earned: Earned | None) -
             running.mean = statistics[f"{name}.mean"]
             running.var = statistics[f"{name}.var"]
             running.count = float(statistics[f"{name}.count"])
+
+
+def _attributes(model: BaseAlgorithm) -> dict[str, Any]:
+    """The attributes of a model that are in SB3's own archive beside the weights."""
+    states, variables = model._get_torch_save_params()
+    weights = {name.partition(".")[0] for name in (*states, *variables)}
+    left_out = {*model._excluded_save_params(), *weights, *_ELSEWHERE}
+    return {k: v for k, v in vars(model).items() if k not in left_out}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _numbers(parts: Arrays) -> dict[str, Any]:
+    """The plain attributes of a snapshot; SB3 would unpickle others."""
+    numbers = json.loads(parts["numbers"].tobytes())
+    if not all(map(_is_plain, numbers.values())):
+        raise ValueError("it holds attributes that are not plain")
+    return dict(numbers)
+
+
+def _noises(model: BaseAlgorithm) -> list[ActionNoise]:
+    """The noises of a model's actions, one for every environment copy that has one."""
+    noise = getattr(model, "action_noise", None)
+    if isinstance(noise, VectorizedActionNoise):
+        return list(noise.noises)
+    return [] if noise is None else [noise]
+
+
+def _noise_state(noise: ActionNoise) -> Arrays:
+    """The arrays and numbers that a noise consists of."""
+    kinds = (np.ndarray, int, float)
+    return {k: np.array(v) for k, v in vars(noise).items() if isinstance(v, kinds)}
+
+
+def _restore_noise(model: BaseAlgorithm, parts: Arrays) -> None:
+    """Puts the noises where they were; a rollout that has begun holds on to them."""
+    saved = _part("noise/", parts)
+    copies = len({name.partition("/")[0] for name in saved})
+    if copies > 1 and len(_noises(model)) == 1:
+        # learn has not been called yet, which makes one for every copy.
+        vars(model)["action_noise"] = VectorizedActionNoise(_noises(model)[0], copies)
+    for index, noise in enumerate(_noises(model)):
+        state = _part(f"{index if copies > 1 else 0}/", saved)
+        for name, value in state.items():
+            plain = _is_plain(vars(noise).get(name))
+            vars(noise)[name] = value.item() if plain else value.copy()
 
 
 def _statistics(normalize: VecNormalize) -> Arrays:
@@ -208,5 +332,35 @@ def _part(prefix: str, arrays: Arrays) -> Arrays:
 
 
 def _read(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    """Reads a snapshot.
+
+    Raises:
+        ConfigurationError: The file is none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            parts = dict(file)
+        if parts["format"].item() == _FORMAT:
+            return parts
+        reason = "it is of another version of this package"
+    except Exception as error:  # whatever damaged files make numpy raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+    raise ConfigurationError(
+        f"{path} is no snapshot of an SB3 model that can be read: {reason}; bring back "
+        "the file that the run wrote, or begin a new run"
+    )
+
+
+@contextlib.contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Says in a sentence that a snapshot does not fit a model."""
+    try:
+        yield
+    except AlsoError:
+        raise
+    except Exception as error:  # whatever torch, SB3 and numpy raise
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigurationError(
+            f"{path} does not fit the model ({type(error).__name__}: {reason}); go on "
+            "with the model that the run was begun with, or begin a new run"
+        ) from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from also_wrappers.advisors.llm.models.base import Listening, Reply, check_allowed
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
+from also_wrappers.files import keep_secret
 
 __all__ = ["OpenAICompatible"]
 
@@ -44,6 +45,7 @@ class OpenAICompatible:
         self.name = model
         self._base_url = base_url.rstrip("/")
         self._key = api_key_variable
+        keep_secret(api_key_variable)
         self._timeout = timeout
         self._takes_schema = True
 

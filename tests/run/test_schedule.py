@@ -1,0 +1,109 @@
+"""The schedule has the swaps of the final policy's lineage, and no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from also_wrappers.ledger.events import RolledBack, RunResumed
+from also_wrappers.run.run import Run
+from also_wrappers.signal import Signal
+from also_wrappers.task import Task
+from also_wrappers.testing import corridor_features
+from tests.support.ledgers import OTHER, SIGNAL, Line, settled, swapped
+
+GIVEN_UP = settled(kind="given_up", signal=Signal())
+
+
+def schedule(folder: Path, lines: Sequence[Line]) -> list[tuple[int, str]]:
+    """Mainline steps and signals of the schedule that a run writes."""
+    run = Run(Task("x", corridor_features()), folder)
+    for event, run.accounting.mainline, run.accounting.branches in lines:
+        run.ledger.write(event)
+    run.write_schedule()
+    run.close()
+    entries = json.loads((folder / "schedule.json").read_text())
+    return [
+        (entry["trainer_steps"]["mainline"], Signal.model_validate(entry["signal"]).id)
+        for entry in entries
+    ]
+
+
+def rolled_back(signal: Signal) -> RolledBack:
+    return RolledBack(lost_steps=100, fall=0.5, signal=signal.id)
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ([(swapped(), 3000, 0)], [(3000, SIGNAL.id)]),
+        # Died before the checkpoint of the swap was saved.
+        (
+            [
+                (swapped(), 3000, 500),
+                (RunResumed(rounds=0, total=9000, checkpoint=2000), 2000, 1500),
+            ],
+            [],
+        ),
+        # Died, and swapped in again.
+        (
+            [
+                (swapped(), 3000, 500),
+                (RunResumed(rounds=0, total=9000, checkpoint=2000), 2000, 1500),
+                (swapped(), 3000, 2000),
+            ],
+            [(3000, SIGNAL.id)],
+        ),
+        # The weights go back to before the swap, so there was none.
+        (
+            [(swapped(), 3000, 500), (rolled_back(Signal()), 2000, 2500)],
+            [],
+        ),
+        (
+            [
+                (swapped(), 3000, 500),
+                (swapped(OTHER).model_copy(update={"round": 2}), 5000, 500),
+                (rolled_back(SIGNAL), 4000, 2000),
+            ],
+            [(3000, SIGNAL.id)],
+        ),
+        # All turns of a round are undone with it.
+        (
+            [
+                (swapped(), 3000, 500),
+                (GIVEN_UP, 4000, 500),
+                (swapped(OTHER), 4000, 500),
+                (rolled_back(Signal()), 2000, 3000),
+            ],
+            [],
+        ),
+        # Died after the rollback, before its checkpoint: the swap is there again.
+        (
+            [
+                (swapped(), 3000, 500),
+                (rolled_back(Signal()), 2000, 2500),
+                (RunResumed(rounds=1, total=9000, checkpoint=3500), 3000, 1500),
+            ],
+            [(3000, SIGNAL.id)],
+        ),
+        # A signal that goes while the weights stay was there for a while.
+        (
+            [(swapped(), 3000, 500), (GIVEN_UP, 5000, 500)],
+            [(3000, SIGNAL.id), (5000, Signal().id)],
+        ),
+        (
+            [
+                (swapped(), 3000, 500),
+                (GIVEN_UP.model_copy(update={"lost_steps": 900}), 3100, 2500),
+            ],
+            [],
+        ),
+    ],
+)
+def test_only_swaps_of_the_lineage_are_scheduled(
+    tmp_path: Path, lines: Sequence[Line], wanted: list[tuple[int, str]]
+) -> None:
+    assert schedule(tmp_path, lines) == wanted
