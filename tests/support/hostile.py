@@ -34,10 +34,12 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def _then(*heads: bytes, script: Script = iter(())) -> Callable[[str], Script]:
+def _endless(head: bytes, piece: bytes, pause: float = 0.0) -> Callable[[str], Script]:
+    """A script that is the same for every path."""
+
     def play(path: str) -> Script:
-        yield from heads
-        yield from script
+        yield head
+        yield from _forever(piece, pause)
 
     return play
 
@@ -79,7 +81,7 @@ def _gzip_bomb(path: str) -> Script:
 def _charset_bomb(path: str) -> Script:
     yield b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=zlib\r\n"
     yield b"Connection: close\r\n\r\n"
-    yield zlib.compress(bytes(2_000_000_000 // 4))
+    yield zlib.compress(bytes(500_000_000))
 
 
 def _error_page(path: str) -> Script:
@@ -103,57 +105,30 @@ def _wrong(text: bytes) -> Callable[[str], Script]:
     return play
 
 
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LENGTH = _OK + b"Content-Length: 100000000\r\n\r\n"
+
 #: What is answered to a chat, by what is hostile about it.
 HOSTILE: dict[str, Callable[[str], Script]] = {
-    "silence": lambda path: _forever(b"", 0.2),
-    "a status line byte by byte": _then(script=_forever(b"H", _DRIP)),
-    "headers byte by byte": lambda path: iter(
-        part for letter in _OK * 50 for part in (bytes([letter]), _DRIP)
-    ),
-    "headers without end": lambda path: _then(
-        _OK, script=_forever(b"X-A: 1\r\n", _DRIP)
-    )(path),
-    "a header without end": lambda path: _then(
-        _OK + b"X-A: ", script=_forever(b"x" * _BLOCK)
-    )(path),
-    "to be continued, again and again": lambda path: _forever(
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 100
-    ),
-    "to be continued, slowly": lambda path: _forever(
-        b"HTTP/1.1 100 Continue\r\n\r\n", _DRIP
-    ),
-    "a body byte by byte": lambda path: _then(
-        _OK + b"Content-Length: 100000000\r\n\r\n", script=_forever(b" ", _DRIP)
-    )(path),
-    "blanks without end": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b" " * _BLOCK))
-    )(path),
-    "empty lines, slowly": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b"\n"), _DRIP)
-    )(path),
-    "empty lines without end": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b"\n" * _BLOCK))
-    )(path),
-    "comments, slowly": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b": ping\n\n"), _DRIP)
-    )(path),
-    "comments without end": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b": ping\n\n" * 5000))
-    )(path),
+    "silence": _endless(b"", b"", 0.2),
+    "a status line byte by byte": _endless(b"", b"H", _DRIP),
+    "headers, slowly": _endless(_OK, b"X-A: 1\r\n", _DRIP),
+    "a header byte by byte": _endless(_OK + b"X-A: ", b"x", _DRIP),
+    "a header without end": _endless(_OK + b"X-A: ", b"x" * _BLOCK),
+    "to be continued, without end": _endless(b"", _CONTINUE * 100),
+    "to be continued, slowly": _endless(b"", _CONTINUE, _DRIP),
+    "a body byte by byte": _endless(_LENGTH, b" ", _DRIP),
+    "blanks without end": _endless(_CHUNKED, _chunk(b" " * _BLOCK)),
+    "empty lines, slowly": _endless(_CHUNKED, _chunk(b"\n"), _DRIP),
+    "empty lines without end": _endless(_CHUNKED, _chunk(b"\n" * _BLOCK)),
+    "comments, slowly": _endless(_CHUNKED, _chunk(b": ping\n\n"), _DRIP),
+    "comments without end": _endless(_CHUNKED, _chunk(b": ping\n\n" * 5000)),
     "pieces that say nothing, slowly": _pieces_dripped,
     "pieces that say nothing, without end": _pieces_flooded,
-    "a line without end": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b"data: " + b"x" * _BLOCK))
-    )(path),
-    "events without an end": lambda path: _then(
-        _CHUNKED, script=_forever(_chunk(b"data: x\n" * 5000))
-    )(path),
-    "a chunk's size without end": lambda path: _then(
-        _CHUNKED + b"5;", script=_forever(b"x" * _BLOCK)
-    )(path),
-    "trailers, slowly": lambda path: _then(
-        _CHUNKED + b"0\r\n", script=_forever(b"X-A: 1\r\n", _DRIP)
-    )(path),
+    "a line without end": _endless(_CHUNKED, _chunk(b"data: " + b"x" * _BLOCK)),
+    "an event without end": _endless(_CHUNKED, _chunk(b"data: x\n" * 5000)),
+    "a chunk's size without end": _endless(_CHUNKED + b"5;", b"x" * _BLOCK),
+    "trailers, slowly": _endless(_CHUNKED + b"0\r\n", b"X-A: 1\r\n", _DRIP),
     "a gzip bomb": _gzip_bomb,
     "a bomb in the charset": _charset_bomb,
     "an error page without end": _error_page,
