@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import ConfigurationError, brief
 from also_wrappers.files import append, redact
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
@@ -97,7 +97,7 @@ class Ledger:
                 name = getattr(listener, "__name__", type(listener).__name__)
                 warnings.warn(
                     f"{name} failed to show the event {shown.event!r} "
-                    f"({type(error).__name__}: {error}); the run goes on",
+                    f"({brief(error)}); the run goes on",
                     RuntimeWarning,
                     stacklevel=3,
                 )
