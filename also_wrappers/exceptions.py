@@ -14,7 +14,13 @@ __all__ = [
     "FeatureError",
     "ModelUnavailableError",
     "StorageError",
+    "brief",
 ]
+
+#: Characters of an error of ours; names and texts of others may be part of it.
+_LONGEST = 2000
+#: Characters of an error of others that is told of.
+_LONGEST_FOREIGN = 500
 
 
 class AlsoError(Exception):
@@ -24,6 +30,10 @@ class AlsoError(Exception):
         >>> issubclass(ConfigurationError, AlsoError)
         True
     """
+
+    def __str__(self) -> str:
+        """Returns the sentence, cut where it is longer than a page."""
+        return _cut(super().__str__(), _LONGEST)
 
 
 class ConfigurationError(AlsoError, ValueError):
@@ -107,3 +117,23 @@ class StorageError(AlsoError, OSError):
         >>> issubclass(StorageError, (AlsoError, OSError))
         True
     """
+
+
+def brief(error: BaseException) -> str:
+    """Returns an error's kind and message, cut where the message is long.
+
+    Environments, advisors and models of users may raise anything, and what they raise
+    goes into the ledger and onto the terminal.
+
+    Example:
+        >>> brief(ValueError("no such weather"))
+        'ValueError: no such weather'
+        >>> len(brief(ValueError("x" * 1_000_000))) < 600
+        True
+    """
+    return f"{type(error).__name__}: {_cut(str(error), _LONGEST_FOREIGN)}"
+
+
+def _cut(text: str, most: int) -> str:
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]}... ({left:,} more characters)"

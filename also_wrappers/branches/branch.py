@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -16,8 +15,10 @@ import numpy.typing as npt
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import seed_randomness
+from also_wrappers.branches.scratch import scratch
 from also_wrappers.evidence.episodes import weigh
 from also_wrappers.evidence.summary import summarise
+from also_wrappers.exceptions import brief
 from also_wrappers.files import remove
 from also_wrappers.gate.rule import Request, Trial
 from also_wrappers.task import Task
@@ -186,15 +187,14 @@ def failed_branch(order: BranchOrder, error: str) -> BranchResult:
 
 
 def describe_error(error: Exception) -> str:
-    """Returns an error's kind and message, and the line that raised it."""
-    said = f"{type(error).__name__}: {error}"
+    """Returns an error's kind and message, cut short, and the line that raised it."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{said} ({Path(where.filename).name}:{where.lineno})"
+    return f"{brief(error)} ({Path(where.filename).name}:{where.lineno})"
 
 
 def _train(order: BranchOrder) -> BranchResult:
-    with tempfile.TemporaryDirectory(prefix="also-branch-") as folder:
-        board = Board.create(Path(folder) / "board", order.posting)
+    with scratch() as folder:
+        board = Board.create(folder / "board", order.posting)
         outcome = order.fork(
             order.snapshot,
             Shape(order.task, board),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import queue
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import connection
+from multiprocessing.util import Finalize
 from typing import Any, Literal, Protocol
 
 import cloudpickle
@@ -24,12 +26,16 @@ from also_wrappers.branches.branch import (
     run_branch,
 )
 from also_wrappers.branches.randomness import randomness_restored
+from also_wrappers.branches.scratch import sweep
+from also_wrappers.exceptions import AlsoError, ConfigurationError, brief
+from also_wrappers.task import Task
 from also_wrappers.trainer import Fork
 
 __all__ = [
     "Executor",
     "ProcessExecutor",
     "SerialExecutor",
+    "check_sendable",
     "start_process",
 ]
 
@@ -87,11 +93,11 @@ class ProcessExecutor:
     Workers stay for the next branches and rounds, so that imports are paid for once.
     One that dies, or exceeds its time, costs the branch that it was at and is
     replaced; after so many branches each is replaced anyway, so that what environments
-    leak stays bounded.
+    leak stays bounded. The processes that a branch has started end with its worker.
 
     Args:
         workers: Branches at a time; the number of processors if not given.
-        timeout: Seconds after which a branch is given up.
+        timeout: Seconds after which a branch is given up, whatever its worker is at.
         recycle: Branches after which a worker is replaced.
     """
 
@@ -119,7 +125,8 @@ class ProcessExecutor:
             while waiting or any(worker.order for worker in self._pool):
                 self._assign(waiting)
                 busy = [worker for worker in self._pool if worker.order]
-                connection.wait([worker.pipe for worker in busy], timeout=1.0)
+                news = [part for worker in busy for part in worker.news]
+                connection.wait(news, timeout=1.0)
                 for worker in busy:
                     result = worker.collect(self._timeout)
                     if result is not None:
@@ -138,20 +145,19 @@ class ProcessExecutor:
         for worker in self._pool:
             worker.stop()
         self._pool.clear()
+        sweep()
 
     def _assign(self, waiting: list[BranchOrder]) -> None:
         """Gives waiting orders to idle workers, and starts more where there are few."""
         for worker in list(self._pool):
-            if waiting and not worker.order and not worker.give(waiting[0]):
-                self._pool.remove(worker)  # it died while it was idle
-            elif waiting and worker.order is waiting[0]:
-                waiting.pop(0)
+            if not worker.order and not worker.alive:
+                worker.stop()
+                self._pool.remove(worker)
+            elif waiting and not worker.order:
+                worker.give(waiting.pop(0))
         while waiting and len(self._pool) < self.workers:
-            worker = _Worker(waiting[0].fork.preload)
-            self._pool.append(worker)
-            if not worker.give(waiting[0]):
-                raise RuntimeError("a worker process cannot be started")
-            waiting.pop(0)
+            self._pool.append(_Worker(waiting[0].fork.preload))
+            self._pool[-1].give(waiting.pop(0))
 
 
 class _Worker:
@@ -170,57 +176,123 @@ class _Worker:
         self._process = start_process(_work, (theirs,), preload)
         self._began = 0.0
         theirs.close()
+        # Called when this process ends, before multiprocessing ends the worker alone.
+        self._end = Finalize(self, _end, (self._process,), exitpriority=10)
+        self._messages: queue.SimpleQueue[tuple[str, bytes] | None]
+        self._messages = queue.SimpleQueue()
+        # A worker that hangs does not read, and a full pipe keeps whoever writes.
+        threading.Thread(
+            target=_deliver, args=(self._messages, self.pipe), daemon=True
+        ).start()
 
     @property
     def alive(self) -> bool:
         """True while the worker process runs."""
         return bool(self._process.is_alive())
 
+    @property
+    def news(self) -> list[Any]:
+        """What to wait for: the pipe, and the end of the process.
+
+        Processes that a branch has started may hold the other end of the pipe open.
+        """
+        return [self.pipe, self._process.sentinel]
+
     def warm(self, payload: bytes) -> None:
         """Sends a pickled fork that is to be warmed."""
         self._send("warm", payload)
 
-    def give(self, order: BranchOrder) -> bool:
-        """Sends an order; returns whether there was a process to take it."""
+    def give(self, order: BranchOrder) -> None:
+        """Sends an order."""
         # The worker may have another working directory.
         end = None if order.end is None else order.end.absolute()
         sent = replace(order, snapshot=order.snapshot.absolute(), end=end)
-        try:
-            self._send("run", cloudpickle.dumps(sent))
-        except OSError:
-            return False
+        self._send("run", cloudpickle.dumps(sent))
         self.order, self._began = order, time.monotonic()
         self.branches += 1
-        return True
 
     def collect(self, timeout: float) -> BranchResult | None:
         """Returns the result of the order; ``None`` while the branch is trained."""
         order = self.order
         assert order is not None
+        ended = not self.alive  # before the pipe: its last words may be in there
         if self.pipe.poll():
-            self.order = None
             try:
                 answer: BranchResult | str = self.pipe.recv()
             except (EOFError, OSError):
-                self._process.join()
-                code = self._process.exitcode
-                answer = f"its process died with exit code {code}"
+                answer = self._last_words()
+        elif ended:
+            answer = self._last_words()
         elif time.monotonic() - self._began > timeout:
-            self.order = None
             self.stop()
             answer = f"gave no result within {timeout:g} seconds"
         else:
             return None
+        self.order = None
         return failed_branch(order, answer) if isinstance(answer, str) else answer
 
     def stop(self) -> None:
-        """Ends the process, whatever it is at."""
-        self._process.kill()
-        self._process.join()
+        """Ends the process, whatever it is at, and all that it has started."""
+        self._end()
+        self._messages.put(None)
         self.pipe.close()
+        sweep()
+
+    def _last_words(self) -> str:
+        self._process.join(1.0)
+        code = self._process.exitcode
+        self.stop()
+        return f"its process died with exit code {code}"
 
     def _send(self, verb: Literal["warm", "run"], payload: bytes) -> None:
-        self.pipe.send((verb, payload))
+        self._messages.put((verb, payload))
+
+
+def _deliver(
+    messages: queue.SimpleQueue[tuple[str, bytes] | None], pipe: connection.Connection
+) -> None:
+    """Sends messages one after the other, while somebody reads them."""
+    with contextlib.suppress(OSError, TypeError):  # the pipe may be closed meanwhile
+        while (message := messages.get()) is not None:
+            pipe.send(message)
+
+
+def _end(process: Any) -> None:
+    """Ends a worker and all that it has started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(OSError):  # all of them are gone
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def check_sendable(fork: Fork, task: Task) -> None:
+    """Checks that what a branch needs can be sent to a worker process.
+
+    Args:
+        fork: The fork of the trainer.
+        task: The task.
+
+    Raises:
+        ConfigurationError: A part cannot be pickled, or not be unpickled.
+    """
+    parts = {
+        "make_venv": fork,
+        "the task's features": task.features,
+        "the task's actions": task.actions,
+        "the task": task,
+    }
+    for name, part in parts.items():
+        try:
+            cloudpickle.loads(cloudpickle.dumps(part))
+        except AlsoError:  # what it cannot send, it says itself
+            raise
+        except Exception as error:
+            raise ConfigurationError(
+                f"{name} cannot be sent to a worker process ({brief(error)}); let "
+                "functions make what they need themselves, from plain values, and hold "
+                "no locks, open files or connections"
+            ) from error
 
 
 def available_processors() -> int:
@@ -255,14 +327,23 @@ def start_process(target: Any, args: tuple[Any, ...], preload: Sequence[str]) ->
 
 
 def follow_parent() -> None:
-    """Makes this worker ignore Ctrl-C, and end when its parent does, even by kill."""
+    """Makes this worker ignore Ctrl-C, and end when its parent does, even by kill.
+
+    What the worker has started ends with it, where the platform has process groups.
+    Ending takes a thread: a worker that hangs inside a library which never lets other
+    threads run outlives a parent that is killed; its parent can end it all the same.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
     parent = multiprocessing.parent_process()
     if parent is None:
         return
 
     def wait() -> None:
         connection.wait([parent.sentinel])
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

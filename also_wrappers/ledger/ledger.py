@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import ConfigurationError, brief
 from also_wrappers.files import append, cut_half_line, redactions
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
@@ -119,7 +119,7 @@ class Ledger:
                 name = getattr(listener, "__name__", type(listener).__name__)
                 warnings.warn(
                     f"{name} failed to show the event {shown.event!r} "
-                    f"({type(error).__name__}: {error}); the run goes on",
+                    f"({brief(error)}); the run goes on",
                     RuntimeWarning,
                     stacklevel=3,
                 )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import cloudpickle
-
 from also_wrappers.advisors.base import Advisor, check_is_advisor
 from also_wrappers.advisors.rules import RuleAdvisor
-from also_wrappers.branches.executors import Executor, ProcessExecutor
-from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.branches.executors import Executor, ProcessExecutor, check_sendable
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate.rule import Rule
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
@@ -165,15 +163,7 @@ class Adaptation:
         check_pays(
             settings, self.gate, trainer, horizon_of(settings, trainer, 0.0), until
         )
-        try:
-            cloudpickle.dumps(trainer.fork())
-        except AlsoError:
-            raise
-        except Exception as error:
-            raise ConfigurationError(
-                f"make_venv cannot be sent to a worker process ({error}); let it "
-                "make everything it needs itself, from plain values"
-            ) from error
+        check_sendable(trainer.fork(), self.run.task)
         if settings.budget > 0.0:
             self._executor.warm(trainer.fork())
         if self.run.resumed and self._resume(trainer):

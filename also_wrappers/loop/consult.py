@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from also_wrappers.advisors.base import Advisor, Situation, tried
 from also_wrappers.checks.check import Checks
-from also_wrappers.exceptions import AdvisorError, ConfigurationError
+from also_wrappers.exceptions import AdvisorError, ConfigurationError, brief
 from also_wrappers.files import append, without_secrets, write_json
 from also_wrappers.gate.rule import CONTROL
 from also_wrappers.ledger.events import (
@@ -373,7 +373,7 @@ class Consultation:
         except Exception as error:
             reason = str(error)
             if not isinstance(error, AdvisorError):
-                reason = f"{type(error).__name__}: {error}"
+                reason = brief(error)
             self._run.ledger.write(
                 AdvisorFailed(round=self._number, asked_for=what, error=reason)
             )

@@ -7,6 +7,7 @@ from typing import Literal
 
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor
+from also_wrappers.exceptions import brief
 from also_wrappers.gate.rule import Decision, Rule
 from also_wrappers.ledger.events import Settled
 from also_wrappers.loop.confirmation import Confirmation
@@ -231,5 +232,5 @@ class Provisionals:
 
 def _failed(error: Exception) -> Decision:
     """Leaves open what could not be confirmed."""
-    reason = f"the confirmation failed: {type(error).__name__}: {error}"
+    reason = f"the confirmation failed: {brief(error)}"
     return Decision("undecided", reason)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from also_wrappers.board.board import Board, Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.randomness import randomness_restored, seed_randomness
+from also_wrappers.branches.scratch import scratch
 from also_wrappers.evidence.recorder import compile_success
-from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.exceptions import AlsoError, ConfigurationError, brief
 from also_wrappers.run.run import Run
 from also_wrappers.signal.language.parser import parse
 from also_wrappers.task import Task
@@ -63,18 +62,18 @@ def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
         gamma=trainer.gamma,
         bootstraps_truncation=trainer.bootstraps_truncation,
     )
-    with tempfile.TemporaryDirectory() as folder, randomness_restored():
-        start = Path(folder) / "start"
+    with scratch() as folder, randomness_restored():
+        start = folder / "start"
         try:
             trainer.snapshot(start)
         except Exception as error:
             raise ConfigurationError(
-                f"the state of the training cannot be saved ({type(error).__name__}: "
-                f"{error}), so it cannot be forked; keep what cannot be pickled, such "
+                f"the state of the training cannot be saved ({brief(error)}), "
+                "so it cannot be forked; keep what cannot be pickled, such "
                 "as locks, open files and connections, out of the model and its "
                 "schedules"
             ) from error
-        board = Board.create(Path(folder) / "board", posting)
+        board = Board.create(folder / "board", posting)
         shape = Shape(run.task, board)
         seed_randomness(0)
         try:
@@ -83,7 +82,7 @@ def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
             raise
         except Exception as error:
             raise ConfigurationError(
-                f"a branch cannot be trained ({type(error).__name__}: {error}); the "
+                f"a branch cannot be trained ({brief(error)}); the "
                 "factory must make whole environments each time it is called"
             ) from error
         copies = board.copies

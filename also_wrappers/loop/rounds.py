@@ -9,7 +9,7 @@ from also_wrappers.advisors.base import Advisor
 from also_wrappers.board.board import Collected
 from also_wrappers.branches.executors import Executor
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import ConfigurationError, brief
 from also_wrappers.files import write_json
 from also_wrappers.gate.provisional import Provisional
 from also_wrappers.ledger.events import (
@@ -226,7 +226,7 @@ class Rounds:
             else:
                 result = begun.round.result(refusal)
         except Exception as error:  # a round that breaks must not end the run
-            reason = f"the round failed: {type(error).__name__}: {error}"
+            reason = f"the round failed: {brief(error)}"
             self._skip(trainer, memory.number, reason)
             return
         finally:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.exceptions import FeatureError
+from also_wrappers.exceptions import FeatureError, brief
 from also_wrappers.signal.features import Feature, FeatureGroup, View
 from also_wrappers.signal.paths import PathReader, expand_slice
 from also_wrappers.signal.spaces import Leaf, leaves
@@ -259,7 +259,7 @@ class FeatureMap:
                 raise FeatureError(
                     f"feature {feature.name!r} ({_where(feature)}) cannot be read for "
                     f"{agent!r}, whose observation is {_shape(view.observation)}: "
-                    f"{type(error).__name__}: {error}; declare features that fit it"
+                    f"{brief(error)}; declare features that fit it"
                 ) from error
             if count and len(numbers) != count:
                 raise FeatureError(

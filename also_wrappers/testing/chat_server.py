@@ -27,7 +27,7 @@ class _ChatServer(ABC):
 
     Attributes:
         host: Its address.
-        requests: Bodies of all chat requests so far.
+        requests: Bodies of all chat requests with messages so far.
         paths: Paths of all requests so far.
     """
 
@@ -80,7 +80,7 @@ class _ChatServer(ABC):
                 server.paths.append(self.path)
                 length = int(self.headers["Content-Length"])
                 request = json.loads(self.rfile.read(length))
-                if "/chat" not in self.path:
+                if "/chat" not in self.path or not request.get("messages"):
                     self._send(*server._other(self.path, request))
                     return
                 server.requests.append(request)
@@ -140,7 +140,7 @@ class _ChatServer(ABC):
 
 
 class OllamaServer(_ChatServer):
-    """Speaks Ollama's ``/api/chat``, ``/api/tags``, ``/api/show``, ``/api/generate``.
+    """Speaks Ollama's ``/api/chat``, ``/api/tags`` and ``/api/show``.
 
     See ``also_wrappers.testing.chat_server`` for the ways in which it misbehaves.
 
@@ -181,10 +181,15 @@ class OllamaServer(_ChatServer):
                 "capabilities": self._capabilities,
                 "model_info": {"tiny.context_length": self._context},
             }
+        if path != "/api/chat":
+            return 404, {"error": "not found"}
+        # A chat without messages loads the model, or unloads it.
         unload = request.get("keep_alive") == 0
         self.unloaded += unload
         reason = "unload" if unload else "load"
-        return 200, {"model": name, "response": "", "done": True, "done_reason": reason}
+        message = {"role": "assistant", "content": ""}
+        done = {"message": message, "done": True, "done_reason": reason}
+        return 200, {"model": name, **done}
 
     def _pieces(
         self, request: dict[str, Any], text: str, last: dict[str, Any]

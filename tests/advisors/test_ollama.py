@@ -76,7 +76,7 @@ def test_a_prompt_that_the_server_cut_is_noticed() -> None:
     ("answer", "message"),
     [
         ("<hang>", "no answer within 0.5 seconds"),
-        ("<trickle>", "no whole answer within 0.5 seconds"),
+        ("<trickle>", "no answer within 0.5 seconds"),
         ("<flood>", "did not come to an end within 200,000"),
         ("<drop>", "cannot be reached"),
         ("<break>", "broke off in the middle"),
@@ -138,11 +138,39 @@ def test_a_model_is_loaded_first_and_unloaded_when_asked() -> None:
         for unload in (False, True):
             model = Ollama("tiny", server.host, unload=unload)
             model.chat("", "Hi.", SCHEMA)
-            assert server.paths[-2:] == ["/api/generate", "/api/chat"]
+            assert server.paths[-2:] == ["/api/chat", "/api/chat"]
+            assert server.requests[-1]["messages"]
             model.rest()
             assert server.unloaded == unload
     with pytest.raises(AdvisorError, match="cannot be reached"):
         model.rest()
+
+
+def test_a_check_before_training_asks_for_whatever_a_round_does() -> None:
+    with OllamaServer(["{}"]) as server:
+        Ollama("tiny", server.host).prepare()
+        checked = set(server.paths)
+        Ollama("tiny", server.host).chat("", "Hi.", SCHEMA)
+        assert set(server.paths) == checked
+        assert server.unloaded == 0
+        Ollama("tiny", server.host, unload=True).prepare()
+        assert server.unloaded == 1
+
+
+class OnlyLists(OllamaServer):
+    """Lists its models and knows no way to chat with one."""
+
+    def _other(self, path: str, request: dict[str, Any]) -> tuple[int, Any]:
+        if path == "/api/chat":
+            return 404, {"error": "no such page"}
+        return super()._other(path, request)
+
+
+def test_a_server_that_does_not_chat_is_said_before_training() -> None:
+    with OnlyLists(["{}"]) as server:
+        model = Ollama("tiny", server.host)
+        with pytest.raises(ModelUnavailableError, match=r"no such page .status 404"):
+            model.prepare()
 
 
 def test_thinking_is_left_to_models_that_can() -> None:

@@ -30,7 +30,7 @@ def test_a_request_says_all_that_matters(monkeypatch: pytest.MonkeyPatch) -> Non
         model.rest()
     assert (reply.text, reply.problem) == ('{"a": 1}', "")
     assert (reply.prompt_tokens, reply.answer_tokens) == (20, 10)
-    (request,) = server.requests
+    _, request = server.requests  # the first is of the check
     assert request["response_format"]["json_schema"]["schema"] == SCHEMA
     assert [message["role"] for message in request["messages"]] == ["system", "user"]
     assert "sk-test" not in json.dumps(request)
@@ -63,7 +63,7 @@ def test_answers_that_are_not_whole_are_noticed(answer: Any, problem: str) -> No
     ("answer", "message"),
     [
         ("<hang>", "no answer within 0.5 seconds"),
-        ("<trickle>", "no whole answer within 0.5 seconds"),
+        ("<trickle>", "no answer within 0.5 seconds"),
         ("<flood>", "did not come to an end"),
         ("<drop>", "gave no usable answer"),
         ("<error>", "refused .status 500"),
@@ -92,3 +92,10 @@ def test_what_is_missing_is_said_with_what_to_do() -> None:
             model.prepare()
     with pytest.raises(ModelUnavailableError, match=r"check the address and \$OPENAI"):
         model.prepare()
+
+
+def test_a_server_that_does_not_chat_is_said_before_training() -> None:
+    with OpenAIServer(["<error>"], models=["tiny"]) as server:
+        model = client(server)
+        with pytest.raises(ModelUnavailableError, match=r"refused .status 500"):
+            model.prepare()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
@@ -93,6 +94,7 @@ class SB3Fork:
             new_signal,
             earned,
         )
+        model.set_logger(Logger(None, []))  # SB3's own makes a folder for every branch
         model.set_random_seed(seed)
         first = model.num_timesteps
         judge = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,24 @@ def test_a_fork_changes_nothing_in_the_parent(
     assert [result.error for result in results] == ["", ""]
     assert same(parameters(plain), parameters(paused))
     assert plain.num_timesteps == paused.num_timesteps
+
+
+def test_a_branch_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    left: list[Path] = []
+
+    def branch(trainer: SB3Trainer) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(temporary))
+            (result,) = SerialExecutor().run([order(trainer, 11, tmp_path)])
+        assert result.ok, result.error
+        left.extend(temporary.iterdir())
+
+    make_model(PPO).learn(TOTAL, callback=Pause(branch))
+    assert left == []
 
 
 def test_branches_are_decided_by_their_seed_alone(tmp_path: Path) -> None:

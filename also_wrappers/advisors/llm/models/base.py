@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -94,30 +93,23 @@ class Reply:
 
 
 class Listening:
-    """Bounds the time and the length of an answer that comes piece by piece.
+    """Bounds the length of an answer that comes piece by piece.
 
     Args:
         name: Name of the model.
-        timeout: Seconds for the whole answer.
     """
 
-    def __init__(self, name: str, timeout: float) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
         self._length = 0
 
     def hear(self, piece: str) -> str:
         """Counts a piece of the answer and returns the piece.
 
         Raises:
-            AdvisorError: The answer takes too long, or is too long.
+            AdvisorError: The answer is too long.
         """
         self._length += len(piece)
-        if time.monotonic() > self._deadline:
-            raise AdvisorError(
-                f"{self._name} gave no whole answer within {self._timeout:g} seconds"
-            )
         if self._length > _LONGEST:
             raise AdvisorError(
                 f"{self._name} did not come to an end within {_LONGEST:,} characters"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from also_wrappers.advisors.llm.models.base import (
     Listening,
@@ -14,14 +14,19 @@ from also_wrappers.advisors.llm.models.base import (
     check_allowed,
     tokens_of,
 )
+from also_wrappers.advisors.llm.models.bounds import answer_within, bounded
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["Ollama"]
+
+T = TypeVar("T")
 
 _CONNECT_SECONDS = 5.0
 #: Contexts are sized in steps: another size makes the server load the model anew.
 _CONTEXT_STEP = 4096
 _BAD_REQUEST = 400
+#: What is raised by an answer that is not what the API promises.
+_NOT_UNDERSTOOD = (ValueError, AttributeError, TypeError, RecursionError)
 
 
 class Ollama:
@@ -77,8 +82,11 @@ class Ollama:
     def prepare(self) -> None:
         """Checks that the server is there and has the model, as it is to be used.
 
+        The server loads the model, so that whatever a round asks for is tried.
+
         Raises:
-            ModelUnavailableError: There is no server, or no such model.
+            ModelUnavailableError: There is no server, or no such model, or the model
+                cannot be loaded.
         """
         models = self.models()
         if self.name not in models and f"{self.name}:latest" not in models:
@@ -87,7 +95,12 @@ class Ollama:
                 f"the Ollama server at {self._address()} has no model {self.name!r} "
                 f"(it has: {names}); get it with 'ollama pull {self.name}'"
             )
-        about = self.about()
+        try:
+            about = self.about()
+            self._load()
+            self.rest()
+        except AdvisorError as error:
+            raise ModelUnavailableError(str(error)) from error
         if self._think and "thinking" not in about.get("capabilities", ["thinking"]):
             raise ModelUnavailableError(
                 f"{self.name} is not a model that thinks; leave out think=True"
@@ -104,7 +117,7 @@ class Ollama:
         import ollama
 
         try:
-            listed = self._client(_CONNECT_SECONDS).list().models
+            listed = self._within(_CONNECT_SECONDS, lambda client: client.list().models)
         except (ConnectionError, httpx.HTTPError) as error:
             hint = "" if self._has_port() else " (no port is given; Ollama's is 11434)"
             raise ModelUnavailableError(
@@ -112,7 +125,12 @@ class Ollama:
                 f"({type(error).__name__}); start it with 'ollama serve', or set "
                 "OLLAMA_HOST"
             ) from error
-        except (ollama.ResponseError, ValueError, AttributeError, TypeError) as error:
+        except AdvisorError as error:
+            raise ModelUnavailableError(
+                f"what answers at {self._address()} is not an Ollama server "
+                f"({str(error)[:200]}); check OLLAMA_HOST"
+            ) from error
+        except (ollama.ResponseError, *_NOT_UNDERSTOOD) as error:
             raise ModelUnavailableError(
                 f"what answers at {self._address()} is not an Ollama server "
                 f"({type(error).__name__}); check OLLAMA_HOST"
@@ -131,7 +149,9 @@ class Ollama:
         """
         check_allowed(self.name)
         with self._understood():
-            shown = self._client(_CONNECT_SECONDS).show(self.name)
+            shown = self._within(
+                _CONNECT_SECONDS, lambda client: client.show(self.name)
+            )
         about: dict[str, Any] = {}
         if shown.capabilities is not None:
             about["capabilities"] = list(shown.capabilities)
@@ -147,34 +167,17 @@ class Ollama:
             AdvisorError: The server gave no answer, or none in time.
         """
         check_allowed(self.name)
-        import ollama
-
         self._size_context(system + prompt)
-        options = {
-            **self._options,
-            "num_ctx": self._num_ctx,
-            "num_predict": self._num_predict,
-        }
         began = time.perf_counter()
-        with self._understood():
-            # An empty request loads the model, or finds it loaded.
-            self._client(self._load_timeout).generate(
-                model=self.name, options=options, keep_alive=self._keep_alive
-            )
+        self._load()
         messages = [
             {"role": "system", "content": system},
             {"role": "user", "content": prompt},
         ]
         with self._understood():
-            try:
-                form = schema if self._takes_schema else "json"
-                text, thinking, last = self._ask(messages, options, form)
-            except ollama.ResponseError as error:
-                if error.status_code != _BAD_REQUEST or not self._takes_schema:
-                    raise
-                # An older server does not know all of the schema.
-                self._takes_schema = False
-                text, thinking, last = self._ask(messages, options, "json")
+            text, thinking, last = self._within(
+                self._timeout, lambda client: self._ask(client, messages, schema)
+            )
         if last is None:
             raise AdvisorError(f"{self.name} broke off in the middle of its answer")
         return Reply(
@@ -194,31 +197,71 @@ class Ollama:
         if self._unload:
             check_allowed(self.name)
             with self._understood():
-                self._client(_CONNECT_SECONDS).generate(model=self.name, keep_alive=0)
+                self._within(
+                    _CONNECT_SECONDS,
+                    lambda client: client.chat(self.name, [], keep_alive=0),
+                )
+
+    def _load(self) -> None:
+        """Has the server load the model, or find it loaded, by an empty request."""
+        with self._understood():
+            self._within(
+                self._load_timeout,
+                lambda client: client.chat(
+                    self.name,
+                    [],
+                    options=self._all_options(),
+                    keep_alive=self._keep_alive,
+                ),
+            )
 
     def _ask(
-        self, messages: list[dict[str, str]], options: dict[str, Any], form: Any
+        self, client: Any, messages: list[dict[str, str]], schema: dict[str, Any]
     ) -> tuple[str, str, Any]:
-        return self._listen(
-            self._client(self._timeout).chat(
-                model=self.name,
-                messages=messages,
-                stream=True,
-                format=form,
-                options=options,
-                keep_alive=self._keep_alive,
-                **({} if self._think is None else {"think": self._think}),
+        """Asks with the schema, or for JSON of a server that does not know all of it.
+
+        Returns:
+            See ``_listen``.
+        """
+        import ollama
+
+        def ask(form: Any) -> tuple[str, str, Any]:
+            return self._listen(
+                client.chat(
+                    model=self.name,
+                    messages=messages,
+                    stream=True,
+                    format=form,
+                    options=self._all_options(),
+                    keep_alive=self._keep_alive,
+                    **({} if self._think is None else {"think": self._think}),
+                )
             )
-        )
+
+        if self._takes_schema:
+            try:
+                return ask(schema)
+            except ollama.ResponseError as error:
+                if error.status_code != _BAD_REQUEST:
+                    raise
+                self._takes_schema = False
+        return ask("json")
+
+    def _all_options(self) -> dict[str, Any]:
+        return {
+            **self._options,
+            "num_ctx": self._num_ctx,
+            "num_predict": self._num_predict,
+        }
 
     def _listen(self, parts: Iterator[Any]) -> tuple[str, str, Any]:
-        """Joins the pieces of an answer, for a bounded time and length.
+        """Joins the pieces of an answer, up to a bounded length.
 
         Returns:
             The answer, the thinking before it, and the last piece; ``None`` for that
             if there was none.
         """
-        listening = Listening(self.name, self._timeout)
+        listening = Listening(self.name)
         text: list[str] = []
         thinking: list[str] = []
         for part in parts:
@@ -280,27 +323,31 @@ class Ollama:
             ) from error
         except (ConnectionError, httpx.HTTPError) as error:
             raise AdvisorError(
-                f"the Ollama server at {self._address()} cannot be reached: {error}"
+                f"the Ollama server at {self._address()} cannot be reached: "
+                f"{str(error)[:300]}"
             ) from error
         except ollama.ResponseError as error:
             raise AdvisorError(
                 f"the Ollama server refused: {str(error.error)[:300]} "
                 f"(status {error.status_code})"
             ) from error
-        except (ValueError, AttributeError, TypeError) as error:
+        except _NOT_UNDERSTOOD as error:
             # An answer that is not what the API promises.
             raise AdvisorError(
                 f"the server's answer was not understood: {type(error).__name__}"
             ) from error
 
-    def _client(self, timeout: float) -> Any:
+    def _within(self, seconds: float, ask: Callable[[Any], T]) -> T:
+        """Asks with a client of its own, for so many seconds at most."""
         import httpx
         import ollama
 
-        return ollama.Client(
+        client = ollama.Client(
             host=self._host,
-            timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
+            timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
+            **bounded(self.name),
         )
+        return answer_within(seconds, self.name, client, lambda: ask(client))
 
     def _address(self) -> str:
         return self._host or os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"

@@ -6,16 +6,26 @@ import importlib.util
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from also_wrappers.advisors.llm.models.base import Listening, Reply, check_allowed
+from also_wrappers.advisors.llm.models.bounds import answer_within, bounded
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 from also_wrappers.files import keep_secret
 
 __all__ = ["OpenAICompatible"]
 
+T = TypeVar("T")
+
+#: The schema of the least question there is.
+_READY = {
+    "type": "object",
+    "properties": {"ready": {"type": "boolean"}},
+    "required": ["ready"],
+    "additionalProperties": False,
+}
 _CONNECT_SECONDS = 5.0
 
 
@@ -50,31 +60,37 @@ class OpenAICompatible:
         self._takes_schema = True
 
     def prepare(self) -> None:
-        """Checks that the server is there and has the model.
+        """Checks that the server is there and has the model, and that it answers.
 
         Raises:
-            ModelUnavailableError: There is no server, or no such model.
+            ModelUnavailableError: There is no server, or no such model, or it does not
+                answer.
         """
         check_allowed(self.name)
         if importlib.util.find_spec("openai") is None:
             raise ModelUnavailableError(
                 "openai is not installed; run: pip install 'also-wrappers[openai]'"
             )
-        import openai
-
         try:
-            listed = self._client(_CONNECT_SECONDS).models.list().data
-            names = [model.id for model in listed]
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+            with self._understood():
+                names = self._within(
+                    _CONNECT_SECONDS,
+                    lambda client: [model.id for model in client.models.list().data],
+                )
+        except AdvisorError as error:
             raise ModelUnavailableError(
-                f"no OpenAI-compatible server answers at {self._base_url} "
-                f"({type(error).__name__}); check the address and ${self._key}"
+                f"no OpenAI-compatible server answers at {self._base_url} ({error}); "
+                f"check the address and ${self._key}"
             ) from error
         if self.name not in names:
             raise ModelUnavailableError(
                 f"the server at {self._base_url} has no model {self.name!r}; it has "
                 f"{', '.join(names[:20]) or 'none'}"
             )
+        try:
+            self.chat("You answer in JSON.", 'Answer {"ready": true}.', _READY)
+        except AdvisorError as error:
+            raise ModelUnavailableError(str(error)) from error
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
         """Asks with ``json_schema``, or ``json_object`` of a server without schemas.
@@ -83,17 +99,11 @@ class OpenAICompatible:
             AdvisorError: The server gave no answer, or none in time.
         """
         check_allowed(self.name)
-        import openai
-
         began = time.perf_counter()
         with self._understood():
-            try:
-                reply = self._ask(system, prompt, schema)
-            except (openai.BadRequestError, openai.UnprocessableEntityError):
-                if not self._takes_schema:
-                    raise
-                self._takes_schema = False
-                reply = self._ask(system, prompt, schema)
+            reply = self._within(
+                self._timeout, lambda client: self._ask(client, system, prompt, schema)
+            )
         text, finish, usage = reply
         problem = "" if text.strip() else "the answer was empty"
         if finish == "length":
@@ -112,27 +122,37 @@ class OpenAICompatible:
         """Does nothing: the API has no way to unload a model."""
 
     def _ask(
-        self, system: str, prompt: str, schema: dict[str, Any]
+        self, client: Any, system: str, prompt: str, schema: dict[str, Any]
     ) -> tuple[str, str | None, Any]:
-        form: dict[str, Any] = {"type": "json_object"}
+        """Asks with the schema, or in words where the server does not know schemas.
+
+        Returns:
+            See ``_listen``.
+        """
+        import openai
+
+        def ask(prompt: str, form: dict[str, Any]) -> tuple[str, str | None, Any]:
+            return self._listen(
+                client.chat.completions.create(
+                    model=self.name,
+                    messages=[
+                        {"role": "system", "content": system},
+                        {"role": "user", "content": prompt},
+                    ],
+                    response_format=form,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                )
+            )
+
         if self._takes_schema:
-            form = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": schema},
-            }
-        else:
-            prompt = f"{prompt}\n\nThe JSON schema of the answer:\n{json.dumps(schema)}"
-        stream = self._client(self._timeout).chat.completions.create(
-            model=self.name,
-            messages=[
-                {"role": "system", "content": system},
-                {"role": "user", "content": prompt},
-            ],
-            response_format=form,
-            stream=True,
-            stream_options={"include_usage": True},
-        )
-        return self._listen(stream)
+            named = {"name": "answer", "schema": schema}
+            try:
+                return ask(prompt, {"type": "json_schema", "json_schema": named})
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                self._takes_schema = False
+        words = f"{prompt}\n\nThe JSON schema of the answer:\n{json.dumps(schema)}"
+        return ask(words, {"type": "json_object"})
 
     def _listen(self, stream: Iterator[Any]) -> tuple[str, str | None, Any]:
         """Joins the pieces of an answer.
@@ -141,7 +161,7 @@ class OpenAICompatible:
             The answer, why it ended, and its usage of tokens; ``None`` for what the
             server does not say.
         """
-        listening = Listening(self.name, self._timeout)
+        listening = Listening(self.name)
         text: list[str] = []
         finish: str | None = None
         usage = None
@@ -155,11 +175,12 @@ class OpenAICompatible:
     @contextmanager
     def _understood(self) -> Iterator[None]:
         """Turns what can go wrong with a server into one clean error."""
+        import httpx
         import openai
 
         try:
             yield
-        except openai.APITimeoutError as error:
+        except (openai.APITimeoutError, httpx.TimeoutException) as error:
             raise AdvisorError(
                 f"{self.name} gave no answer within {self._timeout:g} seconds"
             ) from error
@@ -167,18 +188,31 @@ class OpenAICompatible:
             raise AdvisorError(
                 f"the server at {self._base_url} refused (status {error.status_code})"
             ) from error
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+        except (
+            openai.OpenAIError,
+            httpx.HTTPError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            if isinstance(error.__cause__, AdvisorError):  # of what it received
+                raise error.__cause__ from None
             raise AdvisorError(
                 f"the server at {self._base_url} gave no usable answer: "
                 f"{type(error).__name__}"
             ) from error
 
-    def _client(self, timeout: float) -> Any:
+    def _within(self, seconds: float, ask: Callable[[Any], T]) -> T:
+        """Asks with a client of its own, for so many seconds at most."""
+        import httpx
         import openai
 
-        return openai.OpenAI(
+        client = openai.OpenAI(
             base_url=self._base_url,
             api_key=os.environ.get(self._key) or "none",
-            timeout=openai.Timeout(timeout, connect=_CONNECT_SECONDS),
+            timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
             max_retries=0,
+            http_client=httpx.Client(**bounded(self.name)),
         )
+        return answer_within(seconds, self.name, client, lambda: ask(client))

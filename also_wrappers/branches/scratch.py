@@ -1,0 +1,58 @@
+"""Temporary folders that outlive no process for long."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from also_wrappers.files import remove
+
+__all__ = ["scratch", "sweep"]
+
+_PREFIX = "also-branch"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yields a temporary folder, which is removed afterwards.
+
+    The folders of processes that were killed are removed first: a process that is
+    killed cannot do so itself.
+
+    Example:
+        >>> with scratch() as folder:
+        ...     folder.is_dir()
+        True
+        >>> folder.exists()
+        False
+    """
+    sweep()
+    prefix = f"{_PREFIX}-{platform.node()}-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def sweep() -> None:
+    """Removes the temporary folders of processes of this machine that are gone."""
+    if os.name == "nt":  # a process cannot be asked for there without ending it
+        return
+    prefix = f"{_PREFIX}-{platform.node()}-"
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        process = folder.name.removeprefix(prefix).partition("-")[0]
+        if process.isdigit() and not _runs(int(process)):
+            remove(folder)
+
+
+def _runs(process: int) -> bool:
+    """True while there is a process of that number, whoever it belongs to."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
