@@ -26,6 +26,7 @@ __all__ = [
     "keep_secret",
     "link",
     "make_folder",
+    "overwrite",
     "read_json",
     "redact",
     "redactions",
@@ -216,6 +217,19 @@ def append(file: TextIO, text: str) -> None:
             with contextlib.suppress(OSError):  # what is half written is skipped
                 os.ftruncate(descriptor, size)
             raise
+
+
+def overwrite(descriptor: int, path: Path, data: bytes) -> None:
+    """Writes a few bytes over those at the beginning of an open file.
+
+    Args:
+        descriptor: The file, open for writing.
+        path: Its path.
+        data: The bytes, as many each time.
+    """
+    before_write(path)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, data)
 
 
 def allocate(path: Path, size: int) -> None:

@@ -17,6 +17,8 @@ class Counts(BaseModel):
         branches: Steps that were spent on branches and discarded.
         evaluation: Steps that were spent on evaluation.
         total: The sum of the three.
+        unknown: Steps that may have been spent besides, at most: of branches that
+            failed, and of what was being trained when the run was stopped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +27,7 @@ class Counts(BaseModel):
     branches: int = 0
     evaluation: int = 0
     total: int = 0
+    unknown: int = 0
 
 
 @dataclass
@@ -36,6 +39,8 @@ class Accounting:
         mainline: Trainer steps of the final policy's lineage.
         branches: Trainer steps that were spent on branches and discarded.
         evaluation: Trainer steps that were spent on evaluation.
+        unknown: Trainer steps that may have been spent besides, at most.
+        in_flight: Trainer steps that are being trained now, at most; none is counted.
 
     Example:
         >>> steps = Accounting(agents_per_env=2, mainline=100, branches=300)
@@ -47,6 +52,8 @@ class Accounting:
     mainline: int = 0
     branches: int = 0
     evaluation: int = 0
+    unknown: int = 0
+    in_flight: int = 0
 
     def move(self, steps: int) -> None:
         """Moves the lineage to another state; what was spent in all stays the same.
@@ -73,4 +80,5 @@ class Accounting:
             branches=self.branches // per_step,
             evaluation=self.evaluation // per_step,
             total=total // per_step,
+            unknown=self.unknown // per_step,
         )

@@ -9,7 +9,6 @@ from also_wrappers.advisors.rules import RuleAdvisor
 from also_wrappers.branches.executors import Executor, ProcessExecutor, check_sendable
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate.rule import Rule
-from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
     Decided,
     FadeStopped,
@@ -87,6 +86,7 @@ class Adaptation:
         self.gate: Rule = settings.gate
         self._executor: Executor = settings.executor or ProcessExecutor()
         self._started = False
+        self._trains = 0
         self._poster = Poster(run.board)
         self._mainline = Mainline(run)
         self._lineage = Lineage(run, self._poster, self._mainline)
@@ -129,8 +129,8 @@ class Adaptation:
         """
         if not self._started:
             self._start(trainer)
-        rounds = self._rounds
-        self.run.accounting.mainline = trainer.steps
+        rounds, lineage = self._rounds, self._lineage
+        self._rest(trainer)
         self._mainline.record(trainer, self._poster.posting.strength)
         guard = self._mainline.guard
         fall = guard.fall() if guard else None
@@ -140,10 +140,15 @@ class Adaptation:
         self._provisionals.step(trainer, budget, until)
         rounds.step(trainer)
         self._fade(trainer)
+        distance = self.settings.checkpoint_distance(trainer.total)
+        if distance and trainer.steps >= lineage.saved + distance:
+            lineage.save("latest", trainer)
+        self._trains = trainer.rollout
+        self.run.flies(self._trains)
 
     def finish(self, trainer: Trainer) -> None:
         """Ends the record and the workers; call it when training is over."""
-        self.run.accounting.mainline = trainer.steps
+        self._rest(trainer)
         reason = "the training has ended"
         self._provisionals.stop(trainer, reason)
         self._rounds.drop(trainer, f"{reason} before its branches")
@@ -154,11 +159,24 @@ class Adaptation:
         )
         self._executor.close()
 
+    def _rest(self, trainer: Trainer) -> None:
+        """Counts what was trained since the last call."""
+        self.run.accounting.mainline = trainer.steps
+        self.run.flies(-self._trains)
+        self._trains = 0
+
     def _start(self, trainer: Trainer) -> None:
         self._started = True
         self.advisor.prepare()
         settings, accounting = self.settings, self.run.accounting
         accounting.agents_per_env = trainer.agents_per_env
+        trained = self.run.finished
+        if trained is not None and trainer.total <= trained:
+            raise ConfigurationError(
+                f"the run in {self.run.dir} is finished: it has trained all of its "
+                f"{trained:,} trainer steps; plan more of them to go on with it, or "
+                "give another directory"
+            )
         until = self._rounds.until(trainer)
         check_pays(
             settings, self.gate, trainer, horizon_of(settings, trainer, 0.0), until
@@ -209,7 +227,7 @@ class Adaptation:
         """Goes on from the last checkpoint; returns whether there was one."""
         accounting = self.run.accounting
         events = self.run.events()
-        spent = events[-1].trainer_steps if events else Counts()
+        spent = self.run.spent_before()
         checkpoint = self.run.checkpoints.load(LoopState)
         kept = going_on = None
         total = 0

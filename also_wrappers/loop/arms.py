@@ -88,14 +88,23 @@ class Arms(Measured):
                 self.results.append(self._result(event))
             else:
                 orders.append(order)
-        for done, result in enumerate(self._executor.run(orders), start=1):
-            self.record(result, done, len(orders))
+        flying = {order.request: order.steps for order in orders}
+        self._run.flies(sum(flying.values()))
+        try:
+            for done, result in enumerate(self._executor.run(orders), start=1):
+                self.record(result, flying.pop(result.request), done, len(orders))
+        except Exception:  # the run goes on; who knows how far the branches were
+            self._lose(sum(flying.values()))
+            raise
 
-    def record(self, result: BranchResult, done: int = 1, of: int = 1) -> None:
+    def record(
+        self, result: BranchResult, ordered: int, done: int = 1, of: int = 1
+    ) -> None:
         """Counts a branch that has ended, and writes what it measured.
 
         Args:
             result: What the branch measured.
+            ordered: Trainer steps that were ordered.
             done: How many branches of the same request have ended.
             of: How many branches the request has.
         """
@@ -103,6 +112,10 @@ class Arms(Measured):
         accounting = self._run.accounting
         accounting.branches += result.steps
         accounting.evaluation += result.evaluation_steps
+        if result.ok or result.steps:
+            self._run.flies(-ordered)
+        else:
+            self._lose(ordered)
         request, arm = result.request, self.arms[result.request.arm]
         event = BranchEnded(
             round=self._number,
@@ -132,6 +145,11 @@ class Arms(Measured):
         file = self._run.round_dir(self._number) / "branches.jsonl"
         with file.open("a") as lines:
             append(lines, f"{json.dumps(line)}\n")
+
+    def _lose(self, steps: int) -> None:
+        """Counts trainer steps of branches that failed: as many or fewer were spent."""
+        self._run.accounting.unknown += steps
+        self._run.flies(-steps)
 
     def restore(self, ended: Iterable[BranchEnded]) -> None:
         """Takes the branches of the round that a ledger tells of.

@@ -142,6 +142,7 @@ class Confirmation:
             if self._since + self._discarded + order.steps > until:
                 return self.stop("too little of the planned training is left")
             self._cost = order.steps
+            self._run.flies(order.steps)
             train = partial(self._train, order)
             self._flight = Aside(train, beside=self._executor.beside)
 
@@ -154,7 +155,7 @@ class Confirmation:
         if self._flight is not None:
             result = self._flight.result()
             self._flight = None
-            self.arms.record(result)
+            self.arms.record(result, self._cost)
 
     def stop(self, reason: str) -> Decision:
         """Ends the confirmation before the rule has decided.

@@ -25,16 +25,19 @@ class Lineage:
 
     Attributes:
         state: What a checkpoint remembers of the loop.
+        saved: Trainer steps of the lineage at the last checkpoint.
     """
 
     def __init__(self, run: Run, poster: Poster, mainline: Mainline) -> None:
         self.state = LoopState()
+        self.saved = 0
         self._run = run
         self._poster = poster
         self._mainline = mainline
 
     def save(self, name: str, trainer: Trainer) -> Path:
         """Saves a checkpoint; returns the file of its snapshot."""
+        self.saved = trainer.steps
         saved = self.state.checkpoint(self._poster.posting, self._run.accounting)
         return self._run.checkpoints.save(name, trainer.snapshot, saved)
 

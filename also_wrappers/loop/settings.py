@@ -14,6 +14,9 @@ __all__ = ["AdaptationOptions", "Settings"]
 #: Share of the planned training before the first round.
 _FIRST_SHARE = 0.03
 
+#: Share of the planned training that a kill may cost.
+_CHECKPOINT_SHARE = 0.05
+
 PauseOn = Literal["interval", "stage"]
 
 
@@ -36,6 +39,8 @@ class AdaptationOptions(TypedDict, total=False):
             to zero, so that the policy ends on the base reward alone; no round is
             played there. By default a tenth, but 0 where values of a replay buffer
             would fade with it.
+        checkpoint_every: Trainer steps between two checkpoints outside of rounds; a
+            twentieth of the planned training if not given, none with 0.
         pause_on: ``"stage"``, the default, plays a round that is due as soon as the
             run is stuck: not while the base return clearly rises, nor once the task is
             solved. ``"interval"`` plays it whatever the stage is.
@@ -51,6 +56,7 @@ class AdaptationOptions(TypedDict, total=False):
     horizon: int | None
     budget: float
     fade_out: float | None
+    checkpoint_every: int | None
     pause_on: PauseOn
     gate: Rule
     executor: Executor | None
@@ -74,6 +80,7 @@ class Settings:
     horizon: int | None = None
     budget: float = 0.5
     fade_out: float | None = None
+    checkpoint_every: int | None = None
     pause_on: PauseOn = "stage"
     gate: Rule = field(default_factory=Provisional)
     executor: Executor | None = None
@@ -83,13 +90,21 @@ class Settings:
         """Returns the trainer steps before the first round, of so many planned."""
         return self.first or max(round(_FIRST_SHARE * total), 1)
 
+    def checkpoint_distance(self, total: int) -> int:
+        """Returns the trainer steps between checkpoints of so many planned; 0 for no
+        checkpoints outside of rounds."""
+        share = max(round(_CHECKPOINT_SHARE * total), 1)
+        return share if self.checkpoint_every is None else self.checkpoint_every
+
     def __post_init__(self) -> None:
         for name in ("every", "first", "candidates", "horizon"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
-        if self.budget < 0.0 or self.refinements < 0:
-            raise ConfigurationError("budget and refinements must not be negative")
+        if min(self.budget, self.refinements, self.checkpoint_every or 0) < 0:
+            raise ConfigurationError(
+                "budget, refinements and checkpoint_every must not be negative"
+            )
         if self.fade_out is not None and not 0.0 <= self.fade_out < 1.0:
             raise ConfigurationError(
                 "fade_out is a share of the training from 0 up to 1, not "

@@ -121,6 +121,7 @@ class LoopState(BaseModel):
         accounting.mainline = kept.mainline
         accounting.branches = trained - kept.mainline
         accounting.evaluation = max(spent.evaluation, kept.evaluation)
+        accounting.unknown = spent.unknown
 
 
 class Poster:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import make_folder, read_json, remove, write_json
-from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.events import Event, RolledBack, Settled, Swapped
+from also_wrappers.ledger.accounting import Accounting, Counts
+from also_wrappers.ledger.events import Event, RolledBack, RunFinished, Settled, Swapped
 from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.run.lock import Lock
+from also_wrappers.run.meter import Meter
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
 
@@ -34,7 +35,8 @@ class Run:
         run_dir: Where to record, a directory of the run's own; made if it is not
             there. One process at a time records into it; whoever reads is not kept
             from it. An earlier ``Run`` of this process on it is closed.
-        resume: Go on with the run that is there.
+        resume: ``True`` goes on with the run that is there, ``"auto"`` does where there
+            is one and begins one else.
 
     Attributes:
         task: What is to be learned.
@@ -64,12 +66,22 @@ class Run:
     """
 
     def __init__(
-        self, task: Task, run_dir: str | Path, *, resume: bool = False
+        self,
+        task: Task,
+        run_dir: str | Path,
+        *,
+        resume: bool | Literal["auto"] = False,
     ) -> None:
         self.task = task
         self.dir = Path(run_dir)
-        self.resumed = resume
+        if resume not in (True, False, "auto"):
+            raise ConfigurationError(
+                f"resume is True, False or 'auto', not {resume!r:.80}"
+            )
         self._ledger_path = self.dir / "ledger.jsonl"
+        if resume == "auto":
+            resume = _recorded(self._ledger_path)
+        self.resumed = bool(resume)
         _check_is_own(self.dir)
         if resume and not _recorded(self._ledger_path):
             raise ConfigurationError(
@@ -105,6 +117,7 @@ class Run:
         self.checkpoints = Checkpoints(self.dir / "checkpoints")
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
+        self._meter = Meter(self.dir / "steps")
         self.ledger = Ledger(self._ledger_path, self.accounting)
         # What a resumed run had posted stays posted until the loop goes on.
         self.board = Board.create(self.dir / "board")
@@ -161,13 +174,40 @@ class Run:
         ]
         write_json(self.dir / "schedule.json", entries)
 
+    def flies(self, steps: int) -> None:
+        """Notes, for whoever goes on after a kill, what is being trained from now on.
+
+        Args:
+            steps: Trainer steps that begin to be trained; negative where so many have
+                ended, and are counted by now.
+        """
+        self.accounting.in_flight += steps
+        self._meter.write(self.accounting)
+
+    def spent_before(self) -> Counts:
+        """Returns the trainer steps that earlier processes have spent on the run, with
+        those that they were training when they ended as unknown."""
+        recorded = [event.trainer_steps for event in self.events()[-1:]]
+        spent = max([*recorded, self._meter.spent], key=lambda counts: counts.total)
+        unknown = sum(counts.unknown for counts in recorded) + self._meter.in_flight
+        return spent.model_copy(update={"unknown": unknown})
+
+    @property
+    def finished(self) -> int | None:
+        """Trainer steps of the final policy's lineage, if the run was trained to its
+        end; ``None`` if it may go on."""
+        last = self.events()[-1:]
+        ended = bool(last) and isinstance(last[0], RunFinished)
+        return last[0].trainer_steps.mainline if ended else None
+
     def events(self) -> list[Event]:
         """Returns all events that were recorded so far."""
         return list(read_ledger(self._ledger_path))
 
     def close(self) -> None:
-        """Closes the ledger, and gives the directory back."""
+        """Closes the files, and gives the directory back."""
         self.ledger.close()
+        self._meter.close()
         self._lock.release()
 
     def _check_resumable(self, declared: dict[str, Any]) -> None:
