@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Literal
 
 from also_wrappers.exceptions import AlsoError, ConfigurationError
@@ -12,6 +13,16 @@ from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.language.parser import parse
 
 __all__ = ["Task"]
+
+_WANTED = (
+    "a task needs a description and a FeatureMap, not {}; write "
+    "Task('Reach the goal.', FeatureMap(Feature('x', 'obs[0]')))"
+)
+_SWAPS = ("reset", "step")
+
+
+def _no_features() -> FeatureMap:
+    raise ConfigurationError(_WANTED.format("one of them alone"))
 
 
 @dataclass(frozen=True)
@@ -32,8 +43,8 @@ class Task:
         actions: What experts may say; without, no expert is proposed.
 
     Raises:
-        ConfigurationError: An expression is not valid, or actions speak of features
-            that are not there.
+        ConfigurationError: A part is of another type than declared, an expression is
+            not valid, or actions speak of features that are not there.
 
     Example:
         >>> from also_wrappers import Feature, FeatureMap
@@ -48,16 +59,17 @@ class Task:
     """
 
     description: str
-    features: FeatureMap
+    features: FeatureMap = field(default_factory=_no_features)
     conditions: Mapping[str, str] = field(default_factory=dict)
     success: str | None = None
     swap_at: Literal["reset", "step"] = "reset"
     actions: Actions | None = None
 
     def __post_init__(self) -> None:
+        self._check_types()
         names = list(self.features.names)
         for name, text in self.conditions.items():
-            if not name.isidentifier():
+            if not isinstance(name, str) or not name.isidentifier():
                 raise ConfigurationError(
                     f"{name!r} cannot be a condition's name; use letters, digits and "
                     "underscores, as in both_near"
@@ -79,6 +91,36 @@ class Task:
                     continue
                 kept[name] = text
         return kept
+
+    def __repr__(self) -> str:
+        """Returns the description and what is declared besides, in a line."""
+        parts = [repr(shorten(self.description, 60)), repr(self.features)]
+        if self.conditions:
+            parts.append(f"conditions={list(self.conditions)}")
+        if self.success is not None:
+            parts.append(f"success={self.success!r}")
+        if self.actions is not None:
+            parts.append("actions=...")
+        return f"Task({', '.join(parts)})"
+
+    def _check_types(self) -> None:
+        for part, kind in ((self.description, str), (self.features, FeatureMap)):
+            if not isinstance(part, kind):
+                raise ConfigurationError(_WANTED.format(f"{part!r:.80}"))
+        if not isinstance(self.conditions, Mapping):
+            raise ConfigurationError(
+                f"conditions are expressions by name, not {self.conditions!r:.80}; "
+                "write conditions={'near': 'distance < 0.2'}"
+            )
+        if self.swap_at not in _SWAPS:
+            raise ConfigurationError(
+                f"swap_at is {' or '.join(map(repr, _SWAPS))}, not {self.swap_at!r:.80}"
+            )
+        if self.actions is not None and not isinstance(self.actions, Actions):
+            raise ConfigurationError(
+                f"actions are an Actions, not {self.actions!r:.80}; write "
+                "Actions((Action('left', 0), ...))"
+            )
 
     @staticmethod
     def _check(what: str, text: str, names: list[str]) -> None:

@@ -35,7 +35,9 @@ __all__ = [
     "Executor",
     "ProcessExecutor",
     "SerialExecutor",
+    "available_processors",
     "check_sendable",
+    "start_method",
     "start_process",
 ]
 
@@ -302,16 +304,19 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
+def start_method() -> str:
+    """How worker processes start on this platform, as ``multiprocessing`` calls it."""
+    methods = multiprocessing.get_all_start_methods()
+    return "forkserver" if "forkserver" in methods else "spawn"
+
+
 def start_process(target: Any, args: tuple[Any, ...], preload: Sequence[str]) -> Any:
     """Starts a daemon process that does not import the user's main module.
 
     The user's script may well have no ``if __name__ == "__main__"`` guard, and what
     it defines travels by cloudpickle, so workers must not run it again.
     """
-    methods = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context(
-        "forkserver" if "forkserver" in methods else "spawn"
-    )
+    context: Any = multiprocessing.get_context(start_method())
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([__name__, *preload])
     process = context.Process(target=target, args=args, daemon=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+import also_wrappers
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.proposals.proposal import Proposal
@@ -26,9 +27,12 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Adapts the learning signal while training runs.",
 )
 _console = Console()
+#: Seeds of evaluations and of copies are added to it, within 32 bits.
+_LARGEST_SEED = 2**31 - 1
 _DEMO_ENV = "Foraging-10x10-3p-3f-coop-v3"
 
 
@@ -46,10 +50,33 @@ _Timeout = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        _console.print(also_wrappers.__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=_print_version,
+        ),
+    ] = False,
+) -> None:
+    """Takes the options that stand before a command."""
+
+
 @app.command()
 def demo(
     env: Annotated[str, typer.Option(help="A foraging environment.")] = _DEMO_ENV,
-    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of everything.", min=0, max=_LARGEST_SEED)
+    ] = 0,
     run_dir: Annotated[
         Path | None, typer.Option(help="Where to record; runs/demo-... if not given.")
     ] = None,
@@ -143,7 +170,10 @@ def doctor(
     ] = None,
     timeout: _Timeout = 300.0,
 ) -> None:
-    """Check what is installed, and whether a language model works, and how fast."""
+    """Check what is installed, and whether a language model works, and how fast.
+
+    No language model is needed; without --model and --host, none is missed.
+    """
     from also_wrappers.cli.doctor import examine
 
     def tell(line: str) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 from collections.abc import Callable
+from importlib import metadata
 
+import also_wrappers
 from also_wrappers.advisors.llm.models.ollama import Ollama
+from also_wrappers.branches.executors import available_processors, start_method
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 
 __all__ = ["examine"]
@@ -35,7 +39,7 @@ def examine(
 
     Args:
         model: Name of an Ollama model; without one, the server's models are listed.
-        host: Address of the server.
+        host: Address of the server. Where neither is given, none need be there.
         timeout: Seconds for one answer.
         tell: Takes the lines.
 
@@ -43,12 +47,24 @@ def examine(
         ModelUnavailableError: There is no server, or it lacks the model.
         AdvisorError: The model does not answer as it must.
     """
+    own = also_wrappers.__version__
+    tell(f"also-wrappers {own}, Python {platform.python_version()}")
+    tell(
+        f"torch {_version('torch')}, stable-baselines3 {_version('stable-baselines3')}"
+    )
+    tell(f"processors: {available_processors()}; workers start by {start_method()}")
     for extra, modules in _EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
         state = f"not installed: {', '.join(missing)}" if missing else "installed"
         tell(f"extra {extra}: {state}")
     chat = Ollama(model or "", host, timeout=timeout, num_predict=500)
-    names = sorted(chat.models())
+    try:
+        names = sorted(chat.models())
+    except ModelUnavailableError as error:
+        if model is not None or host is not None:
+            raise
+        tell(f"Ollama server: none, and none is needed for built-in rules ({error})")
+        return
     tell(f"Ollama server: {len(names)} models: {', '.join(names) or 'none'}")
     if model is None:
         if not names:
@@ -62,6 +78,13 @@ def examine(
     abilities = ", ".join(about.get("capabilities", ["unknown"]))
     tell(f"{model}: context {about.get('context', 'unknown')} tokens; {abilities}")
     _try(chat, model, tell)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _try(chat: Ollama, model: str, tell: Callable[[str], None]) -> None:

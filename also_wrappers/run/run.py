@@ -16,6 +16,7 @@ from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.run.lock import Lock
 from also_wrappers.run.meter import Meter
+from also_wrappers.signal.notebook import signal_html, table
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
 
@@ -72,6 +73,10 @@ class Run:
         *,
         resume: bool | Literal["auto"] = False,
     ) -> None:
+        if not isinstance(task, Task):
+            raise ConfigurationError(
+                f"a run needs a Task(description, features), not {task!r:.80}"
+            )
         self.task = task
         self.dir = Path(run_dir)
         if resume not in (True, False, "auto"):
@@ -122,6 +127,21 @@ class Run:
         # What a resumed run had posted stays posted until the loop goes on.
         self.board = Board.create(self.dir / "board")
         self.shape = Shape(self.task, self.board)
+
+    def __repr__(self) -> str:
+        """Returns the directory and the task, in a line."""
+        return f"Run({self.task!r}, {str(self.dir)!r})"
+
+    def _repr_html_(self) -> str:
+        """Returns tables of the run and of the signal that is posted."""
+        about = {
+            "directory": self.dir,
+            "task": self.task.description,
+            "features": ", ".join(self.task.features.names),
+            "environment copies": self.board.copies,
+        }
+        posted = self.board.read().signal
+        return table(["run", ""], about.items()) + signal_html(posted)
 
     def round_dir(self, number: int) -> Path:
         """Returns the directory of one round, made if it is not there."""

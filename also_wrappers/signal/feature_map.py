@@ -22,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _NO_INFO: Mapping[str, Any] = {}
 _RESERVED = ("and", "or", "not", "base_return", "episode_length")
 _MOST_FROM_SPACES = 64
+#: Names that the representation shows.
+_NAMED = 8
 #: Arrays with more elements than this are not read as a whole.
 _SMALL_ARRAY = 128
 
@@ -59,6 +61,7 @@ class FeatureMap:
         self.reads_actions = False
         self._readers: list[tuple[int, Callable[[View], Any]]] = []
         for entry in entries:
+            _check_entry(entry)
             if isinstance(entry, FeatureGroup):
                 self._add(entry.features, entry.function, grouped=True)
                 self.needs_state = self.needs_state or entry.needs_state
@@ -132,6 +135,12 @@ class FeatureMap:
         return cls(
             *[Feature(name, path, "", low, high) for path, name, low, high in named]
         )
+
+    def __repr__(self) -> str:
+        """Returns the names, the first ones where there are many."""
+        more = len(self.names) - _NAMED
+        names = [*self.names[:_NAMED], *([f"and {more} more"] if more > 0 else [])]
+        return f"FeatureMap({', '.join(names)})"
 
     def row(self, view: View) -> Sequence[float]:
         """Reads the features of one agent at one step; length ``len(names)``."""
@@ -325,3 +334,24 @@ def _shape(observation: Any) -> str:
     if isinstance(observation, Mapping):
         return f"a dict with keys {sorted(map(str, observation))}"
     return f"of type {type(observation).__name__}"
+
+
+def _check_entry(entry: object) -> None:
+    if not isinstance(entry, Feature | FeatureGroup):
+        raise FeatureError(
+            f"a feature map is made of features, not {entry!r:.80}; write "
+            "FeatureMap(Feature('x', 'obs[0]'), ...), with a star before a list: "
+            "FeatureMap(*features)"
+        )
+    if isinstance(entry, FeatureGroup):
+        return
+    if not isinstance(entry.name, str):
+        raise FeatureError(
+            f"a feature's name is a text, not {entry.name!r:.80}; write Feature('x', "
+            "'obs[0]')"
+        )
+    if not isinstance(entry.source, str) and not callable(entry.source):
+        raise FeatureError(
+            f"the source of feature {entry.name!r} is {entry.source!r:.80}; give a "
+            "path such as 'obs[0]', or a function of a View"
+        )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from textwrap import shorten
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from also_wrappers.signal.kinds import KindName
+from also_wrappers.signal.notebook import signal_html
 
 __all__ = [
     "MAX_DEFINITIONS",
@@ -168,6 +170,14 @@ class Signal(BaseModel):
     def __hash__(self) -> int:
         """Hashes what the signal does; its definitions alone cannot be hashed."""
         return hash(self.id)
+
+    def __repr__(self) -> str:
+        """Returns the signal's name and what the signal does, in a line."""
+        return f"<Signal {self.id}: {shorten(self.describe(), 200)}>"
+
+    def _repr_html_(self) -> str:
+        """Returns tables of the terms and rules, for notebooks."""
+        return signal_html(self)
 
     @property
     def empty(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import also_wrappers
 from also_wrappers.cli.app import app
 from also_wrappers.cli.demo import DemoSettings
 from also_wrappers.exceptions import AlsoError
@@ -66,6 +67,21 @@ def test_a_refusal_is_the_only_output_and_exit_code_2() -> None:
     assert result.stdout == b""
     told = "error: --resume needs --run-dir, the run to go on with"
     assert result.stderr.decode().strip() == told
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "x"])
+def test_a_seed_that_cannot_be_one_is_said(seed: str) -> None:
+    result = CliRunner().invoke(app, ["demo", "--seed", seed])
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert "--seed" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_version_and_the_help_are_there() -> None:
+    assert shown("--version").strip() == also_wrappers.__version__
+    assert "demo" in shown("-h")
+    assert "--seed" in shown("demo", "-h")
 
 
 def test_a_named_model_proposes_and_a_resumed_demo_remembers_it(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from also_wrappers.cli.app import app
 from also_wrappers.cli.doctor import examine
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 from also_wrappers.testing import OllamaServer
@@ -47,6 +51,21 @@ def test_a_server_that_is_well() -> None:
 def test_a_model_that_is_not(answer: str, message: str) -> None:
     with OllamaServer([answer]) as server, pytest.raises(AdvisorError, match=message):
         said(server)
+
+
+def test_a_healthy_installation_needs_no_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0, result.output
+    assert f"Python {platform.python_version()}" in result.output
+    assert "torch 2" in result.output
+    assert re.search(r"processors: [1-9]\d*; workers start by \w+", result.output)
+    assert "none is needed for built-in rules" in result.output
+    for wanted in (["--model", "tiny"], ["--host", "http://127.0.0.1:9"]):
+        refusal = CliRunner().invoke(app, ["doctor", *wanted]).exception
+        assert isinstance(refusal, ModelUnavailableError)
 
 
 def test_what_is_missing() -> None:

@@ -16,7 +16,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from also_wrappers.exceptions import ExpressionError
+from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal.kinds import STATE_KINDS, TRANSITION_KINDS
 from also_wrappers.signal.language.tokens import Token, name_of, tokens
 
@@ -120,11 +120,17 @@ def parse(
 
     Raises:
         ExpressionError: With the place, the reason and what is allowed.
+        ConfigurationError: The expression is no text.
 
     Example:
         >>> parse("1 - distance", ["distance"]).op
         '-'
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(
+            f"an expression is a text such as 'distance < 0.2', not {text!r:.80}; make "
+            "what a function computes a feature, and write its name"
+        )
     if len(text) > MAX_LENGTH:
         raise ExpressionError(
             f"the expression has {len(text)} characters, at most {MAX_LENGTH} are "
