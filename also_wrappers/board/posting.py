@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from also_wrappers.signal.model import Fade, Signal
 
@@ -40,7 +40,7 @@ class Posting(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    version: int = 0
+    version: int = Field(0, ge=-1, lt=2**63)
     signal: Signal = Signal()
     provisional: bool = False
     strength: float = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["Accounting", "Counts"]
 
@@ -21,10 +21,10 @@ class Counts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mainline: int = 0
-    branches: int = 0
-    evaluation: int = 0
-    total: int = 0
+    mainline: int = Field(0, ge=0)
+    branches: int = Field(0, ge=0)
+    evaluation: int = Field(0, ge=0)
+    total: int = Field(0, ge=0)
 
 
 @dataclass
