@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 __all__ = ["Accounting", "Counts"]
 
@@ -21,10 +21,10 @@ class Counts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mainline: int = Field(0, ge=0)
-    branches: int = Field(0, ge=0)
-    evaluation: int = Field(0, ge=0)
-    total: int = Field(0, ge=0)
+    mainline: NonNegativeInt = 0
+    branches: NonNegativeInt = 0
+    evaluation: NonNegativeInt = 0
+    total: NonNegativeInt = 0
 
 
 @dataclass

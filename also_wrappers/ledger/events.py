@@ -92,7 +92,7 @@ class RunStarted(RunEvent):
     advisor: str
     total: int
     every: int
-    budget: float = Field(ge=0.0, le=1e12)
+    budget: Annotated[float, Field(ge=0.0, le=1e12)]
     horizon: int
     rounds: int
     search: int

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from also_wrappers.cli.app import app
 from also_wrappers.exceptions import AlsoError
 from also_wrappers.ledger import follow, read_ledger
-from also_wrappers.ledger import ledger as ledger_module
 from also_wrappers.ledger.events import RunFinished
 from tests.support.damage import CATALOGUE, TOTAL, play_run
 from tests.support.walker import ROLLOUT
@@ -42,7 +41,7 @@ def follows(folder: Path) -> None:
         raise WaitsError
 
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(WaitsError):
-        patch.setattr(ledger_module.time, "sleep", wait)
+        patch.setattr("also_wrappers.ledger.ledger.time.sleep", wait)
         for _ in follow(folder / "ledger.jsonl"):
             pass
 

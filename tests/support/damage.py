@@ -10,7 +10,7 @@ import json
 import math
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Promotes:
     """Promotes the first candidate."""
 
     def next(
-        self, arms: int, trials: list[Trial], number: int = 1
+        self, arms: int, trials: Sequence[Trial], number: int = 1
     ) -> list[Request] | Decision:
         wanted = [Request(arm, "screen", 0) for arm in range(arms)]
         if len(trials) < arms:
@@ -407,9 +407,7 @@ CATALOGUE: dict[str, Damage] = {
     "board: signal of wrong types": _holds("board/signal.json", b'{"version": "x"}'),
     "board: signal deep": _holds("board/signal.json", b"[" * 100_000),
     "board: slots a file": _holds("board/slots", b"x"),
-    "board: slots garbage": lambda f: (
-        [_write(path, b"x") for path in (f / "board/slots").iterdir()] and None
-    ),
+    "board: slots garbage": _all("board/slots/*", b"x"),
     "board: slots a link to itself": _loop("board/slots"),
     "run.json: lost": _lost("run.json"),
     "run.json: empty": _holds("run.json", b""),
