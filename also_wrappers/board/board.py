@@ -29,7 +29,7 @@ from also_wrappers.board.slots import Slot, SlotReader
 from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
 from also_wrappers.evidence.statistics import Layout, merge
-from also_wrappers.files import remove, write_atomic
+from also_wrappers.files import make_folder, remove, write_atomic
 
 __all__ = ["Board", "Collected"]
 
@@ -70,15 +70,33 @@ class Board:
 
     @classmethod
     def create(cls, path: Path, posting: Posting | None = None) -> Board:
-        """Makes a board, or makes one anew, without the slots that it had."""
+        """Makes a board, or makes one anew, without the slots that it had.
+
+        What was posted stays posted, if it can be read.
+
+        Args:
+            path: The directory.
+            posting: What is posted instead.
+
+        Raises:
+            StorageError: The board cannot be written.
+        """
         path = Path(path)
+        words, signal = path / "words", path / "signal.json"
         remove(path / "slots")
-        (path / "slots").mkdir(parents=True)
-        if not (path / "words").exists():
-            write_atomic(path / "words", bytes(8 * _WORDS))
+        make_folder(path / "slots")
+        if not words.is_file() or words.stat().st_size != 8 * _WORDS:
+            remove(words)
+            write_atomic(words, bytes(8 * _WORDS))
         board = cls(path)
-        if posting is not None or not (path / "signal.json").exists():
-            board.post(posting or Posting())
+        for word in range(_WORDS):
+            board._words[word] = 0
+        if posting is None:
+            try:
+                posting = board.read()
+            except (OSError, ValueError):
+                remove(signal)
+        board.post(posting or Posting())
         return board
 
     @property

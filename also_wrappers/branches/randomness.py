@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from also_wrappers.exceptions import ConfigurationError
+
 __all__ = [
     "randomness_restored",
     "randomness_states",
@@ -59,7 +61,22 @@ def randomness_states() -> dict[str, Any]:
 
 
 def restore_randomness(states: Mapping[str, Any]) -> None:
-    """Puts the global randomness back to a state of ``randomness_states``."""
+    """Puts the global randomness back to a state of ``randomness_states``.
+
+    Raises:
+        ConfigurationError: It is the state of no randomness.
+    """
+    try:
+        _restore(states)
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ConfigurationError(
+            "a checkpoint holds states of no random generator "
+            f"({type(error).__name__}: {error}); bring back the file that the run "
+            "wrote, or begin a new run"
+        ) from error
+
+
+def _restore(states: Mapping[str, Any]) -> None:
     version, words, gauss = states["python"]
     random.setstate((version, tuple(_numbers(words, np.uint32).tolist()), gauss))
     name, words, *rest = states["numpy"]

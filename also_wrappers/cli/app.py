@@ -149,15 +149,15 @@ def report(
 @app.command()
 def inspect(run_dir: Path) -> None:
     """Print what happened in a run."""
-    from also_wrappers.ledger.ledger import read_ledger
+    from also_wrappers.ledger.ledger import salvage_ledger
     from also_wrappers.report.terminal import ProgressLines
 
-    events = list(read_ledger(run_dir / "ledger.jsonl"))
-    if not events:
-        raise ConfigurationError(f"{run_dir} holds no run (no ledger.jsonl)")
+    events, damage = salvage_ledger(run_dir / "ledger.jsonl")
     lines = ProgressLines(_console)
     for event in events:
         lines(event)
+    if damage:
+        raise ConfigurationError(damage)
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from also_wrappers.cli.foraging import (
     train_base_only,
 )
 from also_wrappers.exceptions import AlsoError, ConfigurationError
-from also_wrappers.files import write_json
+from also_wrappers.files import read_json, write_json
 from also_wrappers.ledger.events import (
     Event,
     Recorded,
@@ -98,7 +97,13 @@ class DemoSettings:
             raise ConfigurationError(
                 f"{self.run_dir} holds no run to resume; begin one without --resume"
             )
-        return replace(self, resume=True, **json.loads(path.read_text()))
+        try:
+            return replace(self, resume=True, **read_json(path))
+        except TypeError as error:
+            raise ConfigurationError(
+                f"{path} does not say how the demo was begun; bring back the file that "
+                "it wrote, or begin another without --resume"
+            ) from error
 
     @property
     def total(self) -> int:

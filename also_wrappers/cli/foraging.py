@@ -126,7 +126,7 @@ def save_model(model: PPO, run_dir: Path) -> None:
 def load_model(run_dir: Path, make_venv: MakeVecEnv) -> PPO:
     """Reads the trained model of a finished run: its weights, and no code."""
     model = make_model(make_venv(_unshaped), seed=0)
-    model.set_parameters(run_dir / "model.zip", device="cpu")
+    model.set_parameters(str(run_dir / "model.zip"), device="cpu")
     return model
 
 

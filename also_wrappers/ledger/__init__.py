@@ -8,6 +8,7 @@ from also_wrappers.ledger.ledger import (
     follow,
     of_the_lineage,
     read_ledger,
+    salvage_ledger,
 )
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "follow",
     "of_the_lineage",
     "read_ledger",
+    "salvage_ledger",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 __all__ = ["Accounting", "Counts"]
 
@@ -23,11 +23,11 @@ class Counts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mainline: int = 0
-    branches: int = 0
-    evaluation: int = 0
-    total: int = 0
-    unknown: int = 0
+    mainline: NonNegativeInt = 0
+    branches: NonNegativeInt = 0
+    evaluation: NonNegativeInt = 0
+    total: NonNegativeInt = 0
+    unknown: NonNegativeInt = 0
 
 
 @dataclass

@@ -9,9 +9,10 @@ Readers match on the class::
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.auditions import Auditioned, Ranked
@@ -63,6 +64,9 @@ __all__ = [
     "Waited",
 ]
 
+#: A base return beyond this is too large to be squared.
+_LARGEST: Final = 1e100
+
 
 class RunStarted(RunEvent):
     """Opens a run.
@@ -88,7 +92,7 @@ class RunStarted(RunEvent):
     advisor: str
     total: int
     every: int
-    budget: float
+    budget: Annotated[float, Field(ge=0.0, le=1e12)]
     horizon: int
     rounds: int
     search: int
@@ -136,6 +140,16 @@ class Recorded(RunEvent):
     length: float
     pull: float | None = None
     agreement: float | None = None
+
+    @field_validator("window")
+    @classmethod
+    def _can_be(cls, window: Window) -> Window:
+        """Refuses windows that no run has seen and nobody can compute with."""
+        if min(window.steps, window.episodes) < 0:
+            raise ValueError("a window counts steps and episodes from 0 on")
+        if any(_LARGEST < abs(x) < math.inf for x in (window.mean, window.std)):
+            raise ValueError(f"a base return beyond {_LARGEST:g} cannot be squared")
+        return window
 
 
 class RolledBack(RunEvent):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import threading
 import time
 import warnings
@@ -13,8 +15,8 @@ from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
-from also_wrappers.exceptions import ConfigurationError, brief
-from also_wrappers.files import append, cut_half_line, redactions
+from also_wrappers.exceptions import ConfigurationError, StorageError, brief
+from also_wrappers.files import append, redactions
 from also_wrappers.ledger.accounting import Accounting
 from also_wrappers.ledger.events import (
     EVENT,
@@ -24,12 +26,23 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.ledger.stamp import SCHEMA_VERSION, RoundEvent, RunEvent
 
-__all__ = ["Ledger", "LedgerReader", "follow", "of_the_lineage", "read_ledger"]
+__all__ = [
+    "Ledger",
+    "LedgerReader",
+    "follow",
+    "of_the_lineage",
+    "read_ledger",
+    "salvage_ledger",
+]
 
 E = TypeVar("E", bound=RunEvent)
 
 #: Seconds between two looks at a ledger that is followed.
 _INTERVAL = 0.2
+
+#: What is as long may be a number that cannot be drawn, nor be trained for; a count is
+#: less than this.
+_LONG_NUMBER, _ENDLESS = re.compile(rb"\d{19}"), 2**63
 
 
 class Ledger:
@@ -46,6 +59,10 @@ class Ledger:
         path: The file.
         accounting: The counts that go into every event.
 
+    Raises:
+        ConfigurationError: The file ends in what no run has written.
+        StorageError: The file cannot be opened.
+
     Attributes:
         listeners: Called with every event, after its line is in the file; for progress
             lines and figures. A listener that raises an error is warned of, and the
@@ -57,9 +74,15 @@ class Ledger:
         self.accounting = accounting
         self.listeners: list[Callable[[Event], None]] = []
         self._again: dict[type[RunEvent], deque[RunEvent]] = {}
-        if path.exists():
-            cut_half_line(path)
-        self._file = path.open("a", encoding="utf-8")
+        try:
+            if path.exists():
+                _mend_end(path)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be opened: {error.strerror}; a run records there, so "
+                "see to it that it is a file that this process may write"
+            ) from error
         self._writing = threading.RLock()
 
     def write(self, event: E) -> E:
@@ -146,6 +169,31 @@ def _without_secrets(event: E) -> E:
     return event
 
 
+def _mend_end(path: Path) -> None:
+    """Drops a line that was cut by a crash, and ends one that lacks only its end.
+
+    Raises:
+        ConfigurationError: The file ends in what no run has written.
+    """
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    last = data[whole:]
+    if not last:
+        return
+    with path.open("r+b") as file:
+        try:
+            EVENT.validate_json(last)
+        except ValidationError:
+            # After a loss of power, what was cut may be zeros.
+            if not last.startswith(b'{"') and last.strip(b"\0"):
+                number = data.count(b"\n") + 1
+                raise ConfigurationError(_damage(last, path, number)) from None
+            file.truncate(whole)
+        else:
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n")
+
+
 class LedgerReader:
     """Reads the events of a ledger that were added since the last look.
 
@@ -156,32 +204,56 @@ class LedgerReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
+        self._lines = 0
 
     def read(self) -> Iterator[Event]:
         """Yields the whole events that were not yielded before.
 
         Raises:
-            ConfigurationError: A line is no event of this version.
+            ConfigurationError: The file cannot be read, or a line is no event of this
+                version.
         """
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._position)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                event = _event(line, self._path)
-                self._position += len(line)
-                yield event
+        for line in _whole_lines(self._path, self._position):
+            event = _event(line, self._path, self._lines + 1)
+            self._position += len(line)
+            self._lines += 1
+            yield event
 
 
 def read_ledger(path: Path) -> Iterator[Event]:
     """Yields the whole events of a ledger, also while it is being written.
 
     Raises:
-        ConfigurationError: A line is no event of this version.
+        ConfigurationError: The file cannot be read, or a line is no event of this
+            version.
     """
     return LedgerReader(path).read()
+
+
+def salvage_ledger(path: Path) -> tuple[list[Event], str]:
+    """Reads the events of a ledger that can be read, whatever became of the others.
+
+    Returns:
+        The events, of which there is one at least, and what is wrong with the ledger,
+        in a sentence; empty if nothing is.
+
+    Raises:
+        ConfigurationError: There is no event that can be read.
+    """
+    events: list[Event] = []
+    damage, damaged = "", 0
+    for number, line in enumerate(_whole_lines(path, 0), 1):
+        try:
+            events.append(_event(line, path, number))
+        except ConfigurationError as error:
+            damage, damaged = damage or str(error), damaged + 1
+    if not events:
+        raise ConfigurationError(
+            damage or f"{path.parent} holds no run (no event in {path.name})"
+        )
+    if damaged > 1:
+        damage += f"; so for {damaged - 1} more line(s)"
+    return events, damage
 
 
 def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
@@ -194,7 +266,8 @@ def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
         interval: Seconds between two looks.
 
     Raises:
-        ConfigurationError: A line is no event of this version.
+        ConfigurationError: The file cannot be read, or a line is no event of this
+            version.
     """
     reader = LedgerReader(path)
     finished = False
@@ -207,29 +280,56 @@ def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
         time.sleep(interval)
 
 
-def _event(line: bytes, path: Path) -> Event:
+def _whole_lines(path: Path, start: int) -> Iterator[bytes]:
+    """Yields the lines of a file from a position on; one that has no end yet is not."""
     try:
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(start)
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}; it must be a file that this "
+            "process may read"
+        ) from error
+
+
+def _event(line: bytes, path: Path, number: int) -> Event:
+    try:
+        if _LONG_NUMBER.search(line):
+            json.loads(line, parse_int=_count)
         return EVENT.validate_json(line)
-    except ValidationError as error:
-        raise ConfigurationError(_damage(line, path)) from error
+    except (ValueError, RecursionError) as error:  # pydantic's is a ValueError
+        raise ConfigurationError(_damage(line, path, number)) from error
 
 
-def _damage(line: bytes, path: Path) -> str:
+def _count(digits: str) -> int:
+    """Reads a whole number; one that no run counts to is an error."""
+    number = int(digits)
+    if abs(number) >= _ENDLESS:
+        raise ValueError(f"{number} is no count of a run")
+    return number
+
+
+def _damage(line: bytes, path: Path, number: int) -> str:
     """Says what is wrong with a line that is no event."""
     try:
         version = json.loads(line).get("schema_version", 1)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         version = SCHEMA_VERSION
     if version != SCHEMA_VERSION:
         return (
             f"{path} was written by another version of this package (events of form "
-            f"{version}, this one reads form {SCHEMA_VERSION}); use that version for "
-            "this run, or begin a new one"
+            f"{version!r:.20}, this one reads form {SCHEMA_VERSION}); use that version "
+            "for this run, or begin a new one"
         )
     start = line[:80].decode(errors="replace").rstrip()
     return (
         f"{path} has a line that is no event of a run: {start!r}; take the file back "
-        "to what the run wrote, or remove that line"
+        f"to what the run wrote, or remove line {number}"
     )
 
 

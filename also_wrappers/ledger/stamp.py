@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from also_wrappers.ledger.accounting import Counts
 
@@ -27,7 +27,7 @@ class RunEvent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[3] = SCHEMA_VERSION
-    time: float = 0.0
+    time: Annotated[float, Field(ge=0.0, le=1e12)] = 0.0
     env_steps: Counts = Counts()
     trainer_steps: Counts = Counts()
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from also_wrappers.evidence.meanings import explain
-from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
@@ -21,7 +20,7 @@ from also_wrappers.ledger.events import (
     RunFinished,
     RunStarted,
 )
-from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.ledger.ledger import salvage_ledger
 from also_wrappers.rendering import render
 from also_wrappers.report.curves import draw_imitation, draw_returns
 from also_wrappers.report.rounds import collect_rounds
@@ -51,18 +50,24 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
         Path of the page.
 
     Raises:
-        ConfigurationError: There is no run in a directory, or its ledger cannot be
-            read.
+        ConfigurationError: There is no run in a directory, or nothing of its ledger can
+            be read; what is wrong with the rest of a ledger is said on the page.
+        StorageError: The page cannot be written.
     """
     run_dir = Path(run_dir)
-    events = _events(run_dir)
-    baseline_events = [] if baseline is None else _events(Path(baseline))
+    events, damage = salvage_ledger(run_dir / "ledger.jsonl")
+    baseline_events: list[Event] = []
+    if baseline is not None:
+        path = Path(baseline) / "ledger.jsonl"
+        baseline_events, also = salvage_ledger(path)
+        damage = "; ".join(filter(None, (damage, also)))
     endings = [("adapted", _ending(events))]
     if baseline_events:
         endings.append(("base reward alone", _ending(baseline_events)))
     page = render(
         "report.html.j2",
         name=run_dir.name,
+        damage=damage,
         started=next((e for e in events if isinstance(e, RunStarted)), None),
         finished=isinstance(events[-1], RunFinished),
         last=events[-1],
@@ -82,14 +87,6 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
     path = run_dir / "report.html"
     write_atomic(path, page.encode())
     return path
-
-
-def _events(run_dir: Path) -> list[Event]:
-    """Reads the events of a run, of which there is one at least."""
-    events = list(read_ledger(run_dir / "ledger.jsonl"))
-    if not events:
-        raise ConfigurationError(f"{run_dir} holds no run (no ledger.jsonl)")
-    return events
 
 
 @dataclass
@@ -120,10 +117,13 @@ def _ending(events: Sequence[Event]) -> _Ending:
             window = event.window
             ending.episodes += window.episodes
             total += window.episodes * window.mean
-            squares += window.episodes * (window.std**2 + window.mean**2)
+            square = window.std * window.std + window.mean * window.mean
+            squares += window.episodes * square
     if ending.episodes:
         ending.mean = total / ending.episodes
-        ending.std = max(squares / ending.episodes - ending.mean**2, 0.0) ** 0.5
+        ending.std = (
+            max(squares / ending.episodes - ending.mean * ending.mean, 0.0) ** 0.5
+        )
     return ending
 
 

@@ -95,13 +95,13 @@ class ProgressLines:
         mainline = event.trainer_steps.mainline
         match event:
             case RunStarted():
-                self._total = event.total
+                self._total = max(event.total, 1)
                 return "start", (
                     f"advisor: {event.advisor}; {event.total:,} trainer steps planned. "
                     + _cost(event)
                 )
             case RunResumed():
-                self._total = event.total
+                self._total = max(event.total, 1)
                 return "resume", f"at {mainline:,} steps after {event.rounds} round(s)"
             case Recorded():
                 return self._record(event)

@@ -7,7 +7,6 @@ is JSON: the state of the loop. What that state holds is declared where it is us
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.files import link, remove, write_json
+from also_wrappers.files import link, make_folder, read_json, remove, write_json
 
 __all__ = ["Checkpoint", "Checkpoints"]
 
@@ -46,11 +45,14 @@ class Checkpoints:
 
     Args:
         folder: Where the files are; made if it is not there.
+
+    Raises:
+        StorageError: The folder cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def save(self, name: str, write: Callable[[Path], None], state: BaseModel) -> Path:
         """Saves a checkpoint, then drops the snapshot that it replaces.
@@ -93,22 +95,46 @@ class Checkpoints:
             The checkpoint; ``None`` if there is none of this name.
 
         Raises:
-            ConfigurationError: The checkpoint is of another version of this package.
+            ConfigurationError: The checkpoint is of another version of this package, or
+                damaged, or its snapshot is not there.
         """
         described = self._described(name)
         if described is None:
             return None
+        version = described.get("schema_version")
         try:
-            if described.get("schema_version") != _SCHEMA_VERSION:
+            if version != _SCHEMA_VERSION:
                 raise KeyError("schema_version")
-            found = state.model_validate(described["state"])
-            snapshot = self._folder / described["snapshot"]
+            content = state.model_validate(described["state"])
+            saved_as, file = str(described["name"]), str(described["snapshot"])
         except (KeyError, ValidationError) as error:
             raise ConfigurationError(
-                f"{self._path(name)} was written by another version of this package; "
-                "use that version to go on with the run, or begin a new one"
+                f"{self._path(name)} was written by another version of this package, "
+                "or is damaged; use that version to go on with the run, or begin a new "
+                "one"
             ) from error
-        return Checkpoint(described["name"], snapshot, found)
+        snapshot = self._folder / Path(file).name
+        if not snapshot.is_file():
+            raise ConfigurationError(
+                f"{snapshot}, which {self._path(name).name} begins from, is not there"
+                f"{self._instead()}, or begin a new run"
+            )
+        return Checkpoint(saved_as, snapshot, content)
+
+    def _instead(self) -> str:
+        """Says which other checkpoint a run can go on from, if there is one."""
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                described = read_json(path)
+                snapshot = self._folder / Path(str(described["snapshot"])).name
+            except (ConfigurationError, KeyError, TypeError):
+                continue
+            if snapshot.is_file():
+                return (
+                    f"; bring it back, or copy {path.name} to last.json to go on from "
+                    "there"
+                )
+        return "; bring it back"
 
     def _describe(
         self, name: str, snapshot: Path, state: dict[str, Any], *, last: bool = True
@@ -130,7 +156,12 @@ class Checkpoints:
         path = self._path(name)
         if not path.exists():
             return None
-        described: dict[str, Any] = json.loads(path.read_text())
+        described = read_json(path)
+        if not isinstance(described, dict):
+            raise ConfigurationError(
+                f"{path} describes no checkpoint; bring back the file that the run "
+                "wrote, or begin a new run"
+            )
         return described
 
     def _path(self, name: str) -> Path:
@@ -140,6 +171,6 @@ class Checkpoints:
         return [
             path
             for path in self._folder.glob(f"{name}-*.zip")
-            if path.stem.rpartition("-")[2].isdigit()
+            if path.stem.rpartition("-")[2].isdecimal()
             and path.stem.rpartition("-")[0] == name
         ]

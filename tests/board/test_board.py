@@ -234,3 +234,32 @@ def test_a_reader_never_sees_half_of_an_episode(tmp_path: Path) -> None:
     for _ in range(3):
         collected = board.collect()
         assert collected is None or collected.layout.scalar(collected.values, "steps")
+
+
+def test_a_board_that_is_made_anew_has_what_was_posted(tmp_path: Path) -> None:
+    board = make_board(tmp_path)
+    board.post(posting(ON, 5))
+    board.begin_window()
+    board.ask_for_rows()
+    again = Board.create(tmp_path / "board")
+    assert again.read() == posting(ON, 5)
+    assert (again.version, again.window, again.rows_wanted) == (5, 0, False)
+
+
+@pytest.mark.parametrize("name", ["words", "signal.json"])
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff" * 64, bytes(9999), None])
+def test_a_board_that_is_damaged_is_made_anew(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    make_board(tmp_path).post(posting(ON, 5))
+    path = tmp_path / "board" / name
+    path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    board = Board.create(tmp_path / "board")
+    assert board.read() == (posting(ON, 5) if name == "words" else Posting())
+    assert board.version == board.read().version
+    board.post(posting(ON, board.version + 1))
+    assert board.version == board.read().version

@@ -50,3 +50,25 @@ def test_a_run_of_another_version_is_refused_with_a_sentence(tmp_path: Path) -> 
     for command in ("inspect", "report"):
         with pytest.raises(ConfigurationError, match="another version of this package"):
             printed(command, tmp_path)
+
+
+def test_what_can_be_read_of_a_damaged_run_is_shown(tmp_path: Path) -> None:
+    run_dir = write_ledger(tmp_path, whole_run())
+    ledger = run_dir / "ledger.jsonl"
+    lines = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text("".join([*lines[:4], "garb<b>age\n", *lines[4:]]))
+    printed("report", run_dir)
+    page = (run_dir / "report.html").read_text()
+    assert "Not all of the record can be read" in page
+    assert "garb&lt;b&gt;age" in page
+    assert "it stood out" in page
+    result = CliRunner().invoke(app, ["inspect", str(run_dir)], standalone_mode=False)
+    assert "10,000/10,000 steps (100%)" in result.stdout
+    assert isinstance(result.exception, ConfigurationError)
+    assert "remove line 5" in str(result.exception)
+
+
+def test_a_whole_run_has_no_word_of_damage(tmp_path: Path) -> None:
+    run_dir = write_ledger(tmp_path, whole_run())
+    printed("report", run_dir)
+    assert "can be read" not in (run_dir / "report.html").read_text()

@@ -23,7 +23,13 @@ from also_wrappers.ledger.events import (
     RunResumed,
     RunStarted,
 )
-from also_wrappers.ledger.ledger import Ledger, LedgerReader, follow, read_ledger
+from also_wrappers.ledger.ledger import (
+    Ledger,
+    LedgerReader,
+    follow,
+    read_ledger,
+    salvage_ledger,
+)
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
     EXPERT,
@@ -184,6 +190,53 @@ def test_a_line_that_was_cut_is_dropped(path: Path) -> None:
     ledger.write(FINISHED)
     ledger.close()
     assert kinds(path) == ["run_started", "run_finished"]
+
+
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        (b"", 2),
+        (EVENT.dump_json(FINISHED), 3),  # whole, but for its end
+        (EVENT.dump_json(FINISHED)[:-1], 2),
+        (bytes(4096), 2),  # after a loss of power
+    ],
+)
+def test_what_a_stop_left_at_the_end_is_mended(
+    path: Path, end: bytes, left: int
+) -> None:
+    line = EVENT.dump_json(started()) + b"\n"
+    path.write_bytes(2 * line + end)
+    assert len(list(read_ledger(path))) == 2
+    assert path.read_bytes() == 2 * line + end, "a reader has changed the ledger"
+    ledger = Ledger(path, Accounting())
+    ledger.write(FINISHED)
+    ledger.close()
+    assert path.read_bytes().startswith(2 * line)
+    assert len(kinds(path)) == left + 1
+
+
+def test_an_end_that_no_run_has_written_is_refused_and_stays(path: Path) -> None:
+    path.write_bytes(b"\x80 what is this")
+    with pytest.raises(ConfigurationError, match="or remove line 1"):
+        Ledger(path, Accounting())
+    assert path.read_bytes() == b"\x80 what is this"
+
+
+def test_what_can_be_read_of_a_ledger_is_salvaged(path: Path) -> None:
+    line = EVENT.dump_json(started()).decode() + "\n"
+    append(path, f"{line}garbage\n{line}[1, 2]\n{line}")
+    events, damage = salvage_ledger(path)
+    assert len(events) == 3
+    assert "'garbage'; take the file back" in damage
+    assert damage.endswith("or remove line 2; so for 1 more line(s)")
+    path.write_text(line)
+    assert salvage_ledger(path)[1] == ""
+    path.write_text("garbage\n")
+    with pytest.raises(ConfigurationError, match="remove line 1"):
+        salvage_ledger(path)
+    path.unlink()
+    with pytest.raises(ConfigurationError, match="holds no run"):
+        salvage_ledger(path)
 
 
 def test_a_listener_that_fails_ends_neither_the_run_nor_other_listeners(

@@ -92,3 +92,33 @@ def test_a_checkpoint_of_another_version_gets_one_sentence(tmp_path: Path) -> No
     (tmp_path / "last.json").write_text(json.dumps(described))
     with pytest.raises(ConfigurationError, match="begin a new one"):
         checkpoints.load(State)
+
+
+def test_a_snapshot_that_is_lost_is_told_with_what_is_left(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    path = checkpoints.save("pause", writes("a"), State(steps=1))
+    path.unlink()
+    with pytest.raises(ConfigurationError, match=r"pause-1.zip, .* back, or begin"):
+        checkpoints.load(State)
+    checkpoints.save("start", writes("b"), State(steps=0))
+    with pytest.raises(ConfigurationError, match=r"copy last.json|copy start.json to"):
+        checkpoints.load(State, "pause")
+
+
+@pytest.mark.parametrize("name", ["../secret.zip", "/etc/hostname", "..", ""])
+def test_a_snapshot_is_a_file_beside_its_description(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.zip").write_text("of another run")
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save("pause", writes("a"), State(steps=1))
+    path = tmp_path / "checkpoints" / "last.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "snapshot": name}))
+    with pytest.raises(ConfigurationError, match="is not there"):
+        checkpoints.load(State)
+
+
+def test_what_is_no_description_gets_one_sentence(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for content in ("", "[1]", "{", '{"schema_version": 3, "state": {"steps": 1}}'):
+        (tmp_path / "last.json").write_text(content)
+        with pytest.raises(ConfigurationError, match=r"last.json .*begin a? ?new"):
+            checkpoints.load(State)

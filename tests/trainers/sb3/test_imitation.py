@@ -42,7 +42,7 @@ from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.fork import EnoughError
 from also_wrappers.trainers.sb3.imitation import ImitationCallback
 from also_wrappers.trainers.sb3.likelihood import LikelihoodImitation
-from also_wrappers.trainers.sb3.snapshots import load, save
+from also_wrappers.trainers.sb3.snapshots import describe_model, load, save
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
 from tests.support.experts import recorded
@@ -307,7 +307,8 @@ def test_branches_repeat_and_leave_no_trace(algorithm: Any, tmp_path: Path) -> N
         return algorithm("MlpPolicy", corridors(), seed=5, device="cpu", **settings)
 
     def branch(path: Path, pull: float) -> Any:
-        model = load(algorithm, path, corridors(), {"verbose": 0}, False)
+        described = describe_model(made())
+        model = load(algorithm, described, path, corridors(), {"verbose": 0}, False)
         model.set_random_seed(11)
         return trained(model, Pausing(model.num_timesteps + 512, pull))
 
