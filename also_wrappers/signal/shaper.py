@@ -78,6 +78,7 @@ class CompiledSignal:
         signal: The signal.
         weights: Weight of each term.
         state_terms: Indices of the terms whose kind is of a state.
+        pays: Places of the agents that each term pays; ``None`` means all.
         potentials: Computes Phi of every term of a state.
         step: Computes what all terms pay at a step.
     """
@@ -85,6 +86,7 @@ class CompiledSignal:
     signal: Signal
     weights: tuple[float, ...]
     state_terms: tuple[int, ...]
+    pays: tuple[frozenset[int] | None, ...]
     potentials: Evaluate
     step: Step
 
@@ -124,6 +126,7 @@ def compile_signal(
         signal,
         tuple(term.weight for term in signal.terms),
         state_terms,
+        tuple(step.pays for step in steps),
         compile_nodes([nodes[k] for k in state_terms]),
         compile_step(nodes, steps),
     )
@@ -168,6 +171,8 @@ class Shaper:
         self._before: Rows = []
         self._present: Sequence[int] = ()
         self._phi: list[list[float | None]] = []
+        #: Terms that are switched off from the next step on.
+        self._ending: list[int] = []
 
     def reset(
         self,
@@ -210,6 +215,7 @@ class Shaper:
         if compiled is not self.compiled:
             self.invalid = [0] * count
         self.compiled = compiled
+        self._ending = []
         self._weights = [
             weight * strength if self.invalid[k] < MOST_INVALID else 0.0
             for k, weight in enumerate(compiled.weights)
@@ -226,6 +232,9 @@ class Shaper:
                 value = values[i]
                 inside = -bound <= value <= bound
                 self._phi[k][i] = value if inside else self._bounded(k, value)
+        for k in self._ending:  # nothing was paid that would have to be taken back
+            self._weights[k] = 0.0
+        self._ending = []
 
     def step(
         self,
@@ -260,6 +269,7 @@ class Shaper:
                 keep[i] = 0.0
         if alive != self._present:
             self._leave(alive)
+        owed = self._switch_off(compiled) if self._ending else None
         added = compiled.step(
             rows,
             self._before,
@@ -273,7 +283,25 @@ class Shaper:
         self._before = rows
         if terminated or truncated:
             self._forget((*terminated, *truncated))
+        if owed is not None:
+            added = [paid - back for paid, back in zip(added, owed, strict=True)]
         return added
+
+    def _switch_off(self, compiled: CompiledSignal) -> list[float]:
+        """Switches terms off and returns what their potentials are worth per agent.
+
+        The next payment takes that back, as if all values were 0 from here on.
+        """
+        owed = [0.0] * self._team
+        for k in self._ending:
+            pays = compiled.pays[k]
+            for i in range(self._team) if pays is None else pays:
+                worth = self._weights[k] * (self._phi[k][i] or 0.0)
+                owed[i] += worth
+                self.totals[k] -= worth
+            self._weights[k] = 0.0
+        self._ending = []
+        return owed
 
     def _leave(self, alive: Sequence[int]) -> None:
         """Notes which agents are there and ends the potentials of the others."""
@@ -289,12 +317,13 @@ class Shaper:
     def _bounded(self, k: int, value: float) -> float:
         """Clips a value of term ``k`` that is out of its bounds.
 
-        A value that is not finite counts as 0; too many of them switch the term off.
+        A value that is not finite counts as 0; after too many of them, all values of
+        the term do.
         """
         if math.isfinite(value):
             bound = self.compiled.signal.terms[k].bound if self.compiled else 0.0
             return bound if value > 0.0 else -bound
         self.invalid[k] += 1
-        if self.invalid[k] >= MOST_INVALID:
-            self._weights[k] = 0.0
+        if self.invalid[k] == MOST_INVALID:
+            self._ending.append(k)
         return 0.0

@@ -143,6 +143,31 @@ def test_values_that_are_not_finite_pay_nothing_and_end_the_term() -> None:
     assert shaper.step([[2.0, 0.0]] * 2, [0, 1]) == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("kind", ["potential", "progress"])
+@pytest.mark.parametrize("agents", [None, ("two",)])
+def test_a_term_that_is_switched_off_is_taken_back_from_the_whole_team(
+    kind: KindName, agents: tuple[str, ...] | None
+) -> None:
+    """All its values count as 0 from the step on that follows the last invalid one."""
+    shaper = Shaper(2, GAMMA)
+    shaped = signal(kind, "1 / x", agents=agents)
+    shaper.reset(compile_signal(shaped, FEATURES, AGENTS), [[1.0, 0.0]] * 2, [0, 1])
+    paid = [0.0, 0.0]
+    discount, gamma = 1.0, GAMMA if kind == "potential" else 1.0
+    for t in range(MOST_INVALID + 5):
+        rows = [[0.0 if t < MOST_INVALID else 1.0, 0.0], [1.0 + t % 3, 0.0]]
+        added = shaper.step(rows, [0, 1])
+        paid = [whole + discount * x for whole, x in zip(paid, added, strict=True)]
+        discount *= gamma
+    first = 0.5 * 1.0
+    assert paid == pytest.approx([0.0 if agents else -first, -first])
+    if kind == "progress":
+        assert shaper.totals == pytest.approx([sum(paid)])
+    assert shaper.compiled is not None
+    shaper.reset(shaper.compiled, rows, [0, 1])  # it stays off
+    assert shaper.step([[2.0, 0.0]] * 2, [0, 1]) == [0.0, 0.0]
+
+
 def test_the_empty_signal_adds_nothing() -> None:
     states = [[(1.0, 2.0)] * 2, [(3.0, 4.0)] * 2]
     assert run(Signal(), states) == [[0.0, 0.0]]
