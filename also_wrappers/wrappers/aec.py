@@ -86,7 +86,7 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         self.shaped.reset(observations, env.infos, self._state())
         self.rewards = dict(env.rewards)
         self._cumulative_rewards = dict(env._cumulative_rewards)
-        self._shaping = self.shaped.first_infos({})
+        self._shaping.update(self.shaped.first_infos({}))
         self.infos = self._told()
 
     def step(self, action: Any) -> None:

@@ -88,7 +88,8 @@ def best_actions(
     found: list[tuple[int, set[int], set[int]]] = []
 
     def rows(state: int) -> list[list[float]]:
-        return game.features[state].tolist()
+        table: list[list[float]] = game.features[state].tolist()
+        return table
 
     def solve(state: int, shaper: Shaper, t: int) -> tuple[float, float]:
         """Returns the value of a history by base reward and by shaped reward."""
