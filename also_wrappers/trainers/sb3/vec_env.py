@@ -61,7 +61,9 @@ class PettingZooVecEnv(VecEnv):
         self, make_env: Callable[[], ParallelEnv[str, Any, Any]], num_envs: int
     ) -> None:
         self.envs = [make_env() for _ in range(num_envs)]
-        if not self.envs or len({id(env) for env in self.envs}) != num_envs:
+        # A factory may put wrappers of their own around one and the same environment.
+        innermost = {id(getattr(env, "unwrapped", env)) for env in self.envs}
+        if not self.envs or len(innermost) != num_envs:
             raise ConfigurationError(
                 "make_env must make a new environment at every call, and num_envs "
                 "must be at least 1"

@@ -26,12 +26,14 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
 )
 
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.run.run import Run
-from also_wrappers.signal import Feature, FeatureMap
+from also_wrappers.signal import Feature, FeatureMap, Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
+from also_wrappers.wrappers import wrap
 from tests.support.environments import Walk
 from tests.support.processes import marked_processes
 
@@ -67,7 +69,7 @@ def normalized(shape: Callable[[Any], Any]) -> VecEnv:
 
 
 def processes(start_method: str, shape: Callable[[Any], Any]) -> VecEnv:
-    factories = [partial(_shaped_walk, shape)] * 2
+    factories: list[Callable[[], Any]] = [partial(_shaped_walk, shape)] * 2
     return SubprocVecEnv(factories, start_method=start_method)
 
 
@@ -112,9 +114,12 @@ def test_it_is_trained_beside_sb3s_own_callbacks(name: str, tmp_path: Path) -> N
 
 
 def test_an_environment_that_is_handed_out_twice_is_noticed() -> None:
+    """Also where it has a wrapper of its own each time."""
     env = Corridor()
-    with pytest.raises(Exception, match="a new environment at every call"):
-        PettingZooVecEnv(lambda: env, 2)
+    signal_of_none = partial(wrap, env, CORRIDOR.features, signal=Signal())
+    for make_env in (lambda: env, signal_of_none):
+        with pytest.raises(ConfigurationError, match="a new environment at every call"):
+            PettingZooVecEnv(make_env, 2)
 
 
 PROGRAM = """
