@@ -265,10 +265,19 @@ class FeatureMap:
                 values = list(value) if count else [value]
                 numbers = [float(number) for number in values]
             except Exception as error:
+                at_reset = "" if view.action is not None else " at reset"
+                root = read.root if isinstance(read, PathReader) else ""
                 raise FeatureError(
                     f"feature {feature.name!r} ({_where(feature)}) cannot be read for "
-                    f"{agent!r}, whose observation is {_shape(view.observation)}: "
-                    f"{brief(error)}; declare features that fit it"
+                    f"{agent!r}{at_reset}, "
+                    + (
+                        f"whose info has the keys {sorted(map(str, view.info))}: "
+                        f"{brief(error)}; give the feature default=, "
+                        "a number for where info lacks it"
+                        if root == "info"
+                        else f"whose observation is {_shape(view.observation)}: "
+                        f"{brief(error)}; declare features that fit it"
+                    )
                 ) from error
             if count and len(numbers) != count:
                 raise FeatureError(
@@ -296,7 +305,12 @@ class FeatureMap:
     def _add_paths(self, feature: Feature, paths: Sequence[str]) -> None:
         for k, path in enumerate(paths):
             name = f"{feature.name}_{k}" if path != feature.source else feature.name
-            reader = PathReader(path)
+            reader = PathReader(path, feature.default)
+            if feature.default is not None and reader.root != "info":
+                raise FeatureError(
+                    f"feature {name!r} ({path}) has a default, which is for paths into "
+                    "info; leave it out"
+                )
             self._add((replace(feature, name=name, source=path),), reader)
             if reader.root == "action":
                 self.action_names |= {name}

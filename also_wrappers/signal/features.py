@@ -52,6 +52,8 @@ class Feature:
         description: One line for the advisor and the report.
         low: The smallest possible value, if known.
         high: The largest possible value, if known.
+        default: The value where a path into ``info`` leads to nothing, as often at a
+            reset; without, it must always lead somewhere.
 
     Example:
         >>> from also_wrappers.signal import FeatureMap
@@ -67,6 +69,7 @@ class Feature:
     description: str = ""
     low: float | None = None
     high: float | None = None
+    default: float | None = None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ class Kind:
     keeps_optimum: str
     advice: str
 
+    @property
+    def absent(self) -> float | None:
+        """Phi of an agent that is not there; ``None`` where its Phi begins anew."""
+        return 0.0 if self.discounted else None
+
 
 #: Every kind by its name, in the order in which a model is shown them.
 KINDS: dict[KindName, Kind] = {

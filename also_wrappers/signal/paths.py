@@ -20,12 +20,17 @@ _STEP = re.compile(
 class PathReader:
     """Reads one number along a path. A class so that a feature map can be pickled.
 
+    Args:
+        path: The path.
+        default: The number where a path into ``info`` leads to nothing.
+
     Attributes:
         root: ``obs``, ``info``, ``state`` or ``action``.
         column: The element of a flat observation that it reads, if it does.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, default: float | None = None) -> None:
+        self._default = default
         self.root, self._steps = parse_path(path)
         self._field = {"obs": 0, "action": 1, "info": 2, "state": 3}[self.root]
         steps = self._steps
@@ -37,8 +42,13 @@ class PathReader:
         value: Any = view[self._field]
         if value is None and self._field == 1:
             return 0.0  # no action led to the first state
-        for step in self._steps:
-            value = value[step]
+        try:
+            for step in self._steps:
+                value = value[step]
+        except (KeyError, IndexError):
+            if self._default is None:
+                raise
+            return float(self._default)
         return float(value)
 
     def batch(self, batch: Any) -> Any:

@@ -7,8 +7,9 @@ team and no environment API.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal.definitions import parse_definitions
@@ -21,6 +22,7 @@ from also_wrappers.signal.language.compiler import (
     StepTerm,
     compile_nodes,
     compile_step,
+    compile_turn,
 )
 from also_wrappers.signal.language.parser import Node, parse
 from also_wrappers.signal.model import Signal, Term
@@ -29,6 +31,8 @@ __all__ = ["CompiledSignal", "Shaper", "compile_signal", "parse_term"]
 
 #: After so many values that are not finite, a term is switched off in a copy.
 MOST_INVALID = 100
+
+_NOBODY: Mapping[int, float] = {}
 
 
 def parse_term(
@@ -80,6 +84,8 @@ class CompiledSignal:
         state_terms: Indices of the terms whose kind is of a state.
         potentials: Computes Phi of every term of a state.
         step: Computes what all terms pay at a step.
+        nodes: Roots of the terms' trees.
+        steps: What the step function knows of each term.
     """
 
     signal: Signal
@@ -87,6 +93,13 @@ class CompiledSignal:
     state_terms: tuple[int, ...]
     potentials: Evaluate
     step: Step
+    nodes: tuple[Node, ...]
+    steps: tuple[StepTerm, ...]
+
+    @cached_property
+    def turn(self) -> Callable[..., list[float]]:
+        """Computes what all terms pay at a step in which not all agents acted."""
+        return compile_turn(self.nodes, self.steps)
 
 
 def compile_signal(
@@ -126,6 +139,8 @@ def compile_signal(
         state_terms,
         compile_nodes([nodes[k] for k in state_terms]),
         compile_step(nodes, steps),
+        tuple(nodes),
+        tuple(steps),
     )
 
 
@@ -143,6 +158,7 @@ class Shaper:
         compiled: The signal in force, or ``None`` before the first reset.
         totals: What each term has paid in this episode, summed over agents.
         invalid: How many values of each term were not finite.
+        present: Places of the agents that are there, so that their potentials go on.
 
     Example:
         >>> from also_wrappers.signal import Feature
@@ -166,8 +182,12 @@ class Shaper:
         self._weights: list[float] = []
         self._keep: list[float] = []
         self._before: Rows = []
-        self._present: Sequence[int] = ()
+        self.present: Sequence[int] = ()
         self._phi: list[list[float | None]] = []
+        #: What stands in ``_phi`` for an agent that is not there.
+        self._absent: list[float | None] = []
+        #: Terms that are switched off from the next step on.
+        self._ending: list[int] = []
 
     def reset(
         self,
@@ -188,7 +208,7 @@ class Shaper:
         """
         self.totals = [0.0] * len(compiled.signal.terms)
         self._before = rows
-        self._present = alive
+        self.present = alive
         self._begin(compiled, strength)
 
     def swap(self, compiled: CompiledSignal, strength: float = 1.0) -> None:
@@ -210,15 +230,17 @@ class Shaper:
         if compiled is not self.compiled:
             self.invalid = [0] * count
         self.compiled = compiled
+        self._ending = []
         self._weights = [
             weight * strength if self.invalid[k] < MOST_INVALID else 0.0
             for k, weight in enumerate(compiled.weights)
         ]
         self._keep = [self.gamma] * self._team
-        self._phi = [[None] * self._team for _ in range(count)]
-        if not compiled.state_terms:
+        self._absent = [term.kind.absent for term in compiled.steps]
+        self._phi = [[absent] * self._team for absent in self._absent]
+        if not compiled.state_terms or not self.present:
             return
-        rows, alive = self._before, self._present
+        rows, alive = self._before, self.present
         potentials = compiled.potentials(rows, rows, alive)
         for k, values in zip(compiled.state_terms, potentials, strict=True):
             bound = compiled.signal.terms[k].bound
@@ -226,6 +248,9 @@ class Shaper:
                 value = values[i]
                 inside = -bound <= value <= bound
                 self._phi[k][i] = value if inside else self._bounded(k, value)
+        for k in self._ending:  # nothing was paid that would have to be taken back
+            self._weights[k] = 0.0
+        self._ending = []
 
     def step(
         self,
@@ -233,8 +258,14 @@ class Shaper:
         alive: Sequence[int],
         terminated: Sequence[int] = (),
         truncated: Sequence[int] = (),
+        waiting: Mapping[int, float] = _NOBODY,
     ) -> list[float]:
         """Computes what the signal adds at one step.
+
+        The potential of an agent that is not there is 0: one that leaves is to be
+        among ``terminated``, and one that comes (back) is paid ``gamma * Phi(s')``.
+        Progress begins anew with an agent that comes, which is paid from its next step
+        on.
 
         Args:
             rows: Features of the state that the step arrived at; not changed by the
@@ -243,24 +274,31 @@ class Shaper:
                 with it included.
             terminated: Those of them whose episode terminated with the step.
             truncated: Those of them whose episode was truncated.
+            waiting: Those of them that did not act, so that their step before goes on,
+                with what Phi(s') counts in it: ``gamma``, or 1.0 before an agent's
+                first action. They are paid for the change of Phi, and no bonus.
 
         Returns:
             One number per agent; 0.0 for agents that took no part.
         """
         compiled = self.compiled
         if compiled is None or not self.totals:
-            self._before, self._present = rows, alive
+            self._before, self.present = rows, alive
             return [0.0] * self._team
-        keep = self._keep
+        keep, step = self._keep, compiled.step
+        if waiting:
+            keep = self._hold(compiled, waiting)
+            step = partial(compiled.turn, waiting=waiting)
         if terminated or (truncated and not self.bootstraps_truncation):
             keep = list(keep)
             for i in terminated:
                 keep[i] = 0.0
             for i in () if self.bootstraps_truncation else truncated:
                 keep[i] = 0.0
-        if alive != self._present:
+        if alive != self.present:
             self._leave(alive)
-        added = compiled.step(
+        owed = self._switch_off(compiled) if self._ending else None
+        added = step(
             rows,
             self._before,
             alive,
@@ -272,29 +310,67 @@ class Shaper:
         )
         self._before = rows
         if terminated or truncated:
-            self._forget((*terminated, *truncated))
+            gone = (*terminated, *truncated)
+            self._forget(gone)
+            self.present = tuple(i for i in alive if i not in gone)
+        if owed is not None:
+            added = [paid - back for paid, back in zip(added, owed, strict=True)]
         return added
+
+    def _hold(
+        self, compiled: CompiledSignal, waiting: Mapping[int, float]
+    ) -> list[float]:
+        """Counts the potentials that waiting agents leave as they were counted.
+
+        Returns:
+            What Phi(s') of a discounted kind counts for each agent.
+        """
+        keep = list(self._keep)
+        for i, counts in waiting.items():
+            keep[i] = counts
+        for phi, term in zip(self._phi, compiled.steps, strict=True):
+            if term.kind.discounted:
+                for i, counts in waiting.items():
+                    phi[i] = counts * (phi[i] or 0.0)
+        return keep
+
+    def _switch_off(self, compiled: CompiledSignal) -> list[float]:
+        """Switches terms off and returns what their potentials are worth per agent.
+
+        The next payment takes that back, as if all values were 0 from here on.
+        """
+        owed = [0.0] * self._team
+        for k in self._ending:
+            pays = compiled.steps[k].pays
+            for i in range(self._team) if pays is None else pays:
+                worth = self._weights[k] * (self._phi[k][i] or 0.0)
+                owed[i] += worth
+                self.totals[k] -= worth
+            self._weights[k] = 0.0
+        self._ending = []
+        return owed
 
     def _leave(self, alive: Sequence[int]) -> None:
         """Notes which agents are there and ends the potentials of the others."""
         self._forget([i for i in range(self._team) if i not in alive])
-        self._present = alive
+        self.present = alive
 
     def _forget(self, gone: Sequence[int]) -> None:
-        """Ends potentials: an agent that comes back begins anew."""
-        for phi in self._phi:
+        """Ends potentials."""
+        for phi, absent in zip(self._phi, self._absent, strict=True):
             for i in gone:
-                phi[i] = None
+                phi[i] = absent
 
     def _bounded(self, k: int, value: float) -> float:
         """Clips a value of term ``k`` that is out of its bounds.
 
-        A value that is not finite counts as 0; too many of them switch the term off.
+        A value that is not finite counts as 0; after too many of them, all values of
+        the term do.
         """
         if math.isfinite(value):
             bound = self.compiled.signal.terms[k].bound if self.compiled else 0.0
             return bound if value > 0.0 else -bound
         self.invalid[k] += 1
-        if self.invalid[k] >= MOST_INVALID:
-            self._weights[k] = 0.0
+        if self.invalid[k] == MOST_INVALID:
+            self._ending.append(k)
         return 0.0

@@ -153,10 +153,12 @@ class ParsedTerm:
         if self.kind.of_state:
             phi = self.bounded(self.values(rows, rows, present))
             past, arrived = phi[..., 0, :], phi[..., 1, :]
+            # The potential of an agent that was not there was 0; progress begins anew.
+            paid = there
             if self.kind.discounted:
                 arrived = gamma * np.where(transitions.ended, 0.0, arrived)
-            # An agent that comes in has no potential to leave behind.
-            paid = present[..., 0, :] & there
+            else:
+                paid = present[..., 0, :] & there
             change = arrived - past
         else:
             before, after = rows[..., 0, :, :], rows[..., 1, :, :]

@@ -125,10 +125,12 @@ class VectorShaper:
                 array.
         """
         count = columns.shape[1]
-        whole = which is None or self._before.shape != columns.shape
+        first = self._before.shape != columns.shape
+        whole = which is None or first
         if whole or which is None:
             which = np.ones(count, dtype=bool)
             self._before, self._strength = columns, None
+        if first:
             self.invalid = np.zeros((len(self._bounds), count), dtype=np.int64)
             self._last = np.zeros(self.invalid.shape)
             self._paid = np.zeros(self.invalid.shape)
@@ -141,10 +143,7 @@ class VectorShaper:
                 self._strength = np.ones(count)
             self._strength = np.where(which, strength, self._strength)
         self._before = np.where(which, columns, self._before)
-        known = self.invalid.copy()
-        values = self._values(columns, columns)
-        counted = self._of_state[:, None] & which
-        self._count(np.where(counted, self.invalid, known))
+        values = self._values(columns, columns, self._of_state[:, None] & which)
         self._fine = self._fine and whole
         self._last = np.where(which, values, self._last)
         if self._track:
@@ -154,7 +153,13 @@ class VectorShaper:
             np.copyto(self._sums, 0.0, where=which)
         self._owed = np.where(which, self._worth.dot(values)[1], self._owed)
 
-    def step(self, columns: Array, terminated: Mask, truncated: Mask) -> Array:
+    def step(
+        self,
+        columns: Array,
+        terminated: Mask,
+        truncated: Mask,
+        counted: Mask | None = None,
+    ) -> Array:
         """Computes what the signal adds to the rewards of one step.
 
         Args:
@@ -162,11 +167,13 @@ class VectorShaper:
                 environments)``; not changed by the caller afterwards.
             terminated: Whose episode terminated.
             truncated: Whose episode was truncated.
+            counted: Where it is a step, so that values that are not finite count; all
+                if not given.
 
         Returns:
             What is added to each environment's reward, shape ``(environments,)``.
         """
-        values = self._values(columns, self._before)
+        values = self._values(columns, self._before, counted)
         arrived, leaves = self._worth.dot(values)
         added: Array = np.subtract(arrived, self._owed, out=arrived)
         ended = terminated if self._bootstraps else terminated | truncated
@@ -208,12 +215,13 @@ class VectorShaper:
     def forgive(self, which: Mask) -> None:
         """Forgets which values were not finite in the environments of a mask."""
         if self.invalid.any():
-            self._count(np.where(which, 0, self.invalid))
+            self.invalid = np.where(which, 0, self.invalid)
+            self._off = self._switched_off()
 
-    def _count(self, invalid: npt.NDArray[np.int64]) -> None:
-        self.invalid = invalid
-        off = invalid >= MOST_INVALID
-        self._off = off if off.any() else None
+    def _switched_off(self) -> Mask | None:
+        """Returns which terms are off in which environments, if any is anywhere."""
+        off = self.invalid >= MOST_INVALID
+        return off if off.any() else None
 
     def _sum(self, values: Array, ended: Mask) -> None:
         """Adds what each term paid at one step to ``totals``."""
@@ -225,8 +233,15 @@ class VectorShaper:
             paid *= self._strength
         self._paid += paid
 
-    def _values(self, columns: Array, before: Array) -> Array:
-        """Returns the bounded values as a new array ``(terms, environments)``."""
+    def _values(self, columns: Array, before: Array, counted: Mask | None) -> Array:
+        """Returns the bounded values as a new array ``(terms, environments)``.
+
+        Args:
+            columns: Features of the states.
+            before: Those of the states before the step.
+            counted: Where values that are not finite count, in an array that broadcasts
+                to that shape; everywhere if ``None``.
+        """
         out = np.empty((len(self._bounds), columns.shape[1]))
         fine = _small(columns)
         quick = fine and (self._fine or before is columns)
@@ -240,27 +255,23 @@ class VectorShaper:
                 within = _within(out, self._least_bound)
         self._fine = fine
         if not within:
-            self._bound(out)
+            self._bound(out, counted)
         if self._off is not None:
             out[self._off] = 0.0
         return out
 
-    def _bound(self, values: Array) -> None:
+    def _bound(self, values: Array, counted: Mask | None) -> None:
         """Clips values in place.
 
-        A value that is not finite counts as 0; too many of them switch the term off.
+        A value that is not finite counts as 0; after too many of them, all values of
+        the term do, so that the next payment takes its potential back.
         """
+        finite = np.isfinite(values)
+        if not finite.all():
+            values[~finite] = 0.0
+            self.invalid += ~finite if counted is None else ~finite & counted
+            self._off = self._switched_off()
         for k, bound in enumerate(self._bounds):
-            finite = np.isfinite(values[k])
-            if not finite.all():
-                self.invalid[k] += ~finite
-                values[k][~finite] = 0.0
-                off = self.invalid >= MOST_INVALID
-                if off.any():
-                    self._off = off
-                    self._first = np.where(off, self._first - self._last, self._first)
-                    self._last = np.where(off, 0.0, self._last)
-                    self._owed = (self._worth @ self._last)[1]
             np.clip(values[k], -bound, bound, out=values[k])
 
 

@@ -20,14 +20,19 @@ from also_wrappers.testing.contracts import (
     check_copies,
     check_deterministic,
     check_identity,
-    check_same_rewards,
     check_swap,
-    check_vector,
     check_wrapped,
 )
-from also_wrappers.testing.environments import Corridor, corridor_features
+from also_wrappers.testing.environments import (
+    Corridor,
+    Shifts,
+    Turns,
+    corridor_features,
+)
 from also_wrappers.testing.harnesses import ReplayHarness, TrainerHarness
+from also_wrappers.testing.interfaces import check_same_rewards, check_vector
 from also_wrappers.testing.models import ScriptedModel
+from also_wrappers.testing.potentials import check_potentials
 from also_wrappers.testing.situations import corridor_situation
 from also_wrappers.testing.trainers import check_trainer
 
@@ -37,12 +42,15 @@ __all__ = [
     "OpenAIServer",
     "ReplayHarness",
     "ScriptedModel",
+    "Shifts",
     "TrainerHarness",
+    "Turns",
     "check_advisor",
     "check_api",
     "check_copies",
     "check_deterministic",
     "check_identity",
+    "check_potentials",
     "check_same_rewards",
     "check_swap",
     "check_trainer",

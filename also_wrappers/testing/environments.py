@@ -1,4 +1,4 @@
-"""A tiny cooperative environment."""
+"""Tiny environments: agents walk together, come and go, or take turns."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from pettingzoo import ParallelEnv
+from pettingzoo import AECEnv, ParallelEnv
 
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.features import Feature
 
-__all__ = ["Corridor", "corridor_features"]
+__all__ = ["Corridor", "Shifts", "Turns", "corridor_features"]
 
 
 class Corridor(ParallelEnv[str, Any, Any]):
@@ -127,6 +127,200 @@ class Corridor(ParallelEnv[str, Any, Any]):
             mean = sum(mates) / len(mates) / last if mates else own
             observations[agent] = np.array([own, mean], dtype=np.float32)
         return observations
+
+
+class Shifts(Corridor):
+    """A corridor whose agents leave and come back within an episode.
+
+    An agent leaves by going back from the first cell. It comes back into a random cell
+    of the first half after ``rest`` steps, with an observation of its own, unless
+    nobody is left meanwhile, which ends the episode.
+
+    Args:
+        rest: Steps after which an agent comes back.
+        silent: Whether an agent leaves without a word; else its episode terminates.
+        agents: Number of agents.
+        limit: Steps of an episode at most.
+
+    Example:
+        >>> env = Shifts(rest=1)
+        >>> observations, infos = env.reset(seed=1)
+        >>> while len(env.agents) == 2:
+        ...     _ = env.step({"agent_0": 1, "agent_1": 0})
+        >>> sorted(env.step({"agent_1": 0})[0]), env.agents
+        (['agent_0', 'agent_1'], ['agent_1', 'agent_0'])
+    """
+
+    def __init__(
+        self, rest: int = 2, silent: bool = False, agents: int = 2, limit: int = 20
+    ) -> None:
+        super().__init__(agents=agents, limit=limit, mortal=True)
+        self._rest = rest
+        self._silent = silent
+        self._left: dict[str, int] = {}
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Puts every agent into a random cell of the first half."""
+        self._left = {}
+        return super().reset(seed, options)
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[
+        dict[str, Any],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Moves the agents that are there."""
+        before = self.agents
+        observations, rewards, ends, cuts, infos = super().step(actions)
+        if self.agents:
+            for agent in before:
+                if agent not in self.agents:
+                    self._left[agent] = self._steps
+                    ends[agent] = not self._silent
+            for agent, left in list(self._left.items()):
+                if self._steps - left >= self._rest:
+                    del self._left[agent]
+                    self._places[agent] = int(self._randomness.integers(0, 3))
+                    self.agents = [*self.agents, agent]
+                    observations[agent] = self._observe()[agent]
+                    rewards[agent], ends[agent], cuts[agent] = 0.0, False, False
+                    infos[agent] = {}
+        return observations, rewards, ends, cuts, infos
+
+
+class Turns(AECEnv[str, Any, Any]):
+    """Agents take turns on a corridor; whoever reaches its end wins.
+
+    An agent observes what it does in ``Corridor``, and moves likewise. A winner is paid
+    1, all others -1, and the episode terminates for all. An agent that goes on to a
+    cell where others stand ends their episodes; they are paid -1. After ``limit`` moves
+    the episode is truncated.
+
+    Args:
+        length: Number of cells.
+        agents: Number of agents.
+        limit: Moves of an episode at most.
+        by_chance: Whether chance says whose turn it is; else one follows the other.
+
+    Example:
+        >>> env = Turns(length=2, agents=2)
+        >>> env.reset(seed=0)
+        >>> for action in (0, 0, 2):
+        ...     env.step(action)
+        >>> env.rewards, env.terminations
+        ({'agent_0': 1.0, 'agent_1': -1.0}, {'agent_0': True, 'agent_1': True})
+    """
+
+    def __init__(
+        self,
+        length: int = 6,
+        agents: int = 2,
+        limit: int = 40,
+        by_chance: bool = False,
+    ) -> None:
+        super().__init__()
+        self.possible_agents = [f"agent_{i}" for i in range(agents)]
+        self.metadata = {"name": "turns_v0", "render_modes": []}
+        self.render_mode = None
+        self._length = length
+        self._limit = limit
+        self._by_chance = by_chance
+        self._randomness = np.random.default_rng()
+        self._places: dict[str, int] = {}
+        self._moves = 0
+        self._observation = spaces.Box(0.0, 1.0, (2,), np.float32)
+        self._action = spaces.Discrete(3)
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the space, which is the same for all agents."""
+        return self._observation
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the space, which is the same for all agents."""
+        return self._action
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """Puts every agent into a random cell of the first half."""
+        if seed is not None:
+            self._randomness = np.random.default_rng(seed)
+        self.agents = list(self.possible_agents)
+        self._places = {
+            agent: int(self._randomness.integers(0, max(self._length // 2, 1)))
+            for agent in self.agents
+        }
+        self._moves = 0
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        self.agent_selection = self._next(self.agents[-1])
+
+    def step(self, action: Any) -> None:
+        """Moves the agent whose turn it is."""
+        agent = self.agent_selection
+        if self.terminations[agent] or self.truncations[agent]:
+            self._was_dead_step(action)
+            return
+        self._cumulative_rewards[agent] = 0.0
+        self._clear_rewards()
+        self._moves += 1
+        last = self._length - 1
+        place = self._places[agent] + (0, -1, 1)[int(action)]
+        self._places[agent] = place = min(max(place, 0), last)
+        others = [other for other in self.agents if other != agent]
+        if place == last:
+            self.rewards[agent] = 1.0
+            beaten = others
+            self.terminations[agent] = True
+        else:
+            beaten = [o for o in others if action == 2 and self._places[o] == place]
+        for other in beaten:
+            self.rewards[other] = -1.0
+            self.terminations[other] = True
+        if self._moves >= self._limit:
+            for other in self.agents:
+                self.truncations[other] = not self.terminations[other]
+        self._accumulate_rewards()
+        self.agent_selection = self._next(agent)
+        self._deads_step_first()
+
+    def observe(self, agent: str) -> Any:
+        """Returns the agent's place and the mean of its mates', scaled to [0, 1]."""
+        last = self._length - 1
+        mates = [self._places[other] for other in self.agents if other != agent]
+        own = self._places[agent] / last
+        mean = sum(mates) / len(mates) / last if mates else own
+        return np.array([own, mean], dtype=np.float32)
+
+    def render(self) -> None:
+        """There is nothing to draw."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _next(self, agent: str) -> str:
+        """Returns whose turn comes after an agent's."""
+        live = [
+            other
+            for other in self.agents
+            if not (self.terminations[other] or self.truncations[other])
+        ]
+        if not live:
+            return agent
+        if self._by_chance:
+            return live[int(self._randomness.integers(len(live)))]
+        order = self.possible_agents
+        at = order.index(agent) + 1
+        return next(other for other in (*order[at:], *order) if other in live)
 
 
 def corridor_features() -> FeatureMap:

@@ -7,9 +7,9 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from pettingzoo import ParallelEnv
+from pettingzoo import AECEnv, ParallelEnv
 
-__all__ = ["alike", "equal", "one_agent", "play", "play_turns", "rollout"]
+__all__ = ["alike", "choose", "equal", "one_agent", "play", "play_turns", "rollout"]
 
 
 def rollout(env: Any, seed: int, steps: int) -> list[Any]:
@@ -29,13 +29,17 @@ def play(env: Any, seed: int, steps: int) -> Iterator[tuple[Any, ...]]:
     """Yields what an environment returns to actions that only the seed decides.
 
     Args:
-        env: A Gymnasium environment or a PettingZoo parallel one.
+        env: A Gymnasium environment or a PettingZoo one of either form.
         seed: Of the first reset, and of the actions.
         steps: How many steps to play; where an episode ends, the next one begins.
 
     Yields:
-        Two elements for every reset, five for every step.
+        Two elements for every reset, five for every step: of a turn-based environment,
+        those of ``last()``.
     """
+    if isinstance(env, AECEnv):
+        yield from _play_aec(env, seed, steps)
+        return
     parallel = hasattr(env, "possible_agents")
     agents = list(env.possible_agents) if parallel else []
     spaces = [env.action_space(a) for a in agents] if parallel else [env.action_space]
@@ -54,6 +58,27 @@ def play(env: Any, seed: int, steps: int) -> Iterator[tuple[Any, ...]]:
         yield returned
         if not env.agents if parallel else returned[2] or returned[3]:
             yield env.reset()
+
+
+def choose(space: Any, observation: Any, info: Any = None) -> Any:
+    """Draws an action that is allowed, by ``action_mask`` where there is one."""
+    for source in (observation, info):
+        if isinstance(source, dict) and source.get("action_mask") is not None:
+            return space.sample(mask=np.asarray(source["action_mask"], dtype=np.int8))
+    return space.sample()
+
+
+def _play_aec(env: Any, seed: int, steps: int) -> Iterator[tuple[Any, ...]]:
+    for k, agent in enumerate(env.possible_agents):
+        env.action_space(agent).seed(seed + k)
+    env.reset(seed=seed)
+    for _ in range(steps):
+        if not env.agents:
+            env.reset()
+        observation, reward, ended, cut, info = env.last()
+        yield observation, float(reward), ended, cut, info
+        space = env.action_space(env.agent_selection)
+        env.step(None if ended or cut else choose(space, observation, info))
 
 
 def play_turns(

@@ -20,11 +20,17 @@ __all__ = ["ShapeRewardAEC"]
 class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
     """Adds a signal to the rewards of a PettingZoo AEC environment.
 
-    A step of the signal is one cycle: when every agent that is still there has acted,
-    all are paid for the change since the cycle before, and evidence is recorded. On an
-    environment that was converted from a parallel one, every agent is paid what
-    ``ShapeRewardParallel`` pays it. ``infos[agent]["shaping"]`` says what was added:
-    see ``Shaping``.
+    A step of the signal is one cycle. A cycle is over when the agent that is next has
+    acted in it already, and when an agent's episode ends: then evidence is recorded,
+    and all agents that are there are paid. An agent's own step goes from one action of
+    its to the next; over the cycles of such a step it is paid what
+    ``ShapeRewardParallel`` pays for one, however many others move meanwhile, and
+    whoever's move ends its episode. Before its first action an agent is paid for the
+    change of its potentials without discount. On an environment that was converted from
+    a parallel one, every agent is paid what ``ShapeRewardParallel`` pays it.
+
+    ``infos[agent]["shaping"]`` says what was added since the agent acted last, as
+    ``last()`` pays it: see ``Shaping``.
 
     Args:
         env: The environment.
@@ -58,7 +64,6 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(env)
-        self._paid_now = False
         self.shaped = ShapedTeam(
             features,
             env.possible_agents,
@@ -73,97 +78,128 @@ class ShapeRewardAEC(BaseWrapper[str, Any, Any]):
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> None:
         """Resets the environment; a newly posted signal is in force from here on."""
-        self.env.reset(seed=seed, options=options)
+        env = self.env
+        env.reset(seed=seed, options=options)
         self._clear()
-        agents = list(self.env.agents)
-        self.shaped.reset(self._observations(), self.env.infos, self._state())
-        self.rewards = dict(self.env.rewards)
-        self._cumulative_rewards = dict(self.env._cumulative_rewards)
-        self._shaping.update(self.shaped.first_infos({agent: {} for agent in agents}))
-        self.infos = {
-            agent: {**self.env.infos[agent], **self._shaping[agent]} for agent in agents
-        }
+        self._first.update(env.agents)
+        observations = {agent: env.observe(agent) for agent in env.agents}
+        self.shaped.reset(observations, env.infos, self._state())
+        self.rewards = dict(env.rewards)
+        self._cumulative_rewards = dict(env._cumulative_rewards)
+        self._shaping.update(self.shaped.first_infos({}))
+        self.infos = self._told()
 
     def step(self, action: Any) -> None:
         """Steps the selected agent; whoever is next is paid for its last step."""
         env = self.env
         agent = env.agent_selection
-        dead = env.terminations[agent] or env.truncations[agent]
-        if not dead:
+        sums = self._cumulative_rewards
+        if self._is_over(agent):
+            self._gone.discard(agent)  # it may come back
+            env.step(action)
+            self.rewards = dict(env.rewards)
+        else:
             self._actions[agent] = action
-        self._added.pop(agent, None)
-        env.step(action)
-        for other, reward in env.rewards.items():
-            self._base[other] = self._base.get(other, 0.0) + float(reward)
-        if not dead and env.agents and self._cycle_is_over():
-            self._pay()
-        self.rewards = dict(env.rewards)
+            self._begun.add(agent)
+            self._added.pop(agent, None)
+            env.step(action)
+            paid = self._move()
+            self.rewards = {
+                other: reward + paid[other] if other in paid else reward
+                for other, reward in env.rewards.items()
+            }
+            sums = {
+                other: (0.0 if other == agent else sums.get(other, 0.0)) + reward
+                for other, reward in self.rewards.items()
+            }
+        # Where nothing is added, rewards stay as the environment adds them up.
         self._cumulative_rewards = {
-            other: reward + self._added[other] if other in self._added else reward
+            other: sums[other] if other in self._added else reward
             for other, reward in env._cumulative_rewards.items()
         }
-        if self._paid_now:
-            for other, paid in self._added.items():
-                if other in self.rewards:
-                    self.rewards[other] += paid
-            self._paid_now = False
-        self.infos = {
-            other: {**info, **self._shaping.get(other, {})}
-            for other, info in env.infos.items()
-        }
+        self.infos = self._told()
 
     def _clear(self) -> None:
         """Forgets what the agents did, were paid and were told."""
+        #: What was done in this cycle, and what was paid for it.
         self._actions: dict[str, Any] = {}
         self._base: dict[str, float] = {}
+        #: Who was there from the start; who has acted; whose episode has ended.
+        self._first: set[str] = set()
+        self._begun: set[str] = set()
+        self._gone: set[str] = set()
+        #: What the signal added to an agent's reward since it acted last.
         self._added: dict[str, float] = {}
         self._shaping: dict[str, dict[str, Shaping]] = {}
-        self._paid_now = False
 
-    def _cycle_is_over(self) -> bool:
-        """Returns whether every agent still there has acted since the last payment."""
+    def _move(self) -> dict[str, float]:
+        """Takes a move of a living agent; returns what is paid if the cycle is over."""
         env = self.env
-        return all(
-            agent in self._actions or env.terminations[agent] or env.truncations[agent]
-            for agent in env.agents
-        )
+        for other, reward in env.rewards.items():
+            self._base[other] = self._base.get(other, 0.0) + float(reward)
+        there = [other for other in env.agents if other not in self._gone]
+        ended = [other for other in there if self._is_over(other)]
+        over = len(ended) == len(there)
+        if ended or env.agent_selection in self._actions:
+            paid = self._pay(there, bool(ended), over)
+            self._gone.update(ended)
+            self._tell(there, over)
+            return paid
+        if any(env.rewards.values()):
+            self._tell(there, over)
+        return {}
 
-    def _pay(self) -> None:
-        """Pays all agents that acted for the cycle that is over."""
+    def _pay(self, there: list[str], ended: bool, over: bool) -> dict[str, float]:
+        """Pays all agents that are there for the cycle that is over."""
         env = self.env
-        acted = [agent for agent in env.agents if agent in self._actions]
-        over = all(env.terminations[a] or env.truncations[a] for a in env.agents)
-        base = {agent: self._base.get(agent, 0.0) for agent in acted}
         added = self.shaped.step(
             self._actions,
-            {agent: env.observe(agent) for agent in acted},
-            base,
-            {agent: env.terminations[agent] for agent in acted},
-            {agent: env.truncations[agent] for agent in acted},
+            {agent: env.observe(agent) for agent in there},
+            {agent: self._base.get(agent, 0.0) for agent in there},
+            {agent: env.terminations[agent] for agent in there},
+            {agent: env.truncations[agent] for agent in there},
             env.infos,
             self._state(),
-            ended=True,
+            ended=ended,
             over=over,
+            waiting={
+                agent: agent in self._begun or agent not in self._first
+                for agent in there
+                if agent not in self._actions
+            },
         )
-        places = self.shaped.places
-        paid = {agent: added[places[agent]] if added else 0.0 for agent in acted}
-        self._shaping = {
-            agent: {
-                "shaping": self.shaped.info(
-                    base[agent], paid[agent], over, places[agent]
-                )
-            }
-            for agent in acted
-        }
-        if added is not None:
-            for agent in acted:
-                self._added[agent] = self._added.get(agent, 0.0) + paid[agent]
-            self._paid_now = True
         self._actions = {}
         self._base = {}
+        if added is None:
+            return {}
+        places = self.shaped.places
+        paid = {agent: added[places[agent]] for agent in there}
+        for agent, amount in paid.items():
+            self._added[agent] = self._added.get(agent, 0.0) + amount
+        return paid
 
-    def _observations(self) -> dict[str, Any]:
-        return {agent: self.env.observe(agent) for agent in self.env.agents}
+    def _tell(self, there: list[str], over: bool) -> None:
+        """Notes what agents that have acted are told of their step so far."""
+        self._shaping.update(self.shaped.first_infos({}))
+        base = self.env._cumulative_rewards
+        places = self.shaped.places
+        for agent in there:
+            if agent in self._begun:
+                added = self._added.get(agent, 0.0)
+                shaping = self.shaped.info(
+                    float(base[agent]), added, over, places[agent]
+                )
+                self._shaping[agent] = {"shaping": shaping}
+
+    def _told(self) -> dict[str, dict[str, Any]]:
+        """Returns the environment's infos with what agents are told of the signal."""
+        return {
+            agent: {**info, **self._shaping.get(agent, {})}
+            for agent, info in self.env.infos.items()
+        }
+
+    def _is_over(self, agent: str) -> bool:
+        return bool(self.env.terminations[agent] or self.env.truncations[agent])
 
     def _state(self) -> Any:
         return self.env.state() if self.shaped.needs_state else None

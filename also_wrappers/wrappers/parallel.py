@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
 from pettingzoo import ParallelEnv
@@ -19,7 +20,10 @@ __all__ = ["ShapeRewardParallel"]
 class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
     """Adds a signal to the rewards of a PettingZoo parallel environment.
 
-    Observations, spaces, masks and rendering stay as they are.
+    Observations, spaces, masks and rendering stay as they are. Agents may leave
+    ``agents`` and come back within an episode: the potential of an agent that is not
+    there is 0, so that it is taken back from one that leaves and paid to one that comes
+    with the step at which it is observed again. Progress begins anew with it.
     ``infos[agent]["shaping"]`` says what was added: see ``Shaping``.
 
     Args:
@@ -95,10 +99,13 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
             observed = {agent: observations[agent] for agent in before}
             ends = {agent: agent not in living.agents for agent in before}
             cuts = {}
+        there = (living or self.env).agents
+        if len(there) < len(observed):
+            ends = _with_those_who_left(ends, cuts, observed, there)
         ended = True in ends.values() or True in cuts.values()
         over = ended and (
-            not (living or self.env).agents
-            or all(ends[agent] or cuts.get(agent) for agent in observed)
+            not there
+            or all(ends.get(agent) or cuts.get(agent) for agent in {*observed, *there})
         )
         team = self.shaped
         added = team.step(
@@ -131,6 +138,17 @@ class ShapeRewardParallel(BaseParallelWrapper[str, Any, Any]):
 
     def __str__(self) -> str:
         return f"{type(self).__name__}<{self.env!s}>"
+
+
+def _with_those_who_left(
+    ends: Mapping[str, Any],
+    cuts: Mapping[str, Any],
+    observed: Iterable[str],
+    there: Sequence[str],
+) -> Mapping[str, Any]:
+    """Returns whose episode terminated, agents that left without a word included."""
+    left = [agent for agent in observed if agent not in there and not cuts.get(agent)]
+    return {**ends, **dict.fromkeys(left, True)}
 
 
 def _behind_black_death(env: Any) -> Any:

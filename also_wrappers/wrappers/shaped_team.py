@@ -123,6 +123,7 @@ class ShapedTeam:
         *,
         ended: bool,
         over: bool,
+        waiting: Mapping[str, bool] = _NO_INFO,
     ) -> list[float] | None:
         """Returns what the signal adds to the reward of each agent at one step.
 
@@ -130,12 +131,14 @@ class ShapedTeam:
             actions: What the agents did.
             observations: What they observe now.
             rewards: Base rewards.
-            terminations: Whose episode terminated.
+            terminations: Whose episode terminated, or who left.
             truncations: Whose episode was truncated.
             infos: The environment's infos.
             state: ``env.state()``, if ``needs_state``.
             ended: Whether anybody's episode terminated or was truncated.
             over: Whether the environment's episode ends with this step.
+            waiting: Agents that are there and did not act, and whether they have acted
+                since they came; none where all act together.
 
         Returns:
             What to add to the agents' rewards, in the order of ``agents``, or ``None``
@@ -143,7 +146,7 @@ class ShapedTeam:
         """
         if self._source.swaps_at_step and self._source.outdated:
             self._swap()
-        before, was = self._rows, self._present
+        before, was = self._rows, self._shaper.present
         alive = self._read(observations, actions, infos, state)
         self._steps += 1
         terminated = truncated = _NOBODY
@@ -151,7 +154,21 @@ class ShapedTeam:
             places = self.places
             terminated = [places[a] for a, is_so in terminations.items() if is_so]
             truncated = [places[a] for a, is_so in truncations.items() if is_so]
-        added = self._shaper.step(self._rows, alive, terminated, truncated)
+        shaper = self._shaper
+        added = (
+            shaper.step(
+                self._rows,
+                alive,
+                terminated,
+                truncated,
+                {
+                    self.places[agent]: shaper.gamma if begun else 1.0
+                    for agent, begun in waiting.items()
+                },
+            )
+            if waiting
+            else shaper.step(self._rows, alive, terminated, truncated)
+        )
         if self._source.rows_wanted:
             self._encoded = encode(
                 before, was, self._rows, alive, terminated, truncated
@@ -169,7 +186,7 @@ class ShapedTeam:
                 self._leave(bool(terminated) and over)
                 if not over:
                     recorder.begin(self._rows, alive)
-        return added if self._shaper.totals else None
+        return added if shaper.totals else None
 
     def first_infos(self, infos: Mapping[str, Any]) -> Any:
         """Returns the infos of a reset, with the advice for the first state.

@@ -141,8 +141,9 @@ class ShapedVector:
         if self._source.swaps_at_step and self._source.outdated:
             self._swap()
         added: Array | None = None
+        counted = None if skipped is None else ~skipped
         for shaper, mask in self._shapers:
-            paid = shaper.step(columns, terminated, truncated)
+            paid = shaper.step(columns, terminated, truncated, counted)
             if shaper.signal.terms:
                 if len(self._shapers) > 1:
                     paid = np.where(mask, paid, 0.0)

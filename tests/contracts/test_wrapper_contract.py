@@ -17,6 +17,7 @@ from also_wrappers.catalog import lbforaging, mpe2, rware
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.testing import (
     Corridor,
+    Turns,
     check_api,
     check_copies,
     check_deterministic,
@@ -34,6 +35,8 @@ from tests.support.environments import Keyed, Walk
 FORAGING = "Foraging-8x8-2p-2f-coop-v3"
 CASES: dict[str, tuple[Any, FeatureMap]] = {
     "corridor": (partial(Corridor, mortal=True), corridor_features()),
+    "turns": (Turns, corridor_features()),
+    "turns_by_chance": (partial(Turns, agents=3, by_chance=True), corridor_features()),
     "foraging": (
         partial(lbforaging.parallel_env, FORAGING),
         lbforaging.features(lbforaging.parallel_env(FORAGING)),
@@ -94,6 +97,26 @@ def some_signal(features: FeatureMap) -> Signal:
 def test_everything_holds(name: str) -> None:
     make_env, features = CASES[name]
     check_wrapped(make_env, features, some_signal(features))
+
+
+class Unseeded(Corridor):
+    """Forgets what it is seeded with."""
+
+    def reset(self, seed: Any = None, options: Any = None) -> Any:
+        return super().reset(None, options)
+
+
+def test_what_was_checked_is_told_and_who_ignores_the_seed() -> None:
+    features = FeatureMap(Feature("place", lambda view: float(view.observation[0])))
+    go = Signal(
+        terms=(Term(name="go", kind="progress", expression="place", weight=1.0),)
+    )
+    checked = check_wrapped(Corridor, features, go, steps=40)
+    assert "copies go on as the original does: cloudpickle" in checked
+    assert "copies go on as the original does: pickle" not in checked
+    assert "potentials sum up to their closed form for every agent" in checked
+    with pytest.raises(AssertionError, match="the environment ignores its seed"):
+        check_wrapped(partial(Unseeded, length=40), features, go, steps=40)
 
 
 class Leaks(BaseParallelWrapper[str, Any, Any]):

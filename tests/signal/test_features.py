@@ -9,11 +9,20 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.vector import SyncVectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array
 from mpe2 import simple_reference_v3, simple_speaker_listener_v4
 
 from also_wrappers.exceptions import FeatureError
-from also_wrappers.signal import Feature, FeatureGroup, FeatureMap, View
+from also_wrappers.signal import (
+    Feature,
+    FeatureGroup,
+    FeatureMap,
+    Signal,
+    Term,
+    View,
+)
+from also_wrappers.wrappers import wrap
 
 VIEW = View(
     {"goal": np.array([1.0, 2.0]), "nested": {"x": (3.0, 4.0)}},
@@ -84,6 +93,51 @@ def test_a_feature_that_does_not_fit_is_named() -> None:
     features = FeatureMap(Feature("far", "obs[14]"))
     with pytest.raises(FeatureError, match=r"'far' \(obs\[14\]\).*shape \(4,\)"):
         features.check(View(np.zeros(4)), "agent_0")
+
+
+def test_what_info_lacks_at_reset_is_said_and_can_have_a_default() -> None:
+    features = FeatureMap(Feature("health", "info.health"))
+    with pytest.raises(FeatureError, match="'agent' at reset, whose info has"):
+        features.check(View(np.zeros(4), None, {"other": 1}), "agent")
+    with pytest.raises(FeatureError, match=r"KeyError: 'health'; give .* default="):
+        features.check(View(np.zeros(4), 1, {}), "agent")
+    lenient = FeatureMap(
+        Feature("health", "info.health", default=3.0),
+        Feature("arms", "info.arms[0:2]", default=0.0),
+    )
+    lenient.check(View(np.zeros(4)), "agent")
+    assert lenient.row(View(np.zeros(4))) == [3.0, 0.0, 0.0]
+    hurt = {"health": 1, "arms": [7.0]}
+    assert lenient.row(View(np.zeros(4), 1, hurt)) == [1.0, 7.0, 0.0]
+    with pytest.raises(FeatureError, match="a default, which is for paths into info"):
+        FeatureMap(Feature("x", "obs[0]", default=1.0))
+
+
+class Quiet(gym.Wrapper[Any, Any, Any, Any]):
+    """Tells its health at steps only."""
+
+    def step(self, action: Any) -> Any:
+        *rest, info = self.env.step(action)
+        return *rest, {**info, "health": 0.5}
+
+
+def test_an_environment_whose_reset_tells_less_is_shaped() -> None:
+    grow = Term(name="grow", kind="progress", expression="health", weight=1.0)
+    features = FeatureMap(Feature("health", "info.health"))
+
+    def cart() -> Any:
+        return Quiet(gym.make("CartPole-v1"))
+
+    with pytest.raises(FeatureError, match="at reset"):
+        wrap(cart(), features, signal=Signal(terms=(grow,))).reset(seed=0)
+    features = FeatureMap(Feature("health", "info.health", default=0.0))
+    env = wrap(cart(), features, signal=Signal(terms=(grow,)))
+    vector = wrap(SyncVectorEnv([cart] * 2), features, signal=Signal(terms=(grow,)))
+    env.reset(seed=0)
+    vector.reset(seed=0)
+    assert env.step(1)[1] == 1.5
+    assert vector.step(np.array([1, 1]))[1].tolist() == [1.5, 1.5]
+    assert env.step(1)[1] == 1.0
 
 
 def test_from_spaces() -> None:

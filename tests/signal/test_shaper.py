@@ -132,6 +132,45 @@ def test_a_dead_agent_gets_nothing_and_a_new_one_starts_anew() -> None:
     assert shaper.step([[1.0, 0.0], [6.0, 0.0]], [0, 1]) == [0.0, 0.5]
 
 
+def test_a_potential_is_taken_from_who_leaves_and_paid_to_who_comes() -> None:
+    """As if the potential of an agent that is not there were 0."""
+    shaper = Shaper(2, GAMMA)
+    compiled = compile_signal(signal("potential", "x"), FEATURES, AGENTS)
+    shaper.reset(compiled, [[1.0, 0.0], [2.0, 0.0]], [0])
+    both, alone = [[1.0, 0.0], [4.0, 0.0]], [[1.0, 0.0], [9.0, 0.0]]
+    assert shaper.step(both, [0, 1])[1] == pytest.approx(0.5 * 0.9 * 4.0)
+    assert shaper.step(both, [0, 1], terminated=[1])[1] == pytest.approx(-0.5 * 4.0)
+    assert shaper.step(alone, [0])[1] == 0.0
+    assert shaper.step(both, [0, 1])[1] == pytest.approx(0.5 * 0.9 * 4.0)
+
+
+@given(st.lists(rows, min_size=2, max_size=9), st.data())
+def test_who_waits_is_paid_for_one_step_in_all(
+    states: list[list[tuple[float, float]]], data: st.DataObject
+) -> None:
+    """Agent one acts at every step, agent two now and then."""
+    shaper = Shaper(2, GAMMA)
+    term = Term(name="b", kind="bonus", expression="1", weight=0.0625)
+    shaped = signal("potential", "team_mean(x) * y")
+    shaped = Signal(terms=(*shaped.terms, term))
+    shaper.reset(compile_signal(shaped, FEATURES, AGENTS), states[0], [0, 1])
+    begun, total, acts = False, 0.0, 0
+
+    def phi(state: list[tuple[float, float]]) -> float:
+        value = (state[0][0] + state[1][0]) / 2.0 * state[1][1]
+        return 0.5 * min(max(value, -10.0), 10.0)
+
+    for t, state in enumerate(states[1:], start=1):
+        acting = data.draw(st.booleans())
+        waiting = {} if acting else {1: GAMMA if begun else 1.0}
+        begun = begun or acting
+        acts += acting
+        last = t == len(states) - 1
+        paid = shaper.step(state, [0, 1], [0, 1] if last else [], [], waiting)[1]
+        total += GAMMA ** max(acts - 1, 0) * (paid - 0.0625 * acting)
+    assert total == pytest.approx(-phi(states[0]), abs=1e-9)
+
+
 def test_values_that_are_not_finite_pay_nothing_and_end_the_term() -> None:
     shaper = Shaper(2, GAMMA)
     compiled = compile_signal(signal("bonus", "1 / x"), FEATURES, AGENTS)
@@ -140,6 +179,31 @@ def test_values_that_are_not_finite_pay_nothing_and_end_the_term() -> None:
     for _ in range(MOST_INVALID):
         shaper.step([[0.0, 0.0], [math.nan, 0.0]], [0, 1])
     assert shaper.invalid == [2 * MOST_INVALID + 1]
+    assert shaper.step([[2.0, 0.0]] * 2, [0, 1]) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("kind", ["potential", "progress"])
+@pytest.mark.parametrize("agents", [None, ("two",)])
+def test_a_term_that_is_switched_off_is_taken_back_from_the_whole_team(
+    kind: KindName, agents: tuple[str, ...] | None
+) -> None:
+    """All its values count as 0 from the step on that follows the last invalid one."""
+    shaper = Shaper(2, GAMMA)
+    shaped = signal(kind, "1 / x", agents=agents)
+    shaper.reset(compile_signal(shaped, FEATURES, AGENTS), [[1.0, 0.0]] * 2, [0, 1])
+    paid = [0.0, 0.0]
+    discount, gamma = 1.0, GAMMA if kind == "potential" else 1.0
+    for t in range(MOST_INVALID + 5):
+        rows = [[0.0 if t < MOST_INVALID else 1.0, 0.0], [1.0 + t % 3, 0.0]]
+        added = shaper.step(rows, [0, 1])
+        paid = [whole + discount * x for whole, x in zip(paid, added, strict=True)]
+        discount *= gamma
+    first = 0.5 * 1.0
+    assert paid == pytest.approx([0.0 if agents else -first, -first])
+    if kind == "progress":
+        assert shaper.totals == pytest.approx([sum(paid)])
+    assert shaper.compiled is not None
+    shaper.reset(shaper.compiled, rows, [0, 1])  # it stays off
     assert shaper.step([[2.0, 0.0]] * 2, [0, 1]) == [0.0, 0.0]
 
 

@@ -93,13 +93,14 @@ def test_it_telescopes(
     since: dict[int, float] = {}
     before: list[tuple[float, float]] = first
     present: tuple[int, ...] = (0, 1, 2)
+    there: tuple[int, ...] = present
 
     def phi(state: list[tuple[float, float]], alive: tuple[int, ...], i: int) -> float:
         return float(weight * strength * PHI[expression](state, alive, i))
 
     def open_all(time: int) -> None:
-        for i in present:
-            since[i] = gamma**time * phi(before, present, i)
+        for i in there:
+            since[i] = gamma**time * phi(before, there, i)
 
     def close(i: int, time: int, value: float) -> None:
         if i in since:
@@ -121,16 +122,19 @@ def test_it_telescopes(
             paid[i] += gamma**t * amount
         before, present = step.rows, step.alive
         for i in step.alive:
-            if i not in since:
-                since[i] = gamma ** (t + 1) * phi(before, present, i)
+            if i not in since and kind == "progress":
+                since[i] = phi(before, present, i)
                 continue
+            since.setdefault(i, 0.0)  # it was not there, and its potential was 0
             ended = i in step.terminated or (i in step.truncated and not bootstraps)
             if ended and kind == "potential":
                 close(i, t + 1, 0.0)
             elif i in step.terminated or i in step.truncated:
                 close(i, t + 1, phi(before, present, i))
-        for i in (*step.terminated, *step.truncated):
+        gone = {*step.terminated, *step.truncated}
+        for i in gone:
             since.pop(i, None)
+        there = tuple(i for i in step.alive if i not in gone)
     for i in list(since):
         close(i, len(episode), phi(before, present, i))
     assert paid == pytest.approx(expected, abs=1e-9)

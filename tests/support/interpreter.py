@@ -160,7 +160,7 @@ def advise(
             pairs = zip(move.step or (), actions.places[name], strict=True)
             along = sign * sum(step * row[at] for step, at in pairs if step)
             free = value(move.open or "1", agent)
-            if actions.compass and math.isnan(along + free):
+            if actions.compass and (math.isnan(along) or math.isnan(free)):
                 return set()  # whether to drive or to turn cannot be said
             if along > 1e-9 and free > 0.5:
                 leading.add(heading)

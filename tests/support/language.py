@@ -15,6 +15,7 @@ def nodes(delta: bool) -> st.SearchStrategy[Node]:
     """Random valid trees."""
     leaves = st.one_of(
         st.floats(-100, 100).map(lambda value: Node("const", value=value)),
+        st.sampled_from([-1e6, 1e6]).map(lambda value: Node("const", value=value)),
         st.integers(0, 2).map(lambda index: Node("feature", index=index)),
     )
 
@@ -41,9 +42,9 @@ def nodes(delta: bool) -> st.SearchStrategy[Node]:
         ]
         functions = [build(op, low) for op, (low, _) in FUNCTIONS.items()]
         reductions = [build(op, 1) for op in REDUCTIONS]
-        powers = st.tuples(inner, st.sampled_from([-2.0, -0.5, 0.5, 2.0, 3.0])).map(
-            lambda pair: Node("**", (pair[0], Node("const", value=pair[1])))
-        )
+        powers = st.tuples(
+            inner, st.sampled_from([-2.0, -0.5, 0.5, 2.0, 4.0, 8.0])
+        ).map(lambda pair: Node("**", (pair[0], Node("const", value=pair[1]))))
         others = [build("neg", 1), build("not", 1), powers]
         return st.one_of(*operators, *functions, *reductions, *others)
 
@@ -54,6 +55,7 @@ def nodes(delta: bool) -> st.SearchStrategy[Node]:
 
 
 numbers = st.one_of(
-    st.floats(-5, 5), st.sampled_from([0.0, 1.0, -1.0, math.nan, math.inf, 1e300])
+    st.floats(-5, 5),
+    st.sampled_from([0.0, 1.0, -1.0, 1e6, math.nan, math.inf, 1e300]),
 )
 row = st.lists(numbers, min_size=3, max_size=3)

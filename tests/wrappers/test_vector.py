@@ -281,6 +281,30 @@ def test_invalid_values_are_counted_per_environment(tmp_path: Path) -> None:
     assert shaper.invalid.tolist() == [[5, 5], [0, 0]]
 
 
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+@pytest.mark.parametrize("most", [3, 11, 30])
+def test_terms_are_switched_off_where_singles_switch_them_off(
+    mode: AutoresetMode, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First states count, and a step that only resets does not count twice."""
+    monkeypatch.setattr("also_wrappers.signal.shaper.MOST_INVALID", most)
+    monkeypatch.setattr("also_wrappers.signal.vector.MOST_INVALID", most)
+    signal = Signal(
+        terms=(
+            term("p", "potential", "1 + sqrt(speed)"),
+            term("q", "progress", "3 + sqrt(0 - speed)"),
+            term("b", "bonus", "sqrt(1000 * delta(speed))"),
+        )
+    )
+    features = FeatureMap(Feature("speed", "obs[3]"))
+    vector = SyncVectorEnv([cart] * COPIES, autoreset_mode=mode)
+    env = ShapeRewardVector(vector, features, signal, gamma=0.9)
+    steps = play_vector(env, None, mode)
+    for k in range(COPIES):
+        single = ShapeReward(cart(), features, signal, gamma=0.9)
+        assert alike(steps[k], play_single(single, k, None, mode))
+
+
 def test_features_that_do_not_fit_are_refused() -> None:
     carts = SyncVectorEnv([cart] * 2)
     with pytest.raises(ConfigurationError, match="put ShapeReward around each"):

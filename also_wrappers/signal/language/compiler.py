@@ -26,6 +26,7 @@ __all__ = [
     "binary",
     "compile_nodes",
     "compile_step",
+    "compile_turn",
 ]
 
 #: One feature row per agent, in the order of the team.
@@ -167,11 +168,29 @@ def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
         A function ``(rows, before, alive, phi, weights, keep, totals, bounded)`` that
         returns what is added per agent. It reads the last Phi of each state term and
         agent from ``phi`` and leaves the new one there (``None``: the agent has just
-        appeared and is paid from the next step on); ``keep[i]`` is what Phi(s') of a
+        come and is paid from the next step on); ``keep[i]`` is what Phi(s') of a
         discounted kind counts for agent ``i``: gamma, or 0 at the end. ``bounded`` is
         called for values out of bounds only.
     """
-    return Generator(nodes).step(terms)
+    function: Step = Generator(nodes).step(terms)
+    return function
+
+
+def compile_turn(
+    nodes: Sequence[Node], terms: Sequence[StepTerm]
+) -> Callable[..., list[float]]:
+    """Compiles all terms of a signal into one function of a step of some agents.
+
+    Args:
+        nodes: Roots of the terms' checked trees.
+        terms: The terms, in the same order.
+
+    Returns:
+        The function of ``compile_step`` with one more argument, ``waiting``: a
+        container of the agents that are there and did not act; they get no bonus.
+    """
+    function: Callable[..., list[float]] = Generator(nodes).step(terms, turns=True)
+    return function
 
 
 class Generator:
@@ -205,8 +224,13 @@ class Generator:
         function: Evaluate = self._function("rows, before, alive", {})
         return function
 
-    def step(self, terms: Sequence[StepTerm]) -> Step:
-        """Returns a function that computes what all terms pay at a step."""
+    def step(self, terms: Sequence[StepTerm], turns: bool = False) -> Any:
+        """Returns a function that computes what all terms pay at a step.
+
+        Args:
+            terms: The terms.
+            turns: Whether the function takes the agents that wait.
+        """
         self._stages()
         self._line(1, "added = [0.0] * len(rows)")
         scope: dict[str, Any] = {}
@@ -232,6 +256,9 @@ class Generator:
                 level = 3
                 gain = "keep[i] * v" if term.kind.discounted else "v"
                 paid = f"w{k} * ({gain} - then)"
+            elif turns:
+                self._line(2, "if i not in waiting:")
+                level = 3
             if term.pays is not None:
                 self._line(level, f"if i in pays{k}:")
                 level += 1
@@ -241,8 +268,7 @@ class Generator:
             self._line(1, f"totals[{k}] += s{k}")
         self._line(1, "return added")
         arguments = "rows, before, alive, phi, weights, keep, totals, bounded"
-        function: Step = self._function(arguments, scope)
-        return function
+        return self._function(arguments + ", waiting" * turns, scope)
 
     def _function(self, arguments: str, scope: dict[str, Any]) -> Any:
         scope = {

@@ -26,8 +26,10 @@ Array = npt.NDArray[np.float64]
 #: environments; the value of term k is left in ``out[k]``.
 _Values = Callable[[Array, Array, Array], None]
 
-#: So many products of features stay finite while each feature is below this.
-LARGEST, _MOST_PRODUCTS = 1e6, 20
+#: The quick form is for features up to this size.
+LARGEST = 1e6
+#: Values up to this size stay finite, however their last digits are rounded.
+_FINITE = 1e300
 
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _PLAIN: dict[str, str] = {
@@ -50,7 +52,7 @@ class VectorCode:
     """The two forms of what computes all terms.
 
     Attributes:
-        quick: For features that are all finite and below ``LARGEST`` in size.
+        quick: For features that are all finite and up to ``LARGEST`` in size.
         guarded: For any features.
         calm: Whether the quick form cannot leave the finite numbers.
     """
@@ -78,13 +80,13 @@ class _Generator:
     """Writes straight-line numpy code, every distinct subtree once.
 
     Args:
-        quick: Whether all features are known to be finite and below a limit. Then only
-            what can still leave the finite numbers is guarded.
+        quick: Whether all features are known to be finite and up to ``LARGEST`` in
+            size. Then only what can still leave the finite numbers is guarded.
     """
 
     def __init__(self, quick: bool) -> None:
-        self._quick = quick
-        self._finite = False
+        self._largest = LARGEST if quick else math.inf
+        self._sizes: dict[Node, float] = {}
         self._lines: list[str] = []
         self._scope: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
         self._scope["where"] = np.where
@@ -93,8 +95,6 @@ class _Generator:
 
     def function(self, nodes: Sequence[Node]) -> _Values:
         """Returns a function that computes the values of all roots."""
-        products = sum(_products(node) for node in nodes)
-        self._finite = self._quick and products <= _MOST_PRODUCTS
         for k, node in enumerate(nodes):
             self._root(node, k)
         body = [f"    {line}" for line in self._lines]
@@ -104,20 +104,39 @@ class _Generator:
         return generated
 
     def sure(self, node: Node) -> bool:
-        """True where a node's value is finite, whatever the features are."""
-        if node.op == "const":
-            return math.isfinite(node.value)
-        if node.op == "feature":
-            return self._finite
-        if node.op == "/":
+        """True where a node's value, and all that it is made of, is finite."""
+        return self._size(node) <= _FINITE
+
+    def _size(self, node: Node) -> float:
+        """Returns how large a value can be at most; infinity where nobody knows."""
+        if node not in self._sizes:
+            size = self._compute_size(node)
+            self._sizes[node] = size if size <= _FINITE else math.inf
+        return self._sizes[node]
+
+    def _compute_size(self, node: Node) -> float:
+        op = node.op
+        if op == "const":
+            return abs(node.value)
+        if op == "feature":
+            return self._largest
+        sizes = [self._size(arg) for arg in node.args]
+        if max(sizes) == math.inf or op in ("exp", "sqrt", "log1p"):
+            return math.inf
+        if op == "*":
+            return sizes[0] * sizes[1]
+        if op == "/":
             divisor = node.args[1]
             known = divisor.op == "const" and abs(divisor.value) > 1.0 / LARGEST
-            return known and self.sure(node.args[0])
-        if node.op == "**":
-            return _whole_power(node) and self.sure(node.args[0])
-        if node.op in ("exp", "sqrt", "log1p"):
-            return False
-        return all(self.sure(arg) for arg in node.args)
+            return sizes[0] / sizes[1] if known else math.inf
+        if op == "**":
+            power = int(node.args[1].value)
+            return math.prod([sizes[0]] * power) if _whole_power(node) else math.inf
+        if op == "delta":
+            return 2.0 * sizes[0]
+        if op in ("+", "-", "hypot"):
+            return sum(sizes)
+        return max(1.0, *sizes)  # of what is left, nothing grows but to 1
 
     def _root(self, node: Node, k: int) -> None:
         target = f"out[{k}]"
@@ -195,11 +214,3 @@ def _lets_through(node: Node) -> bool:
 def _whole_power(node: Node) -> bool:
     exponent = node.args[1].value
     return exponent.is_integer() and 0.0 <= exponent <= 4.0
-
-
-def _products(node: Node) -> float:
-    """Counts the factors that a value has at most, to keep it finite."""
-    inside = sum(_products(arg) for arg in node.args)
-    if node.op == "**":
-        return inside * max(abs(node.args[1].value), 1.0)
-    return inside + (node.op in ("feature", "/"))

@@ -17,6 +17,7 @@ from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
 from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.sb3.figures import LoggedFigures
 from also_wrappers.trainers.sb3.fork import MakeVecEnv
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
 from also_wrappers.trainers.sb3.trainer import SB3Trainer, check_model
@@ -28,7 +29,8 @@ class AdaptationCallback(BaseCallback):
     """Adapts the learning signal while an SB3 model learns.
 
     Pauses are at rollout starts, the one point where everything is at rest: the
-    update is done, the buffer is empty, the last observation is current.
+    update is done, the buffer is empty, the last observation is current. The model's
+    logger gets the figures of the adaptation under ``also/``: see ``LoggedFigures``.
 
     Args:
         run: The run.
@@ -74,6 +76,7 @@ class AdaptationCallback(BaseCallback):
         self._make_venv = make_venv
         self._trainer: SB3Trainer | None = None
         self._earned = Earned()
+        self._figures = LoggedFigures()
         self._imitation: Imitation | None = None
         self._posting: Posting | None = None
         self._next_pause = 0
@@ -111,6 +114,7 @@ class AdaptationCallback(BaseCallback):
         if self._listening:
             return
         self._listening = True
+        run.ledger.listeners.append(self._figures)
         if importlib.util.find_spec("tensorboard") is not None:
             run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
         if self.verbose:
@@ -137,6 +141,7 @@ class AdaptationCallback(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
+        self._figures.record(self.logger)
         if self._imitation is not None:
             self._imitation.end()
 

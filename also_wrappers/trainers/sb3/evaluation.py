@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from also_wrappers.branches.randomness import randomness_restored, seed_randomness
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainers.sb3.seeding import seedable
 from also_wrappers.trainers.sb3.snapshots import normalize_of, share_statistics
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def play_episodes(
     wanted = -(-episodes // copies)
     masked = "action_masks" in inspect.signature(model.predict).parameters
     masked = masked and venv.has_attr("action_masks")
-    venv.seed(seed)
+    seedable(venv).seed(seed)
     observations = venv.reset()
     memory, starts = None, np.ones(venv.num_envs, dtype=bool)
     running = np.zeros(venv.num_envs)

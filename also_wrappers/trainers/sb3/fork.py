@@ -19,6 +19,7 @@ from also_wrappers.trainer import EVALUATED, ForkOutcome
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.evaluation import play_episodes
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
+from also_wrappers.trainers.sb3.seeding import seedable
 from also_wrappers.trainers.sb3.snapshots import (
     describe_model,
     load,
@@ -80,7 +81,7 @@ class SB3Fork:
         end: Path | None = None,
     ) -> ForkOutcome:
         """Trains a branch with the parent's schedules."""
-        venv = self._make_venv(shape)
+        venv = seedable(self._make_venv(shape))
         settings: dict[str, Any] = {"tensorboard_log": None, "verbose": 0}
         if self._buffer is not None:
             settings["replay_buffer_kwargs"] = {**self._buffer, "shape": shape}

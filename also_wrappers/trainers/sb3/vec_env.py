@@ -6,6 +6,7 @@ all of them (parameter sharing).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
@@ -34,6 +35,9 @@ class PettingZooVecEnv(VecEnv):
     all its agents together: an agent that ended before the others observes zeros and
     is paid nothing until then, as with SuperSuit's ``black_death``. Time-outs are
     reported (``TimeLimit.truncated``, ``terminal_observation``), so SB3 bootstraps.
+    Episodes are reported as SB3's ``Monitor`` does: ``info["episode"]`` holds what the
+    index was paid (``r``), the steps of the episode (``l``) and the seconds since the
+    environments were made (``t``), so that SB3 logs ``rollout/ep_rew_mean``.
 
     Args:
         make_env: Makes one copy; called ``num_envs`` times.
@@ -57,7 +61,9 @@ class PettingZooVecEnv(VecEnv):
         self, make_env: Callable[[], ParallelEnv[str, Any, Any]], num_envs: int
     ) -> None:
         self.envs = [make_env() for _ in range(num_envs)]
-        if not self.envs or len({id(env) for env in self.envs}) != num_envs:
+        # A factory may put wrappers of their own around one and the same environment.
+        innermost = {id(getattr(env, "unwrapped", env)) for env in self.envs}
+        if not self.envs or len(innermost) != num_envs:
             raise ConfigurationError(
                 "make_env must make a new environment at every call, and num_envs "
                 "must be at least 1"
@@ -88,6 +94,9 @@ class PettingZooVecEnv(VecEnv):
         }
         self._discrete = isinstance(action, spaces.Discrete)
         self._actions: npt.NDArray[Any] = np.zeros(0)
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(num_envs, dtype=np.int64)
+        self._made = time.time()
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         """Takes the actions of the next ``step_wait``, one for every index."""
@@ -100,6 +109,7 @@ class PettingZooVecEnv(VecEnv):
         infos: list[dict[str, Any]] = []
         actions = self._actions.tolist() if self._discrete else self._actions
         agents = self.possible_agents
+        self._lengths += 1
         for k, env in enumerate(self.envs):
             first = k * self.agents_per_env
             live = set(env.agents)
@@ -110,13 +120,15 @@ class PettingZooVecEnv(VecEnv):
             for i, agent in enumerate(agents):
                 info = dict(all_infos.get(agent, {}))
                 self._write(first + i, observations.get(agent))
-                rewards[first + i] = paid.get(agent, 0.0)
+                rewards[first + i] = reward = paid.get(agent, 0.0)
+                self._returns[first + i] += reward
                 if over:
                     dones[first + i] = True
                     info["terminal_observation"] = self._read(first + i)
                     info["TimeLimit.truncated"] = bool(
                         cut.get(agent, False) and not ended.get(agent, False)
                     )
+                    info["episode"] = self._episode(k, first + i)
                 infos.append(info)
             if over:
                 self._reset_copy(k, None, {})
@@ -209,9 +221,19 @@ class PettingZooVecEnv(VecEnv):
     def _reset_copy(self, k: int, seed: int | None, options: dict[str, Any]) -> None:
         observations, infos = self.envs[k].reset(seed=seed, options=options or None)
         first = k * self.agents_per_env
+        self._returns[first : first + self.agents_per_env] = 0.0
+        self._lengths[k] = 0
         for i, agent in enumerate(self.possible_agents):
             self._write(first + i, observations.get(agent))
             self.reset_infos[first + i] = dict(infos.get(agent, {}))
+
+    def _episode(self, k: int, index: int) -> dict[str, float]:
+        """Returns what ``Monitor`` tells of an episode that is over."""
+        return {
+            "r": round(float(self._returns[index]), 6),
+            "l": int(self._lengths[k]),
+            "t": round(time.time() - self._made, 6),
+        }
 
     def _write(self, index: int, observation: Any) -> None:
         for key, buffer in self._buffers.items():

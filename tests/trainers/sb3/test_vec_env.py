@@ -60,6 +60,40 @@ def test_it_tells_time_outs_and_pads_the_dead() -> None:
     assert rewards.tolist() == [0.0] * 4
 
 
+def test_it_reports_episodes_as_monitor_does() -> None:
+    venv = PettingZooVecEnv(lambda: Corridor(length=3, limit=4), 2)
+    around = VecMonitor(PettingZooVecEnv(lambda: Corridor(length=3, limit=4), 2))
+    ended = 0
+    for one in (venv, around):
+        one.seed(0)
+        one.reset()
+    for t in range(20):
+        actions = np.random.default_rng(t).choice([0, 2], size=4)
+        *_, dones, infos = venv.step(actions)
+        *_, expected = around.step(actions)
+        for done, info, other in zip(dones, infos, expected, strict=True):
+            assert ("episode" in info) == done
+            if done:
+                ended += 1
+                assert info["episode"].keys() == other["episode"].keys()
+                assert info["episode"]["r"] == other["episode"]["r"]
+                assert info["episode"]["l"] == other["episode"]["l"]
+                assert info["episode"]["t"] >= 0.0
+    assert ended > 8
+    model = PPO("MlpPolicy", venv, n_steps=8, batch_size=16, device="cpu")
+    model.learn(64)
+    assert model.logger.name_to_value or model.ep_info_buffer
+    assert {entry["r"] for entry in model.ep_info_buffer or ()} <= {0.0, 1.0}
+    venv.reset()
+    venv.step(np.zeros(4, dtype=int))
+    venv.reset()  # an episode that was broken off does not count
+    lengths = set()
+    for _ in range(4):
+        infos = venv.step(np.zeros(4, dtype=int))[3]
+        lengths |= {info["episode"]["l"] for info in infos if "episode" in info}
+    assert lengths == {4}
+
+
 def test_it_equals_stacked_copies() -> None:
     venv = PettingZooVecEnv(Corridor, 3)
     venv.seed(5)
