@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -219,17 +220,21 @@ def append(file: TextIO, text: str) -> None:
             raise
 
 
-def overwrite(descriptor: int, path: Path, data: bytes) -> None:
+def overwrite(file: FileIO, data: bytes) -> None:
     """Writes a few bytes over those at the beginning of an open file.
 
     Args:
-        descriptor: The file, open for writing.
-        path: Its path.
+        file: The file, unbuffered.
         data: The bytes, as many each time.
+
+    Raises:
+        StorageError: They cannot be written.
     """
+    path = Path(str(file.name))
     before_write(path)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, data)
+    with _refused(path):
+        file.seek(0)
+        file.write(data)
 
 
 def allocate(path: Path, size: int) -> None:

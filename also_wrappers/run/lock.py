@@ -58,10 +58,10 @@ class Lock:
         try:
             _lock(self._file)
         except OSError as error:
-            os.close(self._file)
+            # Once: the number may be another file's by the time of a second close.
+            self.release()
             if error.errno in _TAKEN:
                 raise ConfigurationError(_taken(path)) from None
-            self._file = -1
             warnings.warn(
                 f"{path.parent} is on a disk that cannot be locked ({error.strerror}); "
                 "see to it that no other process records there",

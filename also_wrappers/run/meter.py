@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
@@ -29,14 +28,14 @@ class Meter:
 
     def __init__(self, path: Path) -> None:
         self.spent, self.in_flight = Counts(), 0
-        self._path = path
         data = path.read_bytes() if path.exists() else b""
         if len(data) == _FORM.size:  # a damaged meter counts nothing
             *counts, flying = _FORM.unpack(data)
             if min(*counts, flying) >= 0:
                 self.spent = Accounting(1, *counts).trainer_steps()
                 self.in_flight = flying
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        # Unbuffered: what was written is there, whatever becomes of the process.
+        self._file = path.open("r+b" if data else "wb", buffering=0)
 
     def write(self, accounting: Accounting) -> None:
         """Writes what is counted now.
@@ -50,8 +49,8 @@ class Meter:
             accounting.evaluation,
             accounting.in_flight,
         )
-        overwrite(self._file, self._path, data)
+        overwrite(self._file, data)
 
     def close(self) -> None:
-        """Closes the file."""
-        os.close(self._file)
+        """Closes the file; what is noted later is lost."""
+        self._file.close()

@@ -218,14 +218,10 @@ def check_schedule(folder: Path, state: dict[str, Any] | None) -> None:
     assert steps == sorted(steps), "a swap is scheduled that was undone"
     finished = Signal.model_validate(events(folder)[-1]["signal"]).id
     assert [Signal().id, *signals][-1] == finished, "another signal is scheduled last"
-    later: list[dict[str, Any]] = []
-    for event in events(folder):
-        later = [] if event["event"] == "run_resumed" else [*later, event]
-    undone = any(
-        event["event"] == "rollback" or event.get("kind") == "given_up"
-        for event in later
-    )
-    if state is not None and not undone:
+    kinds = [event["event"] for event in events(folder)]
+    resumed = len(kinds) - 1 - kinds[::-1].index("run_resumed") if state else 0
+    undone = {"rollback", "settled"} & set(kinds[resumed:])
+    if state is not None and not undone:  # else it goes from the schedule again
         posted = Signal.model_validate(state["posting"]["signal"]).id
         total = state["trainer_steps"]["total"]
         before = [

@@ -126,12 +126,16 @@ def play(
 
 
 def told(folder: Path, kind: str) -> list[dict[str, Any]]:
-    """The events of a kind, without when they happened."""
+    """The events of a kind, without when they happened, and without what the stop
+    left unknown."""
     stamps = ("time", "seconds", "done", "of")
-    return [
-        {key: value for key, value in event.items() if key not in stamps}
-        for event in events(folder, kind)
-    ]
+    found = events(folder, kind)
+    for event in found:
+        for key in stamps:
+            event.pop(key, None)
+        for counts in (event["env_steps"], event["trainer_steps"]):
+            del counts["unknown"]
+    return found
 
 
 KINDS = ("diagnosis", "proposal", "audition", "check", "branch", "refinement")
@@ -164,6 +168,10 @@ def test_a_round_that_was_interrupted_decides_as_if_it_had_not_been(
     assert told(tmp_path / "cut", "swap") == told(tmp_path / "whole", "swap")
     (resumed,) = events(tmp_path / "cut", "run_resumed")
     assert resumed["going_on"] == 1
+    # A branch was ordered with others that had not ended; none was trained.
+    unknown = resumed["trainer_steps"]["unknown"]
+    assert unknown % ROLLOUT == 0
+    assert 0 < unknown <= 4 * ROLLOUT
     assert check_every_step_is_counted_once(tmp_path / "cut", TOTAL) == 0
 
 
