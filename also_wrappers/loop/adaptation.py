@@ -154,6 +154,7 @@ class Adaptation:
         self._rounds.drop(trainer, f"{reason} before its branches")
         posting = self._poster.posting
         self._mainline.record(trainer, posting.strength, at_least=1)
+        self._lineage.save("end", trainer)  # whoever plans more goes on from here
         self.run.ledger.write(
             RunFinished(rounds=self.state.rounds, signal=posting.signal)
         )

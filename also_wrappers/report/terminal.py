@@ -102,7 +102,13 @@ class ProgressLines:
                 )
             case RunResumed():
                 self._total = max(event.total, 1)
-                return "resume", f"at {mainline:,} steps after {event.rounds} round(s)"
+                said = f"at {mainline:,} steps after {event.rounds} round(s)"
+                if event.going_on is not None:
+                    said += f"; round {event.going_on} goes on"
+                unknown = event.trainer_steps.unknown
+                if unknown:
+                    said += f"; up to {unknown:,} steps more were trained and lost"
+                return "resume", said
             case Recorded():
                 return self._record(event)
             case RoundStarted():

@@ -29,13 +29,14 @@ class Meter:
     def __init__(self, path: Path) -> None:
         self.spent, self.in_flight = Counts(), 0
         data = path.read_bytes() if path.exists() else b""
-        if len(data) == _FORM.size:  # a damaged meter counts nothing
+        whole = len(data) == _FORM.size  # a damaged meter counts nothing
+        if whole:
             *counts, flying = _FORM.unpack(data)
             if min(*counts, flying) >= 0:
                 self.spent = Accounting(1, *counts).trainer_steps()
                 self.in_flight = flying
         # Unbuffered: what was written is there, whatever becomes of the process.
-        self._file = path.open("r+b" if data else "wb", buffering=0)
+        self._file = path.open("r+b" if whole else "wb", buffering=0)
 
     def write(self, accounting: Accounting) -> None:
         """Writes what is counted now.

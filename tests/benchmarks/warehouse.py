@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from supersuit import agent_indicator_v0
 
@@ -31,7 +32,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 import also_wrappers as also
 from also_wrappers.advisors import Proposal
 from also_wrappers.catalog import rware
-from also_wrappers.cli.foraging import make_model
 from also_wrappers.ledger.events import Auditioned, Event, Recorded
 from tests.support.experts import recorded
 
@@ -62,7 +62,18 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = also.Run(task, Path(folder) / "run")
-        model = make_model(make_venv(run.shape), arguments.seed)
+        model = PPO(
+            "MlpPolicy",
+            make_venv(run.shape),
+            n_steps=128,
+            batch_size=256,
+            n_epochs=5,
+            learning_rate=3e-4,
+            ent_coef=0.01,
+            policy_kwargs={"net_arch": [128, 128]},
+            seed=arguments.seed,
+            device="cpu",
+        )
         if arguments.expert == "none":
             adapting = also.AdaptationCallback(run, make_venv, budget=0.0, verbose=0)
         else:

@@ -14,6 +14,7 @@ from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Situation
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import SerialExecutor
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.journal import Journal
 from also_wrappers.proposals.diagnosis import Diagnosis
@@ -246,3 +247,64 @@ def test_work_that_raises_was_not_done(tmp_path: Path) -> None:
         journal.once("a", NUMBER, fail)
     again = Journal(tmp_path / "journal.jsonl", goes_on=True)
     assert again.once("a", NUMBER, lambda: 3) == 3
+
+
+@pytest.mark.parametrize(("every", "saved"), [(None, 6), (4 * ROLLOUT, 4), (0, None)])
+def test_checkpoints_between_rounds_cost_a_kill_little(
+    tmp_path: Path, every: int | None, saved: int | None
+) -> None:
+    """The run dies in its seventh rollout; the only round would come later."""
+
+    class Dies(Player):
+        def train(self) -> None:
+            if self.steps == 6 * ROLLOUT and not again:
+                raise KeyboardInterrupt
+            super().train()
+
+    again = False
+
+    def go_on() -> Work:
+        run = Run(Task("Walk.", corridor_features()), tmp_path, resume="auto")
+        walker, work = Dies(run.shape, TOTAL, Work()), Work()
+        walker.work = work
+        adaptation = Adaptation(
+            run, RecordedAdvisor([]), first=TOTAL, budget=0.0, checkpoint_every=every
+        )
+        try:
+            while walker.steps < TOTAL:
+                adaptation.step(walker)
+                walker.train()
+            adaptation.finish(walker)
+        except KeyboardInterrupt:
+            pass
+        run.close()
+        return work
+
+    go_on()
+    again = True
+    work = go_on()
+    kept = saved or 0
+    assert work.steps == TOTAL - kept * ROLLOUT
+    counted = events(tmp_path)[-1]["trainer_steps"]
+    assert counted["mainline"] == TOTAL
+    # Six rollouts and what was trained again; the one in flight is unknown.
+    assert counted["branches"] == (6 - kept) * ROLLOUT
+    assert counted["unknown"] == ROLLOUT
+    check_every_step_is_counted_once(tmp_path, TOTAL)
+
+
+def test_a_finished_run_says_that_it_is_finished(tmp_path: Path) -> None:
+    play(tmp_path, TERMS)
+    run = Run(
+        Task("Walk.", corridor_features(), actions=ACTIONS), tmp_path, resume=True
+    )
+    assert run.finished == TOTAL
+    walker = Walker(run.shape, TOTAL, Work())
+    with pytest.raises(ConfigurationError, match="is finished: it has trained all of"):
+        Adaptation(run, budget=0.0).step(walker)
+    assert walker.steps == 0
+    # With more steps planned, it goes on.
+    longer = Walker(run.shape, 2 * TOTAL, Work())
+    Adaptation(run, budget=0.0).step(longer)
+    assert longer.steps == TOTAL
+    run.close()

@@ -238,6 +238,17 @@ def test_a_swap_that_a_stopped_run_plays_again_is_told_once(tmp_path: Path) -> N
     assert (first.settled.kind, second.settled.kind) == ("given_up", "open")
 
 
+def test_steps_that_nobody_could_count_are_told_as_an_interval(tmp_path: Path) -> None:
+    lines = watched_run()
+    run_dir = write_ledger(tmp_path, lines)
+    assert "nobody could count" not in text_of(write_report(run_dir))
+    ledger = run_dir / "ledger.jsonl"
+    ledger.write_text(ledger.read_text().replace('"unknown": 0', '"unknown": 512'))
+    assert "Up to 512 environment steps more were trained" in text_of(
+        write_report(run_dir)
+    )
+
+
 @pytest.mark.parametrize(
     ("swap", "standing"),
     [

@@ -105,6 +105,10 @@ def test_a_resumed_run_tells_where_it_goes_on() -> None:
     resumed = RunResumed(rounds=2, total=500, checkpoint=0)
     assert "at 0 steps after 2 round(s)" in shown(resumed)
     assert "0/500 steps" in shown(resumed, recorded(0, 0.0))
+    lost = Counts(mainline=100, total=100, unknown=1500)
+    event = resumed.model_copy(update={"going_on": 3, "trainer_steps": lost})
+    said = shown(event)
+    assert "; round 3 goes on; up to 1,500 steps more were trained and lost" in said
 
 
 @pytest.mark.parametrize(

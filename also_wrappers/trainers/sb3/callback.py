@@ -122,13 +122,7 @@ class AdaptationCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
-        if self._imitation is not None:
-            # Before the pause: no half of an update is ever in a snapshot.
-            pull = self._posted().pull(self._earned.mean)
-            agreement = self._imitation.start(pull)
-            if agreement is not None:
-                self.logger.record("also/pull", pull)
-                self.logger.record("also/agreement", agreement)
+        self._imitate()  # before the pause: no half of an update is in a snapshot
         if self.num_timesteps < self._next_pause:
             return  # off-policy, rollouts are short
         self._trainer.observe()
@@ -145,6 +139,16 @@ class AdaptationCallback(BaseCallback):
         if self._imitation is not None:
             self._imitation.end()
 
+    def _imitate(self) -> None:
+        """Pulls the policy towards the expert on the states of the last rollout."""
+        if self._imitation is None:
+            return
+        pull = self._posted().pull(self._earned.mean)
+        agreement = self._imitation.start(pull)
+        if agreement is not None:
+            self.logger.record("also/pull", pull)
+            self.logger.record("also/agreement", agreement)
+
     def _posted(self) -> Posting:
         """Reads what is posted, if it is new: off-policy, rollouts are short."""
         board = self.adaptation.run.board
@@ -154,4 +158,5 @@ class AdaptationCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         assert self._trainer is not None
+        self._imitate()  # as after every other update, or the last one ends the run
         self.adaptation.finish(self._trainer)

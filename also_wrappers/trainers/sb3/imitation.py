@@ -138,6 +138,12 @@ class ImitationCallback(BaseCallback):
         self._imitation = make_imitation(self.model, Earned())
 
     def _on_rollout_start(self) -> None:
+        self._imitate()
+
+    def _on_training_end(self) -> None:
+        self._imitate()  # as after every other update
+
+    def _imitate(self) -> None:
         assert self._imitation is not None
         agreement = self._imitation.start(self.pull)
         if agreement is not None:

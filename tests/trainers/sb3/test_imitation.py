@@ -210,6 +210,18 @@ def test_the_policy_does_as_advised(algorithm: Any, in_dict: bool) -> None:
     assert probabilities(model, -0.8)[2] > 0.9
 
 
+def test_the_states_of_the_last_rollout_are_imitated_too() -> None:
+    """An update that nothing follows must not be what a training ends with."""
+    callback = ImitationCallback()
+    model = PPO("MlpPolicy", corridors(), n_steps=32, batch_size=64, seed=5)
+    model.learn(1, callback)
+    first = callback.agreement
+    assert first is not None
+    model.learn(1, callback, reset_num_timesteps=False)
+    assert callback.agreement is not None
+    assert callback.agreement > first
+
+
 def test_the_aim_is_uniform_over_the_good_actions() -> None:
     venv = DummyVecEnv(flickers(EITHER, actions=BOTH))
     model = PPO(
