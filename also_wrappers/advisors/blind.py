@@ -33,7 +33,7 @@ class BlindAdvisor(Advisor):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self._random = random.Random(seed)
+        self._seed = seed
 
     def diagnose(self, situation: Situation) -> Diagnosis:
         """Returns a diagnosis without findings."""
@@ -41,48 +41,54 @@ class BlindAdvisor(Advisor):
 
     def propose(self, situation: Situation, k: int) -> list[Proposal]:
         """Draws ``k`` random terms over one or two random features of the state."""
-        return [self._proposal(situation) for _ in range(k)]
+        pick = self._chance(situation)
+        return [_proposal(situation, pick) for _ in range(k)]
 
     def experts(self, situation: Situation) -> list[Proposal]:
         """Draws random rules, once a round."""
         if situation.actions is None or situation.played:
             return []
         says = situation.actions.says
-        return [self._expert(situation, says) for _ in range(_EXPERTS)]
+        pick = self._chance(situation)
+        return [_expert(situation, says, pick) for _ in range(_EXPERTS)]
 
-    def _expert(self, situation: Situation, says: Sequence[str]) -> Proposal:
-        pick = self._random
-        rules = []
-        for _ in range(pick.randint(1, _RULES)):
-            name = pick.choice(_of_state(situation))
-            key = f"feature.{name}"
-            low = situation.evidence.values.get(f"{key}.min", 0.0)
-            high = situation.evidence.values.get(f"{key}.max", 1.0)
-            when = f"{name} {pick.choice('<>')} {pick.uniform(low, high):.3g}"
-            rules.append(Rule(when=when, do=pick.choice(says)))
-        return Proposal(
-            signal=Signal(expert=Expert(rules=tuple(rules))),
-            intent="expert",
-            rationale="drawn at random",
-        )
+    def _chance(self, situation: Situation) -> random.Random:
+        """Returns what draws for a situation: a run that was stopped draws alike."""
+        outcomes = (situation.history, situation.rejected, situation.results)
+        counts = "/".join(str(len(outcome)) for outcome in outcomes)
+        return random.Random(f"{self._seed}/{counts}")
 
-    def _proposal(self, situation: Situation) -> Proposal:
-        pick = self._random
-        names = _of_state(situation)
-        wrappers = ["{}"]
-        if len(situation.agents) > 1:
-            wrappers += ["team_mean({})", "team_max({})", "team_min({})"]
-        parts = [
-            f"{pick.choice([-1.0, 1.0]) * round(pick.uniform(0.2, 1.0), 2):g} * "
-            + pick.choice(wrappers).format(name)
-            for name in pick.sample(names, min(len(names), pick.choice([1, 2])))
-        ]
-        kind = pick.choice(list(KINDS))
-        weight = round(pick.uniform(0.1, 2.0), 2) * KINDS[kind].usual_weight
-        term = Term(
-            name="random", kind=kind, expression=" + ".join(parts), weight=weight
-        )
-        return Proposal(signal=Signal(terms=(term,)), rationale="drawn at random")
+
+def _expert(situation: Situation, says: Sequence[str], pick: random.Random) -> Proposal:
+    rules = []
+    for _ in range(pick.randint(1, _RULES)):
+        name = pick.choice(_of_state(situation))
+        key = f"feature.{name}"
+        low = situation.evidence.values.get(f"{key}.min", 0.0)
+        high = situation.evidence.values.get(f"{key}.max", 1.0)
+        when = f"{name} {pick.choice('<>')} {pick.uniform(low, high):.3g}"
+        rules.append(Rule(when=when, do=pick.choice(says)))
+    return Proposal(
+        signal=Signal(expert=Expert(rules=tuple(rules))),
+        intent="expert",
+        rationale="drawn at random",
+    )
+
+
+def _proposal(situation: Situation, pick: random.Random) -> Proposal:
+    names = _of_state(situation)
+    wrappers = ["{}"]
+    if len(situation.agents) > 1:
+        wrappers += ["team_mean({})", "team_max({})", "team_min({})"]
+    parts = [
+        f"{pick.choice([-1.0, 1.0]) * round(pick.uniform(0.2, 1.0), 2):g} * "
+        + pick.choice(wrappers).format(name)
+        for name in pick.sample(names, min(len(names), pick.choice([1, 2])))
+    ]
+    kind = pick.choice(list(KINDS))
+    weight = round(pick.uniform(0.1, 2.0), 2) * KINDS[kind].usual_weight
+    term = Term(name="random", kind=kind, expression=" + ".join(parts), weight=weight)
+    return Proposal(signal=Signal(terms=(term,)), rationale="drawn at random")
 
 
 def _of_state(situation: Situation) -> list[str]:
