@@ -20,6 +20,7 @@ from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.figures import LoggedFigures
 from also_wrappers.trainers.sb3.fork import MakeVecEnv
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
+from also_wrappers.trainers.sb3.interrupt import Interrupt
 from also_wrappers.trainers.sb3.trainer import SB3Trainer, check_model
 
 __all__ = ["AdaptationCallback"]
@@ -38,7 +39,8 @@ class AdaptationCallback(BaseCallback):
             the mainline, every branch and every evaluation need the same environment
             with another wrapper, so a factory must use the shape it is handed.
         advisor: Who proposes; ``RuleAdvisor`` if not given.
-        verbose: 1 prints a line per stage, 0 prints nothing.
+        verbose: 1 prints a line per stage, and where Ctrl-C ends the training one that
+            says how to go on; 0 prints nothing.
         **options: See ``also_wrappers.loop.AdaptationOptions``.
 
     Raises:
@@ -80,6 +82,8 @@ class AdaptationCallback(BaseCallback):
         self._imitation: Imitation | None = None
         self._posting: Posting | None = None
         self._next_pause = 0
+        self._lines = ProgressLines(Console())
+        self._interrupt: Interrupt | None = None
         self._listening = False
 
     def _on_training_start(self) -> None:
@@ -111,6 +115,9 @@ class AdaptationCallback(BaseCallback):
                 "environments with make_venv(run.shape), and let make_venv put the "
                 "shape around each of them"
             )
+        if self.verbose:
+            self._interrupt = Interrupt(model, self._say_how_to_go_on)
+            self._interrupt.begin()
         if self._listening:
             return
         self._listening = True
@@ -118,7 +125,7 @@ class AdaptationCallback(BaseCallback):
         if importlib.util.find_spec("tensorboard") is not None:
             run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
         if self.verbose:
-            run.ledger.listeners.append(ProgressLines(Console()))
+            run.ledger.listeners.append(self._lines)
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
@@ -156,7 +163,19 @@ class AdaptationCallback(BaseCallback):
             self._posting = board.read()
         return self._posting
 
+    def _say_how_to_go_on(self) -> None:
+        assert self._trainer is not None
+        run = self.adaptation.run
+        self._lines.say(
+            "stop",
+            f"interrupted at {self._trainer.steps:,} of {self._trainer.total:,} "
+            f'trainer steps; Run(task, "{run.dir}", resume="auto") goes on from the '
+            "last checkpoint",
+        )
+
     def _on_training_end(self) -> None:
         assert self._trainer is not None
         self._imitate()  # as after every other update, or the last one ends the run
         self.adaptation.finish(self._trainer)
+        if self._interrupt is not None:
+            self._interrupt.end()

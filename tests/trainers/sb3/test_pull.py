@@ -174,8 +174,10 @@ def test_what_is_earned_stays_in_a_resumed_run(tmp_path: Path) -> None:
         assert trainer is not None
         earned.append(Earned(callback.earned.mean, callback.earned.episodes))
         callback.adaptation._lineage.save("round", trainer)
+        raise KeyboardInterrupt
 
-    learned(tmp_path / "run", posting, act=save)
+    with pytest.raises(KeyboardInterrupt):
+        learned(tmp_path / "run", posting, act=save)
     run = Run(WITH_ACTIONS, tmp_path / "run", resume=True)
     model = make_model(run.shape)
 
