@@ -44,7 +44,10 @@ def vector() -> Any:
 def test_each_wrong_argument_gets_a_sentence(
     make_env: Callable[[], Any], arguments: dict[str, Any], said: str
 ) -> None:
-    right = {"features": FeatureMap(PLACE), "signal": Signal(terms=(TERM,))}
+    right: dict[str, Any] = {
+        "features": FeatureMap(PLACE),
+        "signal": Signal(terms=(TERM,)),
+    }
     with pytest.raises(ConfigurationError) as error:
         wrap(make_env(), **(right | arguments))
     assert said in str(error.value)

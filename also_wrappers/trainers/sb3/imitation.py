@@ -133,7 +133,7 @@ class ImitationCallback(BaseCallback):
             raise ConfigurationError(
                 f"the pull is a weight from 0.0 up, such as 1.0, not {pull!r:.80}"
             )
-        self.pull = pull
+        self.pull: float = pull
         self.agreement: float | None = None
         self._imitation: Imitation | None = None
 
