@@ -313,13 +313,13 @@ def closing_lines(result: dict[str, Any]) -> list[str]:
         f"{result['rounds']} round(s), {result['swaps']} swap(s), "
         f"{result['seconds']:.0f} seconds."
     ]
-    adapted = "never"
+    adapted = "not reached"
     if marks["adapted_own"] is not None:
         adapted = (
             f"after {marks['adapted_own']:,} environment steps of its own, "
             f"{marks['adapted_total']:,} with branches, rehearsal and auditions"
         )
-    alone = "never"
+    alone = "not reached"
     if marks["base_only"] is not None:
         alone = f"after {marks['base_only']:,}"
     lines.append(

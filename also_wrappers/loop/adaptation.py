@@ -151,7 +151,7 @@ class Adaptation:
         self._rest(trainer)
         reason = "the training has ended"
         self._provisionals.stop(trainer, reason)
-        self._rounds.drop(trainer, f"{reason} before its branches")
+        self._rounds.drop(trainer, reason)
         posting = self._poster.posting
         self._mainline.record(trainer, posting.strength, at_least=1)
         self._lineage.save("end", trainer)  # whoever plans more goes on from here

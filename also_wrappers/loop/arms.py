@@ -67,9 +67,17 @@ class Arms(Measured):
         cost = sum(self._steps(request) for request in requests)
         spent = sum(result.steps for result in self.results)
         if spent + cost > self._plan.budget:
-            return "the branch budget is spent"
-        if max(map(self._length, requests)) > self._plan.longest:
-            return "too little of the planned training is left for longer branches"
+            left = max(self._plan.budget - spent, 0)
+            return (
+                f"{left:,} steps of the branch budget are left, and what is asked next "
+                f"takes {cost:,}"
+            )
+        length = max(map(self._length, requests))
+        if length > self._plan.longest:
+            return (
+                "too little of the planned training is left: a branch may have "
+                f"{self._plan.longest:,} steps, and the next one would have {length:,}"
+            )
         return ""
 
     def run(self, requests: Sequence[Request]) -> None:

@@ -137,10 +137,18 @@ class Confirmation:
                     return step
                 self._waiting = list(step)
             order = self.arms.order(self._waiting.pop(0))
-            if self._run.accounting.branches + order.steps > budget:
-                return self.stop("the branch budget is spent")
-            if self._since + self._discarded + order.steps > until:
-                return self.stop("too little of the planned training is left")
+            left = budget - self._run.accounting.branches
+            if order.steps > left:
+                return self.stop(
+                    f"{max(left, 0):,} steps of the branch budget are left, and the "
+                    f"next branch takes {order.steps:,}"
+                )
+            left = until - self._since - self._discarded
+            if order.steps > left:
+                return self.stop(
+                    "too little of the planned training is left: a branch may have "
+                    f"{max(left, 0):,} steps, and takes {order.steps:,}"
+                )
             self._cost = order.steps
             self._run.flies(order.steps)
             train = partial(self._train, order)

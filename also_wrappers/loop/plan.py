@@ -188,24 +188,28 @@ class Plan:
             >>> numbers |= dict(rollout=100, copy_steps=4, horizon=1000)
             >>> for budget in (5000, 2500, 1500):
             ...     plan = Plan.make(Settings(), rule, budget=budget, **numbers)
-            ...     print(plan if isinstance(plan, str) else plan.candidates)
+            ...     print("none" if isinstance(plan, str) else plan.candidates)
             2
             1
-            1500 steps of the branch budget are left; a round that can end takes 2000
+            none
         """
         half = longest // rollout * rollout
         if settings.horizon is None and horizon <= 2 * half:
             horizon = min(horizon, half)
         if horizon > longest:
-            return "too little of the planned training is left for a branch"
+            return (
+                "too little of the planned training is left: a branch may have "
+                f"{max(longest, 0):,} steps, and takes {horizon:,}; for more rounds, "
+                "plan more steps or give a shorter horizon"
+            )
         affordable = _affordable(settings, rule, horizon, budget)
         if affordable is None and at_sight:
             affordable, budget = (1, 0), 0
         if affordable is None:
             least = round(horizon * cheapest(rule, 2))
             return (
-                f"{max(budget, 0)} steps of the branch budget are left; a round that "
-                f"can end takes {least}"
+                f"{max(budget, 0):,} steps of the branch budget are left, and a round "
+                f"that can end takes {least:,}; for more rounds, give a larger budget"
             )
         candidates, refinements = affordable
         return cls(

@@ -28,8 +28,6 @@ from also_wrappers.trainer import Trainer
 
 __all__ = ["Round", "RoundResult"]
 
-_NOTHING = "no candidate passed the checks"
-
 
 @dataclass(frozen=True)
 class RoundResult:
@@ -124,7 +122,7 @@ class Round:
         experts = consultation.ask_experts()
         wanted = self._plan.candidates - experts
         if not (wanted and consultation.propose(wanted)) and not experts:
-            return Decision("undecided", _NOTHING)
+            return self._nothing()
         return None
 
     def trial(
@@ -143,7 +141,7 @@ class Round:
         """
         self._consultation.audition(auditions)
         if len(self._consultation.arms) == 1:
-            return self.result(Decision("undecided", _NOTHING))
+            return self.result(self._nothing())
         arms = Arms(
             self._number,
             self._run,
@@ -224,6 +222,22 @@ class Round:
             dict(diagnosis.probes) if diagnosis and arms else {},
             outcome,
         )
+
+    def _nothing(self) -> Decision:
+        """Says why there is nothing to try."""
+        rejected = len(self._consultation.rejected)
+        played = len(self._consultation.played)
+        reasons = []
+        if rejected:
+            reasons.append(f"none of {rejected} candidate(s) passed the checks")
+        if played:
+            reasons.append(f"none of {played} expert(s) earned more than the policy")
+        if not reasons:
+            reasons.append(
+                "no candidate was proposed; for more to propose, declare conditions, "
+                "more features, or actions and places, or ask a language model"
+            )
+        return Decision("undecided", ", and ".join(reasons))
 
     def _decide(self, arms: Arms, auditions: Auditions) -> Decision:
         refined = self._plan.refinements == 0

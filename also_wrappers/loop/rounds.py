@@ -87,7 +87,12 @@ class Rounds:
     def drop(self, trainer: Trainer, reason: str) -> None:
         """Ends a round whose branches have not begun, if there is one."""
         if self._open is not None:
-            self._skip(trainer, self._open.memory.number, reason)
+            memory = self._open.memory
+            reason += (
+                f" at {trainer.steps:,} trainer steps; its branches were to begin at "
+                f"{memory.due:,}"
+            )
+            self._skip(trainer, memory.number, reason)
 
     def _is_due(self, trainer: Trainer) -> bool:
         """Whether a round is due and worth playing."""
@@ -143,7 +148,7 @@ class Rounds:
             and isinstance(settings.gate, Provisional),
         )
         if not settings.budget:
-            self._skip(trainer, number, "this run records only")
+            self._skip(trainer, number, "this run records only: its budget is 0")
             return
         if isinstance(plan, str):
             self._skip(trainer, number, plan)

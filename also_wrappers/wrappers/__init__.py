@@ -40,7 +40,8 @@ def wrap(env: Any, features: FeatureMap, **arguments: Any) -> Any:
         **arguments: The wrapper's further arguments: ``signal`` or ``board``, ...
 
     Raises:
-        ConfigurationError: The environment is of none of these types.
+        ConfigurationError: The environment is of none of these types, or an argument
+            is of another type, or unknown.
 
     Example:
         >>> import gymnasium as gym
@@ -63,7 +64,9 @@ def wrap(env: Any, features: FeatureMap, **arguments: Any) -> Any:
                     "put TupleParallelEnv around it first"
                 )
             return wrapper(env, features, **arguments)
+    what = f"the class {env.__name__}" if isinstance(env, type) else type(env).__name__
     raise ConfigurationError(
-        f"{type(env).__name__} is neither a Gymnasium environment or vector "
-        "environment nor a PettingZoo parallel or AEC environment"
+        f"{what} is neither a Gymnasium environment or vector environment nor a "
+        "PettingZoo parallel or AEC environment; put the wrapper around one "
+        "environment that was made, before it goes into a VecEnv"
     )

@@ -53,13 +53,6 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         board: Board | None = None,
         **options: Unpack[Options],
     ) -> None:
-        RecordConstructorArgs.__init__(
-            self,
-            features=features,
-            signal=signal,
-            board=board,
-            **options,
-        )
         gym.Wrapper.__init__(self, env)
         self.shaped = ShapedTeam(
             features,
@@ -67,6 +60,13 @@ class ShapeReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             [env.action_space],
             signal,
             board,
+            **options,
+        )
+        RecordConstructorArgs.__init__(
+            self,
+            features=features,
+            signal=signal,
+            board=board,
             **options,
         )
 

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -83,8 +84,9 @@ class SignalSource:
         counts_steps: Whether it matters how many steps were played.
 
     Raises:
-        ConfigurationError: Neither or both of signal and board were given, or an
-            option that does not go with them, or actions that the spaces do not have.
+        ConfigurationError: An argument is of another type, or unknown; neither or both
+            of signal and board were given, or an option that does not go with them, or
+            actions that the spaces do not have.
         ExpressionError: The success expression does not parse.
     """
 
@@ -98,6 +100,7 @@ class SignalSource:
         options: Options,
         copies: int = 1,
     ) -> None:
+        _check_types(features, signal, board, options)
         if (signal is None) == (board is None):
             raise ConfigurationError(
                 "give either signal= (it then stays as it is) or board= (the active "
@@ -304,3 +307,33 @@ def plain_names(agents: Sequence[Any]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         return tuple(f"agent_{i}" for i in range(len(names)))
     return names
+
+
+#: What the arguments of a wrapper are, and how they are written.
+_WANTED: dict[str, tuple[type[Any], str]] = {
+    "features": (FeatureMap, "a FeatureMap: write FeatureMap(Feature(...), ...)"),
+    "signal": (Signal, "a Signal: write Signal(terms=(Term(...),))"),
+    "board": (Board, "a Board: write board=run.board, or run.shape(env)"),
+    "gamma": (Real, "a number: write gamma=0.99"),
+    "conditions": (Mapping, "expressions by name: write {'near': 'distance < 0.2'}"),
+    "fade": (Fade, "a Fade: write Fade(begin=..., end=...)"),
+    "actions": (Actions, "an Actions: write Actions((Action('left', 0), ...))"),
+}
+
+
+def _check_types(features: Any, signal: Any, board: Any, options: Options) -> None:
+    """Refuses arguments that a wrapper does not have, or that are something else."""
+    unknown = sorted(set(options) - set(Options.__annotations__))
+    if unknown:
+        known = ", ".join(["signal", "board", *Options.__annotations__])
+        raise ConfigurationError(
+            f"a wrapper takes no {unknown[0]}=; beside features it takes {known}"
+        )
+    given = {"signal": signal, "board": board, **options}
+    arguments = {name: value for name, value in given.items() if value is not None}
+    for name, value in {"features": features, **arguments}.items():
+        kind, wanted = _WANTED.get(name, (object, ""))
+        if not isinstance(value, kind):
+            raise ConfigurationError(
+                f"{name} is of type {type(value).__name__}, and must be {wanted}"
+            )

@@ -73,11 +73,6 @@ class ShapeRewardVector(VectorWrapper):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(env)
-        if features.needs_state:
-            raise ConfigurationError(
-                "a feature reads env.state(), which vector environments do not have; "
-                "put ShapeReward around each sub-environment instead"
-            )
         self._features = features
         self._checked = False
         self._arrays = (
@@ -93,6 +88,11 @@ class ShapeRewardVector(VectorWrapper):
             board,
             options,
         )
+        if features.needs_state:
+            raise ConfigurationError(
+                "a feature reads env.state(), which vector environments do not have; "
+                "put ShapeReward around each sub-environment instead"
+            )
         mode = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._mode = AutoresetMode(mode)
         self._ended: npt.NDArray[np.bool_] | None = None

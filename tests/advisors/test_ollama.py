@@ -7,6 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import httpx
 import pytest
 
 from also_wrappers.advisors.llm.models.ollama import Ollama
@@ -205,3 +206,14 @@ def test_something_else_on_the_port_is_said() -> None:
         host = f"http://127.0.0.1:{server.server_address[1]}"
         with pytest.raises(ModelUnavailableError, match="not an Ollama server"):
             Ollama("tiny", host).prepare()
+
+
+def test_what_may_take_how_long_is_said_where_no_answer_comes_in_time() -> None:
+    model = Ollama("tiny", timeout=120, load_timeout=600)
+    with pytest.raises(AdvisorError) as error, model._understood():
+        raise httpx.ReadTimeout("late")
+    assert str(error.value) == (
+        "tiny did not answer in time: an answer may take 120 seconds, and loading the "
+        "model before it 600; give a larger timeout or load_timeout, or use a smaller "
+        "model"
+    )

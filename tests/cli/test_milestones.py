@@ -83,7 +83,7 @@ def test_the_demo_ends_with_what_either_training_took() -> None:
     assert "First swap: after 1,500 environment steps of discarded branches." in text
     never: dict[str, int | None] = dict.fromkeys(milestones([], []))
     text = closing(milestones=never)
-    assert "in training: adapted never; base reward alone never." in text
+    assert "in training: adapted not reached; base reward alone not reached." in text
     assert "First swap" not in text
     half = closing(milestones=never | {"adapted_half_total": 4500})
     assert "Base return of 0.5: adapted after 4,500 environment steps in all." in half

@@ -157,7 +157,10 @@ def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
         wanted[longest] = plan if isinstance(plan, str) else plan.horizon
     assert wanted[9000] == 3000
     assert wanted[2300] == 2200
-    assert wanted[1400] == "too little of the planned training is left for a branch"
+    assert wanted[1400] == (
+        "too little of the planned training is left: a branch may have 1,400 steps, "
+        "and takes 3,000; for more rounds, plan more steps or give a shorter horizon"
+    )
 
 
 class Asks(RecordedAdvisor):

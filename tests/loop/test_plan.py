@@ -31,14 +31,17 @@ def test_there_are_fewer_candidates_and_then_no_replacement() -> None:
     assert planned(4000) == (2, 1)
     assert planned(3900) == (1, 1)
     assert planned(2900) == (1, 0)
-    assert planned(1900).startswith("1900 steps of the branch budget are left")
+    assert planned(1900).startswith("1,900 steps of the branch budget are left")
     assert planned(4500, candidates=3, refinements=2) == (2, 2)
 
 
 def test_a_claim_before_the_change_costs_more() -> None:
     assert planned(7000, Race()) == (2, 1)
     assert planned(5000, Race()) == (1, 0)
-    assert planned(4900, Race()).endswith("a round that can end takes 5000")
+    assert planned(4900, Race()) == (
+        "4,900 steps of the branch budget are left, and a round that can end takes "
+        "5,000; for more rounds, give a larger budget"
+    )
 
 
 def test_a_forecast_doubles_the_horizon_until_the_budget_is_spent() -> None:

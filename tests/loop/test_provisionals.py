@@ -310,7 +310,7 @@ def test_a_spent_budget_leaves_the_signal_provisional(tmp_path: Path) -> None:
     run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.2, 0.8])), budget=budget)
     (settled,) = events(run.dir, "settled")
     assert settled["kind"] == "open"
-    assert settled["reason"] == "the branch budget is spent"
+    assert settled["reason"].endswith(f"left, and the next branch takes {HORIZON:,}")
     assert len(fresh(run)) <= 1
     assert run.board.read().provisional
 

@@ -214,11 +214,17 @@ def test_screening_early_extends_the_best_and_control(tmp_path: Path) -> None:
 def test_the_budget_ends_a_round(tmp_path: Path) -> None:
     made = Made(lambda order: 1.0 + order.request.arm)
     result = play(tmp_path, made, budget=5 * HORIZON).result
-    assert result.decision.reason == "the branch budget is spent"
+    left = (5 - len(made.orders)) * HORIZON
+    assert result.decision.reason.startswith(
+        f"{left:,} steps of the branch budget are left, and what is asked next takes "
+    )
     assert len(made.orders) <= 5
     made = Made(lambda order: 0.0)
     result = play(tmp_path / "other", made, longest=HORIZON).result
-    assert "too little of the planned training" in result.decision.reason
+    assert result.decision.reason == (
+        "too little of the planned training is left: a branch may have "
+        f"{HORIZON:,} steps, and the next one would have {2 * HORIZON:,}"
+    )
 
 
 def test_what_beat_control_in_every_pair_is_used_when_the_budget_ends(
@@ -234,7 +240,8 @@ def test_what_beat_control_in_every_pair_is_used_when_the_budget_ends(
     assert decision.effect == pytest.approx(0.6)
     assert decision.z is not None
     assert decision.reason == (
-        "the branch budget is spent; it beat control in all of 2 pairs"
+        "0 steps of the branch budget are left, and what is asked next takes "
+        f"{HORIZON:,}; it beat control in all of 2 pairs"
     )
     assert name(result.snapshot) == "candidate_1-screen-0-1"
 
@@ -298,6 +305,18 @@ def test_what_is_rejected_goes_back_once(tmp_path: Path) -> None:
     assert [check["passed"] for check in checks] == [True, False, True, False]
     assert "did you mean place" in checks[-1]["remark"]
     assert len(played.result.outcome.rejected) == 2
+
+
+def test_where_nothing_was_proposed_the_remedy_is_named(tmp_path: Path) -> None:
+    result = play(tmp_path, Made(lambda order: 1.0), RecordedAdvisor([[]])).result
+    assert result.decision.reason == (
+        "no candidate was proposed; for more to propose, declare conditions, more "
+        "features, or actions and places, or ask a language model"
+    )
+    bad = Term(name="t", kind="progress", expression="plaice", weight=1.0)
+    rejected = RecordedAdvisor([[Proposal(signal=Signal(terms=(bad,)))]])
+    result = play(tmp_path / "other", Made(lambda order: 1.0), rejected).result
+    assert result.decision.reason == "none of 1 candidate(s) passed the checks"
 
 
 def test_hypotheses_are_compared_with_control_on_the_same_seeds(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from also_wrappers.advisors.base import Advisor
+from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
@@ -18,7 +19,7 @@ from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
 from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.figures import LoggedFigures
-from also_wrappers.trainers.sb3.fork import MakeVecEnv
+from also_wrappers.trainers.sb3.fork import Algorithm, MakeVecEnv
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
 from also_wrappers.trainers.sb3.interrupt import Interrupt
 from also_wrappers.trainers.sb3.trainer import SB3Trainer, check_model
@@ -93,7 +94,12 @@ class AdaptationCallback(BaseCallback):
         imitation = begin_imitation(model, run.shape, self._earned)
         self._imitation = imitation
         self._trainer = SB3Trainer(
-            model, self._make_venv, total, self._earned, imitation
+            model,
+            self._make_venv,
+            total,
+            self._earned,
+            imitation,
+            _agents_per_env(model, run.board),
         )
         buffer = getattr(self.model, "replay_buffer", None)
         if buffer is not None and buffer.shape.board.path != run.board.path:
@@ -179,3 +185,14 @@ class AdaptationCallback(BaseCallback):
         self.adaptation.finish(self._trainer)
         if self._interrupt is not None:
             self._interrupt.end()
+
+
+def _agents_per_env(model: Algorithm, board: Board) -> int:
+    """Returns the agents of one environment, as our wrappers inside tell of them.
+
+    A VecEnv that others have made of multi-agent environments, as SuperSuit's
+    ``concat_vec_envs_v1``, does not say that each of its indices is an agent.
+    """
+    layout = board.layout
+    agents = len(layout.agents) if layout else 1
+    return agents if model.n_envs == board.copies * agents else 1

@@ -59,6 +59,10 @@ def evaluate(
     are normalised by the model's own ``VecNormalize``, which learns nothing from them.
     The model and the global randomness stay as they are.
 
+    Where a VecEnv has no ``agents_per_env`` (as SuperSuit's, which does not say whose
+    its indices are), each index counts as an environment of its own: the episodes are
+    those of single agents, and so are the environment steps.
+
     Args:
         model: A model of Stable-Baselines3 or sb3-contrib.
         make_venv: Makes the model's environments with a given shape around each.
@@ -67,8 +71,8 @@ def evaluate(
             result.
 
     Raises:
-        ConfigurationError: There is no such model, factory or number of episodes; the
-            environments do not fit the model, pay a shaped reward, or are not
+        ConfigurationError: There is no such model, factory, number of episodes or
+            seed; the environments do not fit the model, pay a shaped reward, or are not
             normalised as the model's are; or an episode does not end.
 
     Example:
@@ -81,7 +85,7 @@ def evaluate(
         >>> evaluate(model, make_venv, episodes=10).episodes
         12
     """
-    _check_arguments(model, make_venv, episodes)
+    _check_arguments(model, make_venv, episodes, seed)
     with sampling_seeded(model, seed):
         venv = checked(make_venv(lambda env: env), model)
         try:
@@ -187,11 +191,16 @@ def _agents(venv: VecEnv) -> int:
     return int(getattr(venv, "agents_per_env", 1))
 
 
-def _check_arguments(model: Any, make_venv: Any, episodes: Any) -> None:
+def _check_arguments(model: Any, make_venv: Any, episodes: Any, seed: Any) -> None:
     if not isinstance(model, BaseAlgorithm):
+        what = (
+            f"the class {model.__name__}"
+            if isinstance(model, type)
+            else type(model).__name__
+        )
         raise ConfigurationError(
-            f"{type(model).__name__} is no model of Stable-Baselines3; evaluate needs "
-            "one, such as PPO"
+            f"{what} is no model of Stable-Baselines3; evaluate needs one, such as "
+            "PPO(...) or PPO.load(path)"
         )
     if isinstance(make_venv, VecEnv) or not callable(make_venv):
         raise ConfigurationError(
@@ -201,6 +210,10 @@ def _check_arguments(model: Any, make_venv: Any, episodes: Any) -> None:
     if not isinstance(episodes, int) or episodes < 2:
         raise ConfigurationError(
             f"episodes={episodes!r} are no evaluation; give a whole number of 2 or more"
+        )
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ConfigurationError(
+            f"seed={seed!r:.80} is no seed; give a whole number from 0 to 4294967295"
         )
 
 

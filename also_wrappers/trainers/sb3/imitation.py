@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Protocol
 
 from gymnasium import spaces
@@ -128,9 +129,11 @@ class ImitationCallback(BaseCallback):
 
     def __init__(self, pull: float = 1.0) -> None:
         super().__init__()
-        if not 0.0 <= pull < math.inf:
-            raise ConfigurationError(f"the pull is a weight from 0.0 up, not {pull}")
-        self.pull = pull
+        if not isinstance(pull, Real) or not 0.0 <= pull < math.inf:
+            raise ConfigurationError(
+                f"the pull is a weight from 0.0 up, such as 1.0, not {pull!r:.80}"
+            )
+        self.pull: float = pull
         self.agreement: float | None = None
         self._imitation: Imitation | None = None
 

@@ -51,6 +51,8 @@ class SB3Trainer:
         total: Trainer steps that ``learn`` was asked for.
         earned: What the training has earned; nothing yet if not given.
         imitation: Imitates the experts of the training; nobody does if not given.
+        agents_per_env: How many indices of the model's environments are the agents of
+            one of them, copy by copy; used where the VecEnv does not say it itself.
 
     Raises:
         ConfigurationError: The model or its environments cannot be forked.
@@ -63,6 +65,7 @@ class SB3Trainer:
         total: int,
         earned: Earned | None = None,
         imitation: Imitation | None = None,
+        agents_per_env: int = 1,
     ) -> None:
         check_model(model)
         self.model = model
@@ -73,7 +76,7 @@ class SB3Trainer:
         self._probes: list[Any] = []
         self._drift_since: Any = None
         venv = cast(VecEnv, model.get_env())
-        self.agents_per_env = int(getattr(venv, "agents_per_env", 1))
+        self.agents_per_env = int(getattr(venv, "agents_per_env", agents_per_env))
         self.rollout = _rollout(model)
         self.evaluates = explores(model)
         self.replays = isinstance(model, OffPolicyAlgorithm)

@@ -47,8 +47,9 @@ class PettingZooVecEnv(VecEnv):
         agents_per_env: Agents of one copy.
 
     Raises:
-        ConfigurationError: The agents' spaces differ, or the factory returns the same
-            environment twice.
+        ConfigurationError: The agents' spaces differ, or the factory is no function,
+            makes another kind of environment, or returns the same one twice; or there
+            is no such number of copies.
 
     Example:
         >>> from also_wrappers.testing import Corridor
@@ -60,20 +61,29 @@ class PettingZooVecEnv(VecEnv):
     def __init__(
         self, make_env: Callable[[], ParallelEnv[str, Any, Any]], num_envs: int
     ) -> None:
-        self.envs = [make_env() for _ in range(num_envs)]
-        # A factory may put wrappers of their own around one and the same environment.
-        innermost = {id(getattr(env, "unwrapped", env)) for env in self.envs}
-        if not self.envs or len(innermost) != num_envs:
+        if isinstance(make_env, ParallelEnv) or not callable(make_env):
             raise ConfigurationError(
-                "make_env must make a new environment at every call, and num_envs "
-                "must be at least 1"
+                f"make_env is of type {type(make_env).__name__}; give a function that "
+                "makes one environment, such as lambda: parallel_env()"
             )
+        if not isinstance(num_envs, int | np.integer) or num_envs < 1:
+            raise ConfigurationError(
+                f"num_envs is a whole number of copies from 1 up, not {num_envs!r:.80}"
+            )
+        self.envs = [make_env() for _ in range(num_envs)]
         first = self.envs[0]
         if not isinstance(first, ParallelEnv):
+            what = "nothing" if first is None else f"a {type(first).__name__}"
             raise ConfigurationError(
-                f"PettingZooVecEnv needs a PettingZoo ParallelEnv, not "
-                f"{type(first).__name__}; for Gymnasium environments use SB3's "
-                "make_vec_env"
+                f"PettingZooVecEnv needs a PettingZoo ParallelEnv, and make_env "
+                f"returned {what}; for Gymnasium environments use SB3's make_vec_env"
+            )
+        # A factory may put wrappers of their own around one and the same environment.
+        innermost = {id(getattr(env, "unwrapped", env)) for env in self.envs}
+        if len(innermost) != num_envs:
+            raise ConfigurationError(
+                "make_env must make a new environment at every call; it returned the "
+                "same one again"
             )
         self.possible_agents = list(first.possible_agents)
         self.agents_per_env = len(self.possible_agents)

@@ -168,6 +168,9 @@ def no_shape(shape: Shape) -> PettingZooVecEnv:
         ({"make_venv": no_shape}, "pay a shaped reward; let make_venv put the shape"),
         ({"episodes": 1}, "episodes=1 are no evaluation; give a whole number of 2"),
         ({"episodes": 2.5}, "episodes=2.5 are no evaluation"),
+        ({"seed": "x"}, "seed='x' is no seed; give a whole number from 0"),
+        ({"seed": -1}, "seed=-1 is no seed"),
+        ({"model": PPO}, "the class PPO is no model of Stable-Baselines3"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(

@@ -368,8 +368,9 @@ def test_without_an_expert_in_force_it_says_what_to_do() -> None:
     model = PPO("MlpPolicy", venv, n_steps=16, batch_size=16)
     with pytest.raises(ConfigurationError, match="no environment told what an expert"):
         model.learn(100, ImitationCallback())
-    with pytest.raises(ConfigurationError, match="the pull is a weight"):
-        ImitationCallback(-1.0)
+    for pull in (-1.0, "1", None, Signal()):
+        with pytest.raises(ConfigurationError, match="the pull is a weight"):
+            ImitationCallback(pull)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -94,4 +94,7 @@ def test_the_whole_recipe_is_trained(processes: int, tmp_path: Path) -> None:
     branches = [event for event in events if isinstance(event, BranchEnded)]
     assert len(branches) >= 3
     assert not [event.error for event in branches if event.error]
-    assert isinstance(events[-1], RunFinished)
+    end = events[-1]
+    assert isinstance(end, RunFinished)
+    assert end.trainer_steps.mainline == 768
+    assert end.env_steps.mainline == 768 // 2, "both agents make an environment step"

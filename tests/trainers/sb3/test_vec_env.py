@@ -159,3 +159,22 @@ def test_what_it_cannot_share_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match="pad_observations_v0"):
         PettingZooVecEnv(lambda: Uneven(Corridor()), 1)
+
+
+@pytest.mark.parametrize(
+    ("make_env", "num_envs", "said"),
+    [
+        (Corridor(), 2, "make_env is of type Corridor; give a function"),
+        ([Corridor], 2, "make_env is of type list; give a function"),
+        (lambda: None, 2, "make_env returned nothing"),
+        (Corridor, 2.0, "num_envs is a whole number of copies from 1 up, not 2.0"),
+        (Corridor, "2", "from 1 up, not '2'"),
+        (Corridor, 0, "from 1 up, not 0"),
+    ],
+)
+def test_a_wrong_argument_gets_a_sentence(
+    make_env: Any, num_envs: Any, said: str
+) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        PettingZooVecEnv(make_env, num_envs)
+    assert said in str(error.value)

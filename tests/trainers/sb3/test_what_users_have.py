@@ -20,7 +20,6 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
 from stable_baselines3.common.vec_env import (
     DummyVecEnv,
-    SubprocVecEnv,
     VecEnv,
     VecMonitor,
     VecNormalize,
@@ -36,9 +35,9 @@ from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers import wrap
 from tests.support.environments import Walk
 from tests.support.processes import hear_interrupts, marked_processes
+from tests.support.subprocesses import WALK, walks
 
 CORRIDOR = Task("Walk.", corridor_features())
-WALK = Task("Walk.", FeatureMap(Feature("place", "obs[0]"), Feature("go", "action")))
 
 
 class Split(gym.ObservationWrapper[Any, Any, Any]):
@@ -68,23 +67,12 @@ def normalized(shape: Callable[[Any], Any]) -> VecEnv:
     return VecNormalize(inner, norm_reward=False)
 
 
-def processes(
-    start_method: str, shape: Callable[[Any], Any], copies: int = 2
-) -> VecEnv:
-    factories: list[Callable[[], Any]] = [partial(_shaped_walk, shape)] * copies
-    return SubprocVecEnv(factories, start_method=start_method)
-
-
-def _shaped_walk(shape: Callable[[Any], Any]) -> Any:
-    return shape(Walk())
-
-
 CASES: dict[str, tuple[Task, str, Callable[..., VecEnv]]] = {
     "VecMonitor": (CORRIDOR, "MlpPolicy", monitored),
     "Dict and VecNormalize": (SPLIT, "MultiInputPolicy", normalized),
-    "SubprocVecEnv, fork": (WALK, "MlpPolicy", partial(processes, "fork")),
-    "SubprocVecEnv, forkserver": (WALK, "MlpPolicy", partial(processes, "forkserver")),
-    "SubprocVecEnv, spawn": (WALK, "MlpPolicy", partial(processes, "spawn")),
+    "SubprocVecEnv, fork": (WALK, "MlpPolicy", partial(walks, "fork")),
+    "SubprocVecEnv, forkserver": (WALK, "MlpPolicy", partial(walks, "forkserver")),
+    "SubprocVecEnv, spawn": (WALK, "MlpPolicy", partial(walks, "spawn")),
 }
 
 
@@ -131,11 +119,11 @@ if __name__ == "__main__":  # what the workers import as well costs each of them
     from stable_baselines3 import PPO
     from also_wrappers.run.run import Run
     from also_wrappers.trainers.sb3.callback import AdaptationCallback
-    from tests.trainers.sb3.test_what_users_have import WALK, processes
+    from tests.support.subprocesses import WALK, walks
 
     # SB3's forked workers hold each other's pipes open; of others one is enough.
     copies = 2 if sys.argv[1] == "fork" else 1
-    make_venv = partial(processes, sys.argv[1], copies=copies)
+    make_venv = partial(walks, sys.argv[1], copies=copies)
     run = Run(WALK, sys.argv[2])
     model = PPO("MlpPolicy", make_venv(run.shape), n_steps=32, n_epochs=1)
     model.learn(64, AdaptationCallback(run, make_venv, budget=0, verbose=0))
