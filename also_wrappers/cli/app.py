@@ -1,4 +1,4 @@
-"""The command line: ``also-wrappers demo | inspect | report | doctor``."""
+"""The command line: ``also-wrappers COMMAND``, a thin list of commands."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class _Who(StrEnum):
 _Timeout = Annotated[
     float, typer.Option(help="Seconds for one answer of the model.", min=0.1)
 ]
+_RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the same as JSON.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -158,6 +160,24 @@ def inspect(run_dir: Path) -> None:
         lines(event)
     if damage:
         raise ConfigurationError(damage)
+
+
+@app.command()
+def show(
+    run_dir: _RunDir,
+    as_json: _Json = False,
+) -> None:
+    """Show a run as it stands: its signal, its rounds, its cost, and how to go on."""
+    from also_wrappers.cli.show import print_run
+    from also_wrappers.cli.summary import summarise_run
+
+    summary = summarise_run(run_dir)
+    if as_json:
+        print(summary.model_dump_json(indent=2))
+    else:
+        print_run(summary, _console)
+    if summary.damage:
+        raise ConfigurationError(summary.damage)
 
 
 @app.command()
