@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,7 +17,9 @@ from rich.console import Console
 import also_wrappers
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.files import write_json
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.model import Signal
 
 if TYPE_CHECKING:
     from also_wrappers.cli.demo import DemoSettings
@@ -73,7 +76,7 @@ def options(
     """Takes the options that stand before a command."""
 
 
-@app.command()
+@app.command(epilog="Example: also-wrappers demo --smoke")
 def demo(
     env: Annotated[str, typer.Option(help="A foraging environment.")] = _DEMO_ENV,
     seed: Annotated[
@@ -127,60 +130,7 @@ def demo(
         raise typer.Exit(130) from None
 
 
-@app.command()
-def report(
-    run_dir: Path,
-    baseline: Annotated[
-        Path | None,
-        typer.Option(
-            help="A run on base reward alone to show beside it; the demo's own if "
-            "not given."
-        ),
-    ] = None,
-) -> None:
-    """Write a run's report.html anew."""
-    from also_wrappers.report.page import write_report
-
-    own = run_dir / "base_only"
-    if baseline is None and (own / "ledger.jsonl").exists():
-        baseline = own
-    path = write_report(run_dir, baseline)
-    _console.print(str(path), highlight=False, soft_wrap=True)
-
-
-@app.command()
-def inspect(run_dir: Path) -> None:
-    """Print what happened in a run."""
-    from also_wrappers.ledger.ledger import salvage_ledger
-    from also_wrappers.report.terminal import ProgressLines
-
-    events, damage = salvage_ledger(run_dir / "ledger.jsonl")
-    lines = ProgressLines(_console)
-    for event in events:
-        lines(event)
-    if damage:
-        raise ConfigurationError(damage)
-
-
-@app.command()
-def show(
-    run_dir: _RunDir,
-    as_json: _Json = False,
-) -> None:
-    """Show a run as it stands: its signal, its rounds, its cost, and how to go on."""
-    from also_wrappers.cli.show import print_run
-    from also_wrappers.cli.summary import summarise_run
-
-    summary = summarise_run(run_dir)
-    if as_json:
-        print(summary.model_dump_json(indent=2))
-    else:
-        print_run(summary, _console)
-    if summary.damage:
-        raise ConfigurationError(summary.damage)
-
-
-@app.command()
+@app.command(epilog="Example: also-wrappers doctor --model qwen3:8b")
 def doctor(
     model: Annotated[
         str | None, typer.Option(help="An Ollama model; all are listed if not given.")
@@ -202,6 +152,106 @@ def doctor(
     examine(model, host, timeout, tell)
 
 
+@app.command(epilog="Example: also-wrappers show runs/a")
+def show(
+    run_dir: _RunDir,
+    as_json: _Json = False,
+) -> None:
+    """Show a run as it stands: its signal, its rounds, its cost, and how to go on."""
+    from also_wrappers.cli.show import print_run
+    from also_wrappers.cli.summary import summarise_run
+
+    summary = summarise_run(run_dir)
+    if as_json:
+        _print_json(summary.model_dump(mode="json"))
+    else:
+        print_run(summary, _console)
+    if summary.damage:
+        raise ConfigurationError(summary.damage)
+
+
+@app.command(epilog="Example: also-wrappers watch runs/a")
+def watch(
+    run_dir: _RunDir,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for what comes.")
+    ] = True,
+) -> None:
+    """Print what happens in a run, from its beginning until it has finished."""
+    from also_wrappers.cli.watch import print_past, watch_run
+
+    if not follow:
+        print_past(run_dir, _console)
+        return
+    try:
+        watch_run(run_dir, _console, Console(stderr=True))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command(epilog="Example: also-wrappers report runs/a --baseline runs/b")
+def report(
+    run_dir: _RunDir,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run on base reward alone to show beside it; the demo's own if "
+            "not given."
+        ),
+    ] = None,
+) -> None:
+    """Write a run's report.html anew."""
+    from also_wrappers.report.page import write_report
+
+    own = run_dir / "base_only"
+    if baseline is None and (own / "ledger.jsonl").exists():
+        baseline = own
+    path = write_report(run_dir, baseline)
+    _console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: also-wrappers compare runs/a runs/b")
+def compare(
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.")
+    ],
+    as_json: _Json = False,
+) -> None:
+    """Show runs beside each other: base return, steps, rounds, signal and time."""
+    from also_wrappers.cli.compare import print_comparison
+    from also_wrappers.cli.summary import summarise_run
+
+    summaries = [summarise_run(run_dir) for run_dir in run_dirs]
+    if as_json:
+        _print_json([summary.model_dump(mode="json") for summary in summaries])
+    else:
+        print_comparison(summaries, _console)
+    damage = [summary.damage for summary in summaries if summary.damage]
+    if damage:
+        raise ConfigurationError("; ".join(damage))
+
+
+@app.command(epilog="Example: also-wrappers export runs/a --out signal.json")
+def export(
+    run_dir: _RunDir,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; printed if not given.")
+    ] = None,
+) -> None:
+    """Give out the signal that a run has found, as JSON, and say how to use it."""
+    from also_wrappers.cli.export import usage_of
+
+    signal = Signal.from_run(run_dir)
+    data = signal.model_dump(mode="json")
+    if out is None:
+        _print_json(data)
+    else:
+        write_json(out, data)
+    Console(stderr=True).print(
+        usage_of(signal, run_dir), markup=False, highlight=False, soft_wrap=True
+    )
+
+
 def main() -> None:
     """Runs the command line; an error of ours is one sentence and exit code 2."""
     try:
@@ -215,6 +265,11 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(2)
+
+
+def _print_json(data: Any) -> None:
+    """Prints plain data, bare of colors and breaks, for other programs."""
+    print(json.dumps(data, indent=2))
 
 
 def _need(extra: str, *modules: str) -> None:
