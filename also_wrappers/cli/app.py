@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -140,7 +139,7 @@ def doctor(
     ] = None,
     timeout: _Timeout = 300.0,
 ) -> None:
-    """Check what is installed, and whether a language model works, and how fast.
+    """Check the installation, and whether and how fast a model works.
 
     No language model is needed; without --model and --host, none is missed.
     """
@@ -152,12 +151,41 @@ def doctor(
     examine(model, host, timeout, tell)
 
 
+@app.command(
+    epilog="Example: also-wrappers inspect my_envs:make_env --features my_envs:features"
+)
+def inspect(
+    factory: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FACTORY",
+            help="A function without arguments, or a class, that makes an environment.",
+        ),
+    ],
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="A FeatureMap, or a function of the environment that makes one; named "
+            "after the spaces if not given.",
+        ),
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(help="Episodes of random actions.", min=1)
+    ] = 20,
+) -> None:
+    """Examine an environment of yours: spaces, seeds, returns, features."""
+    from also_wrappers.cli.examine import examine_environment
+
+    examine_environment(factory, features, episodes, _console)
+
+
 @app.command(epilog="Example: also-wrappers show runs/a")
 def show(
     run_dir: _RunDir,
     as_json: _Json = False,
 ) -> None:
-    """Show a run as it stands: its signal, its rounds, its cost, and how to go on."""
+    """Show how a run stands: signal, rounds, cost, and how to go on."""
     from also_wrappers.cli.show import print_run
     from also_wrappers.cli.summary import summarise_run
 
@@ -177,7 +205,7 @@ def watch(
         bool, typer.Option("--follow/--no-follow", help="Wait for what comes.")
     ] = True,
 ) -> None:
-    """Print what happens in a run, from its beginning until it has finished."""
+    """Print what happens in a run, until it has finished."""
     from also_wrappers.cli.watch import print_past, watch_run
 
     if not follow:
@@ -213,11 +241,11 @@ def report(
 @app.command(epilog="Example: also-wrappers compare runs/a runs/b")
 def compare(
     run_dirs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.")
+        list[Path], typer.Argument(metavar="RUN", help="Directories of runs.")
     ],
     as_json: _Json = False,
 ) -> None:
-    """Show runs beside each other: base return, steps, rounds, signal and time."""
+    """Show runs beside each other: base return, steps, signal, time."""
     from also_wrappers.cli.compare import print_comparison
     from also_wrappers.cli.summary import summarise_run
 
@@ -238,7 +266,7 @@ def export(
         Path | None, typer.Option(help="The file to write; printed if not given.")
     ] = None,
 ) -> None:
-    """Give out the signal that a run has found, as JSON, and say how to use it."""
+    """Give out the signal that a run has found, and say how to use it."""
     from also_wrappers.cli.export import usage_of
 
     signal = Signal.from_run(run_dir)
