@@ -1,14 +1,15 @@
-"""The command line: ``also-wrappers demo | inspect | report | doctor``."""
+"""The command line: ``also-wrappers COMMAND``, a thin list of commands."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,7 +17,9 @@ from rich.console import Console
 import also_wrappers
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
+from also_wrappers.files import write_json
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.signal.model import Signal
 
 if TYPE_CHECKING:
     from also_wrappers.cli.demo import DemoSettings
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,6 +50,8 @@ class _Who(StrEnum):
 _Timeout = Annotated[
     float, typer.Option(help="Seconds for one answer of the model.", min=0.1)
 ]
+_RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the same as JSON.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,7 +75,7 @@ def options(
     """Takes the options that stand before a command."""
 
 
-@app.command()
+@app.command(epilog="Example: also-wrappers demo --smoke")
 def demo(
     env: Annotated[str, typer.Option(help="A foraging environment.")] = _DEMO_ENV,
     seed: Annotated[
@@ -125,9 +129,97 @@ def demo(
         raise typer.Exit(130) from None
 
 
-@app.command()
+@app.command(epilog="Example: also-wrappers doctor --model qwen3:8b")
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="An Ollama model; all are listed if not given.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The server; OLLAMA_HOST if not given.")
+    ] = None,
+    timeout: _Timeout = 300.0,
+) -> None:
+    """Check the installation, and whether and how fast a model works.
+
+    No language model is needed; without --model and --host, none is missed.
+    """
+    from also_wrappers.cli.doctor import examine
+
+    def tell(line: str) -> None:
+        _console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    examine(model, host, timeout, tell)
+
+
+@app.command(
+    epilog="Example: also-wrappers inspect my_envs:make_env --features my_envs:features"
+)
+def inspect(
+    factory: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FACTORY",
+            help="A function without arguments, or a class, that makes an environment.",
+        ),
+    ],
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="A FeatureMap, or a function of the environment that makes one; named "
+            "after the spaces if not given.",
+        ),
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(help="Episodes of random actions.", min=1)
+    ] = 20,
+) -> None:
+    """Examine an environment of yours: spaces, seeds, returns, features."""
+    from also_wrappers.cli.examine import examine_environment
+
+    examine_environment(factory, features, episodes, _console)
+
+
+@app.command(epilog="Example: also-wrappers show runs/a")
+def show(
+    run_dir: _RunDir,
+    as_json: _Json = False,
+) -> None:
+    """Show how a run stands: signal, rounds, cost, and how to go on."""
+    from also_wrappers.cli.show import print_run
+    from also_wrappers.cli.summary import summarise_run
+
+    summary = summarise_run(run_dir)
+    if as_json:
+        _print_json(summary.model_dump(mode="json"))
+    else:
+        print_run(summary, _console)
+    if summary.damage:
+        raise ConfigurationError(summary.damage)
+
+
+@app.command(epilog="Example: also-wrappers watch runs/a")
+def watch(
+    run_dir: _RunDir,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for what comes.")
+    ] = True,
+) -> None:
+    """Print what happens in a run, until it has finished."""
+    from also_wrappers.cli.watch import print_past, watch_run
+
+    if not follow:
+        print_past(run_dir, _console)
+        return
+    try:
+        watch_run(run_dir, _console, Console(stderr=True))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command(epilog="Example: also-wrappers report runs/a --baseline runs/b")
 def report(
-    run_dir: Path,
+    run_dir: _RunDir,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -146,40 +238,46 @@ def report(
     _console.print(str(path), highlight=False, soft_wrap=True)
 
 
-@app.command()
-def inspect(run_dir: Path) -> None:
-    """Print what happened in a run."""
-    from also_wrappers.ledger.ledger import salvage_ledger
-    from also_wrappers.report.terminal import ProgressLines
-
-    events, damage = salvage_ledger(run_dir / "ledger.jsonl")
-    lines = ProgressLines(_console)
-    for event in events:
-        lines(event)
-    if damage:
-        raise ConfigurationError(damage)
-
-
-@app.command()
-def doctor(
-    model: Annotated[
-        str | None, typer.Option(help="An Ollama model; all are listed if not given.")
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="The server; OLLAMA_HOST if not given.")
-    ] = None,
-    timeout: _Timeout = 300.0,
+@app.command(epilog="Example: also-wrappers compare runs/a runs/b")
+def compare(
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Directories of runs.")
+    ],
+    as_json: _Json = False,
 ) -> None:
-    """Check what is installed, and whether a language model works, and how fast.
+    """Show runs beside each other: base return, steps, signal, time."""
+    from also_wrappers.cli.compare import print_comparison
+    from also_wrappers.cli.summary import summarise_run
 
-    No language model is needed; without --model and --host, none is missed.
-    """
-    from also_wrappers.cli.doctor import examine
+    summaries = [summarise_run(run_dir) for run_dir in run_dirs]
+    if as_json:
+        _print_json([summary.model_dump(mode="json") for summary in summaries])
+    else:
+        print_comparison(summaries, _console)
+    damage = [summary.damage for summary in summaries if summary.damage]
+    if damage:
+        raise ConfigurationError("; ".join(damage))
 
-    def tell(line: str) -> None:
-        _console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    examine(model, host, timeout, tell)
+@app.command(epilog="Example: also-wrappers export runs/a --out signal.json")
+def export(
+    run_dir: _RunDir,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; printed if not given.")
+    ] = None,
+) -> None:
+    """Give out the signal that a run has found, and say how to use it."""
+    from also_wrappers.cli.export import usage_of
+
+    signal = Signal.from_run(run_dir)
+    data = signal.model_dump(mode="json")
+    if out is None:
+        _print_json(data)
+    else:
+        write_json(out, data)
+    Console(stderr=True).print(
+        usage_of(signal, run_dir), markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def main() -> None:
@@ -195,6 +293,11 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(2)
+
+
+def _print_json(data: Any) -> None:
+    """Prints plain data, bare of colors and breaks, for other programs."""
+    print(json.dumps(data, indent=2))
 
 
 def _need(extra: str, *modules: str) -> None:

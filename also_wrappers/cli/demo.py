@@ -40,7 +40,7 @@ from also_wrappers.loop.settings import Settings
 from also_wrappers.report.page import write_report
 from also_wrappers.report.standing import ActiveSignal, env_steps_of, last_audition
 from also_wrappers.report.terminal import ProgressLines
-from also_wrappers.report.words import clip, signal_lines
+from also_wrappers.report.words import STANDINGS, clip, signal_lines
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
@@ -51,11 +51,6 @@ __all__ = ["DemoSettings", "closing_lines", "expert_alone", "milestones", "run_d
 _HIGH, _HALF = 0.9, 0.5
 #: Characters of a line about the signal; the report has all of it.
 _LONGEST_LINE = 160
-_STANDINGS = {
-    "confirmed": "confirmed",
-    "provisional": "provisional: in use, not confirmed",
-    "exploratory": "exploratory: in use, not confirmed; no base reward spoke for it",
-}
 
 
 @dataclass(frozen=True)
@@ -338,7 +333,7 @@ def closing_lines(result: dict[str, Any]) -> list[str]:
         )
     signal = Signal.model_validate(result["signal"])
     standing = result["standing"]
-    note = f" ({_STANDINGS[standing]})" if standing else ""
+    note = f" ({STANDINGS[standing]})" if standing else ""
     first, *others = [clip(line, _LONGEST_LINE) for line in signal_lines(signal)]
     return [*lines, f"Active signal{note}: {first}", *others]
 

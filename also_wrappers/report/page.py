@@ -12,17 +12,16 @@ from pathlib import Path
 
 from also_wrappers.evidence.meanings import explain
 from also_wrappers.files import write_atomic
-from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import (
     Event,
     Exchanged,
-    Recorded,
     RunFinished,
     RunStarted,
 )
 from also_wrappers.ledger.ledger import salvage_ledger
 from also_wrappers.rendering import render
 from also_wrappers.report.curves import draw_imitation, draw_returns
+from also_wrappers.report.ending import ending_of
 from also_wrappers.report.rounds import collect_rounds
 from also_wrappers.report.standing import (
     ActiveSignal,
@@ -33,9 +32,6 @@ from also_wrappers.report.standing import (
 from also_wrappers.report.words import outcome_of, signal_lines
 
 __all__ = ["write_report"]
-
-#: Episodes at the end of a training whose base return is shown, at least.
-_LAST_EPISODES = 256
 
 
 def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
@@ -61,9 +57,9 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
         path = Path(baseline) / "ledger.jsonl"
         baseline_events, also = salvage_ledger(path)
         damage = "; ".join(filter(None, (damage, also)))
-    endings = [("adapted", _ending(events))]
+    endings = [("adapted", ending_of(events))]
     if baseline_events:
-        endings.append(("base reward alone", _ending(baseline_events)))
+        endings.append(("base reward alone", ending_of(baseline_events)))
     page = render(
         "report.html.j2",
         name=run_dir.name,
@@ -87,44 +83,6 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
     path = run_dir / "report.html"
     write_atomic(path, page.encode())
     return path
-
-
-@dataclass
-class _Ending:
-    """Sums up the last episodes of a training.
-
-    Attributes:
-        env_steps: Environment steps that the run has spent.
-        episodes: Number of the last episodes.
-        mean: Mean base return of these episodes; ``None`` without an episode.
-        std: Standard deviation between these episodes; ``None`` without an episode.
-    """
-
-    env_steps: Counts
-    episodes: int = 0
-    mean: float | None = None
-    std: float | None = None
-
-
-def _ending(events: Sequence[Event]) -> _Ending:
-    """Sums up the last windows of a run that have enough episodes together."""
-    ending = _Ending(events[-1].env_steps)
-    total = squares = 0.0
-    for event in reversed(events):
-        if ending.episodes >= _LAST_EPISODES:
-            break
-        if isinstance(event, Recorded):
-            window = event.window
-            ending.episodes += window.episodes
-            total += window.episodes * window.mean
-            square = window.std * window.std + window.mean * window.mean
-            squares += window.episodes * square
-    if ending.episodes:
-        ending.mean = total / ending.episodes
-        ending.std = (
-            max(squares / ending.episodes - ending.mean * ending.mean, 0.0) ** 0.5
-        )
-    return ending
 
 
 @dataclass

@@ -31,7 +31,13 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.report.pace import Pace
 from also_wrappers.report.standing import standing_of
-from also_wrappers.report.words import clip, outcome_of, signal_lines
+from also_wrappers.report.words import (
+    clip,
+    decision_in_words,
+    outcome_of,
+    settlement_in_words,
+    signal_lines,
+)
 from also_wrappers.signal.model import Signal
 
 __all__ = ["ProgressLines"]
@@ -138,7 +144,7 @@ class ProgressLines:
             case AdvisorFailed():
                 return "advisor", f"no {event.asked_for}: {event.error}"
             case Decided():
-                return _decision(event)
+                return "decide", decision_in_words(event)
             case Swapped():
                 lines = [
                     clip(line, _LONGEST_LINE) for line in signal_lines(event.signal)
@@ -146,7 +152,7 @@ class ProgressLines:
                 signal = f"\n{_INDENT}".join(lines)
                 return "swap", f"{standing_of(event)}: the signal is now {signal}"
             case Settled():
-                return "settle", _settlement(event)
+                return "settle", settlement_in_words(event)
             case FadeStopped():
                 return "fade", (
                     f"stopped at a strength of {event.strength:.2f}: the base return "
@@ -245,33 +251,3 @@ def _cost(event: RunStarted) -> str:
     if not event.auditions:
         return cost
     return f"{cost}; experts may play up to {event.auditions:,} more in a round"
-
-
-def _decision(event: Decided) -> tuple[str, str]:
-    name = f"{standing_of(event)}, {event.winner}" if event.winner else "no change"
-    return "decide", f"{name}: {event.reason}{_detail(event)}"
-
-
-def _settlement(event: Settled) -> str:
-    """Says what became of a provisional signal."""
-    kind = "left open" if event.kind == "open" else event.kind.replace("_", " ")
-    line = f"{kind}: {event.reason}{_detail(event)}"
-    if event.branches:
-        line += f"; {event.branches} branch(es) beside the training"
-    if event.kind == "open":
-        line += "; the signal stays, not confirmed"
-    if event.lost_steps > 0:
-        line += f"; the weights go back by {event.lost_steps:,} steps"
-    return line
-
-
-def _detail(event: Decided | Settled) -> str:
-    """Returns effect, z and pairs in brackets; empty where nothing was compared."""
-    if event.effect is None:
-        return ""
-    detail = f" (effect {event.effect:+.3f}"
-    if event.z is not None:
-        detail += f", z {event.z:.2f}"
-        if event.critical is not None:
-            detail += f" against {event.critical:g}"
-    return detail + (f", {event.pairs} pair(s))" if event.pairs else ")")

@@ -1,11 +1,26 @@
-"""Signals and auditions in words, a line for each term, rule and definition."""
+"""What a run did in words: signals, auditions, decisions, and what came of them."""
 
 from __future__ import annotations
 
-from also_wrappers.ledger.events import Auditioned
+from also_wrappers.ledger.events import Auditioned, Decided, Settled
+from also_wrappers.report.standing import Standing, standing_of
 from also_wrappers.signal.model import Signal
 
-__all__ = ["clip", "outcome_of", "signal_lines"]
+__all__ = [
+    "STANDINGS",
+    "clip",
+    "decision_in_words",
+    "outcome_of",
+    "settlement_in_words",
+    "signal_lines",
+]
+
+#: What each standing of a signal means.
+STANDINGS: dict[Standing, str] = {
+    "confirmed": "confirmed",
+    "provisional": "provisional: in use, not confirmed",
+    "exploratory": "exploratory: in use, not confirmed; no base reward spoke for it",
+}
 
 
 def clip(text: str, width: int) -> str:
@@ -68,3 +83,42 @@ def outcome_of(event: Auditioned) -> str:
     if event.promised is None:
         return "tried: declared conditions held more often than with the policy alone"
     return f"tried: its pull ends once the policy earns {event.promised:.3f}"
+
+
+def decision_in_words(event: Decided) -> str:
+    """Says what a round decided, and why.
+
+    Args:
+        event: The decision.
+    """
+    name = f"{standing_of(event)}, {event.winner}" if event.winner else "no change"
+    return f"{name}: {event.reason}{_detail(event)}"
+
+
+def settlement_in_words(event: Settled) -> str:
+    """Says what became of a provisional signal.
+
+    Args:
+        event: How the signal was settled.
+    """
+    kind = "left open" if event.kind == "open" else event.kind.replace("_", " ")
+    line = f"{kind}: {event.reason}{_detail(event)}"
+    if event.branches:
+        line += f"; {event.branches} branch(es) beside the training"
+    if event.kind == "open":
+        line += "; the signal stays, not confirmed"
+    if event.lost_steps > 0:
+        line += f"; the weights go back by {event.lost_steps:,} steps"
+    return line
+
+
+def _detail(event: Decided | Settled) -> str:
+    """Returns effect, z and pairs in brackets; empty where nothing was compared."""
+    if event.effect is None:
+        return ""
+    detail = f" (effect {event.effect:+.3f}"
+    if event.z is not None:
+        detail += f", z {event.z:.2f}"
+        if event.critical is not None:
+            detail += f" against {event.critical:g}"
+    return detail + (f", {event.pairs} pair(s))" if event.pairs else ")")

@@ -16,7 +16,7 @@ from pathlib import Path
 from also_wrappers import files
 from also_wrappers.exceptions import ConfigurationError, StorageError
 
-__all__ = ["Lock"]
+__all__ = ["Lock", "holder_of"]
 
 if sys.platform == "win32":
     import msvcrt
@@ -27,6 +27,8 @@ else:
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 #: Where Windows locks a byte: behind all that is ever read of the file.
 _FAR = 1 << 20
+#: Seconds before a lock is tried again: whoever looks has it for less.
+_A_LOOK = 0.05
 
 _open: weakref.WeakSet[Lock] = weakref.WeakSet()
 
@@ -56,7 +58,7 @@ class Lock:
                 "give another one, or see to it that this process may write there"
             ) from error
         try:
-            _lock(self._file)
+            _lock_patiently(self._file)
         except OSError as error:
             # Once: the number may be another file's by the time of a second close.
             self.release()
@@ -96,6 +98,40 @@ class Lock:
             os.write(self._file, f"{json.dumps(holder)}\n".encode())
 
 
+def holder_of(path: Path) -> str | None:
+    """Says who has a lock, in words, and leaves the lock as it is.
+
+    Args:
+        path: The file; it may not be there.
+
+    Returns:
+        Process, host and time; ``None`` where nobody has the lock, or where the file
+        cannot be opened or locked.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        _lock(file)
+    except OSError as error:
+        return _who(path) if error.errno in _TAKEN else None
+    finally:
+        os.close(file)
+    return None
+
+
+def _lock_patiently(file: int) -> None:
+    """Takes the lock of an open file, also where somebody looks who has it."""
+    try:
+        _lock(file)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        time.sleep(_A_LOOK)
+        _lock(file)
+
+
 def _lock(file: int) -> None:
     """Takes the lock of an open file, or raises at once."""
     if sys.platform == "win32":
@@ -106,17 +142,20 @@ def _lock(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _taken(path: Path) -> str:
-    """Says who has a lock."""
+def _who(path: Path) -> str:
+    """Says who has a lock that is taken."""
     try:
         holder = json.loads(path.read_bytes())
         pid, host, since = (holder[name] for name in ("pid", "host", "since"))
     except (OSError, ValueError, TypeError, KeyError):
-        who = "another process"
-    else:
-        who = f"process {pid} on {host} since {since}"
+        return "another process"
+    return f"process {pid} on {host} since {since}"
+
+
+def _taken(path: Path) -> str:
+    """Says that a lock is taken, and what to do."""
     return (
-        f"{path.parent} is written by {who}; wait for its end, or give another "
+        f"{path.parent} is written by {_who(path)}; wait for its end, or give another "
         "directory"
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from also_wrappers.files import overwrite
 from also_wrappers.ledger.accounting import Accounting, Counts
 
-__all__ = ["Meter"]
+__all__ = ["Meter", "read_meter"]
 
 _FORM = struct.Struct("<4q")
 
@@ -27,14 +27,8 @@ class Meter:
     """
 
     def __init__(self, path: Path) -> None:
-        self.spent, self.in_flight = Counts(), 0
-        data = path.read_bytes() if path.exists() else b""
-        whole = len(data) == _FORM.size  # a damaged meter counts nothing
-        if whole:
-            *counts, flying = _FORM.unpack(data)
-            if min(*counts, flying) >= 0:
-                self.spent = Accounting(1, *counts).trainer_steps()
-                self.in_flight = flying
+        self.spent, self.in_flight = read_meter(path)
+        whole = path.exists() and path.stat().st_size == _FORM.size
         # Unbuffered: what was written is there, whatever becomes of the process.
         self._file = path.open("r+b" if whole else "wb", buffering=0)
 
@@ -55,3 +49,22 @@ class Meter:
     def close(self) -> None:
         """Closes the file; what is noted later is lost."""
         self._file.close()
+
+
+def read_meter(path: Path) -> tuple[Counts, int]:
+    """Reads what a process has counted, also while it goes on.
+
+    Args:
+        path: The file of its ``Meter``.
+
+    Returns:
+        The trainer steps that it has counted, and those that it is training and has not
+        counted; nothing where the file is not there or damaged.
+    """
+    try:
+        *counts, flying = _FORM.unpack(path.read_bytes())
+    except (OSError, struct.error):
+        return Counts(), 0
+    if min(*counts, flying) < 0:
+        return Counts(), 0
+    return Accounting(1, *counts).trainer_steps(), flying

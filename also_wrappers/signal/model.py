@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from pathlib import Path
 from textwrap import shorten
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import read_json
 from also_wrappers.signal.kinds import KindName
 from also_wrappers.signal.notebook import signal_html
 
@@ -178,6 +181,48 @@ class Signal(BaseModel):
     def _repr_html_(self) -> str:
         """Returns tables of the terms and rules, for notebooks."""
         return signal_html(self)
+
+    @classmethod
+    def from_run(cls, run_dir: str | Path) -> Signal:
+        """Returns the signal that a run has found: the one that was active last.
+
+        Args:
+            run_dir: The run's directory; the run may go on meanwhile.
+
+        Raises:
+            ConfigurationError: There is no run in the directory, or it has found no
+                signal, or its ``schedule.json`` cannot be read.
+
+        Example:
+            >>> import json, tempfile
+            >>> near = Term(name="near", kind="bonus", expression="1 - d", weight=0.1)
+            >>> swap = {"signal": Signal(terms=(near,)).model_dump(mode="json")}
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder) / "schedule.json"
+            ...     _ = path.write_text(json.dumps([swap]))
+            ...     print(Signal.from_run(folder).describe())
+            0.1 * bonus[1 - d]
+        """
+        path = Path(run_dir) / "schedule.json"
+        begun = (path.parent / "ledger.jsonl").exists()
+        if not path.exists() and not begun:
+            raise ConfigurationError(
+                f"{run_dir} holds no run; give the directory that a Run recorded into"
+            )
+        swaps = read_json(path) if path.exists() else []
+        try:
+            signal = cls.model_validate(swaps[-1]["signal"]) if swaps else cls()
+        except (LookupError, TypeError, ValueError):
+            raise ConfigurationError(
+                f"{path} holds no swaps of a run of this version; bring back the file "
+                "that the run wrote"
+            ) from None
+        if signal.empty:
+            raise ConfigurationError(
+                f"the run in {run_dir} has found no signal, its policy learns from the "
+                "base reward alone; give a run with a swap that stayed"
+            )
+        return signal
 
     @property
     def empty(self) -> bool:

@@ -54,7 +54,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
         absent = refused("demo", "--model", "x", "--run-dir", folder, env=host)
     assert "ollama pull x" in absent
     assert not Path(folder).exists()
-    assert "holds no run" in refused("inspect", folder)
+    assert "holds no run" in refused("watch", folder, "--no-follow")
     assert "holds no run" in refused("report", folder)
     file = tmp_path / "file"
     file.write_text("")
@@ -203,5 +203,5 @@ def test_a_demo_that_is_killed_and_then_interrupted_goes_on_to_its_end(
     check_smoke(folder)
     assert "already holds a run" in refused("demo", "--smoke", *where)
     assert "is finished" in refused("demo", "--resume", *where)
-    assert "round 1" in shown("inspect", str(folder))
+    assert "round 1" in shown("watch", str(folder))
     assert "report.html" in shown("report", str(folder))

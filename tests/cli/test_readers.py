@@ -1,7 +1,9 @@
-"""The commands that read what a run has left: report and inspect."""
+"""The commands that read what a run has left: report, watch, export and compare."""
 
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,18 @@ from typer.testing import CliRunner
 
 from also_wrappers.cli.app import app
 from also_wrappers.exceptions import ConfigurationError
-from tests.support.ledgers import base_only_run, whole_run, write_ledger
+from also_wrappers.signal import Signal
+from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.wrappers import ShapeRewardParallel
+from tests.support.damage import play_run
+from tests.support.ledgers import (
+    EXPERT,
+    SIGNAL,
+    base_only_run,
+    whole_run,
+    write_ledger,
+)
+from tests.support.walker import ROLLOUT
 
 
 def printed(*arguments: str | Path) -> str:
@@ -39,7 +52,7 @@ def test_a_report_of_a_demo_shows_the_baseline_that_the_demo_trained(
 
 
 def test_an_old_run_is_told_from_its_ledger(tmp_path: Path) -> None:
-    text = printed("inspect", write_ledger(tmp_path, whole_run()))
+    text = printed("watch", write_ledger(tmp_path, whole_run()), "--no-follow")
     assert "10,000 trainer steps planned" in text
     assert "round 1 at 2,000 steps" in text
     assert "10,000/10,000 steps (100%)" in text
@@ -47,7 +60,7 @@ def test_an_old_run_is_told_from_its_ledger(tmp_path: Path) -> None:
 
 def test_a_run_of_another_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").write_text('{"schema_version": 1, "event": "swap"}\n')
-    for command in ("inspect", "report"):
+    for command in ("watch", "report", "show", "compare"):
         with pytest.raises(ConfigurationError, match="another version of this package"):
             printed(command, tmp_path)
 
@@ -62,7 +75,8 @@ def test_what_can_be_read_of_a_damaged_run_is_shown(tmp_path: Path) -> None:
     assert "Not all of the record can be read" in page
     assert "garb&lt;b&gt;age" in page
     assert "it stood out" in page
-    result = CliRunner().invoke(app, ["inspect", str(run_dir)], standalone_mode=False)
+    watch = ["watch", str(run_dir), "--no-follow"]
+    result = CliRunner().invoke(app, watch, standalone_mode=False)
     assert "10,000/10,000 steps (100%)" in result.stdout
     assert isinstance(result.exception, ConfigurationError)
     assert "remove line 5" in str(result.exception)
@@ -72,3 +86,110 @@ def test_a_whole_run_has_no_word_of_damage(tmp_path: Path) -> None:
     run_dir = write_ledger(tmp_path, whole_run())
     printed("report", run_dir)
     assert "can be read" not in (run_dir / "report.html").read_text()
+
+
+def test_a_run_is_watched_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    *before, last = whole_run()
+    run_dir = write_ledger(tmp_path / "run", before)
+    append = threading.Timer(0.5, write_ledger, [run_dir, [last]])
+    append.start()
+    result = CliRunner().invoke(app, ["watch", str(run_dir)], standalone_mode=False)
+    append.join()
+    assert result.exception is None
+    assert "10,000 trainer steps planned" in result.stdout
+    assert "candidate_1: base return 0.750" in result.stdout
+    assert "no process runs" in result.stderr
+
+
+def test_whoever_ends_a_watch_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("also_wrappers.ledger.ledger.time.sleep", interrupt)
+    result = CliRunner().invoke(app, ["watch", str(tmp_path / "run")])
+    assert result.exit_code == 130
+    assert "holds no run yet; waiting" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped half-way, after a swap."""
+    folder = tmp_path_factory.mktemp("found") / "run"
+    play_run(folder, 4 * ROLLOUT)
+    return folder
+
+
+def test_what_a_run_has_found_is_given_out_and_can_be_used(
+    tmp_path: Path, found: Path
+) -> None:
+    result = CliRunner().invoke(app, ["export", str(found)], catch_exceptions=False)
+    signal = Signal.from_run(found)
+    assert Signal.model_validate_json(result.stdout) == signal
+    assert signal.describe() == "1 * progress[place]"
+    place = {"features": corridor_features(), "env": Corridor()}
+    exec(result.stderr, place)
+    assert isinstance(place["env"], ShapeRewardParallel)
+    out = tmp_path / "signal.json"
+    assert printed("export", found, "--out", out) == ""
+    assert Signal.model_validate_json(out.read_text()) == signal
+
+
+def test_an_expert_that_was_found_is_used_with_its_actions(tmp_path: Path) -> None:
+    (tmp_path / "schedule.json").write_text(
+        json.dumps([{"signal": EXPERT.model_dump(mode="json")}])
+    )
+    usage = CliRunner().invoke(app, ["export", str(tmp_path)]).stderr
+    assert "signal=signal, actions=actions)" in usage
+    assert "callback=also.ImitationCallback()" in usage
+
+
+def test_a_signal_that_fades_is_used_without_its_share(tmp_path: Path) -> None:
+    fading = SIGNAL.model_copy(update={"fade": 0.5})
+    (tmp_path / "schedule.json").write_text(
+        json.dumps([{"signal": fading.model_dump(mode="json")}])
+    )
+    usage = CliRunner().invoke(app, ["export", str(tmp_path)]).stderr
+    assert "signal=signal.with_terms(signal.terms)" in usage
+    assert Signal.from_run(tmp_path) == fading
+
+
+def test_where_nothing_was_found_a_sentence_says_so(
+    tmp_path: Path, found: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="holds no run"):
+        Signal.from_run(tmp_path / "nowhere")
+    alone = write_ledger(tmp_path / "alone", base_only_run())
+    with pytest.raises(ConfigurationError, match="has found no signal"):
+        Signal.from_run(alone)
+    given_up = {"signal": Signal().model_dump(mode="json")}
+    for content, message in (
+        ("[]", "has found no signal"),
+        (json.dumps([given_up]), "has found no signal"),
+        ("{", "is no JSON"),
+        ("7", "holds no swaps"),
+        ('[{"signal": 1}]', "holds no swaps"),
+        ('{"a": 1}', "holds no swaps"),
+    ):
+        (alone / "schedule.json").write_text(content)
+        with pytest.raises(ConfigurationError, match=message):
+            printed("export", alone)
+
+
+def test_runs_are_compared_beside_each_other(tmp_path: Path, found: Path) -> None:
+    whole = write_ledger(tmp_path / "whole", whole_run())
+    alone = write_ledger(tmp_path / "alone", base_only_run())
+    text = printed("compare", whole, alone, found)
+    rows = {line[:22].strip(): line[22:].split() for line in text.splitlines()}
+    assert rows["base return"] == ["0.950", "0.900", "0.612"]
+    assert rows["standard error"] == ["0.020", "0.023", "0.068"]
+    assert rows["of episodes"] == ["400", "300", "52"]
+    assert rows["environment steps, own"] == ["5,000", "7,500", "180"]
+    assert rows["environment steps, all"] == ["7,500", "7,500", "360"]
+    assert rows["signal"] == ["confirmed", "none", "confirmed"]
+    assert rows["rounds"] == ["1", "0", "1"]
+    assert max(map(len, text.splitlines())) <= 80
+    read = json.loads(printed("compare", whole, alone, "--json"))
+    assert [run["env_steps"]["total"] for run in read] == [7500, 7500]

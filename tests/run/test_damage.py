@@ -26,9 +26,9 @@ class WaitsError(Exception):
     """Whoever follows a ledger waits for more of it."""
 
 
-def command(name: str) -> Callable[[Path], None]:
+def command(name: str, *options: str) -> Callable[[Path], None]:
     def run(folder: Path) -> None:
-        arguments = [name, str(folder)]
+        arguments = [name, str(folder), *options]
         CliRunner().invoke(
             app, arguments, catch_exceptions=False, standalone_mode=False
         )
@@ -50,7 +50,10 @@ READERS: dict[str, Callable[[Path], object]] = {
     "read_ledger": lambda folder: list(read_ledger(folder / "ledger.jsonl")),
     "follow": follows,
     "report": command("report"),
-    "inspect": command("inspect"),
+    "watch": command("watch", "--no-follow"),
+    "show": command("show"),
+    "compare": command("compare"),
+    "export": command("export"),
 }
 
 

@@ -105,7 +105,7 @@ def test_readers_are_never_kept_from_a_run(
     folder = tmp_path / "run"
     assert len(list(read_ledger(folder / "ledger.jsonl"))) == 1
     assert write_report(folder).exists()
-    shown = CliRunner().invoke(app, ["inspect", str(folder)], standalone_mode=False)
+    shown = CliRunner().invoke(app, ["show", str(folder)], standalone_mode=False)
     assert shown.exception is None
 
 

@@ -1,0 +1,63 @@
+"""``watch``: what happens in a run, as it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.ledger.ledger import follow, salvage_ledger
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.lock import holder_of
+
+__all__ = ["print_past", "watch_run"]
+
+
+def print_past(run_dir: Path, console: Console) -> None:
+    """Prints what has happened in a run so far, all of it that can be read.
+
+    Args:
+        run_dir: The run's directory.
+        console: Where to print.
+
+    Raises:
+        ConfigurationError: There is no run, or not all of its ledger can be read.
+    """
+    events, damage = salvage_ledger(run_dir / "ledger.jsonl")
+    lines = ProgressLines(console)
+    for event in events:
+        lines(event)
+    if damage:
+        raise ConfigurationError(damage)
+
+
+def watch_run(run_dir: Path, console: Console, remarks: Console) -> None:
+    """Prints what happens in a run from its beginning on, until it has finished.
+
+    Args:
+        run_dir: The run's directory; it may not be there yet.
+        console: Where to print.
+        remarks: Where to print what is no event, such as that nobody runs the run.
+
+    Raises:
+        ConfigurationError: The ledger cannot be read.
+    """
+    ledger = run_dir / "ledger.jsonl"
+    if not ledger.exists():
+        _remark(remarks, f"{run_dir} holds no run yet; waiting for one")
+    elif not _finished(ledger) and holder_of(run_dir / "run.lock") is None:
+        _remark(remarks, f"no process runs {run_dir}; waiting for one to go on with it")
+    lines = ProgressLines(console)
+    for event in follow(ledger):
+        lines(event)
+
+
+def _finished(ledger: Path) -> bool:
+    events, _ = salvage_ledger(ledger)
+    return events[-1].event == "run_finished"
+
+
+def _remark(remarks: Console, text: str) -> None:
+    line = f"{text} (Ctrl-C ends, --no-follow does not wait)"
+    remarks.print(line, markup=False, highlight=False, soft_wrap=True)
