@@ -17,7 +17,7 @@ from tests.support.walker import ROLLOUT
 
 __all__ = ["ATTEMPTS", "attack"]
 
-#: Changes some bytes, given a second run's bytes of the same file.
+#: Changes some of a file's bytes.
 Change = Callable[[random.Random, bytearray], None]
 
 
