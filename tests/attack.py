@@ -14,7 +14,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+if not __package__:  # beside this file stands ``signal``, which is no standard library
+    sys.path[0] = str(Path(__file__).parents[1])
 
 from tests.support.attacks import damage, environments, fuzz, kills, servers
 from tests.support.attacks.tally import Attempt, Fault, Tally, fault_of

@@ -145,7 +145,7 @@ class SpoiltCorridor(Corridor):
 
     def step(self, actions: Any) -> Any:
         known = {agent: actions.get(agent, 0) for agent in self.agents}
-        results = super().step(known)
+        results: tuple[dict[str, Any], ...] = super().step(known)
         spoils = self._spoils
         if spoils.now("raise"):
             raise OwnError("the environment is broken")
@@ -334,7 +334,7 @@ class PaidVector(SyncVectorEnv):
 def _remember(cls: type[Any]) -> type[Any]:
     """Makes an environment remember what it paid at its last step."""
 
-    class Paid(cls):  # type: ignore[misc]
+    class Paid(cls):
         paid: Any = None
 
         def step(self, action: Any) -> Any:

@@ -184,7 +184,8 @@ def _teams(chance: random.Random) -> None:
     compiled = compile_signal(signal, _PLAIN, ["a", "b", "c"])
     shaper = Shaper(3, 0.9, chance.random() < 0.5)
     shaper.reset(compiled, _frame(chance, 3, 3), (0, 1, 2))
-    before, total, size = (0, 1, 2), 0.0, 1.0
+    before: tuple[int, ...] = (0, 1, 2)
+    total, size = 0.0, 1.0
     for _ in range(chance.choice([3, 10, 130])):
         alive = tuple(sorted(chance.sample(range(3), chance.randrange(1, 4))))
         ended = [i for i in alive if chance.random() < 0.1]

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from also_wrappers.gate import Rule
 from tests.support.attacks.tally import Attempt, Tally, attempt_until
@@ -41,7 +41,6 @@ play(folder, FileWork(folder.parent / "work"), GATES[sys.argv[2]], ProcessExecut
 """
 
 
-@dataclass
 class FileWork(Work):
     """Counts trainer steps of several processes, and of those that were killed.
 
@@ -49,17 +48,20 @@ class FileWork(Work):
         path: A file with one byte for each rollout.
     """
 
-    path: Path = Path()
-
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    def steps(self) -> int:  # type: ignore[override]
+    def __getattribute__(self, name: str) -> Any:
+        """Reads the steps from the file."""
+        if name != "steps":
+            return super().__getattribute__(name)
         return self.path.stat().st_size * ROLLOUT if self.path.exists() else 0
 
-    @steps.setter
-    def steps(self, steps: int) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Appends to the file for the steps of one more rollout."""
+        if name != "steps":
+            super().__setattr__(name, value)
+            return
         with self.path.open("ab", buffering=0) as file:
             file.write(b".")
 
