@@ -18,8 +18,8 @@ pytest.importorskip("openai", reason="the extra 'openai' is not installed")
 def test_an_attack_finds_nothing(name: str) -> None:
     tally = attack.ATTACKS[name](random.Random(name), time.monotonic() + 2.0)
     assert tally.faults == []
-    kinds = [kind for kind in attack.ATTEMPTS if kind.startswith(name)]
-    assert sorted(tally.attempts) == sorted(kinds)
+    assert tally.attempts.total() > 0
+    assert set(tally.attempts) <= {k for k in attack.ATTEMPTS if k.startswith(name)}
 
 
 def test_a_fault_is_told_and_can_be_had_again(

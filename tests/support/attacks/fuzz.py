@@ -101,9 +101,10 @@ def _frame(chance: random.Random, agents: int, features: int) -> list[list[float
     ]
 
 
-def _near(one: float, other: float) -> bool:
+def _near(one: float, other: float, size: float = 1.0) -> bool:
+    """True where two numbers that come from others of a size are the same."""
     return (
-        math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+        math.isclose(one, other, rel_tol=1e-9, abs_tol=max(1e-9, 1e-14 * size))
         or one == other
         or (math.isnan(one) and math.isnan(other))
     )
@@ -152,6 +153,7 @@ def _signals(chance: random.Random) -> None:
         data = json.loads(json.dumps(data))
     signal = Signal.model_validate(data)
     compiled = compile_signal(signal, _PLAIN, ["agent"])
+    size = sum(abs(term.weight) * term.bound for term in signal.terms)
     bootstraps = chance.random() < 0.5
     many = VectorShaper(signal, _PLAIN, 0.9, bootstraps, track=chance.random() < 0.5)
     singles = [Shaper(1, 0.9, bootstraps) for _ in range(4)]
@@ -171,7 +173,7 @@ def _signals(chance: random.Random) -> None:
             )
             assert math.isfinite(paid), f"{paid} is paid by {signal.describe()}"
             said = f"{added[k]} is not {paid} for {signal.describe()}"
-            assert _near(added[k], paid), said
+            assert _near(added[k], paid, size), said
         over = np.array(ended) | np.array(cut)
         many.reset(np.array(frame).T, over, strength)
         for k in np.flatnonzero(over).tolist():

@@ -63,7 +63,7 @@ class Tally:
 def attempt_until(
     attempts: Mapping[str, Attempt], randomness: random.Random, until: float
 ) -> Tally:
-    """Makes attempts until a time, and at least one of each kind.
+    """Makes attempts until a time, and at least one.
 
     Every kind has the same share of the time.
 
@@ -73,10 +73,8 @@ def attempt_until(
         until: When no other attempt begins, by ``time.monotonic``.
     """
     tally = Tally(seconds=Counter(dict.fromkeys(attempts, 0)))
-    while len(tally.attempts) < len(attempts) or time.monotonic() < until:
-        kind = min(
-            attempts, key=lambda kind: (tally.attempts[kind] > 0, tally.seconds[kind])
-        )
+    while not tally.attempts or time.monotonic() < until:
+        kind = min(attempts, key=tally.seconds.__getitem__)
         seed = randomness.getrandbits(32)
         began = time.monotonic()
         what = fault_of(attempts[kind], seed)
