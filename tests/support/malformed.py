@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["malformed"]
+__all__ = ["damaged", "malformed"]
 
 _WORDS = [
     *"-+*/<>(),.'\0[]{}=!%^&|~:;@#\"\\",
@@ -70,7 +70,7 @@ def malformed(
     if chance.random() < 0.3:
         made["define"] = _definitions(chance, names)
     for _ in range(chance.choice([0, 0, 0, 1, 1, 2])):
-        made = _damaged(chance, made)
+        made = damaged(chance, made)
     return made
 
 
@@ -118,7 +118,7 @@ def _definitions(chance: random.Random, names: Sequence[str]) -> dict[str, str]:
             return {"near": "near", "gap": f"delta({names[0]})"}
 
 
-def _damaged(chance: random.Random, made: dict[str, Any]) -> dict[str, Any]:
+def damaged(chance: random.Random, made: dict[str, Any]) -> dict[str, Any]:
     """Replaces, drops or adds something at a random place."""
     made = copy.copy(made)
     inside: Any = made

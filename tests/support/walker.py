@@ -64,10 +64,15 @@ class Walker:
         write_atomic(path, json.dumps(saved).encode())
 
     def adopt(self, path: Path) -> None:
-        saved = json.loads(path.read_text())
-        self.steps = saved["steps"]
-        version, state, gauss = saved["random"]
-        self._random.setstate((version, tuple(state), gauss))
+        try:
+            saved = json.loads(path.read_bytes())
+            self.steps = int(saved["steps"])
+            version, state, gauss = saved["random"]
+            self._random.setstate((version, tuple(state), gauss))
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise ConfigurationError(
+                f"{path} is no snapshot of a walker; begin a new run"
+            ) from error
 
     def policy_drift(self) -> None:
         """Is not measured."""

@@ -1,0 +1,1 @@
+"""Attacks on the package: each makes attempts until a time is over."""
