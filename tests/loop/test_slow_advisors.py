@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stable_baselines3.common.callbacks import CallbackList, ConvertCallback
 
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.advisors.base import Situation
@@ -119,7 +120,7 @@ def test_a_round_that_was_asked_for_too_late_is_dropped(tmp_path: Path) -> None:
     model.learn(TOTAL, callback=callback(run, Slow(0.0), **options))
     run.close()
     (finished,) = events(run.dir, "round_finished")
-    assert finished["skipped"]
+    assert finished["skipped"].startswith("too little of the planned training is left")
     assert model.num_timesteps == TOTAL
     assert events(run.dir)[-1]["event"] == "run_finished"
 
@@ -148,3 +149,20 @@ def test_training_waits_visibly_for_another_expert(tmp_path: Path) -> None:
     assert ended[-2] is None
     assert ended[-1] > 0.05
     assert [event["passed"] for event in events(run.dir, "audition")] == [False, True]
+
+
+def test_a_training_that_ends_before_the_branches_says_when(tmp_path: Path) -> None:
+    run = Run(make_task(), tmp_path / "run")
+    model = make_model(run)
+
+    def goes_on(values: dict[str, Any], _: Any) -> bool:
+        return bool(values["self"].num_timesteps < 1600)
+
+    asked = callback(run, Slow(0.0), first=2048)
+    model.learn(TOTAL, CallbackList([asked, ConvertCallback(goes_on)]))
+    run.close()
+    (finished,) = events(run.dir, "round_finished")
+    assert finished["skipped"] == (
+        "the training has ended at 1,600 trainer steps; its branches were to begin at "
+        "2,048"
+    )
