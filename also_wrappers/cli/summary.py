@@ -20,7 +20,7 @@ from also_wrappers.ledger.events import (
 )
 from also_wrappers.ledger.ledger import salvage_ledger
 from also_wrappers.report.ending import ending_of
-from also_wrappers.report.rounds import RoundRecord, collect_rounds
+from also_wrappers.report.rounds import RoundRecord, Use, collect_rounds
 from also_wrappers.report.standing import ActiveSignal, Standing
 from also_wrappers.report.words import decision_in_words, settlement_in_words
 from also_wrappers.run.lock import holder_of
@@ -148,22 +148,22 @@ def summarise_run(run_dir: Path) -> RunSummary:
 
 def _summarise_round(record: RoundRecord) -> RoundSummary:
     decided, finished = record.decided, record.finished
-    settlements = [
-        f"rolled back: base return fell by {use.undone.fall:.3f}"
-        if use.undone is not None
-        else settlement_in_words(use.settled)
-        for use in record.uses
-        if use.undone is not None or use.settled is not None
-    ]
     return RoundSummary(
         round=record.started.round,
         trainer_steps=record.started.trainer_steps.mainline,
         decision=decision_in_words(decided) if decided else "",
         effect=decided.effect if decided else None,
         branches=sum(len(arm.branches) for arm in record.arms.values()),
-        settlements=tuple(settlements),
+        settlements=tuple(filter(None, map(_end_of, record.uses))),
         skipped=finished.skipped if finished else "",
     )
+
+
+def _end_of(use: Use) -> str:
+    """Says what became of a signal that was swapped in; empty if nothing has."""
+    if use.undone is not None:
+        return f"rolled back: base return fell by {use.undone.fall:.3f}"
+    return settlement_in_words(use.settled) if use.settled is not None else ""
 
 
 def _spent(run_dir: Path, last: Event, running: bool) -> tuple[Counts, Counts]:

@@ -42,10 +42,10 @@ def load(place: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name
-        if missing and f"{module_name}.".startswith(f"{error.name}."):
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{module_name}.".startswith(f"{missing}."):
             raise ConfigurationError(
-                f"there is no module {error.name!r} here or among what is installed; "
+                f"there is no module {missing!r} here or among what is installed; "
                 "run the command in the directory that holds it"
             ) from error
         raise ConfigurationError(
@@ -73,7 +73,7 @@ def load_factory(place: str) -> Callable[[], Any]:
         ConfigurationError: It cannot be imported, cannot be called without arguments,
             or makes no environment.
     """
-    factory = load(place)
+    factory: Callable[[], Any] = load(place)
     if not callable(factory):
         raise ConfigurationError(
             f"{place} is {factory!r:.80}; give a function without arguments, or a "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 from also_wrappers.cli.app import app
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.events import RunResumed
+from also_wrappers.run import lock as lock_module
 from also_wrappers.run.lock import Lock, holder_of
 from also_wrappers.run.run import Run
 from tests.support.corridor import make_task
@@ -155,6 +158,21 @@ def test_whoever_looks_does_not_take_a_lock(tmp_path: Path) -> None:
     lock.release()
     assert holder_of(path) is None
     Lock(path).release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks in another way")
+def test_whoever_looks_keeps_nobody_from_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.lock"
+    looking = os.open(path, os.O_RDONLY | os.O_CREAT)
+    lock_module._lock(looking)
+    # The look ends while the lock waits to be tried again.
+    sleep = "also_wrappers.run.lock.time.sleep"
+    monkeypatch.setattr(sleep, lambda seconds: os.close(looking))
+    lock = Lock(path)
+    assert "process" in (holder_of(path) or "")
+    lock.release()
 
 
 def test_the_time_of_a_run_leaves_its_stops_out(tmp_path: Path) -> None:
