@@ -48,11 +48,16 @@ def sweep() -> None:
 
 
 def _runs(process: int) -> bool:
-    """True while there is a process of that number, whoever it belongs to."""
+    """True while there is a process of that number, whoever it belongs to.
+
+    One that has ended keeps its number until somebody waits for it: in a container
+    that may be nobody.
+    """
     try:
         os.kill(process, 0)
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except OSError:
+    except (OSError, IndexError):  # it is another user's, or there is no /proc
         return True
-    return True
+    return state not in ("Z", "X")

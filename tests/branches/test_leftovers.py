@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,25 @@ SCRIPT = """
 """
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short path: sockets of workers, whose paths are short, are in
+    there."""
+    with tempfile.TemporaryDirectory(prefix="t") as name:
+        yield Path(name)
+
+
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT", "ends"])
-def test_nothing_outlives_the_training(how: str, tmp_path: Path) -> None:
-    numbers, temporary = tmp_path / "numbers", tmp_path / "temporary"
+def test_nothing_outlives_the_training(
+    how: str, tmp_path: Path, temporary: Path
+) -> None:
+    numbers = tmp_path / "numbers"
     numbers.mkdir()
-    temporary.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(SCRIPT), str(numbers), how],
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(temporary)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
         preexec_fn=hear_interrupts,
         start_new_session=True,
     )
@@ -110,10 +120,24 @@ def test_nothing_outlives_the_training(how: str, tmp_path: Path) -> None:
         [sys.executable, "-c", clean],
         check=True,
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(temporary)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
     )
     names = [path.name for path in temporary.iterdir()]
     assert [name for name in names if name.startswith(("also-", "SB3-"))] == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_what_an_ended_process_left_is_swept_though_nobody_waited_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    assert wait_for(lambda: not alive(ended.pid))
+    os.kill(ended.pid, 0)  # its number is still taken
+    (tmp_path / f"also-branch-{platform.node()}-{ended.pid}-a").mkdir()
+    sweep()
+    assert list(tmp_path.iterdir()) == []
+    ended.wait()
 
 
 def test_only_what_a_process_of_this_machine_left_is_swept(
