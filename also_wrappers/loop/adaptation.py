@@ -189,8 +189,10 @@ class Adaptation:
             return
         horizon = horizon_of(settings, trainer, 0.0)
         if not self.run.resumed:
+            self.run.flies(trainer.rollout)
             rehearsal = rehearse(self.run, trainer)
             accounting.evaluation += rehearsal.steps
+            self.run.flies(-trainer.rollout)
             horizon = horizon_of(settings, trainer, rehearsal.length)
             check_pays(settings, self.gate, trainer, horizon, until)
         first = settings.first_pause(trainer.total)

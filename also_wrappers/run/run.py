@@ -123,6 +123,9 @@ class Run:
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
         self._meter = Meter(self.dir / "steps")
+        if not self.resumed:  # one that died in its rehearsal has recorded nothing
+            left = self._meter
+            self.accounting.unknown = left.spent.total + left.in_flight
         self.ledger = Ledger(self._ledger_path, self.accounting)
         # What a resumed run had posted stays posted until the loop goes on.
         self.board = Board.create(self.dir / "board")

@@ -98,7 +98,7 @@ def play(
     """Plays a run of one round, or goes on with it; returns what was done."""
     notes: list[Any] = []
     task = Task("Walk.", corridor_features(), actions=ACTIONS)
-    run = Run(task, folder, resume=(folder / "ledger.jsonl").exists())
+    run = Run(task, folder, resume="auto")
     walker = Player(run.shape, TOTAL, Work())
     walker.notes = notes
     settings: dict[str, Any] = {
@@ -308,3 +308,19 @@ def test_a_finished_run_says_that_it_is_finished(tmp_path: Path) -> None:
     Adaptation(run, budget=0.0).step(longer)
     assert longer.steps == TOTAL
     run.close()
+
+
+def test_a_rehearsal_that_a_kill_cut_off_is_unknown_and_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("also_wrappers.loop.adaptation.rehearse", dies)
+        play(tmp_path, TERMS)
+    assert events(tmp_path) == []
+    play(tmp_path, TERMS)
+    counts = [event["trainer_steps"] for event in events(tmp_path)]
+    assert {each["unknown"] for each in counts} == {ROLLOUT}
+    assert counts[0]["evaluation"] == ROLLOUT
