@@ -14,6 +14,7 @@ from typing import Any
 
 from also_wrappers.gate import Rule
 from tests.support.attacks.tally import Attempt, Tally, attempt_until
+from tests.support.corridor import events
 from tests.support.processes import hear_interrupts, marked_processes
 from tests.support.stopped import Promotes, Stopped, TakesBack, play
 from tests.support.walker import ROLLOUT, Work
@@ -101,7 +102,7 @@ def _in_this_process(randomness: random.Random) -> None:
             error = Path(temporary) / "error"
             assert not error.exists(), error.read_text()
             stopped.check_ledger()
-            if code == 0:
+            if code == 0 or _is_finished(folder):
                 break
         stopped.check(worked, work.steps - worked)
 
@@ -138,7 +139,7 @@ def _with_workers(randomness: random.Random) -> None:
             _, said = process.communicate()
             _check_nothing_runs(folder)
             stopped.check_ledger()
-            if process.returncode == 0:
+            if process.returncode == 0 or _is_finished(folder):
                 break
             expected = (-how, 1) if how == signal.SIGINT else (-how,)
             assert left, said.decode()[-2000:]
@@ -147,6 +148,11 @@ def _with_workers(randomness: random.Random) -> None:
         stopped.check(worked, work.steps - worked)
         folders = [path for path in scratch.iterdir() if path.name.startswith("also-")]
         assert folders == [], "temporary folders are left"
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether a kill came after the end of the run, which nobody can resume."""
+    return [event["event"] for event in events(folder)][-1:] == ["run_finished"]
 
 
 def _check_nothing_runs(folder: Path) -> None:
