@@ -64,7 +64,7 @@ class Term(BaseModel):
     kind: KindName
     expression: Annotated[str, Field(min_length=1, max_length=600)]
     weight: Annotated[float, Field(ge=-100.0, le=100.0)]
-    agents: tuple[str, ...] | None = None
+    agents: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     bound: Annotated[float, Field(gt=0.0, le=1e6)] = 10.0
     rationale: Annotated[str, Field(max_length=1000)] = ""
 

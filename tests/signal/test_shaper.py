@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
@@ -111,6 +112,11 @@ def test_phi_is_clipped_and_not_the_difference() -> None:
     states = [[(50.0, 0.0)] * 2, [(40.0, 0.0)] * 2, [(1.0, 0.0)] * 2]
     added = run(signal("progress", "x"), states)
     assert [step[0] for step in added] == [0.0, 0.5 * (1.0 - 10.0)]
+
+
+def test_a_term_that_pays_nobody_is_refused() -> None:
+    with pytest.raises(ValidationError, match="agents"):
+        Term(name="go", kind="bonus", expression="1", weight=1.0, agents=())
 
 
 def test_an_agent_subset_is_paid_alone() -> None:

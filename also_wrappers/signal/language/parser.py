@@ -249,6 +249,8 @@ class _Parser:
                 token,
             )
         node = self._constant(token, exponent=True)
+        if node.value == 0.0:  # also what is not a number would be 1 then
+            raise self._error("an exponent of 0 makes everything 1; write 1", token)
         if not negative:
             return node
         return Node("const", value=-node.value, position=token.position)
