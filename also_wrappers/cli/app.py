@@ -7,22 +7,18 @@ import json
 import logging
 import sys
 import time
-from enum import StrEnum
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 import also_wrappers
-from also_wrappers.advisors.base import Advisor
+from also_wrappers.cli.proposers import Who, check_who, make_advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import write_json
-from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal.model import Signal
-
-if TYPE_CHECKING:
-    from also_wrappers.cli.demo import DemoSettings
 
 __all__ = ["app", "main"]
 
@@ -36,15 +32,6 @@ _console = Console()
 #: Seeds of evaluations and of copies are added to it, within 32 bits.
 _LARGEST_SEED = 2**31 - 1
 _DEMO_ENV = "Foraging-10x10-3p-3f-coop-v3"
-
-
-class _Who(StrEnum):
-    """Who proposes in the demo."""
-
-    rules = "rules"
-    blind = "blind"
-    recorded = "recorded"
-    model = "model"
 
 
 _Timeout = Annotated[
@@ -85,12 +72,12 @@ def demo(
         Path | None, typer.Option(help="Where to record; runs/demo-... if not given.")
     ] = None,
     advisor: Annotated[
-        _Who,
+        Who,
         typer.Option(
             help="Who proposes: built-in rules, chance, the recorded expert of a large "
             "language model, or --model."
         ),
-    ] = _Who.rules,
+    ] = Who.rules,
     model: Annotated[
         str | None,
         typer.Option(help="An Ollama model; the host is taken from OLLAMA_HOST."),
@@ -113,12 +100,12 @@ def demo(
 
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     folder = run_dir or Path("runs") / f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
-    who = _who(advisor, model)
+    who = check_who(advisor, model)
     settings = DemoSettings(env, seed, folder, resume, smoke, who, model)
     if resume:
         settings = settings.as_begun()
     try:
-        run_demo(settings, _advisor(settings, timeout), _console)
+        run_demo(settings, make_advisor(settings, timeout, _console), _console)
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "stopped; what was recorded is kept. To go on from the last checkpoint: "
@@ -280,6 +267,52 @@ def export(
     )
 
 
+@app.command(epilog="Example: also-wrappers replay runs/a my_script:train --seeds 3")
+def replay(
+    run_dir: _RunDir,
+    train: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODULE:TRAIN",
+            help="A function train(run_dir, seed, **options) that trains as the run "
+            "was trained, with the options handed to AdaptationCallback; not needed "
+            "for runs of the demo.",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds.", min=1)] = 3,
+    as_json: _Json = False,
+) -> None:
+    """Train with what a run has found on other seeds, and without it.
+
+    No advisor is asked and no branch is trained: the signals are active from the same
+    trainer steps on as in the run. Trainings that are finished are kept.
+    """
+    from also_wrappers.cli.replay import load_training, print_replays, replay_run
+
+    if train is None:
+        if not (run_dir / "demo.json").exists():
+            raise ConfigurationError(
+                f"{run_dir} is no run of the demo; give MODULE:TRAIN, a function "
+                "train(run_dir, seed, **options) that trains as it was trained"
+            )
+        from also_wrappers.cli.demo import DemoSettings, training_of
+
+        _need("envs", "lbforaging")
+        training = training_of(DemoSettings(_DEMO_ENV, 0, run_dir).as_begun())
+    else:
+        training = load_training(train)
+    try:
+        # A training may print; what is printed as JSON is for other programs.
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+            results = replay_run(run_dir, training, seeds, _console)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if as_json:
+        _print_json([result.model_dump(mode="json") for result in results])
+    else:
+        print_replays(results, _console)
+
+
 def main() -> None:
     """Runs the command line; an error of ours is one sentence and exit code 2."""
     try:
@@ -307,56 +340,3 @@ def _need(extra: str, *modules: str) -> None:
             f"{', '.join(missing)} is not installed; "
             f"run: pip install 'also-wrappers[{extra}]'"
         )
-
-
-def _who(advisor: _Who, model: str | None) -> _Who:
-    """Says who proposes; a model that is named does.
-
-    Raises:
-        ConfigurationError: A model was named and another advisor as well, or none was.
-    """
-    if model is not None and advisor in (_Who.rules, _Who.model):
-        return _Who.model
-    if model is not None:
-        raise ConfigurationError(
-            f"--advisor {advisor} asks no model; leave --model {model} out, or "
-            "--advisor"
-        )
-    if advisor == _Who.model:
-        raise ConfigurationError(
-            "--advisor model needs the name of one, as in --model qwen3:8b"
-        )
-    return advisor
-
-
-def _advisor(settings: DemoSettings, timeout: float) -> Advisor:
-    if settings.model is not None:
-        from also_wrappers.advisors.llm.advisor import LLMAdvisor
-        from also_wrappers.advisors.llm.models.ollama import Ollama
-
-        return LLMAdvisor(Ollama(settings.model, timeout=timeout))
-    if settings.advisor == _Who.recorded:
-        from also_wrappers.advisors.recorded import RecordedAdvisor
-        from also_wrappers.cli.foraging import recorded_expert
-
-        expert = recorded_expert(settings.env_id)
-        _console.print(
-            "A recorded expert is proposed, by a large language model that knew the "
-            "vocabulary and had seen no episode.",
-            highlight=False,
-            soft_wrap=True,
-        )
-        return RecordedAdvisor([[Proposal(signal=expert, intent="expert")]])
-    if settings.advisor == _Who.blind:
-        from also_wrappers.advisors.blind import BlindAdvisor
-
-        return BlindAdvisor(settings.seed)
-    from also_wrappers.advisors.rules.advisor import RuleAdvisor
-
-    _console.print(
-        "No model was named, so built-in rules propose. To let a language model "
-        "propose: start Ollama and give --model NAME, such as --model qwen3:8b",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return RuleAdvisor()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,10 @@ from also_wrappers.cli.foraging import (
     save_model,
     train_base_only,
 )
+from also_wrappers.cli.milestones import closing_lines, expert_alone, milestones
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import read_json, write_json
 from also_wrappers.ledger.events import (
-    Event,
-    Recorded,
     RunFinished,
     RunResumed,
     Swapped,
@@ -38,19 +37,12 @@ from also_wrappers.ledger.events import (
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.loop.settings import Settings
 from also_wrappers.report.page import write_report
-from also_wrappers.report.standing import ActiveSignal, env_steps_of, last_audition
+from also_wrappers.report.standing import ActiveSignal
 from also_wrappers.report.terminal import ProgressLines
-from also_wrappers.report.words import STANDINGS, clip, signal_lines
 from also_wrappers.run.run import Run
-from also_wrappers.signal.model import Signal
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
 
-__all__ = ["DemoSettings", "closing_lines", "expert_alone", "milestones", "run_demo"]
-
-#: Base return of a policy that has nearly solved the task; 1 is the most there is.
-_HIGH, _HALF = 0.9, 0.5
-#: Characters of a line about the signal; the report has all of it.
-_LONGEST_LINE = 160
+__all__ = ["DemoSettings", "run_demo", "training_of"]
 
 
 @dataclass(frozen=True)
@@ -89,9 +81,7 @@ class DemoSettings:
         """
         path = self.run_dir / "demo.json"
         if not path.exists():
-            raise ConfigurationError(
-                f"{self.run_dir} holds no run to resume; begin one without --resume"
-            )
+            raise ConfigurationError(f"{self.run_dir} holds no run of the demo")
         try:
             return replace(self, resume=True, **read_json(path))
         except TypeError as error:
@@ -145,6 +135,29 @@ class DemoSettings:
     def episodes(self) -> int:
         """Number of evaluation episodes."""
         return 32 if self.smoke else 256
+
+
+def training_of(settings: DemoSettings) -> Callable[..., None]:
+    """Returns what trains as the demo's adapted run was trained.
+
+    Args:
+        settings: What the demo was begun with.
+
+    Returns:
+        A function ``train(run_dir, seed, **options)``, with options of
+        ``AdaptationCallback``.
+    """
+
+    def train(run_dir: Path, seed: int, **options: Any) -> None:
+        torch.set_num_threads(1)
+        make_venv = make_factory(settings.env_id)
+        run = Run(make_task(settings.env_id), run_dir, resume="auto")
+        model = make_model(make_venv(run.shape), seed)
+        callback = AdaptationCallback(run, make_venv, seed=seed, **options)
+        model.learn(settings.total, callback=callback)
+        run.close()
+
+    return train
 
 
 def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None:
@@ -236,106 +249,6 @@ def _result(settings: DemoSettings, advisor: Advisor) -> dict[str, Any]:
         "standing": ActiveSignal(events).standing,
         "milestones": milestones(events, base_only),
     }
-
-
-def expert_alone(events: Sequence[Event]) -> dict[str, Any] | None:
-    """Returns what the expert that was in use last earned by itself, in its audition.
-
-    Args:
-        events: The events of the adapted run.
-
-    Returns:
-        ``None`` if no expert was in use.
-    """
-    played = last_audition(events)
-    if played is None:
-        return None
-    return {
-        "env_steps": env_steps_of(played),
-        "mean": played.earned,
-        "error": played.error,
-        "std": played.spread,
-        "episodes": played.episodes,
-    }
-
-
-def milestones(
-    adapted: Sequence[Event], base_only: Sequence[Event]
-) -> dict[str, int | None]:
-    """Finds when either training was first at nine tenths of what there is.
-
-    Args:
-        adapted: The events of the adapted run.
-        base_only: The events of the run on base reward alone.
-
-    Returns:
-        Environment steps; ``None`` for what never was. ``adapted_own``: of the adapted
-        policy's own lineage; ``adapted_total``: of the same moment, branches and
-        evaluation included; ``base_only``: of base reward alone; ``adapted_half_total``
-        and ``base_only_half``: the same for half of what there is; ``search``: what
-        discarded branches had cost at the first swap.
-    """
-    high, half = (_first(adapted, level) for level in (_HIGH, _HALF))
-    alone, alone_half = (_first(base_only, level) for level in (_HIGH, _HALF))
-    swap = next((event for event in adapted if isinstance(event, Swapped)), None)
-    return {
-        "adapted_own": high.env_steps.mainline if high else None,
-        "adapted_total": high.env_steps.total if high else None,
-        "adapted_half_total": half.env_steps.total if half else None,
-        "base_only": alone.env_steps.mainline if alone else None,
-        "base_only_half": alone_half.env_steps.mainline if alone_half else None,
-        "search": swap.env_steps.branches if swap else None,
-    }
-
-
-def _first(events: Sequence[Event], level: float) -> Recorded | None:
-    records = (event for event in events if isinstance(event, Recorded))
-    return next((event for event in records if event.window.mean >= level), None)
-
-
-def closing_lines(result: dict[str, Any]) -> list[str]:
-    """Says what the steps of a finished demo were spent on, and on what signal it ends.
-
-    Args:
-        result: What ``result.json`` has.
-    """
-    steps = result["env_steps"]
-    marks: dict[str, int | None] = result["milestones"]
-    lines = [
-        f"Of the adapted run's steps, {steps['mainline']:,} are the final policy's own "
-        f"and {steps['branches']:,} were spent on branches that were discarded, "
-        f"{steps['evaluation']:,} on rehearsal and auditions; "
-        f"{result['rounds']} round(s), {result['swaps']} swap(s), "
-        f"{result['seconds']:.0f} seconds."
-    ]
-    adapted = "not reached"
-    if marks["adapted_own"] is not None:
-        adapted = (
-            f"after {marks['adapted_own']:,} environment steps of its own, "
-            f"{marks['adapted_total']:,} with branches, rehearsal and auditions"
-        )
-    alone = "not reached"
-    if marks["base_only"] is not None:
-        alone = f"after {marks['base_only']:,}"
-    lines.append(
-        f"Base return of {_HIGH:g} in training: adapted {adapted}; base reward alone "
-        f"{alone}."
-    )
-    if marks["adapted_own"] is None and marks["adapted_half_total"] is not None:
-        lines.append(
-            f"Base return of {_HALF:g}: adapted after {marks['adapted_half_total']:,} "
-            "environment steps in all."
-        )
-    if marks["search"] is not None:
-        lines.append(
-            f"First swap: after {marks['search']:,} environment steps of discarded "
-            "branches."
-        )
-    signal = Signal.model_validate(result["signal"])
-    standing = result["standing"]
-    note = f" ({STANDINGS[standing]})" if standing else ""
-    first, *others = [clip(line, _LONGEST_LINE) for line in signal_lines(signal)]
-    return [*lines, f"Active signal{note}: {first}", *others]
 
 
 def _print(

@@ -231,6 +231,8 @@ class Swapped(RoundEvent):
         old: Id of the signal that was active.
         signal: The signal that is active now.
         describe: The signal in one line.
+        since: Trainer steps of the lineage at which the signal became active: those at
+            which its branch began, where a branch was adopted.
         provisional: Whether the signal is used before it is confirmed.
         exploratory: Whether conditions, a hypothesis or an audition speak for the
             signal, as no base reward of a branch does.
@@ -242,6 +244,7 @@ class Swapped(RoundEvent):
     old: str
     signal: Signal
     describe: str
+    since: int
     provisional: bool
     exploratory: bool = False
     promised: float | None = None

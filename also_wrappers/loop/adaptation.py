@@ -26,6 +26,7 @@ from also_wrappers.loop.mainline import Mainline
 from also_wrappers.loop.plan import LONGEST, check_pays, forecast, horizon_of
 from also_wrappers.loop.provisionals import Provisionals
 from also_wrappers.loop.rehearsal import rehearse
+from also_wrappers.loop.replay import Replay
 from also_wrappers.loop.rounds import Rounds
 from also_wrappers.loop.settings import AdaptationOptions, Settings
 from also_wrappers.loop.state import LoopState, Poster
@@ -80,6 +81,10 @@ class Adaptation:
                 "and says where to record"
             )
         self.run = run
+        if settings.replay is not None and advisor is not None:
+            raise ConfigurationError(
+                "a replay asks no advisor; leave advisor out, or replay"
+            )
         self.advisor: Advisor = (
             RuleAdvisor() if advisor is None else check_is_advisor(advisor)
         )
@@ -107,6 +112,11 @@ class Adaptation:
             self._poster,
             self._mainline,
         )
+        self._replay: Replay | None = None
+        if settings.replay is not None:
+            self._replay = Replay(
+                run, settings.replay, self._lineage, self._poster, self._mainline
+            )
 
     @property
     def state(self) -> LoopState:
@@ -136,9 +146,12 @@ class Adaptation:
         fall = guard.fall() if guard else None
         if fall is not None:
             self._roll_back(trainer, fall)
-        budget, until = rounds.budget(trainer), rounds.until(trainer)
-        self._provisionals.step(trainer, budget, until)
-        rounds.step(trainer)
+        if self._replay is not None:
+            self._replay.step(trainer)
+        else:
+            budget, until = rounds.budget(trainer), rounds.until(trainer)
+            self._provisionals.step(trainer, budget, until)
+            rounds.step(trainer)
         self._fade(trainer)
         distance = self.settings.checkpoint_distance(trainer.total)
         if distance and trainer.steps >= lineage.saved + distance:
@@ -168,7 +181,10 @@ class Adaptation:
 
     def _start(self, trainer: Trainer) -> None:
         self._started = True
-        self.advisor.prepare()
+        if self._replay is not None:
+            self._replay.check(trainer)
+        else:
+            self.advisor.prepare()
         settings, accounting = self.settings, self.run.accounting
         accounting.agents_per_env = trainer.agents_per_env
         trained = self.run.finished
@@ -214,7 +230,7 @@ class Adaptation:
             RunStarted(
                 task=self.run.task.description,
                 features=self.run.task.features.names,
-                advisor=self.advisor.name,
+                advisor=self._advisor_name(),
                 total=trainer.total,
                 every=self.state.distance,
                 budget=settings.budget,
@@ -225,6 +241,12 @@ class Adaptation:
                 seed=settings.seed,
             )
         )
+
+    def _advisor_name(self) -> str:
+        """Returns who proposes, or which run is replayed."""
+        if self.settings.replay is not None:
+            return f"none, a replay of {self.settings.replay}"
+        return self.advisor.name
 
     def _resume(self, trainer: Trainer) -> bool:
         """Goes on from the last checkpoint; returns whether there was one."""

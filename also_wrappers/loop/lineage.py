@@ -102,6 +102,7 @@ class Lineage:
                 old=old.id,
                 signal=signal,
                 describe=signal.describe(),
+                since=since,
                 provisional=provisional,
                 exploratory=exploratory,
                 promised=promised,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypedDict
 
 from also_wrappers.branches.executors import Executor
@@ -47,6 +48,9 @@ class AdaptationOptions(TypedDict, total=False):
         gate: What decides; ``Provisional()`` if not given.
         executor: Where branches run; worker processes if not given.
         seed: Seed of the branches; 0 if not given.
+        replay: Directory of an earlier run. Each signal that it swapped in is made
+            active after the same trainer steps of this run, without advisor and
+            branches; the budget is 0 then.
     """
 
     first: int | None
@@ -61,6 +65,7 @@ class AdaptationOptions(TypedDict, total=False):
     gate: Rule
     executor: Executor | None
     seed: int
+    replay: str | Path | None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Settings:
     gate: Rule = field(default_factory=Provisional)
     executor: Executor | None = None
     seed: int = 0
+    replay: str | Path | None = None
 
     def first_pause(self, total: int) -> int:
         """Returns the trainer steps before the first round, of so many planned."""
@@ -97,6 +103,8 @@ class Settings:
         return share if self.checkpoint_every is None else self.checkpoint_every
 
     def __post_init__(self) -> None:
+        if self.replay is not None:
+            object.__setattr__(self, "budget", 0.0)
         for name in ("every", "first", "candidates", "horizon"):
             value = getattr(self, name)
             if value is not None and value < 1:

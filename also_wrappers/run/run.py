@@ -11,11 +11,12 @@ from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import make_folder, read_json, remove, write_json
 from also_wrappers.ledger.accounting import Accounting, Counts
-from also_wrappers.ledger.events import Event, RolledBack, RunFinished, Settled, Swapped
+from also_wrappers.ledger.events import Event, RunFinished
 from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.run.lock import Lock
 from also_wrappers.run.meter import Meter
+from also_wrappers.run.schedule import schedule_of
 from also_wrappers.signal.notebook import signal_html, table
 from also_wrappers.task import Task
 from also_wrappers.wrappers.shape import Shape
@@ -169,33 +170,14 @@ class Run:
                     remove(end)
 
     def write_schedule(self) -> None:
-        """Writes the swaps of the lineage, and where a signal was given up, to be
-        replayed without advisor and branches: each signal with what its expert has
-        promised, without which a pull would not end itself.
+        """Writes from where on the final policy has learned from which signal.
 
-        Swaps that were lost in a stop are not written, nor those after which the
-        weights went back to what they were before."""
-        swaps: list[Swapped | Settled] = []
+        Swaps that were lost in a stop are not written.
+        """
         total = self.accounting.trainer_steps().total
-        for event in of_the_lineage(self.events(), total):
-            match event:
-                case Settled(kind="given_up", lost_steps=0):
-                    swaps.append(event)
-                case RolledBack() | Settled(kind="given_up"):
-                    number = swaps[-1].round if swaps else None
-                    while swaps and swaps[-1].round == number:
-                        swaps.pop()
-                case Swapped():
-                    swaps.append(event)
-        entries = [
-            {
-                "trainer_steps": swap.trainer_steps.model_dump(),
-                "signal": swap.signal.model_dump(mode="json"),
-                "promised": swap.promised,
-            }
-            for swap in swaps
-        ]
-        write_json(self.dir / "schedule.json", entries)
+        entries = schedule_of(of_the_lineage(self.events(), total))
+        data = [entry.model_dump(mode="json") for entry in entries]
+        write_json(self.dir / "schedule.json", data)
 
     def flies(self, steps: int) -> None:
         """Notes, for whoever goes on after a kill, what is being trained from now on.

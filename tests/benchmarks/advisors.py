@@ -23,13 +23,14 @@ from also_wrappers.advisors import BlindAdvisor, RuleAdvisor
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.advisors.llm.models.embedded import Embedded
-from also_wrappers.cli.demo import DemoSettings, milestones
+from also_wrappers.cli.demo import DemoSettings
 from also_wrappers.cli.foraging import (
     evaluate_model,
     make_factory,
     make_model,
     make_task,
 )
+from also_wrappers.cli.milestones import milestones
 from also_wrappers.ledger.events import Checked, Exchanged, RoundStarted, Swapped
 from also_wrappers.run.run import Run
 from also_wrappers.trainers.sb3.callback import AdaptationCallback

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.cli.demo import closing_lines, expert_alone, milestones
+from also_wrappers.cli.milestones import closing_lines, expert_alone, milestones
 from also_wrappers.ledger.events import Event
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.signal import Expert, Rule, Signal

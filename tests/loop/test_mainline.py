@@ -43,6 +43,7 @@ def swap(steps: int) -> Swapped:
         old="none",
         signal=Signal(),
         describe="",
+        since=steps,
         provisional=True,
     )
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.events import RolledBack, RunResumed
 from also_wrappers.run.run import Run
+from also_wrappers.run.schedule import read_schedule
 from also_wrappers.signal import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
@@ -30,6 +32,11 @@ def schedule(folder: Path, lines: Sequence[Line]) -> list[tuple[int, str]]:
         (entry["trainer_steps"]["mainline"], Signal.model_validate(entry["signal"]).id)
         for entry in entries
     ]
+
+
+def since(steps: int, signal: Signal = SIGNAL) -> Line:
+    """A swap at the end of a branch of 500 steps that began at some steps."""
+    return swapped(signal, since=steps), steps + 500, 0
 
 
 def rolled_back(signal: Signal) -> RolledBack:
@@ -107,3 +114,49 @@ def test_only_swaps_of_the_lineage_are_scheduled(
     tmp_path: Path, lines: Sequence[Line], wanted: list[tuple[int, str]]
 ) -> None:
     assert schedule(tmp_path, lines) == wanted
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ([since(2000)], [2000]),
+        ([since(2000), (GIVEN_UP, 4000, 0)], [2000, 4000]),
+        ([since(2000), (GIVEN_UP, 4000, 0), since(4000, OTHER)], [2000, 4000]),
+        # Its branch began before all that.
+        ([since(2000), (GIVEN_UP, 4000, 0), since(0, OTHER)], [0]),
+        # And the weights go back to those that knew all that.
+        (
+            [
+                since(2000),
+                (GIVEN_UP, 4000, 0),
+                (swapped(OTHER).model_copy(update={"round": 2}), 500, 4000),
+                (rolled_back(Signal()), 4500, 4500),
+            ],
+            [2000, 4000],
+        ),
+    ],
+)
+def test_a_signal_is_active_from_where_its_branch_began(
+    tmp_path: Path, lines: Sequence[Line], wanted: list[int]
+) -> None:
+    schedule(tmp_path, lines)
+    assert [entry.begin for entry in read_schedule(tmp_path)] == wanted
+
+
+def test_the_schedule_says_what_was_confirmed(tmp_path: Path) -> None:
+    confirmed = settled(kind="confirmed", signal=SIGNAL)
+    schedule(tmp_path, [since(2000), (confirmed, 4000, 0)])
+    (entry,) = read_schedule(tmp_path)
+    assert (entry.provisional, entry.exploratory) == (False, False)
+    assert (entry.round, entry.signal, entry.promised) == (1, SIGNAL, None)
+
+
+def test_only_a_schedule_with_a_swap_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="holds no run"):
+        read_schedule(tmp_path)
+    schedule(tmp_path, [])
+    with pytest.raises(ConfigurationError, match="swapped nothing in"):
+        read_schedule(tmp_path)
+    (tmp_path / "schedule.json").write_text('[{"signal": 3}]')
+    with pytest.raises(ConfigurationError, match="holds no swaps of a run"):
+        read_schedule(tmp_path)

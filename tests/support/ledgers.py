@@ -206,6 +206,7 @@ def swapped(signal: Signal = SIGNAL, **changes: Any) -> Swapped:
         "old": Signal().id,
         "signal": signal,
         "describe": signal.describe(),
+        "since": 0,
         "provisional": True,
     }
     return Swapped(round=1, **(fields | changes))
