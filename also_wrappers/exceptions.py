@@ -15,6 +15,7 @@ __all__ = [
     "ModelUnavailableError",
     "StorageError",
     "brief",
+    "one_line",
 ]
 
 #: Characters of an error of ours; names and texts of others may be part of it.
@@ -132,6 +133,20 @@ def brief(error: BaseException) -> str:
         True
     """
     return f"{type(error).__name__}: {_cut(str(error), _LONGEST_FOREIGN)}"
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """Returns what somebody else has said as a part of a sentence of ours.
+
+    Args:
+        text: The text, which may have line breaks and be of any length.
+        most: Characters of it that are returned.
+
+    Example:
+        >>> one_line("no such\\r\\n\\r\\nmodel ")
+        'no such model'
+    """
+    return " ".join(_cut(text, most).split())
 
 
 def _cut(text: str, most: int) -> str:

@@ -81,7 +81,9 @@ class DemoSettings:
         """
         path = self.run_dir / "demo.json"
         if not path.exists():
-            raise ConfigurationError(f"{self.run_dir} holds no run of the demo")
+            raise ConfigurationError(
+                f"{self.run_dir} holds no run to resume; begin one without --resume"
+            )
         try:
             return replace(self, resume=True, **read_json(path))
         except TypeError as error:

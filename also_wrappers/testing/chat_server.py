@@ -92,7 +92,7 @@ class _ChatServer(ABC):
                 elif answer == "<nonsense>":
                     self._send(200, "what?")
                 elif answer == "<error>":
-                    self._send(500, {"error": "out of memory"})
+                    self._send(500, {"error": "out of\r\n\r\nmemory"})
                 elif answer == "<refuse>":
                     self._send(400, {"error": "invalid format"})
                 else:

@@ -15,7 +15,7 @@ from also_wrappers.advisors.llm.models.base import (
     tokens_of,
 )
 from also_wrappers.advisors.llm.models.bounds import answer_within, bounded
-from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
+from also_wrappers.exceptions import AdvisorError, ModelUnavailableError, one_line
 
 __all__ = ["Ollama"]
 
@@ -128,7 +128,7 @@ class Ollama:
         except AdvisorError as error:
             raise ModelUnavailableError(
                 f"what answers at {self._address()} is not an Ollama server "
-                f"({str(error)[:200]}); check OLLAMA_HOST"
+                f"({one_line(str(error))}); check OLLAMA_HOST"
             ) from error
         except (ollama.ResponseError, *_NOT_UNDERSTOOD) as error:
             raise ModelUnavailableError(
@@ -326,11 +326,11 @@ class Ollama:
         except (ConnectionError, httpx.HTTPError) as error:
             raise AdvisorError(
                 f"the Ollama server at {self._address()} cannot be reached: "
-                f"{str(error)[:300]}"
+                f"{one_line(str(error))}"
             ) from error
         except ollama.ResponseError as error:
             raise AdvisorError(
-                f"the Ollama server refused: {str(error.error)[:300]} "
+                f"the Ollama server refused: {one_line(str(error.error))} "
                 f"(status {error.status_code})"
             ) from error
         except _NOT_UNDERSTOOD as error:
