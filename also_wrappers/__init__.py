@@ -2,6 +2,19 @@
 
 Importing this package imports neither torch nor stable_baselines3 nor ollama; what
 needs them is loaded when it is used.
+
+Pages, in the order of the loop:
+
+- ``also_wrappers.loop``: how a round works, and what adapting costs
+- ``also_wrappers.wrappers``: where the signal is injected, and what a step costs
+- ``also_wrappers.signal``: terms, features, experts
+- ``also_wrappers.evidence``: what an advisor sees
+- ``also_wrappers.advisors``: who proposes
+- ``also_wrappers.branches``, ``also_wrappers.gate``: what is tried, and how that decides
+- ``also_wrappers.run``: what is recorded, and how a run goes on
+- ``also_wrappers.trainers``, ``also_wrappers.trainers.sb3``: what trains
+- ``also_wrappers.cli``: the commands, and what the demo shows
+- ``also_wrappers.testing``: contracts for your own environments, advisors and trainers
 """
 
 from __future__ import annotations
@@ -136,7 +149,8 @@ def __getattr__(name: str) -> Any:
     """Loads what needs a trainer or a model server when it is first asked for."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:
