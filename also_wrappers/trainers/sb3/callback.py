@@ -129,7 +129,9 @@ class AdaptationCallback(BaseCallback):
         self._listening = True
         run.ledger.listeners.append(self._figures)
         if importlib.util.find_spec("tensorboard") is not None:
-            run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
+            run.ledger.listeners.append(
+                TensorBoardFigures(run.dir / "tensorboard", run.events())
+            )
         if self.verbose:
             run.ledger.listeners.append(self._lines)
 
