@@ -206,7 +206,7 @@ class RunPanel:
             seconds = self._pace.standing((batch.of - batch.done) * batch.steps)
             line += f", {about(seconds)} to go" if seconds else ""
         quiet = 0.0 if self._event is None else time.time() - self._event.time
-        return f"{line}, {duration(quiet)} ago" if quiet > _QUIET else line
+        return f"{line} (last event {duration(quiet)} ago)" if quiet > _QUIET else line
 
     def _scores(self, *, ascii_only: bool) -> Table:
         """Returns a line for each arm of the last round."""
