@@ -194,7 +194,7 @@ def test_arms_that_are_tried_together_begin_together_and_replicates_follow(
     tmp_path: Path,
 ) -> None:
     candidate = {"name": "candidate_1", "arm": 1, "signal": SIGNAL.id, "of": 4}
-    lines = [
+    lines: list[Line] = [
         (branch(**candidate, done=1), 1000, 1000),
         (branch(of=4, done=2), 1000, 2000),
         (branch(**candidate, index=1, done=3), 1000, 3000),
