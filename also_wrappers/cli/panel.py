@@ -131,10 +131,10 @@ class RunPanel:
                 self._doing = f"training waits for {event.advisor}"
             case Auditioned():
                 self._doing = "lets experts play"
-            case Checked(name=str(name)):
-                self._arms[name] = _Arm(event.describe)
-            case Waited() | Checked():
-                self._doing = "tries candidates"
+            case Checked():
+                if event.name is not None:
+                    self._arms[event.name] = _Arm(event.describe)
+                self._doing = "candidates are checked; their branches are next"
             case BranchEnded():
                 self._branch(event)
             case Decided():
