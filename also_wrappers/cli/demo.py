@@ -176,7 +176,7 @@ def run_demo(settings: DemoSettings, advisor: Advisor, console: Console) -> None
     if settings.resume and (settings.run_dir / "result.json").exists():
         raise AlsoError(f"the run in {settings.run_dir} is finished; see its report")
     make_venv = make_factory(settings.env_id)
-    lines = ProgressLines(console)
+    lines = ProgressLines(console, run.events())
     run.ledger.listeners.append(lines)
     base_only = start_process(
         train_base_only,

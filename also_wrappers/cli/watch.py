@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
+from rich.live import Live
 
+from also_wrappers.cli.panel import RunPanel
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.ledger import follow, salvage_ledger
 from also_wrappers.report.terminal import ProgressLines
@@ -35,6 +39,8 @@ def print_past(run_dir: Path, console: Console) -> None:
 def watch_run(run_dir: Path, console: Console, remarks: Console) -> None:
     """Prints what happens in a run from its beginning on, until it has finished.
 
+    A terminal also has a panel below the lines, which says where the run is now.
+
     Args:
         run_dir: The run's directory; it may not be there yet.
         console: Where to print.
@@ -46,14 +52,23 @@ def watch_run(run_dir: Path, console: Console, remarks: Console) -> None:
     ledger = run_dir / "ledger.jsonl"
     if not ledger.exists():
         _remark(remarks, f"{run_dir} holds no run yet; waiting for one")
-    elif not _finished(ledger) and holder_of(run_dir / "run.lock") is None:
+    elif holder_of(run_dir / "run.lock") is None and not _finished(ledger):
         _remark(remarks, f"no process runs {run_dir}; waiting for one to go on with it")
-    lines = ProgressLines(console)
-    for event in follow(ledger):
-        lines(event)
+    lines, panel = ProgressLines(console), RunPanel(str(run_dir))
+    shown: AbstractContextManager[object] = nullcontext()
+    if console.is_interactive and not console.is_jupyter:
+        shown = Live(panel, console=console, refresh_per_second=2, transient=True)
+    with shown:
+        for event in follow(ledger):
+            panel.add(event)
+            lines(event)
+    name = shlex.quote(str(run_dir))
+    lines.say("report", f"also-wrappers report {name} writes {run_dir}/report.html")
 
 
 def _finished(ledger: Path) -> bool:
+    if not ledger.stat().st_size:
+        return False  # its first event comes after a rehearsal
     events, _ = salvage_ledger(ledger)
     return events[-1].event == "run_finished"
 

@@ -7,7 +7,7 @@ import math
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import BranchEnded, Event, RunResumed, RunStarted
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "about"]
 
 #: Seconds of training after which its speed is known.
 _ENOUGH = 60.0
@@ -69,8 +69,35 @@ class Pace:
         left = self._total - self._spent.mainline
         if left <= 0 or self._seconds < _ENOUGH:
             return None
-        step = branch_step = self._seconds / self._steps
-        if self._standing_steps:
-            branch_step = self._standing_seconds / self._standing_steps
+        step = self._seconds / self._steps
         branches = max(self._budget * self._total - self._spent.branches, 0.0)
-        return math.ceil(left * step / 60.0), math.ceil(branches * branch_step / 60.0)
+        standing = self.standing(branches) or 0.0
+        return math.ceil(left * step / 60.0), math.ceil(standing / 60.0)
+
+    def standing(self, steps: float) -> float | None:
+        """Returns how long the mainline stands while branches are trained.
+
+        Args:
+            steps: Trainer steps of the branches together.
+
+        Returns:
+            Seconds, at the speed of the branches so far, or else of the training;
+            ``None`` in the first minute of training, where no branch has ended yet.
+        """
+        if self._standing_steps:
+            return steps * self._standing_seconds / self._standing_steps
+        if self._seconds < _ENOUGH:
+            return None
+        return steps * self._seconds / self._steps
+
+
+def about(seconds: float) -> str:
+    """Returns a time that is a guess, rounded up.
+
+    Example:
+        >>> about(41.2), about(91)
+        ('about 50 s', 'about 2 min')
+    """
+    if seconds <= 90.0:
+        return f"about {math.ceil(seconds / 10.0) * 10} s"
+    return f"about {math.ceil(seconds / 60.0)} min"

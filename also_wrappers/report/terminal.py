@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +16,7 @@ from also_wrappers.ledger.events import (
     Decided,
     Diagnosed,
     Event,
+    Exchanged,
     FadeStopped,
     Planned,
     Ranked,
@@ -23,15 +25,19 @@ from also_wrappers.ledger.events import (
     RolledBack,
     RoundFinished,
     RoundStarted,
+    RunFinished,
     RunResumed,
     RunStarted,
     Settled,
     Swapped,
     Waited,
 )
-from also_wrappers.report.pace import Pace
-from also_wrappers.report.standing import standing_of
+from also_wrappers.report.ending import ending_of
+from also_wrappers.report.pace import Pace, about
+from also_wrappers.report.reminder import Reminder
+from also_wrappers.report.standing import ActiveSignal, standing_of
 from also_wrappers.report.words import (
+    STANDINGS,
     clip,
     decision_in_words,
     outcome_of,
@@ -46,6 +52,23 @@ __all__ = ["ProgressLines"]
 _LONGEST_CANDIDATE, _LONGEST_LINE = 240, 120
 #: Below the text of the line above.
 _INDENT = 18 * " "
+#: What a notebook shows: every line is an output of its cell there.
+_IN_NOTEBOOKS = {
+    "start",
+    "resume",
+    "record",
+    "pause",
+    "decide",
+    "swap",
+    "settle",
+    "fade",
+    "rollback",
+    "finish",
+}
+#: Seconds of branches that are worth a forecast.
+_LONG = 10.0
+#: Seconds after which an event is of the past.
+_LIVE = 5.0
 
 
 class ProgressLines:
@@ -54,27 +77,42 @@ class ProgressLines:
     A listener of a ledger; also for events that are read from one. The clock of the
     lines begins with the first of them. Once a minute of training has passed, the
     lines of the record say how many more minutes training and branches may take.
+    A notebook gets fewer lines: how far the training is, and what rounds decide.
 
     Args:
         console: Where to print.
+        past: The events that were recorded before; nothing is printed of them.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, past: Iterable[Event] = ()) -> None:
         self._console = console
         self._began: float | None = None
         self._total = 1
         self._next_record = 0
         self._pace = Pace()
         self._foretold = False
+        self._advisor = "the advisor"
+        self._records: list[Recorded] = []
+        self._active = ActiveSignal()
+        # Effects of signals on the base return, by their ids.
+        self._effects: dict[str, float] = {}
+        self._reminder: Reminder | None = None
+        for event in past:
+            self._take(event)
 
     def __call__(self, event: Event) -> None:
         """Prints one event of a ledger, if a person wants to see it."""
+        self._stop_waiting()
         if self._began is None:
             self._began = event.time
-        self._pace.add(event)
+        self._take(event)
         line = self._line(event)
-        if line is not None:
+        few = self._console.is_jupyter
+        if line is not None and (not few or line[0] in _IN_NOTEBOOKS):
             self._print(*line, event.time)
+        live = time.time() - event.time < _LIVE
+        if isinstance(event, Waited) and event.seconds is None and live and not few:
+            self._reminder = Reminder(lambda: self._remind(event))
 
     def say(self, verb: str, text: str) -> None:
         """Prints one line about what no event tells.
@@ -83,7 +121,40 @@ class ProgressLines:
             verb: What is done, in a word.
             text: The rest of the line.
         """
+        self._stop_waiting()
         self._print(verb, text, time.time())
+
+    def _take(self, event: Event) -> None:
+        """Remembers what later lines need to know of an event."""
+        self._pace.add(event)
+        self._active.add(event)
+        match event:
+            case RunStarted():
+                self._total, self._advisor = max(event.total, 1), event.advisor
+            case RunResumed():
+                self._total = max(event.total, 1)
+                self._records = [
+                    record
+                    for record in self._records
+                    if record.trainer_steps.total <= event.checkpoint
+                ]
+            case Recorded():
+                self._records.append(event)
+            case Decided(effect=float(effect), outcome=outcome) if outcome.winner:
+                self._effects[outcome.winner] = effect
+            case Settled(effect=float(effect), signal=signal):
+                if event.kind != "given_up":
+                    self._effects[signal.id] = effect
+
+    def _remind(self, event: Waited) -> None:
+        seconds = time.time() - event.time
+        text = f"{event.advisor} still thinks, after {seconds:.0f} s"
+        self._print("wait", text, time.time())
+
+    def _stop_waiting(self) -> None:
+        if self._reminder is not None:
+            self._reminder.stop()
+            self._reminder = None
 
     def _print(self, verb: str, text: str, now: float) -> None:
         if self._began is None:
@@ -101,13 +172,11 @@ class ProgressLines:
         mainline = event.trainer_steps.mainline
         match event:
             case RunStarted():
-                self._total = max(event.total, 1)
                 return "start", (
                     f"advisor: {event.advisor}; {event.total:,} trainer steps planned. "
                     + _cost(event)
                 )
             case RunResumed():
-                self._total = max(event.total, 1)
                 said = f"at {mainline:,} steps after {event.rounds} round(s)"
                 if event.going_on is not None:
                     said += f"; round {event.going_on} goes on"
@@ -119,12 +188,10 @@ class ProgressLines:
                 return self._record(event)
             case RoundStarted():
                 return "pause", f"round {event.round} at {mainline:,} steps"
-            case Planned() if event.candidates < event.wanted:
-                return "plan", (
-                    f"{event.candidates} of {event.wanted} candidates: the branch "
-                    f"budget has {event.budget:,} steps left, a branch takes "
-                    f"{event.horizon:,}"
-                )
+            case Planned():
+                return "ask", self._asked(event)
+            case Exchanged():
+                return "answer", _answer(event)
             case Diagnosed():
                 failures = [one.failure for one in event.diagnosis.findings]
                 return "diagnose", ", ".join(failures) or "nothing found"
@@ -138,7 +205,7 @@ class ProgressLines:
                 signal = clip(event.describe, _LONGEST_CANDIDATE)
                 return "propose", f"{name}: {signal}{remark}"
             case BranchEnded():
-                return _branch(event)
+                return self._branch(event)
             case Refined():
                 return "refine", f"{len(event.added)} replacement(s)"
             case AdvisorFailed():
@@ -169,6 +236,8 @@ class ProgressLines:
                 return "wait", f"{event.seconds:.0f} s for {event.advisor}"
             case RoundFinished() if event.skipped:
                 return "skip", event.skipped
+            case RunFinished():
+                return "finish", _below(self._ending(event))
             case _:
                 return None
 
@@ -188,25 +257,79 @@ class ProgressLines:
             line += f"; {_forecast(*remaining)}"
         return "record", line
 
+    def _asked(self, event: Planned) -> str:
+        """Says whom a round asks for what, and how long a trial may take."""
+        line = (
+            f"{self._advisor} for a diagnosis and {event.candidates} candidate(s), to "
+            f"be tried on branches of {event.horizon:,} steps"
+        )
+        seconds = self._pace.standing((event.candidates + 1) * event.horizon)
+        if event.budget and seconds is not None:
+            line += f" ({about(seconds)} for one of each and control)"
+        if event.candidates < event.wanted:
+            line += (
+                f"; {event.wanted} were wanted, and the branch budget has "
+                f"{event.budget:,} steps left"
+            )
+        return line
+
+    def _branch(self, event: BranchEnded) -> tuple[str, str]:
+        outcome = (
+            f"failed: {event.error}"
+            if event.error
+            else f"base return {event.score:.3f} +- {event.standard_error:.3f}"
+        )
+        confirming = event.phase == "confirm"
+        pair = f"pair {event.index} " if confirming else ""
+        count = f"{event.done}/{event.of} " if event.of > 1 else ""
+        left = event.of - event.done
+        seconds = self._pace.standing(left * event.steps) or 0.0
+        rest = f"; {about(seconds)} for {left} more" if seconds >= _LONG else ""
+        return "confirm" if confirming else "branch", (
+            f"{count}{pair}{event.name}: {outcome} "
+            f"({event.steps:,} steps, {event.seconds:.0f} s){rest}"
+        )
+
+    def _ending(self, event: RunFinished) -> list[str]:
+        """Says what a run has found, and what it took."""
+        first, *others = signal_lines(event.signal)
+        lines = [f"the signal is {first}", *others]
+        standing = self._active.standing
+        if standing is not None:
+            effect = self._effects.get(event.signal.id)
+            compared = (
+                "" if effect is None else f"; effect {effect:+.3f} on base return"
+            )
+            lines.append(STANDINGS[standing] + compared)
+        ending = ending_of([*self._records, event])
+        if ending.mean is not None:
+            lines.append(
+                f"base return {ending.mean:.3f} +- {ending.standard_error or 0.0:.3f} "
+                f"over the last {ending.episodes:,} episodes"
+            )
+        steps = event.env_steps
+        lines.append(
+            f"{steps.total:,} environment steps: {steps.mainline:,} of the policy's "
+            f"own, {steps.branches:,} of discarded branches, {steps.evaluation:,} of "
+            "evaluation"
+        )
+        return lines
+
 
 def _forecast(training: int, branches: int) -> str:
     line = f"at this speed about {training} more minute(s)"
     return f"{line} and up to {branches} for branches" if branches else line
 
 
-def _branch(event: BranchEnded) -> tuple[str, str]:
-    outcome = (
-        f"failed: {event.error}"
-        if event.error
-        else f"base return {event.score:.3f} +- {event.standard_error:.3f}"
-    )
-    confirming = event.phase == "confirm"
-    pair = f"pair {event.index} " if confirming else ""
-    count = f"{event.done}/{event.of} " if event.of > 1 else ""
-    return "confirm" if confirming else "branch", (
-        f"{count}{pair}{event.name}: {outcome} "
-        f"({event.steps:,} steps, {event.seconds:.0f} s)"
-    )
+def _answer(event: Exchanged) -> str:
+    """Says how long a language model took, and what became of its answer."""
+    exchange = event.exchange
+    line = f"{exchange.model} as {exchange.role}, after {exchange.seconds:.0f} s"
+    if exchange.answer_tokens is not None:
+        line += f", {exchange.answer_tokens:,} tokens"
+    if exchange.problem:
+        line += f"; not used: {clip(exchange.problem, _LONGEST_LINE)}"
+    return line
 
 
 def _below(lines: list[str]) -> str:

@@ -134,7 +134,7 @@ def check_smoke(folder: Path) -> None:
     assert "base reward alone" in (folder / "report.html").read_text()
     assert result["advisor"] == "rules"
     assert (folder / "report.html").stat().st_size > 10_000
-    assert list((folder / "tensorboard").iterdir())
+    assert list((folder / "tensorboard" / "mainline").iterdir())
     totals = [event["env_steps"]["total"] for event in events(folder)]
     assert totals == sorted(totals)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from also_wrappers.cli.app import app
+from also_wrappers.cli.watch import watch_run
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Signal
 from also_wrappers.testing import Corridor, corridor_features
@@ -112,6 +115,44 @@ def test_whoever_ends_a_watch_ends_nothing_else(
     assert result.exit_code == 130
     assert "holds no run yet; waiting" in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_has_no_event_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(seconds: float) -> None:
+        write_ledger(tmp_path, whole_run())
+
+    monkeypatch.setattr("also_wrappers.ledger.ledger.time.sleep", begin)
+    (tmp_path / "ledger.jsonl").touch()
+    assert "10,000 trainer steps planned" in printed("watch", tmp_path)
+
+
+def test_a_watch_ends_with_the_command_that_writes_the_report(tmp_path: Path) -> None:
+    text = printed("watch", write_ledger(tmp_path / "a run", whole_run()))
+    assert f"also-wrappers report '{tmp_path / 'a run'}' writes" in text
+
+
+def test_piped_a_watch_is_lines_and_nothing_is_written_over(tmp_path: Path) -> None:
+    text = printed("watch", write_ledger(tmp_path, whole_run()))
+    assert not set(text) & {"\r", "\x1b"}
+    assert "trainer steps  " not in text
+
+
+def test_a_terminal_has_a_panel_that_is_gone_in_the_end(tmp_path: Path) -> None:
+    run_dir = write_ledger(tmp_path / "run", whole_run())
+    out = io.StringIO()
+    terminal = Console(file=out, force_terminal=True, width=90, height=40)
+    watch_run(run_dir, terminal, Console(file=io.StringIO()))
+    text = out.getvalue()
+    assert "10,000 of 10,000 (100%)" in text
+    assert "candidate_1: base return 0.750" in text
+    shown, hidden = text.rfind("\x1b[?25h"), text.rfind("\x1b[?25l")
+    assert shown > hidden >= 0  # the cursor is there again
+    top, bottom = text.rfind("╭"), text.rfind("╰")
+    lines = text[top:bottom].count("\n") + 1
+    assert text[bottom:].count("\x1b[2K") == lines > 5
+    assert text.rstrip().endswith("report.html")
 
 
 @pytest.fixture(scope="module")

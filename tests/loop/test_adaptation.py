@@ -82,14 +82,15 @@ def test_a_helpful_signal_is_swapped_in_and_every_step_is_counted(
         assert (run.dir / "rounds" / "0001" / name).exists(), name
     schedule = json.loads((run.dir / "schedule.json").read_text())
     assert Signal.model_validate(schedule[0]["signal"]) == HELPFUL.signal
-    drawn = EventAccumulator(str(run.dir / "tensorboard"))
+    drawn = EventAccumulator(str(run.dir / "tensorboard" / "mainline"))
     drawn.Reload()
     tags = drawn.Tags()
     wanted = {"base_return", "shaped_return", "env_steps_total", "env_steps_branches"}
     wanted |= {"env_steps_mainline", "env_steps_evaluation"}
-    wanted |= {"arm/control", "arm/candidate_2", "decision/swapped", "decision/effect"}
+    wanted |= {"decision/swapped", "decision/effect"}
     assert {f"also/{name}" for name in wanted} <= set(tags["scalars"])
     assert "also/signal/text_summary" in tags["tensors"]
+    assert len(list((run.dir / "tensorboard" / "arms").iterdir())) == 3
     page = write_report(run.dir).read_text()
     assert "<th>swapped in</th>" in page
     assert page.count("<svg") == 3  # the curve, what was seen, the arms

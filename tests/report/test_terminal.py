@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,21 @@ from also_wrappers.ledger.events import (
     RunResumed,
     Settled,
     Swapped,
+    Waited,
 )
 from also_wrappers.ledger.ledger import read_ledger
+from also_wrappers.report import reminder
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.signal import Expert, Rule, Signal
 from tests.support.ledgers import (
     EXPERT,
     TOTAL,
     auditioned,
+    base_only_run,
     branch,
     checked,
     decided,
+    exchange,
     planned,
     ranked,
     recorded,
@@ -49,15 +54,18 @@ def shown(*events: Event) -> str:
 
 def test_a_whole_run_is_told_line_by_line(tmp_path: Path) -> None:
     events = read_ledger(write_ledger(tmp_path, whole_run()) / "ledger.jsonl")
-    lines = [line.strip() for line in shown(*events).splitlines()]
-    assert all(line.startswith("00:00 ") for line in lines)
-    assert [line[6:].strip() for line in lines] == [
+    lines = [line.removeprefix("00:00 ") for line in shown(*events).splitlines()]
+    assert [line.strip() for line in lines] == [
         "start  advisor: rules; 10,000 trainer steps planned. Adapting may cost 3 "
         "round(s) and 12,000 trainer steps of branches before it finds anything, 120% "
         "of the training, and 200% in all",
         "record  1,000/10,000 steps (10%), base return 0.000 over 100 episodes",
         "record  2,000/10,000 steps (20%), base return 0.100 over 100 episodes",
         "pause  round 1 at 2,000 steps",
+        "ask  rules for a diagnosis and 3 candidate(s), to be tried on branches of "
+        "1,000 steps",
+        "answer  tiny as critic, after 2 s",
+        "answer  tiny as critic, after 2 s; not used: no JSON",
         "diagnose  stagnation",
         "propose  candidate_1: 1 * progress[-distance]",
         "propose  rejected: standing (pays for standing still)",
@@ -78,6 +86,11 @@ def test_a_whole_run_is_told_line_by_line(tmp_path: Path) -> None:
         "pause  round 2 at 6,000 steps",
         "skip  too little is left",
         "record  10,000/10,000 steps (100%), base return 0.980 over 200 episodes",
+        "finish  the signal is 1 * progress[-distance]",
+        "confirmed; effect +0.400 on base return",
+        "base return 0.950 +- 0.020 over the last 400 episodes",
+        "7,500 environment steps: 5,000 of the policy's own, 2,500 of discarded "
+        "branches, 0 of evaluation",
     ]
 
 
@@ -246,9 +259,122 @@ def test_the_time_in_which_a_run_was_stopped_is_none_of_its_time() -> None:
 
 
 def test_a_smaller_round_says_so() -> None:
-    assert shown(planned(candidates=3)) == ""
+    assert "wanted" not in shown(planned(candidates=3))
     line = shown(planned(candidates=2, budget=350))
-    assert "2 of 3 candidates: the branch budget has 350 steps left" in line
+    assert "2 candidate(s)" in line
+    assert line.endswith("3 were wanted, and the branch budget has 350 steps left\n")
+
+
+def test_how_long_branches_may_take_is_said_before_them_and_between_them() -> None:
+    lines = shown(
+        timed(started(budget=2.0), 0, 0),
+        timed(recorded(1000, 0.0), 100, 1000),
+        timed(planned(), 100, 1000),
+        timed(branch(of=4), 140, 1000, 1000),
+        timed(branch(of=4, done=2), 141, 1000, 2000),
+        timed(branch(of=4, done=3), 142, 1000, 3000),
+        timed(branch(of=4, done=4), 143, 1000, 4000),
+    ).splitlines()
+    # Four branches of 1,000 steps, as fast as the training; then as fast as the first.
+    assert lines[-5].endswith("(about 7 min for one of each and control)")
+    assert lines[-4].endswith("(1,000 steps, 2 s); about 2 min for 3 more")
+    assert lines[-3].endswith("(1,000 steps, 2 s); about 50 s for 2 more")
+    assert lines[-2].endswith("(1,000 steps, 2 s); about 20 s for 1 more")
+    assert lines[-1].endswith("(1,000 steps, 2 s)")
+
+
+def test_an_answer_of_a_model_is_told_with_its_tokens() -> None:
+    assert shown(exchange(answer_tokens=1250)).endswith("after 2 s, 1,250 tokens\n")
+
+
+def waiting(console: Console, now: float) -> ProgressLines:
+    lines = ProgressLines(console)
+    event = Waited(round=1, advisor="qwen3:8b")
+    lines(event.model_copy(update={"time": now}))
+    return lines
+
+
+def test_who_waits_for_a_model_is_told_so_again_until_the_answer_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reminder, "_PATIENCE", 0.02)
+    out = io.StringIO()
+    lines = waiting(Console(file=out, width=200), time.time())
+    deadline = time.monotonic() + 20.0
+    while out.getvalue().count("still thinks") < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    lines(Waited(round=1, advisor="qwen3:8b", seconds=0.5))
+    said = out.getvalue()
+    time.sleep(0.5)
+    assert out.getvalue() == said
+    first, *others, last = said.splitlines()
+    assert first.endswith("training waits for qwen3:8b")
+    assert len(others) >= 2
+    assert all("qwen3:8b still thinks, after 0 s" in line for line in others)
+    assert last.endswith("0 s for qwen3:8b")
+
+
+def test_of_a_wait_that_is_long_over_nobody_is_reminded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reminder, "_PATIENCE", 0.01)
+    out = io.StringIO()
+    waiting(Console(file=out, width=200), time.time() - 3600.0)
+    time.sleep(0.3)
+    assert len(out.getvalue().splitlines()) == 1
+
+
+def test_a_log_gets_neither_colors_nor_lines_that_are_written_over() -> None:
+    text = shown(*(event for event, _, _ in whole_run()))
+    assert not set(text) & {"\r", "\x1b", "\b"}
+    assert text.isascii()
+
+
+def test_a_notebook_gets_few_lines(tmp_path: Path) -> None:
+    console = Console(force_jupyter=True, record=True, width=200, file=io.StringIO())
+    lines = ProgressLines(console)
+    for event in read_ledger(write_ledger(tmp_path, whole_run()) / "ledger.jsonl"):
+        lines(event)
+    text = console.export_text()
+    verbs = [line[6:14].strip() for line in text.splitlines() if line[2:3] == ":"]
+    assert verbs == [
+        "start",
+        "record",
+        "record",
+        "pause",
+        "decide",
+        "swap",
+        "record",
+        "settle",
+        "pause",
+        "record",
+        "finish",
+    ]
+
+
+def test_a_run_that_is_resumed_ends_with_what_it_found_before(tmp_path: Path) -> None:
+    lines = whole_run()
+    at = next(n for n, (event, _, _) in enumerate(lines) if event.event == "settled")
+    lost = (recorded(5500, 0.1, episodes=400), 5500, 5000)
+    write_ledger(tmp_path, [*lines[: at + 1], lost])
+    path = tmp_path / "ledger.jsonl"
+    past = list(read_ledger(path))
+    out = io.StringIO()
+    progress = ProgressLines(Console(file=out, width=200), past)
+    assert out.getvalue() == ""
+    resumed = RunResumed(rounds=1, total=TOTAL, checkpoint=10_000)
+    write_ledger(tmp_path, [(resumed, 5000, 5500), *lines[at + 1 :]])
+    for event in list(read_ledger(path))[len(past) :]:
+        progress(event)
+    said = out.getvalue()
+    assert "confirmed; effect +0.400 on base return" in said
+    assert "base return 0.950 +- 0.020 over the last 400 episodes" in said
+
+
+def test_a_run_that_found_nothing_says_so() -> None:
+    text = shown(*(event for event, _, _ in base_only_run()))
+    assert "finish  the signal is nothing (the base reward alone)\n" in text
+    assert "effect" not in text
 
 
 def test_a_rollback_is_told() -> None:

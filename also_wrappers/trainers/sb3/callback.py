@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from typing import Unpack
 
 from rich.console import Console
@@ -83,7 +84,7 @@ class AdaptationCallback(BaseCallback):
         self._imitation: Imitation | None = None
         self._posting: Posting | None = None
         self._next_pause = 0
-        self._lines = ProgressLines(Console())
+        self._lines = ProgressLines(Console(), run.events())
         self._interrupt: Interrupt | None = None
         self._listening = False
 
@@ -127,9 +128,13 @@ class AdaptationCallback(BaseCallback):
         if self._listening:
             return
         self._listening = True
+        past = run.events()
+        for event in past:
+            self._figures(event)
         run.ledger.listeners.append(self._figures)
         if importlib.util.find_spec("tensorboard") is not None:
-            run.ledger.listeners.append(TensorBoardFigures(run.dir / "tensorboard"))
+            drawn = TensorBoardFigures(run.dir / "tensorboard", past)
+            run.ledger.listeners.append(drawn)
         if self.verbose:
             run.ledger.listeners.append(self._lines)
 
@@ -185,6 +190,10 @@ class AdaptationCallback(BaseCallback):
         self.adaptation.finish(self._trainer)
         if self._interrupt is not None:
             self._interrupt.end()
+        if self.verbose:
+            folder = self.adaptation.run.dir
+            command = f"also-wrappers report {shlex.quote(str(folder))}"
+            self._lines.say("report", f"{command} writes {folder / 'report.html'}")
 
 
 def _agents_per_env(model: Algorithm, board: Board) -> int:

@@ -82,6 +82,41 @@ def test_off_policy_models_have_them_too(tmp_path: Path) -> None:
     assert any(0.0 <= value <= 1.0 for value in returns)
 
 
+def test_a_run_ends_with_what_it_found_and_how_to_see_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(TASK, tmp_path / "my run")
+    model = PPO("MlpPolicy", make_venv(run.shape), n_steps=16, n_epochs=1, device="cpu")
+    model.learn(1024, AdaptationCallback(run, make_venv, budget=0))
+    run.close()
+    said = capsys.readouterr().out
+    assert "finish  the signal is nothing (the base reward alone)" in said
+    assert "environment steps: 512 of the policy's own" in said
+    assert said.rstrip().endswith(
+        f"report  also-wrappers report '{run.dir}' writes {run.dir / 'report.html'}"
+    )
+
+
+def test_a_run_that_is_resumed_counts_on(tmp_path: Path) -> None:
+    for total, finished in ((1024, 1), (2048, 2)):
+        run = Run(TASK, tmp_path / "run", resume="auto")
+        venv = make_venv(run.shape)
+        model = PPO("MlpPolicy", venv, n_steps=16, n_epochs=1, device="cpu")
+        model.set_logger(Logger(folder=None, output_formats=[]))
+        callback = AdaptationCallback(run, make_venv, budget=0, verbose=0, every=256)
+        model.learn(total, callback)
+        run.close()
+        rounds = [e for e in run.events() if e.event == "round_finished"]
+        figures = callback._figures.latest
+        assert figures["also/rounds"] == len(rounds) >= finished
+        assert sum(e.event == "run_finished" for e in run.events()) == finished
+        drawn = EventAccumulator(str(run.dir / "tensorboard" / "mainline"))
+        drawn.Reload()
+        steps = [point.step for point in drawn.Scalars("also/base_return")]
+        assert steps == sorted(set(steps))
+        assert steps[-1] == total
+
+
 def test_decisions_are_counted(tmp_path: Path) -> None:
     accounting = Accounting(agents_per_env=2)
     ledger = Ledger(tmp_path / "ledger.jsonl", accounting)
