@@ -213,7 +213,6 @@ def test_what_may_take_how_long_is_said_where_no_answer_comes_in_time() -> None:
     with pytest.raises(AdvisorError) as error, model._understood():
         raise httpx.ReadTimeout("late")
     assert str(error.value) == (
-        "tiny did not answer in time: an answer may take 120 seconds, and loading the "
-        "model before it 600; give a larger timeout or load_timeout, or use a smaller "
-        "model"
+        "tiny gave no answer within 120 seconds, and 600 for loading the model before "
+        "it; give a larger timeout or load_timeout, or use a smaller model"
     )

@@ -318,10 +318,9 @@ class Ollama:
             yield
         except httpx.TimeoutException as error:
             raise AdvisorError(
-                f"{self.name} did not answer in time: an answer may take "
-                f"{self._timeout:g} seconds, and loading the model before it "
-                f"{self._load_timeout:g}; give a larger timeout or load_timeout, or "
-                "use a smaller model"
+                f"{self.name} gave no answer within {self._timeout:g} seconds, and "
+                f"{self._load_timeout:g} for loading the model before it; give a "
+                "larger timeout or load_timeout, or use a smaller model"
             ) from error
         except (ConnectionError, httpx.HTTPError) as error:
             raise AdvisorError(
