@@ -47,8 +47,9 @@ def test_a_signal_is_marked_from_its_swap_until_it_is_settled(tmp_path: Path) ->
     assert provisional_spans(whole) == [(3000, 5000)]
     assert marks(whole) == [(3000, "provisional"), (5000, "confirmed")]
     drawn = draw_returns(whole)
-    for text in (" provisional", " confirmed", "provisional signal in use"):
-        assert f"<!-- {text} -->" in drawn
+    for text in ("provisional", "confirmed"):
+        assert f">{text}</text>" in drawn
+    assert drawn.count('<rect class="purple"') == 1  # the strip of its use
 
 
 def test_a_signal_that_is_left_open_is_provisional_to_the_end(tmp_path: Path) -> None:
@@ -74,6 +75,7 @@ def test_what_is_not_provisional_is_not_marked_as_such(tmp_path: Path) -> None:
     assert provisional_spans(confirmed) == []
     assert marks(confirmed) == [(3000, "confirmed")]
     assert "provisional" not in draw_returns(confirmed)
+    assert 'class="purple' not in draw_returns(confirmed)
 
 
 def test_a_rollback_brings_the_signal_before_back_as_it_was(tmp_path: Path) -> None:
@@ -88,16 +90,16 @@ def test_a_rollback_brings_the_signal_before_back_as_it_was(tmp_path: Path) -> N
     undone = events(tmp_path, lines)
     assert provisional_spans(undone) == [(500, 1000), (1500, 2000), (3000, 4000)]
     assert marks(undone)[3] == (2000, "rolled back")
-    assert "<!--  rolled back -->" in draw_returns(undone)
+    assert ">rolled back</text>" in draw_returns(undone)
 
 
 def test_an_expert_is_drawn_as_long_as_it_is_in_force(tmp_path: Path) -> None:
     expert = events(tmp_path / "expert", expert_run())
     assert expert_spans(expert) == [(1000, 5000, 0.8)]
-    assert "<!-- the expert alone -->" in draw_returns(expert)
+    assert '<path class="brown line dashed"' in draw_returns(expert)
     drawn = draw_imitation(expert)
-    assert "<!-- pull -->" in drawn
-    assert "<!-- agreement -->" in drawn
+    assert '<g class="brown">' in drawn
+    assert '<g class="green">' in drawn
     whole = events(tmp_path / "whole", whole_run())
     assert expert_spans(whole) == []
     assert draw_imitation(whole) == ""

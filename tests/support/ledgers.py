@@ -165,6 +165,7 @@ def branch(**changes: Any) -> BranchEnded:
         "standard_error": 0.05,
         "largest": 1.0,
         "points": (0.2, 0.25),
+        "errors": (0.1, 0.05),
         "episodes": 40,
         "shaped": 0.25,
         "observed": {},
