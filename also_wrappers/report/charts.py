@@ -27,7 +27,7 @@ __all__ = [
 WIDTH = 440
 _HEIGHT = 190
 #: Height of a line of text, and width of a character of it, both as estimates.
-_LINE, _CHARACTER = 17.0, 7.5
+_LINE, _CHARACTER = 17.0, 9.0
 _RIGHT = 12.0
 #: Lines above a chart in which the words of marks stand, at most.
 _MOST_LINES = 3
@@ -202,7 +202,7 @@ def draw_curves(
         )
     for number, text in ticks:
         parts.append(f'<path class="rule" d="M{left} {up(number)}H{WIDTH - _RIGHT}"/>')
-        parts.append(_text(left - 5, up(number) + 5, text, anchor="end"))
+        parts.append(_text(left - 4, up(number) + 5, text, anchor="end"))
     parts += _below(along, bottom, x)
     for begin, stop, level in levels:
         path = f"M{along(begin)} {up(level)}H{along(stop)}"
@@ -216,7 +216,8 @@ def draw_curves(
         if row is not None:
             height = _LINE * (row + 0.8)
             parts.append(_text(place, height, mark.word, mark.color, anchor))
-    parts += [_curve(curve, along, up) for curve in curves]
+    parts += [_band(curve, along, up) for curve in curves]
+    parts += [_line(curve, along, up) for curve in curves]  # above all bands
     return _svg(title, bottom + 2.4 * _LINE, parts)
 
 
@@ -342,23 +343,33 @@ def _below(along: _Scale, bottom: float, what: str) -> list[str]:
     return parts
 
 
-def _curve(curve: Curve, along: _Scale, up: _Scale) -> str:
-    band, line, dots = [], [], []
-    for stretch in curve.stretches:
-        points = [point for point in stretch if _finite(point)]
-        if not points:
-            continue
+def _band(curve: Curve, along: _Scale, up: _Scale) -> str:
+    """Draws two standard errors around a curve."""
+    path = ""
+    for points in _shown(curve):
         above = [f"{along(p.x)} {up(p.mean + 2.0 * p.error)}" for p in points]
         below = [f"{along(p.x)} {up(p.mean - 2.0 * p.error)}" for p in points[::-1]]
+        path += f"M{'L'.join([*above, *below])}Z"
+    return f'<path class="{curve.color} band" d="{path}"/>'
+
+
+def _line(curve: Curve, along: _Scale, up: _Scale) -> str:
+    """Draws a curve, with a dot for each of its points."""
+    line = dots = ""
+    for points in _shown(curve):
         places = [f"{along(p.x)} {up(p.mean)}" for p in points]
-        band.append(f"M{'L'.join([*above, *below])}Z")
-        line.append(f"M{'L'.join(places)}")
-        dots += [f"M{place}h0" for place in places]
+        line += f"M{'L'.join(places)}"
+        dots += "".join(f"M{place}h0" for place in places)
     return (
-        f'<g class="{curve.color}"><path class="band" d="{"".join(band)}"/>'
-        f'<path class="line" d="{"".join(line)}"/>'
-        f'<path class="dots" d="{"".join(dots)}"/></g>'
+        f'<g class="{curve.color}"><path class="line" d="{line}"/>'
+        f'<path class="dots" d="{dots}"/></g>'
     )
+
+
+def _shown(curve: Curve) -> list[list[Point]]:
+    """Returns the stretches of a curve that can be drawn."""
+    stretches = [list(filter(_finite, stretch)) for stretch in curve.stretches]
+    return [stretch for stretch in stretches if stretch]
 
 
 def _range(numbers: Iterable[float]) -> tuple[float, float]:
