@@ -18,9 +18,12 @@ from also_wrappers.ledger.events import (
     Proposed,
     Ranked,
     Recorded,
+    RolledBack,
     RoundFinished,
     RoundStarted,
+    RunFinished,
     RunResumed,
+    Settled,
     Waited,
 )
 
@@ -131,8 +134,8 @@ def _use_of(before: Event, after: Event) -> str:
     """Says what the time between two events went to."""
     trained = after.trainer_steps.mainline > before.trainer_steps.mainline
     match after:
-        case Recorded():
-            return _TRAINING
+        case Recorded() | RoundStarted() | Settled() | RolledBack() | RunFinished():
+            return _TRAINING  # what is written between two pauses
         case Auditioned() | Ranked():
             return _PLAYS
         case Waited():

@@ -30,7 +30,7 @@ from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.report.arms import arm_colors, draw_arms, draw_scores
 from also_wrappers.report.standing import ActiveSignal, Standing, standing_of
-from also_wrappers.report.words import amount, effect_in_words, settled_as
+from also_wrappers.report.words import effect_in_words, number, settled_as
 from also_wrappers.signal.model import Signal
 
 __all__ = ["ArmRecord", "RoundRecord", "Use", "collect_rounds"]
@@ -216,7 +216,7 @@ class RoundRecord:
         """
         values = self.observed.evidence.values if self.observed else {}
         keys = [key for key in (claim.key, claim.than) if key in values]
-        return f"({' and '.join(amount(values[key]) for key in keys)})" if keys else ""
+        return f"({' and '.join(number(values[key]) for key in keys)})" if keys else ""
 
     def _add_candidate(self, name: str, event: Checked) -> None:
         """Takes a candidate that became an arm."""

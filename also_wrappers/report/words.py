@@ -15,6 +15,7 @@ __all__ = [
     "clip",
     "decision_in_words",
     "effect_in_words",
+    "number",
     "outcome_of",
     "settled_as",
     "settlement_in_words",
@@ -51,8 +52,19 @@ _PART = r"(?:[\d.]+ \* )?\w+(?:\([^()]*\))?"
 _FALL = re.compile(rf"-\s*({_PART}(?: - {_PART})*)")
 
 
+def number(value: float) -> str:
+    """Returns a number of evidence as text, a whole one without decimals.
+
+    Example:
+        >>> [number(x) for x in (0.0, 2048.0, 0.25)]
+        ['0', '2,048', '0.250']
+    """
+    whole = value.is_integer() and abs(value) < 1e9
+    return f"{value:,.0f}" if whole else amount(value)
+
+
 def amount(number: float) -> str:
-    """Returns a base return or a number of evidence, as short as it can be read.
+    """Returns a base return as text.
 
     Example:
         >>> [amount(x) for x in (0.5, 0.00012, 12345.678, 1e12)]

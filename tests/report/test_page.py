@@ -76,7 +76,7 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
         "Round 1: provisional signal swapped in, confirmed; effect +0.400 ± 0.267 At "
         "2,000 trainer steps. Stage: no signal",
         "stagnation (severe, confidence medium): the base return no longer changes, "
-        "below what is possible. team.reward_rate is zero (0.000)",
+        "below what is possible. team.reward_rate is zero (0)",
         "Advice: bring them &lt;closer&gt;",
         "No refinement: too slow",
         "control : base return 0.300, mean of 3 branch(es) The signal of the mainline.",
