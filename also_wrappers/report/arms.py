@@ -17,7 +17,7 @@ from also_wrappers.report.charts import (
     draw_rows,
 )
 
-__all__ = ["arm_colors", "draw_arms", "draw_scores"]
+__all__ = ["arm_colors", "course", "draw_arms", "draw_scores"]
 
 _RETURN = "base return per episode"
 _CONTROL = "control"
@@ -48,10 +48,7 @@ def arm_colors(branches: Mapping[str, Sequence[BranchEnded]]) -> dict[str, str]:
 
 
 def draw_arms(branches: Mapping[str, Sequence[BranchEnded]]) -> str:
-    """Draws the learning curve of each arm: base return over a branch.
-
-    A point is the mean over the branches of an arm. Its standard error is that between
-    their episodes, or that between the branches where it is larger.
+    """Draws the learning curve of each arm.
 
     Args:
         branches: The branches of each arm by its name, control first.
@@ -60,7 +57,7 @@ def draw_arms(branches: Mapping[str, Sequence[BranchEnded]]) -> str:
         An SVG element; empty where no branch tells of its course.
     """
     curves = [
-        Curve(name, color, (_course(branches[name]),))
+        Curve(name, color, (course(branches[name]),))
         for name, color in arm_colors(branches).items()
     ]
     if not any(curve.stretches[0] for curve in curves):
@@ -101,8 +98,18 @@ def draw_scores(branches: Mapping[str, Sequence[BranchEnded]]) -> str:
     return draw_rows("Scores of the branches of each arm", rows, x=_RETURN)
 
 
-def _course(branches: Sequence[BranchEnded]) -> tuple[Point, ...]:
-    """Returns the course of the branches of an arm, as the mean of all of them."""
+def course(branches: Sequence[BranchEnded]) -> tuple[Point, ...]:
+    """Returns the learning curve of an arm: base return over a branch.
+
+    A point is the mean over the branches of the arm. Its standard error is that between
+    their episodes, or that between the branches where it is larger.
+
+    Args:
+        branches: The branches of the arm; those that failed have no course.
+
+    Returns:
+        Points over environment steps of a branch, in order.
+    """
     parts: dict[float, list[tuple[float, float]]] = defaultdict(list)
     for branch in branches:
         if branch.error or not branch.trainer_steps.total:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -39,12 +38,7 @@ from tests.support.ledgers import (
     whole_run,
     write_ledger,
 )
-
-
-def text_of(page: Path) -> str:
-    """What a reader of the page reads, pictures left out, spaces evened."""
-    html = re.sub(r"<(svg|style).*?</\1>", " ", page.read_text(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+from tests.support.pages import text_of
 
 
 @pytest.fixture
