@@ -8,10 +8,20 @@ of 14 units, so that the text is read where a phone shows the chart 350 pixels w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import chain
+
+from also_wrappers.report.axes import (
+    CHARACTER,
+    LINE,
+    WIDTH,
+    Scale,
+    draw_below,
+    draw_text,
+    range_of,
+    svg_element,
+)
 
 __all__ = [
     "Curve",
@@ -24,17 +34,10 @@ __all__ = [
     "draw_rows",
 ]
 
-WIDTH = 440
 _HEIGHT = 190
-#: Height of a line of text, and width of a character of it, both as estimates.
-_LINE, _CHARACTER = 17.0, 9.0
 _RIGHT = 12.0
 #: Lines above a chart in which the words of marks stand, at most.
 _MOST_LINES = 3
-#: Numbers from here on are written with an exponent.
-_LONG, _SHORT = 1e9, 1e-4
-#: A smaller range is that of equal numbers.
-_LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -114,39 +117,6 @@ class Row:
     dots: tuple[Dot, ...]
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Maps numbers to places along one axis.
-
-    Attributes:
-        low: The smallest number.
-        high: The largest number.
-        begin: Place of the smallest number.
-        end: Place of the largest one.
-    """
-
-    low: float
-    high: float
-    begin: float
-    end: float
-
-    def __call__(self, number: float) -> float:
-        share = (number - self.low) / (self.high - self.low)
-        return round(self.begin + share * (self.end - self.begin), 1)
-
-    def ticks(self, most: int) -> list[tuple[float, str]]:
-        """Returns round numbers within the scale, and their texts."""
-        step = _round_step((self.high - self.low) / most)
-        first = math.ceil(self.low / step - 1e-6)
-        last = math.floor(self.high / step + 1e-6)
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        long = max(abs(self.low), abs(self.high)) >= _LONG or step < _SHORT
-        return [
-            (k * step, f"{k * step:.3g}" if long else f"{k * step:,.{digits}f}")
-            for k in range(first, last + 1)
-        ]
-
-
 def draw_curves(
     title: str,
     curves: Sequence[Curve],
@@ -179,15 +149,15 @@ def draw_curves(
     shown = [point for point in chain.from_iterable(stretches) if _finite(point)]
     heights = [p.mean + side * 2.0 * p.error for p in shown for side in (-1.0, 1.0)]
     heights += [level for _, _, level in levels]
-    low, high = _range(heights)
+    low, high = range_of(heights)
     lines, rows = _place(marks, max([end, 1.0, *(p.x for p in shown)]))
-    top = _LINE * (rows + 1.4)
+    top = LINE * (rows + 1.4)
     bottom = top + _HEIGHT
-    up = _Scale(low, high, bottom, top)
+    up = Scale(low, high, bottom, top)
     ticks = up.ticks(5)
-    left = 12.0 + _CHARACTER * max(len(text) for _, text in ticks)
-    along = _Scale(0.0, lines.end, left, WIDTH - _RIGHT)
-    parts = [_text(4, _LINE * (rows + 0.8), y, "muted")]
+    left = 12.0 + CHARACTER * max(len(text) for _, text in ticks)
+    along = Scale(0.0, lines.end, left, WIDTH - _RIGHT)
+    parts = [draw_text(4, LINE * (rows + 0.8), y, "muted")]
     for begin, stop in spans:
         width = max(along(stop) - along(begin), 0.5)
         parts.append(
@@ -202,8 +172,8 @@ def draw_curves(
         )
     for number, text in ticks:
         parts.append(f'<path class="rule" d="M{left} {up(number)}H{WIDTH - _RIGHT}"/>')
-        parts.append(_text(left - 4, up(number) + 5, text, anchor="end"))
-    parts += _below(along, bottom, x)
+        parts.append(draw_text(left - 4, up(number) + 5, text, anchor="end"))
+    parts += draw_below(along, bottom, x)
     for begin, stop, level in levels:
         path = f"M{along(begin)} {up(level)}H{along(stop)}"
         parts.append(f'<path class="brown line dashed" d="{path}"/>')
@@ -214,11 +184,11 @@ def draw_curves(
             f'<path class="{mark.color} line{dashed}" d="M{place} {top}V{bottom}"/>'
         )
         if row is not None:
-            height = _LINE * (row + 0.8)
-            parts.append(_text(place, height, mark.word, mark.color, anchor))
+            height = LINE * (row + 0.8)
+            parts.append(draw_text(place, height, mark.word, mark.color, anchor))
     parts += [_band(curve, along, up) for curve in curves]
     parts += [_line(curve, along, up) for curve in curves]  # above all bands
-    return _svg(title, bottom + 2.4 * _LINE, parts)
+    return svg_element(title, bottom + 2.4 * LINE, parts)
 
 
 def draw_rows(title: str, rows: Sequence[Row], *, x: str) -> str:
@@ -234,17 +204,17 @@ def draw_rows(title: str, rows: Sequence[Row], *, x: str) -> str:
     """
     dots = [dot for row in rows for dot in row.dots]
     ends = [dot.value + side * 2.0 * dot.error for dot in dots for side in (-1.0, 1.0)]
-    low, high = _range(ends)
+    low, high = range_of(ends)
     names = [row.name if len(row.name) <= 24 else f"{row.name[:23]}…" for row in rows]
-    left = 10.0 + _CHARACTER * max(map(len, names), default=0)
-    along = _Scale(low, high, left, WIDTH - _RIGHT)
+    left = 10.0 + CHARACTER * max(map(len, names), default=0)
+    along = Scale(low, high, left, WIDTH - _RIGHT)
     gap = 26.0
     bottom = gap * len(rows) + 6.0
     zero = along(0.0)
     parts = [f'<path class="rule" d="M{zero} 0V{bottom}"/>']
     for number, (row, name) in enumerate(zip(rows, names, strict=True)):
         middle = gap * (number + 0.5) + 3.0
-        parts.append(_text(left - 6, middle + 5, name, anchor="end"))
+        parts.append(draw_text(left - 6, middle + 5, name, anchor="end"))
         for k, dot in enumerate(row.dots):
             if not (math.isfinite(dot.value) and math.isfinite(dot.error)):
                 continue
@@ -257,7 +227,9 @@ def draw_rows(title: str, rows: Sequence[Row], *, x: str) -> str:
                 f'd="M{bar[0]} {height:.1f}H{bar[1]}"/><circle class="line" '
                 f'cx="{place}" cy="{height:.1f}" r="3.5" style="fill:{fill}"/></g>'
             )
-    return _svg(title, bottom + 2.4 * _LINE, [*parts, *_below(along, bottom, x)])
+    return svg_element(
+        title, bottom + 2.4 * LINE, [*parts, *draw_below(along, bottom, x)]
+    )
 
 
 def draw_grid(title: str, shares: Sequence[Sequence[float]], *, x: str, y: str) -> str:
@@ -272,9 +244,9 @@ def draw_grid(title: str, shares: Sequence[Sequence[float]], *, x: str, y: str) 
     Returns:
         An SVG element.
     """
-    size, left, top = 240.0, 90.0, 1.5 * _LINE
+    size, left, top = 240.0, 90.0, 1.5 * LINE
     most = max(chain.from_iterable(shares), default=0.0) or 1.0
-    parts = [_text(4, _LINE, y, "muted")]
+    parts = [draw_text(4, LINE, y, "muted")]
     width, height = size / len(shares), size / max(map(len, shares))
     for column, bins in enumerate(shares):
         for row, share in enumerate(bins):
@@ -289,11 +261,13 @@ def draw_grid(title: str, shares: Sequence[Sequence[float]], *, x: str, y: str) 
         f'<rect class="frame" x="{left}" y="{top}" width="{size}" height="{size}"/>'
     )
     for place, word, anchor in ((left, "low", "start"), (left + size, "high", "end")):
-        parts.append(_text(place, top + size + _LINE, word, anchor=anchor))
+        parts.append(draw_text(place, top + size + LINE, word, anchor=anchor))
     for place, word in ((top + size, "low"), (top + 12, "high")):
-        parts.append(_text(left - 6, place, word, anchor="end"))
-    parts.append(_text(left + size / 2, top + size + 2 * _LINE, x, "muted", "middle"))
-    return _svg(title, top + size + 2.4 * _LINE, parts)
+        parts.append(draw_text(left - 6, place, word, anchor="end"))
+    parts.append(
+        draw_text(left + size / 2, top + size + 2 * LINE, x, "muted", "middle")
+    )
+    return svg_element(title, top + size + 2.4 * LINE, parts)
 
 
 @dataclass(frozen=True)
@@ -314,7 +288,7 @@ def _place(marks: Sequence[Mark], end: float) -> tuple[_Words, int]:
     taken = [-1.0] * _MOST_LINES
     words: list[tuple[int | None, str]] = []
     for mark in marks:
-        long = _CHARACTER * len(mark.word) / WIDTH * end * 1.2
+        long = CHARACTER * len(mark.word) / WIDTH * end * 1.2
         anchor = "start" if mark.x + long < end else "end"
         begin = mark.x if anchor == "start" else mark.x - long
         free = [line for line, until in enumerate(taken) if until < begin]
@@ -324,26 +298,7 @@ def _place(marks: Sequence[Mark], end: float) -> tuple[_Words, int]:
     return _Words(end, words), sum(until >= 0.0 for until in taken)
 
 
-def _below(along: _Scale, bottom: float, what: str) -> list[str]:
-    """Draws the horizontal axis, with as many numbers as there is room for."""
-    room = along.end - along.begin
-    for most in (5, 4, 3, 2, 1):
-        ticks = along.ticks(most)
-        if sum(_CHARACTER * (len(text) + 2) for _, text in ticks) < room:
-            break
-    path = f"M{along.begin} {bottom}H{along.end}"
-    parts = [f'<path class="axis" d="{path}"/>']
-    for number, text in ticks:
-        half = _CHARACTER * len(text) / 2
-        place = min(max(along(number), half), WIDTH - half)
-        parts.append(f'<path class="axis" d="M{along(number)} {bottom}v4"/>')
-        parts.append(_text(place, bottom + _LINE, text, anchor="middle"))
-    middle = min((along.begin + along.end) / 2, WIDTH - _CHARACTER * len(what) / 2)
-    parts.append(_text(middle, bottom + 2 * _LINE, what, "muted", "middle"))
-    return parts
-
-
-def _band(curve: Curve, along: _Scale, up: _Scale) -> str:
+def _band(curve: Curve, along: Scale, up: Scale) -> str:
     """Draws two standard errors around a curve."""
     path = ""
     for points in _shown(curve):
@@ -353,7 +308,7 @@ def _band(curve: Curve, along: _Scale, up: _Scale) -> str:
     return f'<path class="{curve.color} band" d="{path}"/>'
 
 
-def _line(curve: Curve, along: _Scale, up: _Scale) -> str:
+def _line(curve: Curve, along: Scale, up: Scale) -> str:
     """Draws a curve, with a dot for each of its points."""
     line = dots = ""
     for points in _shown(curve):
@@ -372,33 +327,5 @@ def _shown(curve: Curve) -> list[list[Point]]:
     return [stretch for stretch in stretches if stretch]
 
 
-def _range(numbers: Iterable[float]) -> tuple[float, float]:
-    """Returns the range of the numbers that are finite, and of 0."""
-    finite = [0.0, *filter(math.isfinite, numbers)]
-    low, high = min(finite), max(finite)
-    return (low, high) if high - low > _LEAST else (low, low + 1.0)
-
-
-def _round_step(step: float) -> float:
-    """Returns the next larger number of 1, 2 and 5 times a power of 10."""
-    power = 10.0 ** math.floor(math.log10(step))
-    return next(
-        factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= step
-    )
-
-
 def _finite(point: Point) -> bool:
     return math.isfinite(point.mean) and math.isfinite(point.error)
-
-
-def _text(x: float, y: float, text: str, color: str = "", anchor: str = "start") -> str:
-    classes = f' class="{color}"' if color else ""
-    where = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}"{classes}{where}>{escape(text)}</text>'
-
-
-def _svg(title: str, height: float, parts: Iterable[str]) -> str:
-    return (
-        f'<svg role="img" viewBox="0 0 {WIDTH} {height:.0f}">'
-        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
-    )
