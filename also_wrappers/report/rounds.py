@@ -73,6 +73,8 @@ class Use:
 
     Attributes:
         swapped: The swap.
+        decided: The decision for the signal; ``None`` where one before it had been
+            given up, so that its turn came.
         audition: What the signal's expert earned by itself; ``None`` without an expert.
         branches: Number of branches that were trained beside the training since.
         settled: How the signal was settled; ``None`` if it was not.
@@ -80,6 +82,7 @@ class Use:
     """
 
     swapped: Swapped
+    decided: Decided | None = None
     audition: Auditioned | None = None
     branches: int = 0
     settled: Settled | None = None
@@ -89,6 +92,16 @@ class Use:
     def standing(self) -> Standing | None:
         """How sure the run was of the signal at the swap."""
         return standing_of(self.swapped)
+
+    @property
+    def effect_in_words(self) -> str:
+        """What the signal was measured to be worth; empty where it was not."""
+        if self.settled and self.settled.effect is not None:
+            return effect_in_words(self.settled)
+        effect = effect_in_words(self.decided) if self.decided else ""
+        if not effect or self.standing == "confirmed":
+            return effect
+        return f"{effect}, in the screening that chose it"
 
 
 @dataclass
@@ -178,10 +191,10 @@ class RoundRecord:
 
     @property
     def effect_in_words(self) -> str:
-        """The effect of the signal of the round, as it was measured last."""
-        settled = self.uses[-1].settled if self.uses else None
-        known = [event for event in (settled, self.decided) if event]
-        return next(filter(None, map(effect_in_words, known)), "")
+        """The effect of the signal of the round, or of its best candidate."""
+        if self.uses:
+            return self.uses[-1].effect_in_words
+        return effect_in_words(self.decided) if self.decided else ""
 
     @property
     def branches(self) -> dict[str, list[BranchEnded]]:
@@ -245,7 +258,8 @@ class RoundRecord:
         ids = [use.swapped.signal.id for use in self.uses]
         if event.signal.id in ids:
             del self.uses[ids.index(event.signal.id) :]
-        self.uses.append(Use(event, self._played(event.signal)))
+        decided = None if self.uses else self.decided
+        self.uses.append(Use(event, decided, self._played(event.signal)))
 
     def _arm(self, name: str) -> ArmRecord:
         """Returns the arm of a name, which is new if it has no record yet."""

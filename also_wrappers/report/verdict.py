@@ -56,12 +56,10 @@ def _signal_in_words(events: Sequence[Event], rounds: Sequence[RoundRecord]) -> 
     uses = [use for entry in rounds for use in entry.uses]
     active = ActiveSignal(events)
     if active.standing is not None:
-        last = next(entry for entry in reversed(rounds) if entry.uses)
-        effect = f" ({last.effect_in_words})" if last.effect_in_words else ""
-        if effect and active.standing != "confirmed":
-            effect = f" ({last.effect_in_words}, in the screening that chose it)"
-        number = last.started.round
-        return f"The {active.standing} signal of round {number} is in use{effect}"
+        mine = [use for use in uses if use.swapped.signal.id == active.signal.id]
+        effect = mine[-1].effect_in_words if mine else ""
+        says = f"A signal is in use that is {active.standing}"
+        return f"{says} ({effect})" if effect else says
     if uses:
         return f"No signal stayed: {len(uses)} swapped in and taken back"
     played = [entry for entry in rounds if entry.decided]

@@ -52,8 +52,8 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
     assert page == run_dir / "report.html"
     text = text_of(page)
     for part in (
-        "The confirmed signal of round 1 is in use (effect +0.400 ± 0.267); training "
-        "ends at a base return of 0.950 ± 0.040 (two standard errors over its last 400 "
+        "A signal is in use that is confirmed (effect +0.400 ± 0.267); training ends "
+        "at a base return of 0.950 ± 0.040 (two standard errors over its last 400 "
         "episodes) after 7,500 environment steps in all. One run on one seed",
         "Meet &lt;each other&gt;. Advisor: rules. 10,000 trainer steps planned. "
         "Branches may spend 200 % of that; rounds that find nothing, 3 at most, spend "
@@ -196,8 +196,8 @@ NOTHING = "The signal at the end The base reward alone."
             "left open: the budget is spent; 2 branch(es) beside the training; the "
             "signal stays, not confirmed.",
             "Provisional: in use, not confirmed. Pays 1 times each fall of distance.",
-            "The provisional signal of round 1 is in use (effect +0.500 ± 0.625, in "
-            "the screening that chose it); training ends",
+            "A signal is in use that is provisional (effect +0.500 ± 0.625, in the "
+            "screening that chose it); training ends",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from also_wrappers.ledger.events import (
+    Decided,
     Observed,
     RoundFinished,
     RoundStarted,
@@ -26,6 +27,7 @@ from tests.support.ledgers import (
     exchange,
     recorded,
     started,
+    watched_run,
     whole_run,
     write_ledger,
 )
@@ -40,7 +42,7 @@ def test_a_run_says_what_it_has_come_to_so_far(tmp_path: Path) -> None:
             "No signal was swapped in, as no round has begun; training has come so",
         ),
         (5, "No signal was swapped in, as no round was played; training has come so"),
-        (21, "The provisional signal of round 1 is in use (effect +0.500 ± 0.625, in"),
+        (21, "A signal is in use that is provisional (effect +0.500 ± 0.625, in the"),
     ):
         text = text_of(write_report(write_ledger(tmp_path / str(end), lines[:end])))
         assert verdict in text
@@ -52,6 +54,19 @@ def test_a_run_says_what_it_has_come_to_so_far(tmp_path: Path) -> None:
         "come so far to a base return of 0.050 ± 0.057 (two standard errors over its "
         "last 200 episodes) after 3,000 environment steps in all."
     ) in text_of(page)
+
+
+def test_the_effect_of_a_round_is_not_that_of_the_signal_that_came_next(
+    tmp_path: Path,
+) -> None:
+    # The first signal of the round was chosen for its effect, and was given up.
+    lines = watched_run()
+    place = next(k for k, line in enumerate(lines) if isinstance(line[0], Decided))
+    chosen = decided(exploratory=True)
+    lines[place] = (chosen, *lines[place][1:])
+    text = text_of(write_report(write_ledger(tmp_path, lines)))
+    assert "A signal is in use that is exploratory; training ends" in text
+    assert "Round 1: exploratory signal swapped in, left open At 2,000" in text
 
 
 def test_a_dialogue_is_shown_as_it_was_and_not_without_end(tmp_path: Path) -> None:
