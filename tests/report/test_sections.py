@@ -25,6 +25,7 @@ from tests.support.ledgers import (
     checked,
     decided,
     exchange,
+    expert_run,
     recorded,
     started,
     watched_run,
@@ -137,3 +138,14 @@ def test_seconds_go_to_what_they_were_spent_on(tmp_path: Path) -> None:
         "the rest: starts, checkpoints": 1.0,
         "in all": 82.0,
     }
+
+
+def test_what_is_left_of_a_ledger_has_a_report(tmp_path: Path) -> None:
+    for name, lines in {"whole": whole_run(), "expert": expert_run()}.items():
+        for k in range(len(lines)):
+            rest = write_ledger(tmp_path / f"{name}{k}", lines[k:])
+            assert "</html>" in write_report(rest, rest).read_text()
+            one = write_ledger(tmp_path / f"{name}{k}_alone", lines[k : k + 1])
+            assert "</html>" in write_report(one).read_text()
+        odd = write_ledger(tmp_path / f"{name}_odd", lines[1::2])
+        assert "</html>" in write_report(odd).read_text()
