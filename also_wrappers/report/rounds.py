@@ -201,6 +201,12 @@ class RoundRecord:
         """The branches of each arm by its name, control first."""
         return {name: arm.branches for name, arm in self.arms.items()}
 
+    @property
+    def paid(self) -> bool:
+        """Whether any branch saw a base reward."""
+        ended = (branch for arm in self.arms.values() for branch in arm.branches)
+        return any(branch.largest for branch in ended)
+
     def colors(self) -> dict[str, str]:
         """Returns the color of each arm that is drawn."""
         return arm_colors(self.branches)

@@ -101,9 +101,9 @@ def effect_in_words(event: Decided | Settled) -> str:
 
     Returns:
         The effect, with two standard errors where they are known; empty where nothing
-        was compared.
+        was compared, or no arm saw a base reward.
     """
-    if event.effect is None:
+    if event.effect is None or not (event.effect or event.z):
         return ""
     if not event.z:
         return f"effect {event.effect:+,.3f}, its error unknown"

@@ -215,6 +215,7 @@ def test_only_what_is_confirmed_is_called_so(
 def test_a_round_tells_all_signals_that_had_their_turn(tmp_path: Path) -> None:
     text = text_of(write_report(write_ledger(tmp_path, watched_run())))
     for part in (
+        "No branch saw any base reward.",
         "Round 1: exploratory signal swapped in, left open At 2,000 trainer steps, "
         "tried at 3,000.",
         "Decision: exploratory, candidate_1: it stood out.",
