@@ -89,6 +89,8 @@ class BranchResult:
         seconds: Wall-clock time.
         error: Why the branch failed; empty if it did not.
         points: Mean base returns of equal parts of the branch, in order.
+        errors: Standard errors of the points between episodes; ``None`` for a part in
+            which fewer than two episodes ended.
         snapshot: The snapshot of the branch's end; ``None`` if the branch failed, or
             if its end was not wanted.
         observed: The numbers that were wanted of the branch's evidence, by key.
@@ -106,6 +108,7 @@ class BranchResult:
     seconds: float = 0.0
     error: str = ""
     points: tuple[float, ...] = ()
+    errors: tuple[float | None, ...] = ()
     snapshot: Path | None = None
     observed: dict[str, float] = field(default_factory=dict)
     evaluation_steps: int = 0
@@ -212,6 +215,7 @@ def _train(order: BranchOrder) -> BranchResult:
     skipped = order.scored_from * outcome.copy_steps / max(outcome.steps, 1)
     episodes = played if outcome.evaluated is None else outcome.evaluated
     returns, weights = _window(episodes, "base_return", starts, skipped, last)
+    points, errors = _points(episodes, starts, outcome.copy_steps)
     if not len(returns):
         error = "no episode ended in the last half of the branch; use a longer horizon"
     elif not math.isfinite(returns.mean()):
@@ -232,7 +236,8 @@ def _train(order: BranchOrder) -> BranchResult:
         largest=float(np.abs(episodes["base_return"]).max()),
         episodes=len(returns),
         shaped=_mean(*_window(played, "shaped_return", starts, skipped, last)),
-        points=_points(episodes, starts, outcome.copy_steps),
+        points=points,
+        errors=errors,
         snapshot=order.end,
         observed=observed,
         evaluation_steps=outcome.evaluation_steps,
@@ -276,18 +281,23 @@ def _variance(values: Array, weights: Array, mean: float) -> float:
 
 def _points(
     episodes: npt.NDArray[np.void], starts: npt.NDArray[np.int64], steps: int
-) -> tuple[float, ...]:
-    """Returns the mean base return of the episodes that end in each part of a branch.
+) -> tuple[tuple[float, ...], tuple[float | None, ...]]:
+    """Returns the mean base return of the episodes that end in each part of a branch,
+    and the standard error of each mean.
 
-    A part in which no episode ends repeats the one before.
+    A part in which no episode ends repeats the mean of the one before.
     """
     points: list[float] = []
+    errors: list[float | None] = []
     for number in range(POINTS):
         begin, end = number * steps / POINTS, (number + 1) * steps / POINTS
         returns, weights = _window(episodes, "base_return", starts, begin, end)
         before = points[-1] if points else 0.0
-        points.append(_mean(returns, weights) if len(returns) else before)
-    return tuple(points)
+        mean = _mean(returns, weights) if len(returns) else before
+        points.append(mean)
+        several = len(returns) > 1
+        errors.append(math.sqrt(_variance(returns, weights, mean)) if several else None)
+    return tuple(points), tuple(errors)
 
 
 def _observe(order: BranchOrder, board: Board) -> dict[str, float]:

@@ -254,7 +254,7 @@ def export(
     ] = None,
 ) -> None:
     """Give out the signal that a run has found, and say how to use it."""
-    from also_wrappers.cli.export import usage_of
+    from also_wrappers.report.reuse import usage_of
 
     signal = Signal.from_run(run_dir)
     data = signal.model_dump(mode="json")

@@ -74,6 +74,8 @@ class RunStarted(RunEvent):
     Attributes:
         task: The user's description of the task.
         features: Names of the features.
+        actions: Names of the actions by their index; empty where the task declares
+            none.
         advisor: Name of the advisor.
         total: Trainer steps that are planned.
         every: Trainer steps from the first round to the second.
@@ -89,6 +91,7 @@ class RunStarted(RunEvent):
     event: Literal["run_started"] = "run_started"
     task: str
     features: tuple[str, ...]
+    actions: dict[int, str] = {}
     advisor: str
     total: int
     every: int

@@ -147,6 +147,8 @@ class BranchEnded(RoundEvent):
         standard_error: Standard error of ``score`` between the episodes.
         largest: Size of the largest base return of any episode of the branch.
         points: Mean base returns of equal parts of the branch, in order.
+        errors: Standard errors of the points between episodes; ``None`` for a part in
+            which fewer than two episodes ended.
         episodes: Number of episodes that were scored.
         shaped: Mean shaped return of these episodes.
         observed: Numbers of the branch's evidence that were asked for, by key.
@@ -171,6 +173,7 @@ class BranchEnded(RoundEvent):
     standard_error: float
     largest: float
     points: tuple[float, ...]
+    errors: tuple[float | None, ...] = ()
     episodes: int
     shaped: float
     observed: dict[str, float]

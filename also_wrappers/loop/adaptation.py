@@ -225,11 +225,14 @@ class Adaptation:
         accounting.mainline = trainer.steps
         self._lineage.save("start", trainer)
         foretold = forecast(settings, self.gate, horizon, self._rounds.budget(trainer))
-        plays = self.run.task.actions is not None and trainer.imitates
+        actions = self.run.task.actions
+        plays = actions is not None and trainer.imitates
+        named = () if actions is None else actions.actions
         self.run.ledger.write(
             RunStarted(
                 task=self.run.task.description,
                 features=self.run.task.features.names,
+                actions={action.index: action.name for action in named},
                 advisor=self._advisor_name(),
                 total=trainer.total,
                 every=self.state.distance,

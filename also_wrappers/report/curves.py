@@ -1,9 +1,9 @@
-"""The curves of a run: base return over all environment steps that were spent."""
+"""The curves of a run: base return over the environment steps that were spent."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
 
 from also_wrappers.ledger.events import (
     BranchEnded,
@@ -16,32 +16,39 @@ from also_wrappers.ledger.events import (
     Settled,
     Swapped,
 )
-from also_wrappers.report.pictures import new_figure, svg
+from also_wrappers.report.charts import (
+    Curve,
+    Mark,
+    Point,
+    draw_curves,
+)
+from also_wrappers.report.ending import pool
 from also_wrappers.report.standing import ActiveSignal, standing_of
+from also_wrappers.report.words import settled_as
 
 __all__ = [
     "branch_spans",
     "draw_imitation",
+    "draw_own_returns",
     "draw_returns",
     "expert_spans",
+    "lineage",
     "marks",
     "provisional_spans",
 ]
 
-_PROVISIONAL = "tab:purple"
-_EXPERT = "tab:brown"
-_STEPS = "total environment steps, branches included"
-#: Color and line of what is marked.
+_RETURN = "base return per episode"
+#: Color of what is marked, and whether its line is dashed.
 _LINES = {
-    "exploratory": (_PROVISIONAL, ":"),
-    "provisional": (_PROVISIONAL, "--"),
-    "confirmed": ("tab:green", "-"),
-    "given up": ("tab:red", "-"),
-    "left open": ("0.4", ":"),
-    "rolled back": ("tab:red", "--"),
+    "exploratory": ("purple", True),
+    "provisional": ("purple", True),
+    "confirmed": ("green", False),
+    "given up": ("red", False),
+    "left open": ("muted", True),
+    "rolled back": ("red", True),
 }
-#: Heights of the labels of marks that follow each other, as shares of the axes.
-_HEIGHTS = (1.0, 0.93, 0.86, 0.79)
+#: Points of a curve; more windows are pooled.
+_MOST_POINTS = 150
 
 Span = tuple[int, int]
 
@@ -58,40 +65,37 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
     Returns:
         An SVG element.
     """
-    figure, axes = new_figure(8.0, 3.4)
-    _draw_record(axes, baseline, "0.6", "base reward alone")
-    _draw_record(axes, events, "tab:blue", "adapted (mainline)")
-    for begin, end in branch_spans(events):
-        axes.axvspan(begin, end, color="tab:orange", alpha=0.08, linewidth=0)
-    label = "provisional signal in use"
-    for begin, end in provisional_spans(events):
-        axes.axvspan(begin, end, 0.0, 0.03, color=_PROVISIONAL, alpha=0.5, label=label)
-        label = "_"  # one entry in the legend
-    label = "the expert alone"
-    for begin, end, earned in expert_spans(events):
-        axes.hlines(
-            earned,
-            begin,
-            end,
-            color=_EXPERT,
-            linestyle="--",
-            linewidth=1.2,
-            label=label,
-        )
-        label = "_"
-    for place, (steps, word) in enumerate(marks(events)):
-        color, line = _LINES[word]
-        axes.axvline(steps, color=color, linestyle=line, linewidth=1.0)
-        height = _HEIGHTS[place % len(_HEIGHTS)]
-        where = ("data", "axes fraction")
-        axes.annotate(
-            f" {word}", (steps, height), xycoords=where, va="top", color=color
-        )
-    axes.set_xlabel(_STEPS)
-    axes.set_ylabel("base return per episode")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best", framealpha=0.9)
-    return svg(figure)
+    return draw_curves(
+        "Base return over total environment steps, branches included",
+        _pair(events, baseline, lambda event: event.env_steps.total),
+        x="total environment steps, branches included",
+        y=_RETURN,
+        marks=[Mark(steps, word, *_LINES[word]) for steps, word in marks(events)],
+        spans=branch_spans(events),
+        strips=provisional_spans(events),
+        levels=expert_spans(events),
+        end=max(event.env_steps.total for event in (events[-1], *baseline[-1:])),
+    )
+
+
+def draw_own_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str:
+    """Draws base return over the environment steps that the policy itself has learned
+    from; what was trained and given up is left out.
+
+    Args:
+        events: The events of a run.
+        baseline: The events of a run on the base reward alone.
+
+    Returns:
+        An SVG element.
+    """
+    return draw_curves(
+        "Base return over the environment steps of the policy's own lineage",
+        _pair(lineage(events), lineage(baseline), lambda e: e.env_steps.mainline),
+        x="environment steps of the policy itself",
+        y=_RETURN,
+        end=max(event.env_steps.mainline for event in (events[-1], *baseline[-1:])),
+    )
 
 
 def draw_imitation(events: Sequence[Event]) -> str:
@@ -104,24 +108,39 @@ def draw_imitation(events: Sequence[Event]) -> str:
         An SVG element; empty if no expert was in force.
     """
     records = [event for event in events if isinstance(event, Recorded)]
-    pulls = [(e.env_steps.total, e.pull) for e in records if e.pull is not None]
-    if not pulls:
-        return ""
+    pulls = [_sure(event, event.pull) for event in records if event.pull is not None]
     agreements = [
-        (event.env_steps.total, event.agreement)
+        _sure(event, event.agreement)
         for event in records
         if event.agreement is not None
     ]
-    figure, axes = new_figure(8.0, 2.0)
-    axes.plot(*zip(*pulls, strict=True), ".-", color=_EXPERT, label="pull")
-    if agreements:
-        line = zip(*agreements, strict=True)
-        axes.plot(*line, ".-", color="tab:green", label="agreement")
-    axes.set_ylim(bottom=0.0)
-    axes.set_xlim(0, max(events[-1].env_steps.total, 1))
-    axes.set_xlabel(_STEPS)
-    axes.legend(loc="best", framealpha=0.9)
-    return svg(figure)
+    if not pulls:
+        return ""
+    return draw_curves(
+        "Pull of the expert, and agreement of the policy, over total environment steps",
+        [
+            Curve("pull", "brown", (tuple(pulls),)),
+            Curve("agreement", "green", (tuple(agreements),)),
+        ],
+        x="total environment steps, branches included",
+        y="pull and agreement",
+        end=events[-1].env_steps.total,
+    )
+
+
+def lineage(events: Sequence[Event]) -> list[Event]:
+    """Returns the events of the lineage of the policy, without what was given up.
+
+    Args:
+        events: The events of a run.
+    """
+    kept: list[Event] = []
+    until = math.inf
+    for event in reversed(events):
+        if event.env_steps.mainline <= until or not isinstance(event, Recorded):
+            kept.append(event)
+        until = min(until, event.env_steps.mainline)
+    return kept[::-1]
 
 
 def branch_spans(events: Sequence[Event]) -> list[Span]:
@@ -213,22 +232,32 @@ def marks(events: Sequence[Event]) -> list[tuple[int, str]]:
         match event:
             case Swapped():
                 found.append((steps, standing_of(event) or ""))
-            case Settled(kind="open"):
-                found.append((steps, "left open"))
-            case Settled(kind=kind):
-                found.append((steps, kind.replace("_", " ")))
+            case Settled():
+                found.append((steps, settled_as(event)))
             case RolledBack():
                 found.append((steps, "rolled back"))
     return found
 
 
-def _draw_record(axes: Any, events: Sequence[Event], color: str, label: str) -> None:
-    """Draws the record of a run, in a new line wherever the mainline moved."""
+def _pair(
+    events: Sequence[Event], baseline: Sequence[Event], steps: Callable[[Event], int]
+) -> list[Curve]:
+    alone = _stretches(baseline, steps)
+    return [
+        Curve("base reward alone", "muted", alone),
+        Curve("adapted", "blue", _stretches(events, steps)),
+    ]
+
+
+def _stretches(
+    events: Sequence[Event], steps: Callable[[Event], int]
+) -> tuple[tuple[Point, ...], ...]:
+    """Returns the record of a run, a stretch for wherever the mainline moved."""
     stretches: list[list[Recorded]] = [[]]
     tried = False
     for event in events:
         match event:
-            case Recorded():
+            case Recorded() if event.window.episodes:
                 stretches[-1].append(event)
             case RoundStarted():
                 tried = False
@@ -240,13 +269,21 @@ def _draw_record(axes: Any, events: Sequence[Event], color: str, label: str) -> 
                 stretches.append([])
             case Settled(lost_steps=lost) if lost:
                 stretches.append([])
-    for stretch in filter(None, stretches):
-        steps = [event.env_steps.total for event in stretch]
-        windows = [event.window for event in stretch]
-        mean = [window.mean for window in windows]
-        error = [2.0 * w.std / max(w.episodes, 1) ** 0.5 for w in windows]
-        low = [m - e for m, e in zip(mean, error, strict=True)]
-        high = [m + e for m, e in zip(mean, error, strict=True)]
-        axes.plot(steps, mean, ".-", color=color, label=label)
-        axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
-        label = "_"  # one entry in the legend
+    size = -(-sum(map(len, stretches)) // _MOST_POINTS)
+    return tuple(
+        tuple(
+            _pooled(stretch[k : k + size], steps) for k in range(0, len(stretch), size)
+        )
+        for stretch in stretches
+        if stretch
+    )
+
+
+def _pooled(records: Sequence[Recorded], steps: Callable[[Event], int]) -> Point:
+    mean, std = pool(event.window for event in records)
+    episodes = sum(event.window.episodes for event in records)
+    return Point(steps(records[-1]), mean, std / episodes**0.5)
+
+
+def _sure(event: Event, number: float) -> Point:
+    return Point(event.env_steps.total, number, 0.0)

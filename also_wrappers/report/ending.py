@@ -1,14 +1,15 @@
-"""The ending of a training: base return of its last episodes, and what it took."""
+"""How a training ends: the base return of its last episodes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import Event, Recorded
 
-__all__ = ["Ending", "ending_of"]
+__all__ = ["Ending", "ending_of", "pool"]
 
 #: Episodes at the end of a training whose base return is shown, at least.
 _LAST_EPISODES = 256
@@ -38,20 +39,30 @@ class Ending:
 
 def ending_of(events: Sequence[Event]) -> Ending:
     """Sums up the last windows of a run that have enough episodes together."""
-    ending = Ending(events[-1].env_steps)
-    total = squares = 0.0
+    windows: list[Window] = []
+    episodes = 0
     for event in reversed(events):
-        if ending.episodes >= _LAST_EPISODES:
+        if episodes >= _LAST_EPISODES:
             break
         if isinstance(event, Recorded):
-            window = event.window
-            ending.episodes += window.episodes
-            total += window.episodes * window.mean
-            square = window.std * window.std + window.mean * window.mean
-            squares += window.episodes * square
-    if ending.episodes:
-        ending.mean = total / ending.episodes
-        ending.std = (
-            max(squares / ending.episodes - ending.mean * ending.mean, 0.0) ** 0.5
-        )
+            windows.append(event.window)
+            episodes += event.window.episodes
+    ending = Ending(events[-1].env_steps, episodes)
+    if episodes:
+        ending.mean, ending.std = pool(windows)
     return ending
+
+
+def pool(windows: Iterable[Window]) -> tuple[float, float]:
+    """Returns mean and standard deviation of the base returns of several windows.
+
+    Args:
+        windows: The windows; some have an episode.
+    """
+    episodes, total, squares = 0, 0.0, 0.0
+    for window in windows:
+        episodes += window.episodes
+        total += window.episodes * window.mean
+        squares += window.episodes * (window.std**2 + window.mean**2)
+    mean = total / episodes
+    return mean, max(squares / episodes - mean * mean, 0.0) ** 0.5

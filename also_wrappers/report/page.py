@@ -6,32 +6,41 @@ a function here; of a round, a method or an attribute of ``RoundRecord``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from also_wrappers.evidence.meanings import explain
 from also_wrappers.files import write_atomic
-from also_wrappers.ledger.events import (
-    Event,
-    Exchanged,
-    RunFinished,
-    RunStarted,
-)
+from also_wrappers.ledger.events import Event, RunFinished, RunStarted
 from also_wrappers.ledger.ledger import salvage_ledger
+from also_wrappers.proposals.taxonomy import FAILURES
 from also_wrappers.rendering import render
-from also_wrappers.report.curves import draw_imitation, draw_returns
+from also_wrappers.report.costs import models_of, spending_of
+from also_wrappers.report.curves import draw_imitation, draw_own_returns, draw_returns
 from also_wrappers.report.ending import ending_of
+from also_wrappers.report.reuse import usage_of
 from also_wrappers.report.rounds import collect_rounds
-from also_wrappers.report.standing import (
-    ActiveSignal,
-    env_steps_of,
-    last_audition,
-    standing_of,
+from also_wrappers.report.sights import (
+    action_shares,
+    draw_effects,
+    draw_visits,
+    meaning_of,
 )
-from also_wrappers.report.words import outcome_of, signal_lines
+from also_wrappers.report.standing import ActiveSignal, env_steps_of, last_audition
+from also_wrappers.report.verdict import verdict_of
+from also_wrappers.report.words import (
+    STANDINGS,
+    amount,
+    decision_in_words,
+    number,
+    outcome_of,
+    settlement_in_words,
+    term_in_words,
+    with_error,
+)
 
 __all__ = ["write_report"]
+
+#: Characters of a request or an answer that are shown; the ledger has all of it.
+_LONGEST = 6000
 
 
 def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
@@ -60,63 +69,53 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
     endings = [("adapted", ending_of(events))]
     if baseline_events:
         endings.append(("base reward alone", ending_of(baseline_events)))
+    started = next((e for e in events if isinstance(e, RunStarted)), None)
+    actions = started.actions if started else {}
+    active = ActiveSignal(events)
+    rounds = collect_rounds(events)
     page = render(
         "report.html.j2",
         name=run_dir.name,
         damage=damage,
-        started=next((e for e in events if isinstance(e, RunStarted)), None),
+        verdict=verdict_of(events, rounds, baseline_events),
+        started=started,
         finished=isinstance(events[-1], RunFinished),
         last=events[-1],
-        standing=ActiveSignal(events).standing,
-        standing_of=standing_of,
+        signal=active.signal,
+        standing=active.standing,
+        standings=STANDINGS,
+        usage="" if active.signal.empty else usage_of(active.signal, run_dir),
         endings=endings,
         audition=last_audition(events),
-        models=_models(events),
-        curve=draw_returns(events, baseline_events),
+        spending=spending_of(events),
+        models=models_of(events),
+        returns=draw_returns(events, baseline_events),
+        own_returns=draw_own_returns(events, baseline_events),
         imitation=draw_imitation(events),
-        lines_of=signal_lines,
+        rounds=rounds,
+        failures=FAILURES,
+        amount=amount,
+        number=number,
+        with_error=with_error,
+        term_in_words=term_in_words,
+        decision_of=decision_in_words,
+        settlement_of=settlement_in_words,
         outcome_of=outcome_of,
         env_steps_of=env_steps_of,
-        rounds=collect_rounds(events),
-        meaning=lambda key: "".join(explain([key]).values()),
+        shares_of=lambda evidence: action_shares(evidence, actions),
+        draw_effects=draw_effects,
+        draw_visits=draw_visits,
+        meaning_of=lambda key: meaning_of(key, actions),
+        cut=_cut,
     )
     path = run_dir / "report.html"
     write_atomic(path, page.encode())
     return path
 
 
-@dataclass
-class _Model:
-    """Counts what a language model was asked, and how much of its claims is so.
-
-    Attributes:
-        name: Name of the model.
-        calls: Number of requests.
-        unusable: Number of answers that could not be used.
-        claims: Number of statements about the evidence.
-        grounded: Number of these statements that the evidence bears out.
-        seconds: Wall-clock time of all answers.
-    """
-
-    name: str
-    calls: int = 0
-    unusable: int = 0
-    claims: int = 0
-    grounded: int = 0
-    seconds: float = 0.0
-
-
-def _models(events: Sequence[Event]) -> list[_Model]:
-    """Counts the requests to each language model."""
-    models: dict[str, _Model] = {}
-    for event in events:
-        if not isinstance(event, Exchanged):
-            continue
-        exchange = event.exchange
-        model = models.setdefault(exchange.model, _Model(exchange.model))
-        model.calls += 1
-        model.unusable += bool(exchange.problem)
-        model.claims += exchange.claims
-        model.grounded += exchange.grounded
-        model.seconds += exchange.seconds
-    return list(models.values())
+def _cut(text: str) -> str:
+    """Returns the beginning of a text of a dialogue, and says how much is left out."""
+    if len(text) <= _LONGEST:
+        return text
+    more = len(text) - _LONGEST
+    return f"{text[:_LONGEST]}\n... {more:,} characters more, in the ledger"

@@ -1,14 +1,13 @@
-"""Pictures of evidence, for the report, TensorBoard and people."""
+"""Pictures of evidence, for TensorBoard and people."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.exceptions import ConfigurationError
 
-__all__ = ["new_figure", "plot_evidence", "svg"]
+__all__ = ["new_figure", "plot_evidence"]
 
 #: Features that are shown, those that tell most first.
 _MOST = 10
@@ -204,11 +203,3 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
     for one in axes.flat if rows * columns > 1 else [axes]:
         one.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def svg(figure: Any) -> str:
-    """Returns a figure as an SVG element."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

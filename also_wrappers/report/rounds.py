@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from also_wrappers.ledger.events import (
     Decided,
     Diagnosed,
     Event,
+    Exchanged,
     Observed,
     Proposed,
     RolledBack,
@@ -23,14 +25,17 @@ from also_wrappers.ledger.events import (
     Swapped,
 )
 from also_wrappers.ledger.stamp import RoundEvent
-from also_wrappers.report.pictures import new_figure, plot_evidence, svg
+from also_wrappers.proposals.diagnosis import Claim
+from also_wrappers.proposals.exchange import Exchange
+from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.report.arms import arm_colors, draw_arms, draw_scores
 from also_wrappers.report.standing import ActiveSignal, Standing, standing_of
+from also_wrappers.report.words import effect_in_words, number, settled_as
 from also_wrappers.signal.model import Signal
 
 __all__ = ["ArmRecord", "RoundRecord", "Use", "collect_rounds"]
 
 _CONTROL = "control"
-_MARKERS = {"screen": "o", "confirm": "x"}
 
 
 @dataclass
@@ -39,23 +44,27 @@ class ArmRecord:
 
     Attributes:
         check: How the candidate passed the checks; ``None`` for control.
-        signal: The signal of the arm, where the ledger has it as it was tried.
+        proposal: The candidate, where the ledger has it as it was tried.
         audition: What the arm's expert earned by itself; ``None`` without an expert.
         branches: The arm's branches, in the order in which they ended.
         hypothesis: What became of the candidate's hypothesis, in words.
     """
 
     check: Checked | None = None
-    signal: Signal | None = None
+    proposal: Proposal | None = None
     audition: Auditioned | None = None
     branches: list[BranchEnded] = field(default_factory=list)
     hypothesis: str = ""
 
     @property
+    def scores(self) -> list[float]:
+        """Base returns of the branches that did not fail."""
+        return [branch.score for branch in self.branches if not branch.error]
+
+    @property
     def mean(self) -> float | None:
         """Mean base return of the branches; ``None`` if all of them failed."""
-        scores = [branch.score for branch in self.branches if not branch.error]
-        return sum(scores) / len(scores) if scores else None
+        return sum(self.scores) / len(self.scores) if self.scores else None
 
 
 @dataclass
@@ -64,6 +73,8 @@ class Use:
 
     Attributes:
         swapped: The swap.
+        decided: The decision for the signal; ``None`` where one before it had been
+            given up, so that its turn came.
         audition: What the signal's expert earned by itself; ``None`` without an expert.
         branches: Number of branches that were trained beside the training since.
         settled: How the signal was settled; ``None`` if it was not.
@@ -71,6 +82,7 @@ class Use:
     """
 
     swapped: Swapped
+    decided: Decided | None = None
     audition: Auditioned | None = None
     branches: int = 0
     settled: Settled | None = None
@@ -80,6 +92,16 @@ class Use:
     def standing(self) -> Standing | None:
         """How sure the run was of the signal at the swap."""
         return standing_of(self.swapped)
+
+    @property
+    def effect_in_words(self) -> str:
+        """What the signal was measured to be worth; empty where it was not."""
+        if self.settled and self.settled.effect is not None:
+            return effect_in_words(self.settled)
+        effect = effect_in_words(self.decided) if self.decided else ""
+        if not effect or self.standing == "confirmed":
+            return effect
+        return f"{effect}, in the screening that chose it"
 
 
 @dataclass
@@ -95,7 +117,9 @@ class RoundRecord:
         arms: The arms by name, control first.
         auditions: The experts that played, in order.
         proposed: The candidates by their description, in one line.
-        rejected: Candidates that did not pass the checks.
+        rejected: How often each candidate did not pass the checks, by its description
+            and what was wrong with it.
+        exchanges: Requests to a language model, and their answers.
         failures: Answers that the advisor did not give.
     """
 
@@ -110,8 +134,9 @@ class RoundRecord:
     uses: list[Use] = field(default_factory=list)
     arms: dict[str, ArmRecord] = field(default_factory=dict)
     auditions: list[Auditioned] = field(default_factory=list)
-    proposed: dict[str, Signal] = field(default_factory=dict)
-    rejected: list[Checked] = field(default_factory=list)
+    proposed: dict[str, Proposal] = field(default_factory=dict)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    exchanges: list[Exchange] = field(default_factory=list)
     failures: list[AdvisorFailed] = field(default_factory=list)
 
     def add(self, event: RoundEvent) -> None:
@@ -124,11 +149,13 @@ class RoundRecord:
             case AdvisorFailed():
                 self.failures.append(event)
             case Proposed(proposal=proposal):
-                self.proposed[proposal.signal.describe()] = proposal.signal
+                self.proposed[proposal.signal.describe()] = proposal
             case Auditioned():
                 self.auditions.append(event)
             case Checked(name=None):
-                self.rejected.append(event)
+                self.rejected[event.describe, event.remark] += 1
+            case Exchanged(exchange=exchange):
+                self.exchanges.append(exchange)
             case Checked(name=str(name)):
                 self._add_candidate(name, event)
             case BranchEnded():
@@ -145,15 +172,52 @@ class RoundRecord:
             case RoundFinished():
                 self.finished = event
 
-    def draw_evidence(self) -> str:
-        """Draws what was observed, and how it changed since the round before.
+    @property
+    def result(self) -> str:
+        """What the round came to, in a few words."""
+        if self.uses:
+            use = self.uses[-1]
+            words = f"{use.standing} signal swapped in"
+            if use.undone:
+                return f"{words}, rolled back"
+            if use.settled:
+                return f"{words}, {settled_as(use.settled)}"
+            return words
+        if self.finished and self.finished.skipped:
+            return "skipped"
+        if self.decided:
+            return "no change" if self.decided.winner is None else "to be swapped in"
+        return "not decided"
+
+    @property
+    def effect_in_words(self) -> str:
+        """The effect of the signal of the round, or of its best candidate."""
+        if self.uses:
+            return self.uses[-1].effect_in_words
+        return effect_in_words(self.decided) if self.decided else ""
+
+    @property
+    def branches(self) -> dict[str, list[BranchEnded]]:
+        """The branches of each arm by its name, control first."""
+        return {name: arm.branches for name, arm in self.arms.items()}
+
+    @property
+    def paid(self) -> bool:
+        """Whether any branch saw a base reward."""
+        ended = (branch for arm in self.arms.values() for branch in arm.branches)
+        return any(branch.largest for branch in ended)
+
+    def colors(self) -> dict[str, str]:
+        """Returns the color of each arm that is drawn."""
+        return arm_colors(self.branches)
+
+    def draw_arms(self) -> str:
+        """Draws the learning curves of the arms.
 
         Returns:
-            An SVG element; empty if nothing was observed.
+            An SVG element; empty where no branch tells of its course.
         """
-        if self.observed is None:
-            return ""
-        return svg(plot_evidence(self.observed.evidence, self.previous))
+        return draw_arms(self.branches)
 
     def draw_scores(self) -> str:
         """Draws the scores of all branches, a row for every arm.
@@ -161,29 +225,25 @@ class RoundRecord:
         Returns:
             An SVG element.
         """
-        figure, axes = new_figure(8.0, 0.5 + 0.32 * len(self.arms))
-        for row, (name, arm) in enumerate(reversed(self.arms.items())):
-            for phase, marker in _MARKERS.items():
-                scores = [
-                    branch.score
-                    for branch in arm.branches
-                    if branch.phase == phase and not branch.error
-                ]
-                color = "0.4" if name == _CONTROL else "tab:blue"
-                axes.plot(scores, [row] * len(scores), marker, color=color, alpha=0.8)
-        axes.set_yticks(range(len(self.arms)), list(reversed(self.arms)))
-        axes.set_ylim(-0.6, len(self.arms) - 0.4)
-        axes.set_xlabel("base return of a branch (o screening, x confirmation)")
-        axes.grid(axis="x", alpha=0.3)
-        return svg(figure)
+        return draw_scores(self.branches)
+
+    def number_of(self, claim: Claim) -> str:
+        """Returns the number of the evidence that a claim speaks of, in brackets.
+
+        Args:
+            claim: The claim.
+        """
+        values = self.observed.evidence.values if self.observed else {}
+        keys = [key for key in (claim.key, claim.than) if key in values]
+        return f"({' and '.join(number(values[key]) for key in keys)})" if keys else ""
 
     def _add_candidate(self, name: str, event: Checked) -> None:
         """Takes a candidate that became an arm."""
         arm = self._arm(name)
         arm.check = event
-        arm.signal = self.proposed.get(event.describe)
-        if arm.signal is not None:
-            arm.audition = self._played(arm.signal)
+        arm.proposal = self.proposed.get(event.describe)
+        if arm.proposal is not None:
+            arm.audition = self._played(arm.proposal.signal)
 
     def _played(self, signal: Signal) -> Auditioned | None:
         """Returns what the expert of a signal earned by itself."""
@@ -204,7 +264,8 @@ class RoundRecord:
         ids = [use.swapped.signal.id for use in self.uses]
         if event.signal.id in ids:
             del self.uses[ids.index(event.signal.id) :]
-        self.uses.append(Use(event, self._played(event.signal)))
+        decided = None if self.uses else self.decided
+        self.uses.append(Use(event, decided, self._played(event.signal)))
 
     def _arm(self, name: str) -> ArmRecord:
         """Returns the arm of a name, which is new if it has no record yet."""

@@ -10,13 +10,14 @@ the base reward alone, which the demo trains beside it for as many steps.
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from also_wrappers.files import write_atomic
 from also_wrappers.ledger.events import Recorded
 from also_wrappers.ledger.ledger import read_ledger
-from also_wrappers.report.pictures import new_figure, svg
+from also_wrappers.report.pictures import new_figure
 
 #: Readable on a light and on a dark page.
 _INK, _ADAPTED, _ALONE = "#7d8590", "#2f81f7", "#d29922"
@@ -38,8 +39,8 @@ def curve(run_dir: Path) -> Iterator[tuple[float, float]]:
             begin, weight, total = steps, 0, 0.0
 
 
-def draw(run_dirs: list[Path]) -> str:
-    """Draws the curves of runs of the demo."""
+def draw(run_dirs: list[Path]) -> bytes:
+    """Draws the curves of runs of the demo, as an SVG."""
     figure, axes = new_figure(7.2, 2.9)
     for name, color, folders in (
         ("adapted, branches included", _ADAPTED, run_dirs),
@@ -61,7 +62,9 @@ def draw(run_dirs: list[Path]) -> str:
     axes.legend(loc="center right", framealpha=0.0, labelcolor=_INK)
     figure.patch.set_alpha(0.0)
     axes.patch.set_alpha(0.0)
-    return svg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def main() -> None:
@@ -70,7 +73,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="directories of the demo")
     parser.add_argument("--out", type=Path, required=True, help="the SVG to write")
     arguments = parser.parse_args()
-    write_atomic(arguments.out, draw(arguments.runs).encode())
+    write_atomic(arguments.out, draw(arguments.runs))
 
 
 if __name__ == "__main__":

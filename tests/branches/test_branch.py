@@ -127,5 +127,8 @@ def test_episodes_of_evaluations_all_weigh_the_same() -> None:
     result = branch(fork, 0, limits=2.0, scored_from=1.0)
     assert result.score == returns[1:].mean()
     assert result.variance == pytest.approx(returns[1:].var(ddof=1) / 3)
+    # Three end in the last part of the branch; where fewer than two end, who knows.
+    assert result.errors[:-1] == (None,) * 7
+    assert result.errors[-1] == pytest.approx(result.variance**0.5)
     alike = replace(result, variance=0.0).trial(largest=1.0)
     assert alike.variance == pytest.approx(1.0 / 9.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -39,12 +38,7 @@ from tests.support.ledgers import (
     whole_run,
     write_ledger,
 )
-
-
-def text_of(page: Path) -> str:
-    """What a reader of the page reads, pictures left out, spaces evened."""
-    html = re.sub(r"<(svg|style).*?</\1>", " ", page.read_text(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+from tests.support.pages import text_of
 
 
 @pytest.fixture
@@ -58,43 +52,64 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
     assert page == run_dir / "report.html"
     text = text_of(page)
     for part in (
-        "Meet &lt;each other&gt;. Advisor: rules. 10000 trainer steps planned. "
+        "A signal is in use that is confirmed (effect +0.400 ± 0.267); training ends "
+        "at a base return of 0.950 ± 0.040 (two standard errors over its last 400 "
+        "episodes) after 7,500 environment steps in all. One run on one seed",
+        "Meet &lt;each other&gt;. Advisor: rules. 10,000 trainer steps planned. "
         "Branches may spend 200 % of that; rounds that find nothing, 3 at most, spend "
-        "12000.",
-        "Signal at the end, confirmed : 1 * progress[-distance]",
-        "adapted 5000 7500 0.950 0.401 400",
-        "environment steps 5000 2500 0 7500",
-        "trainer steps 10000 5000 0 15000",
-        "tiny 2 1 4 75 % 3.0",
-        "Round 1 at 2000 trainer steps Stage: no_signal",
-        "stagnation (severe, confidence medium): team.reward_rate is zero",
+        "12,000.",
+        "Confirmed. Pays 1 times each fall of distance. It pays for a change and",
+        "1 * progress[-distance] To train with it elsewhere: import also_wrappers as "
+        "also signal = also.Signal.from_run(",
+        "adapted 0.950 ± 0.040 0.401 400 7,500 5,000",
+        "training of the policy 5,000 67 % 10,000",
+        "branches that were discarded 2,500 33 % 5,000",
+        "in all 7,500 100 % 15,000",
+        "tiny, asked 2 time(s) 3.0 not said not said",
+        "1 of 2 answers could not be used; 75 % of 4 claims agree with the evidence.",
+        "Round 1: provisional signal swapped in, confirmed; effect +0.400 ± 0.267 At "
+        "2,000 trainer steps. Stage: no signal",
+        "stagnation (severe, confidence medium): the base return no longer changes, "
+        "below what is possible. team.reward_rate is zero (0)",
         "Advice: bring them &lt;closer&gt;",
         "No refinement: too slow",
-        "control the signal of the mainline 3 0.300",
-        "candidate_1 1 * progress[-distance] it moved 3 0.750",
-        "Rejected: standing : pays for standing still",
-        "Decision: candidate_1 , provisional , it stood out; effect +0.500, z 1.60 "
-        "against 1.0.",
-        "1 * progress[-distance] provisional 3000 confirmed at 5000: it beats control; "
-        "effect +0.400, z 3.00 against 2.75 over 2 pair(s). 2",
-        "Round 2 at 6000 trainer steps Skipped: too little is left.",
+        "control : base return 0.300, mean of 3 branch(es) The signal of the mainline.",
+        "candidate_1 : base return 0.750, mean of 2 branch(es), 1 failed Pays 1 times "
+        "each fall of distance.",
+        "1 * progress[-distance] Hypothesis: it moved.",
+        "standing : pays for standing still",
+        "Decision: provisional, candidate_1: it stood out (effect +0.500, z 1.60 "
+        "against 1).",
+        "Swapped in as provisional after 3,000 environment steps: 1 * "
+        "progress[-distance] &ndash; after 5,000, confirmed: it beats control (effect "
+        "+0.400, z 3.00 against 2.75, 2 pair(s)); 2 branch(es) beside the training.",
+        "critic, not usable: no JSON tiny, 1.5 seconds asked ? !",
+        "Round 2: skipped At 6,000 trainer steps. Skipped: too little is left.",
         "unavailable: all returns are equal",
     ):
         assert part in text, part
     assert "not finished" not in text
     assert "base reward alone" not in page.read_text()
-    assert page.read_text().count("<svg") == 3  # the returns, the evidence, the scores
+    assert page.read_text().count("<title>") == 1 + page.read_text().count("<svg")
+    # The returns twice; the evidence; the courses and scores of the arms.
+    assert page.read_text().count("<svg") == 5
 
 
 def test_a_baseline_is_a_run_like_any_other(run_dir: Path, tmp_path: Path) -> None:
     baseline = write_ledger(tmp_path / "alone", base_only_run())
     page = write_report(run_dir, baseline)
-    assert "adapted 5000 7500 0.950 0.401 400" in text_of(page)
-    assert "base reward alone 7500 7500 0.900 0.400 300" in text_of(page)
+    text = text_of(page)
+    assert (
+        "Adapted training ends at a base return of 0.950 ± 0.040 (two standard errors "
+        "over its last 400 episodes) after 7,500 environment steps in all; on the base "
+        "reward alone, at a base return of 0.900 ± 0.046 after 7,500 environment steps."
+    ) in text
+    assert "base reward alone 0.900 ± 0.046 0.400 300 7,500 7,500" in text
     # Its own report, too: a round that was skipped has no arms and no pictures.
     alone = write_report(baseline)
-    assert alone.read_text().count("<svg") == 1
+    assert alone.read_text().count("<svg") == 2
     assert "Skipped: no budget" in text_of(alone)
+    assert "No signal was swapped in, as no round was played" in text_of(alone)
 
 
 def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
@@ -105,6 +120,7 @@ def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
     page = write_report(write_ledger(tmp_path, lines))
     text = text_of(page)
     assert "The run is not finished." in text
+    assert "No episode has ended so far." in text
     assert "adapted 0 0 0" in text  # no step, no episode, no base return
 
 
@@ -133,8 +149,8 @@ def test_control_comes_first_and_what_was_not_trained_says_so(tmp_path: Path) ->
         ("candidate_2", None),
     ]
     text = text_of(write_report(run_dir))
-    assert "candidate_1 1 * progress[-distance] 1 failed" in text
-    assert "candidate_2 another 0 not tried" in text
+    assert "candidate_1 : 1 failed 1 * progress[-distance]" in text
+    assert "candidate_2 : not tried another" in text
 
 
 def test_a_round_that_was_played_again_is_told_once(tmp_path: Path) -> None:
@@ -142,7 +158,7 @@ def test_a_round_that_was_played_again_is_told_once(tmp_path: Path) -> None:
     interrupted = lines[:12]
     run_dir = write_ledger(tmp_path, [*interrupted, *lines[3:]])
     first, second = collect_rounds(read_ledger(run_dir / "ledger.jsonl"))
-    assert len(first.rejected) == 1
+    assert first.rejected == {("standing", "pays for standing still"): 1}
     assert [len(arm.branches) for arm in first.arms.values()] == [3, 3]
     assert first.previous is None
     assert second.previous == EVIDENCE
@@ -153,53 +169,63 @@ def test_a_round_that_was_played_again_is_told_once(tmp_path: Path) -> None:
 def test_the_end_of_a_training_is_that_of_enough_episodes(tmp_path: Path) -> None:
     lines = [(recorded(k, mean), k, 0) for k, mean in enumerate((0.0, 1.0, 0.5, 0.6))]
     text = text_of(write_report(write_ledger(tmp_path, lines)))
-    assert "adapted 1 1 0.700 0.455 300" in text
+    assert "adapted 0.700 ± 0.052 0.455 300 1 1" in text
 
 
-NOTHING = ": nothing (the base reward alone)"
+NOTHING = "The signal at the end The base reward alone."
 
 
 @pytest.mark.parametrize(
-    ("settlement", "row", "at_last"),
+    ("settlement", "line", "at_last", "verdict"),
     [
         (
             settled(kind="given_up", reason="harm", lost_steps=2000, signal=Signal()),
-            "given up at 5000: harm; effect +0.400, z 3.00 against 2.75 over 2 "
-            "pair(s); the weights went back by 2000 trainer steps. 2",
+            "given up: harm (effect +0.400, z 3.00 against 2.75, 2 pair(s)); 2 "
+            "branch(es) beside the training; the weights go back by 2,000 steps.",
             NOTHING,
+            "No signal stayed: 1 swapped in and taken back; training ends",
         ),
         (
             settled(kind="given_up", reason="no gain", z=None, signal=Signal()),
-            "given up at 5000: no gain; effect +0.400 over 2 pair(s). 2",
+            "given up: no gain (effect +0.400, 2 pair(s)); 2 branch(es) beside",
             NOTHING,
+            "No signal stayed: 1 swapped in and taken back; training ends",
         ),
         (
             settled(kind="open", reason="the budget is spent", effect=None, pairs=0),
-            "left open , in use and not confirmed, at 5000: the budget is spent. 2",
-            ", provisional : 1 * progress[-distance]",
+            "left open: the budget is spent; 2 branch(es) beside the training; the "
+            "signal stays, not confirmed.",
+            "Provisional: in use, not confirmed. Pays 1 times each fall of distance.",
+            "A signal is in use that is provisional (effect +0.500 ± 0.625, in the "
+            "screening that chose it); training ends",
         ),
     ],
 )
 def test_only_what_is_confirmed_is_called_so(
-    tmp_path: Path, settlement: Settled, row: str, at_last: str
+    tmp_path: Path, settlement: Settled, line: str, at_last: str, verdict: str
 ) -> None:
     page = write_report(write_ledger(tmp_path, whole_run(settlement)))
     text = text_of(page)
-    assert f"progress[-distance] provisional 3000 {row}" in text
-    assert f"Signal at the end{at_last}" in text
+    assert f"progress[-distance] &ndash; after 5,000, {line}" in text
+    assert at_last in text
+    assert verdict in text
     assert 'class="confirmed"' not in page.read_text()
 
 
 def test_a_round_tells_all_signals_that_had_their_turn(tmp_path: Path) -> None:
     text = text_of(write_report(write_ledger(tmp_path, watched_run())))
     for part in (
-        "Round 1 at 2000 trainer steps, tried at 3000",
-        "Decision: candidate_1 , exploratory , it stood out.",
-        "1 * progress[-distance] exploratory 3000 given up at 4000: in vain; the "
-        "weights went back by 2000 trainer steps. 0",
-        "0.5 * bonus[distance] exploratory 4000 left open , in use and not confirmed, "
-        "at 4500: reward is seen. 0",
-        "Signal at the end, exploratory : 0.5 * bonus[distance]",
+        "No branch saw any base reward.",
+        "Round 1: exploratory signal swapped in, left open At 2,000 trainer steps, "
+        "tried at 3,000.",
+        "Decision: exploratory, candidate_1: it stood out.",
+        "Swapped in as exploratory after 3,000 environment steps: 1 * "
+        "progress[-distance] &ndash; after 4,000, given up: in vain; the weights go "
+        "back by 2,000 steps. Swapped in as exploratory after 4,000 environment steps: "
+        "0.5 * bonus[distance] &ndash; after 4,500, left open: reward is seen; the "
+        "signal stays, not confirmed.",
+        "Exploratory: in use, not confirmed; no base reward spoke for it. Pays 0.5 "
+        "times the value of distance.",
     ):
         assert part in text, part
 
@@ -221,7 +247,8 @@ def test_a_swap_that_was_rolled_back_says_so(tmp_path: Path) -> None:
     lines = [*whole_run()[:22], (undone, 3000, 5000)]
     text = text_of(write_report(write_ledger(tmp_path, lines)))
     assert (
-        "provisional 3000 rolled back at 4000: the base return fell by 0.250." in text
+        "progress[-distance] &ndash; rolled back after 4,000: the base return fell by "
+        "0.250." in text
     )
     assert "not settled" not in text
 
@@ -270,35 +297,36 @@ def test_a_swap_has_the_standing_that_its_rule_gave_it(
 def test_what_an_expert_earns_alone_stands_in_every_table(tmp_path: Path) -> None:
     page = write_report(write_ledger(tmp_path, expert_run()))
     text = text_of(page)
-    alone = "0.800 &plusmn; 0.050"
+    alone = "0.800 ± 0.100"
     for part in (
-        "Signal at the end, exploratory : an expert of 2 rule(s), of which the first "
-        "that holds says what is good: 1. load when near for agent_0 2. toward food "
-        "when 1 where near = distance &lt; 1",
-        f"adapted 5000 5000 0.433 0.544 300 the expert alone 0 1000 {alone} 0.500 100",
+        "An expert says which actions are good, and the policy learns to imitate it. "
+        "Of its 2 rule(s), the first that holds counts: load when near for agent_0 "
+        "toward food when 1 where near = distance &lt; 1 To train",
+        f"adapted 0.433 ± 0.063 0.544 300 5,000 5,000 the expert alone {alone} 0.500 "
+        "100 1,000 0",
         "Ranking: 2 expert(s) played for a few episodes each, a tenth of the actions "
-        "at random; the best became a candidate (the policy alone: 0.010) expert base "
-        "return, alone spoke from the policy 1. load when near for agent_0 2. toward "
-        "food when 1 0.750 &plusmn; 0.100 50 % 25 % 1. stay when distance &gt; 2 0.000",
+        "at random; the best became a candidate (the policy alone: 0.010) base return, "
+        "alone spoke from the policy expert 0.750 ± 0.200 50 % 25 % 1. load when near "
+        "for agent_0 2. toward food when 1 0.000",
         "Auditions: 2 expert(s) played",
-        "1. stay when distance &gt; 2 0 % 0.000 &plusmn; 0.000 exactly 0.020 100 0.000 "
-        "75 % 38 % refused: it earned nothing",
-        "1. load when near for agent_0 25 %, late 12 % 2. toward food when 1 50 %, "
-        f"late 88 % where near = distance &lt; 1 {alone} 10 % of its actions random "
-        "0.020 100 0.500 75 % 38 % tried: its pull ends once the policy earns 0.800",
-        f"where near = distance &lt; 1 it moved 0 not tried {alone} Rejected: an "
-        "expert: stay",
-        f"where near = distance &lt; 1 exploratory 1000 {alone} not settled",
+        "0.000 ± 0.000 exactly 0.020 100 0.000 75 % 38 % refused: it earned nothing 1. "
+        "stay when distance &gt; 2 0 %",
+        f"{alone} 10 % of its actions random 0.020 100 0.500 75 % 38 % tried: its pull "
+        "ends once the policy earns 0.800 1. load when near for agent_0 25 %, late 12 "
+        "% 2. toward food when 1 50 %, late 88 % where near = distance &lt; 1",
+        f"candidate_1 : not tried; its expert alone {alone}",
+        "an expert: stay when distance &gt; 2 : it earned nothing",
+        "near = distance &lt; 1 &ndash; not settled : it is not confirmed.",
         "Pull : weight of imitation",
     ):
         assert part in text, part
-    # The returns, pull and agreement, the evidence; no branch was scored.
-    assert page.read_text().count("<svg") == 3
+    # The returns twice, pull and agreement, the evidence; no branch was scored.
+    assert page.read_text().count("<svg") == 4
 
 
 def test_without_an_expert_no_table_speaks_of_any(run_dir: Path) -> None:
-    page = write_report(run_dir)
-    assert "expert" not in text_of(page).replace("the audition of its expert do", "")
+    text = text_of(write_report(run_dir)).replace(str(run_dir), "")
+    assert "expert" not in text.replace("the audition of its expert do", "")
 
 
 def test_an_expert_that_was_in_force_stands_beside_control(tmp_path: Path) -> None:
@@ -313,4 +341,7 @@ def test_an_expert_that_was_in_force_stands_beside_control(tmp_path: Path) -> No
     control = second.arms["control"].audition
     assert control is not None
     assert control.earned == 0.8
-    assert "the signal of the mainline 1 0.250 0.800" in text_of(write_report(run_dir))
+    assert (
+        "control : base return 0.250, mean of 1 branch(es); its expert alone 0.800 ± "
+        "0.100 The signal of the mainline."
+    ) in text_of(write_report(run_dir))

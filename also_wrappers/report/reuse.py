@@ -1,4 +1,4 @@
-"""``export``: the signal that a run has found, and how to use it elsewhere."""
+"""How to train with the signal that a run has found."""
 
 from __future__ import annotations
 
