@@ -92,7 +92,8 @@ def main(arguments: Arguments) -> None:
     began = time.perf_counter()
     model.learn(4096 if arguments.smoke else arguments.steps, callback)
     seconds = time.perf_counter() - began
-    print(f"agreement with the expert: {callback.agreement:.2f}")
+    if callback.agreement is not None:  # with no pull, nothing is compared
+        print(f"agreement with the expert: {callback.agreement:.2f}")
     env_steps = model.num_timesteps // 2  # one trainer step for each of two agents
     print(
         f"base return after {env_steps:,} environment steps, {seconds:.0f} s:", earned()

@@ -6,6 +6,11 @@ wrapper contract holds for it, is printed by this, in the folder of this file:
 
     also-wrappers inspect own_environment:Well --features own_environment:FEATURES
 
+Expect, with seed 0: shaping that brings the farther agent to the well is used from the
+first round on, and the base return is 1.000 after 65,536 environment steps in all, of
+which the policy's own are 50,176, in 33 seconds; that of PPO without the callback is
+.262 (standard error .028) after 70,656.
+
     python examples/own_environment.py --smoke
 """
 
@@ -26,7 +31,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import also_wrappers as also
 
-SIDE, LIMIT = 9, 40
+SIDE, LIMIT = 15, 50
 MOVES = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)])
 
 

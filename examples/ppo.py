@@ -80,9 +80,9 @@ def main(arguments: Arguments) -> None:
     # So short a training has no time to outlive its signal: the signal does not fade.
     options: Any = {"fade_out": 0.0}
     if arguments.smoke:
-        options |= {"first": 4096, "horizon": 2048}
+        options |= {"first": 2048, "horizon": 2048}
     callback = also.AdaptationCallback(run, make_venv, seed=arguments.seed, **options)
-    adapted.learn(12_288 if arguments.smoke else arguments.steps, callback=callback)
+    adapted.learn(8192 if arguments.smoke else arguments.steps, callback=callback)
     run.close()
     spent = run.accounting.trainer_steps().total
     between = time.perf_counter()
@@ -91,7 +91,7 @@ def main(arguments: Arguments) -> None:
     done = time.perf_counter()
     print("the active signal:", run.board.read().signal.describe())
     print("environment steps:", run.accounting.env_steps())
-    episodes = 32 if arguments.smoke else 256
+    episodes = 16 if arguments.smoke else 256
     for name, model, seconds in (
         ("adapted", adapted, between - began),
         ("base reward alone", base, done - between),

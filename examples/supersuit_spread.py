@@ -4,6 +4,10 @@ Two agents of mpe2's simple_spread are paid 1, and the episode ends, when both l
 are covered. The recipe is the one that SuperSuit's users know; the three lines that add
 a signal are marked. A run's ``shape`` goes where ``shaped`` goes here.
 
+Expect, with seed 0 and 80,896 environment steps each, a base return of .500 (standard
+error .031) without the signal and of .766 (.027) with it; 126 and 186 seconds on two
+busy cores. SuperSuit's vectors take no seed, so numbers differ a little between runs.
+
     python examples/supersuit_spread.py --smoke
 """
 
