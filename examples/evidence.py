@@ -4,8 +4,8 @@ Every policy plays an environment with recording on; its evidence is printed as 
 sees it, and drawn. The trained policy learns here, with PPO on the base reward.
 
 Expect, with seed 0: mean base returns of .005 (random), .000 (idle), .557 (crowding)
-and .978 (trained, some 150,000 environment steps), and four pictures, in 120 seconds on two
-busy cores.
+and .978 (trained, some 150,000 environment steps), and four pictures, in 120 seconds on
+two busy cores.
 
     python examples/evidence.py --smoke
 """

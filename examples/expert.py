@@ -5,8 +5,7 @@ without the expert.
 
 Expect, with seed 0, a base return of .007 before training (standard error .004), and
 after 50,176 environment steps of .875 (.020) with the expert and of .043 (.010)
-without; 55 and 28 seconds on two
-busy cores.
+without; 55 and 28 seconds on two busy cores.
 
     python examples/expert.py --smoke
 """
