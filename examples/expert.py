@@ -1,8 +1,11 @@
-"""Level-based foraging with an expert written by hand, and no run.
+"""An expert written by hand, and no run: PPO is pulled towards four rules.
 
-Two agents must load each food together. Plain PPO needs more than 100,000 environment
-steps for it; pulled towards four rules, it needs some 10,000. Run with ``--smoke`` to
-see that everything works in seconds; without, it takes a minute or two.
+Two agents of level-based foraging must load each food together. ``--pull 0`` trains
+without the expert.
+
+Expect, with seed 0, a base return of .007 before training (standard error .004), and
+after 50,176 environment steps of .875 (.020) with the expert and of .043 (.010)
+without; 55 and 28 seconds on two busy cores.
 
     python examples/expert.py --smoke
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -40,9 +44,9 @@ SIGNAL = also.Signal(
 )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Arguments:
-    """What can be given on the command line."""
+    """Lists what can be given on the command line."""
 
     seed: int = 0
     steps: int = 100_000
@@ -51,7 +55,7 @@ class Arguments:
 
 
 def make_env() -> Any:
-    """One environment, in which the expert is asked at every step."""
+    """Makes one environment, in which the expert is asked at every step."""
     env = lbforaging.parallel_env(ENV)
     return also.wrap(
         env,
@@ -82,23 +86,30 @@ def main(arguments: Arguments) -> None:
     def bare(shape: Callable[[Any], Any]) -> also.PettingZooVecEnv:
         return also.PettingZooVecEnv(lambda: shape(lbforaging.parallel_env(ENV)), 10)
 
-    def earned() -> float:
-        return also.evaluate(model, bare, episodes, seed=arguments.seed).mean
+    def earned() -> str:
+        result = also.evaluate(model, bare, episodes, seed=arguments.seed)
+        return f"{result.mean:.3f} (standard error {result.standard_error:.3f})"
 
     print("the active signal:", SIGNAL.describe())
-    print(f"base return before: {earned():.2f}")
+    print("base return before:", earned())
     callback = also.ImitationCallback(pull=arguments.pull)
+    began = time.perf_counter()
     model.learn(4096 if arguments.smoke else arguments.steps, callback)
-    print(f"agreement with the expert: {callback.agreement:.2f}")
-    print(f"base return after: {earned():.2f}")
+    seconds = time.perf_counter() - began
+    if callback.agreement is not None:  # with no pull, nothing is compared
+        print(f"agreement with the expert: {callback.agreement:.2f}")
+    env_steps = model.num_timesteps // 2  # one trainer step for each of two agents
+    print(
+        f"base return after {env_steps:,} environment steps, {seconds:.0f} s:", earned()
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     for field in dataclasses.fields(Arguments):
-        name = f"--{field.name.replace('_', '-')}"
-        if isinstance(field.default, bool):
-            parser.add_argument(name, action="store_true")
-        else:
-            parser.add_argument(name, type=type(field.default), default=field.default)
+        kind: Any = {"type": type(field.default), "default": field.default}
+        if field.default is False:
+            kind = {"action": "store_true"}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **kind)
     main(Arguments(**vars(parser.parse_args())))

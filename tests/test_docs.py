@@ -158,19 +158,3 @@ def test_with_the_declared_actions_rules_find_an_expert(tmp_path: Path) -> None:
     rounds = [event["round"] for event in events(run.dir, "branch")]
     assert 1 not in rounds, "nothing was to lose, so none was trained"
     assert events(run.dir, "record")[-1]["window"]["mean"] > 0.9
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["simple_spread.py", "plain_ppo.py", "dqn_foraging.py", "expert.py"]
-)
-def test_the_longer_examples_run(tmp_path: Path, name: str) -> None:
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / name), "--smoke"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "the active signal:" in result.stdout

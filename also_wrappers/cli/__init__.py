@@ -53,7 +53,7 @@ training in five seeds (``python tests/benchmarks/worthless.py``): its promise i
 nothing is pulled.
 
 Not measured again since decisions changed: advisors against each other (``python
-tests/benchmarks/advisors.py``), and DQN (``python examples/dqn_foraging.py``).
+tests/benchmarks/advisors.py``), and DQN (``python examples/off_policy.py``).
 """
 
 from also_wrappers.cli.app import main

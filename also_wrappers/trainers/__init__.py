@@ -8,7 +8,7 @@ A trainer is anything that satisfies ``also_wrappers.trainer.Trainer``. It can w
 snapshot to a file, adopt one, and hand out a ``Fork`` that trains branches elsewhere. A
 trainer reads its own snapshots; one that unpickles them must trust the run directory.
 
-``examples/plain_ppo.py`` is one, a plain PyTorch loop in the manner of CleanRL.
+``examples/cleanrl_style.py`` is one, a plain PyTorch loop in the manner of CleanRL.
 
 ``also_wrappers.testing.check_trainer(harness, task, signal)`` runs on yours what ours
 are tested with (Stable-Baselines3's algorithms, and that loop): a training that was

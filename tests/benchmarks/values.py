@@ -3,7 +3,7 @@
     python tests/benchmarks/values.py [--expert foraging_8x8 | none] [--seed 0]
 
 The expert is posted from the beginning, with what it earns by itself, and the settings
-are those of ``examples/dqn_foraging.py``. Printed are the base return in training, what
+are those of ``examples/off_policy.py``. Printed are the base return in training, what
 imitation costs, and base return over 256 evaluation episodes. About half a minute.
 """
 

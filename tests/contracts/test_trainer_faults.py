@@ -16,7 +16,7 @@ from stable_baselines3 import DQN
 
 from also_wrappers.testing import check_trainer
 from also_wrappers.trainer import AuditionOutcome, ForkOutcome
-from examples.plain_ppo import Fork, Training
+from examples.cleanrl_style import Fork, Training
 from tests.support.trainers import (
     SIGNAL,
     TASK,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from also_wrappers.catalog import lbforaging, mpe2
 from also_wrappers.evidence import Evidence, Layout, summarise
 from also_wrappers.evidence.accumulate import accumulate
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.recorder import Episode
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from examples import evidence as example
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "evidence.py"
 FEATURES = FeatureMap(
     Feature("x", "obs[0]", "", 0.0, 10.0),
     Feature("y", "obs[1]", "", 0.0, 10.0),
@@ -153,29 +151,16 @@ def test_flooding_and_terms_that_are_off() -> None:
     assert seen([LINE, LINE], signal=PAID).values["term.go.off"] == 0.0
 
 
-def example() -> Any:
-    spec = importlib.util.spec_from_file_location("evidence_example", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["foraging", "spread"])
 def test_policies_are_told_apart_on_real_environments(name: str) -> None:
-    module = example()
-    make_env = getattr(module, f"make_{name}")
-    crowd = getattr(module, f"crowd_{name}")
-    named = lbforaging.features if name == "foraging" else mpe2.spread_features
-    features = named(make_env())
+    make_env, make_features, crowd = example.ENVIRONMENTS[name]
+    features = make_features(make_env())
 
     def stay(observations: Any) -> dict[str, int]:
         return dict.fromkeys(observations, 0)
 
     def told(policy: Any, noise: float) -> dict[str, float]:
-        found: Evidence = module.watch(make_env, features, policy, 60, noise)
-        return found.values
+        return example.watch(make_env, features, policy, 60, noise).values
 
     chance, idle, crowding = told(stay, 1.0), told(stay, 0.0), told(crowd, 0.1)
     for agent in ("agent_0", "agent_1"):
@@ -194,7 +179,15 @@ def test_policies_are_told_apart_on_real_environments(name: str) -> None:
 @pytest.mark.slow
 def test_the_example_prints_and_draws(tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, str(EXAMPLE), "--env", "spread", "--smoke", "--out", tmp_path],
+        [
+            sys.executable,
+            str(example.__file__),
+            "--env",
+            "spread",
+            "--smoke",
+            "--run-dir",
+            tmp_path,
+        ],
         capture_output=True,
         text=True,
         timeout=300,

@@ -34,7 +34,7 @@ from also_wrappers.trainers.sb3.snapshots import _statistics
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 from also_wrappers.wrappers.shape import Shape
-from examples.plain_ppo import Settings, Training
+from examples.cleanrl_style import Settings, Training
 
 #: These choose one of some actions, and play in the corridor.
 BY_VALUES = (DQN, QRDQN)

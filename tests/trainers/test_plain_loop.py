@@ -10,7 +10,7 @@ from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.signal import Signal
 from also_wrappers.wrappers.shape import Shape
-from examples.plain_ppo import Settings, Training
+from examples.cleanrl_style import Settings, Training
 from tests.support.trainers import WITH_ACTIONS, WITH_EXPERT, make_env
 
 ON = Signal(expert=WITH_EXPERT.expert)

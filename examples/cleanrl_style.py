@@ -1,12 +1,16 @@
-"""An adapted learning signal in a plain PyTorch loop, without a trainer library.
+"""A plain PyTorch loop in the manner of CleanRL, without a trainer library.
 
-PPO in one file, in the manner of CleanRL, on level-based foraging. What has to be
-written for a trainer of one's own is ``Training`` with its snapshot, and ``Fork``; the
-loop then calls ``Adaptation.step`` where it rests. Five lines of ``Training._learn``
-imitate the expert of the signal, which infos tell; a trainer without them says
-``imitates = False`` and refuses auditions.
+PPO in one file, on level-based foraging. What has to be written for a trainer of one's
+own is ``Training`` with its snapshot, and ``Fork``; the loop then calls
+``Adaptation.step`` where it rests. Five lines of ``Training._learn`` imitate the expert
+of the signal, which infos tell; a trainer without them says ``imitates = False`` and
+refuses auditions.
 
-    python examples/plain_ppo.py --smoke
+Expect, with seed 0: the rules' best expert is used from the first round on, and the
+base return in training is .998 after 77,552 environment steps in all, in 42 seconds on
+two busy cores.
+
+    python examples/cleanrl_style.py --smoke
 """
 
 from __future__ import annotations
@@ -14,12 +18,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 from torch import nn
 from torch.distributions import Categorical
 
@@ -27,20 +33,20 @@ import also_wrappers as also
 from also_wrappers.branches.randomness import randomness_restored
 from also_wrappers.catalog import lbforaging
 from also_wrappers.files import replacing
-from also_wrappers.ledger.events import Decided, Event, Recorded, Swapped
+from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.trainer import AuditionOutcome, ForkOutcome
 
 Shape = Callable[[Any], Any]
 MakeEnv = Callable[[Shape], Any]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Arguments:
-    """What can be given on the command line."""
+    """Lists what can be given on the command line."""
 
-    run_dir: str = "runs/plain_ppo"
+    run_dir: str = "runs/cleanrl_style"
     seed: int = 0
-    steps: int = 300_000
+    steps: int = 100_000
     smoke: bool = False
 
 
@@ -345,13 +351,14 @@ def _net(size: int, width: int, out: int) -> nn.Sequential:
 
 
 def make_env(shape: Shape) -> Any:
-    """One environment with a wrapper around it."""
+    """Makes one environment, with a wrapper around it."""
     return shape(lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3"))
 
 
 def main(arguments: Arguments) -> None:
     """Trains with an adapted signal."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # the nets are small
+    began = time.perf_counter()
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     env = make_env(lambda env: env)
     task = also.Task(
@@ -361,40 +368,31 @@ def main(arguments: Arguments) -> None:
         actions=lbforaging.actions(env),
     )
     run = also.Run(task, arguments.run_dir)
-    run.ledger.listeners.append(_say)
-    steps = 20_480 if arguments.smoke else arguments.steps
+    run.ledger.listeners.append(ProgressLines(Console()))
+    steps = 12_288 if arguments.smoke else arguments.steps
     training = Training(make_env, run.shape, steps, arguments.seed)
-    # A training of seconds needs shorter branches, and more of them, than usual.
-    tiny: dict[str, Any] = {
-        "first": steps // 5,
-        "horizon": 2 * training.rollout,
-        "budget": 3.0,
-    }
-    options = tiny if arguments.smoke else {}
-    adaptation = also.Adaptation(run, seed=arguments.seed, **options)
+    # A training of seconds needs shorter branches than usual.
+    tiny: Any = {"first": 2 * training.rollout, "horizon": training.rollout}
+    adaptation = also.Adaptation(
+        run, seed=arguments.seed, **(tiny if arguments.smoke else {})
+    )
     training.train(steps, rest=lambda: adaptation.step(training))
     adaptation.finish(training)
-    print("the active signal:", run.board.read().signal.describe())
-    print("environment steps:", run.accounting.env_steps())
     run.close()
-
-
-def _say(event: Event) -> None:
-    """Prints the record, decisions and swaps."""
-    steps = event.trainer_steps.mainline
-    match event:
-        case Recorded(window=window):
-            print(f"{steps}: base return {window.mean:.3f}", flush=True)
-        case Decided(reason=reason):
-            print(f"{steps}: {reason}", flush=True)
-        case Swapped(describe=signal):
-            print(f"{steps}: the signal is now {signal}", flush=True)
+    print("the active signal:", run.board.read().signal.describe())
+    print(
+        f"base return {training.earned:.3f} (running mean of training) after "
+        f"{run.accounting.env_steps().total:,} environment steps in all, "
+        f"{time.perf_counter() - began:.0f} s"
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-dir", default=Arguments.run_dir)
-    parser.add_argument("--seed", type=int, default=Arguments.seed)
-    parser.add_argument("--steps", type=int, default=Arguments.steps)
-    parser.add_argument("--smoke", action="store_true")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    for field in dataclasses.fields(Arguments):
+        kind: Any = {"type": type(field.default), "default": field.default}
+        if field.default is False:
+            kind = {"action": "store_true"}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **kind)
     main(Arguments(**vars(parser.parse_args())))
