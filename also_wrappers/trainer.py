@@ -214,7 +214,12 @@ class Trainer(Protocol):
         """
 
     def audition(
-        self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
+        self,
+        shape: Callable[[Any], Any],
+        episodes: int,
+        seed: int,
+        noise: float,
+        stepped: Callable[[int], None],
     ) -> AuditionOutcome:
         """Plays whole episodes of the policy, in which an expert acts where it speaks.
 
@@ -227,6 +232,8 @@ class Trainer(Protocol):
             episodes: How many at least.
             seed: Of the environments and of all sampling.
             noise: Share of all actions that are taken at random.
+            stepped: To be called with the trainer steps of every step as it is played,
+                so that a kill forgets none.
 
         Returns:
             The episodes: as many for any expert and noise, and those at the same place

@@ -186,7 +186,12 @@ class Training:
         """Not measured here."""
 
     def audition(
-        self, shape: Shape, episodes: int, seed: int, noise: float
+        self,
+        shape: Shape,
+        episodes: int,
+        seed: int,
+        noise: float,
+        stepped: Callable[[int], None],
     ) -> AuditionOutcome:
         """Plays whole episodes: the expert where it speaks, else the policy."""
         with randomness_restored():
@@ -204,6 +209,7 @@ class Training:
                 logits[chance.random(len(good)) < noise] = 0.0
                 chosen = Categorical(logits=logits).sample().numpy()
                 observations = copies.step(chosen)[0]
+                stepped(len(chosen))
         steps = copies.steps * len(copies.advice)
         played = [base for returns in copies.returns for base in returns[:each]]
         return AuditionOutcome(tuple(played), steps)

@@ -77,10 +77,7 @@ def main(arguments: Arguments) -> None:
     began = time.perf_counter()
     run = also.Run(task, arguments.run_dir)
     adapted = make_model(make_venv(run.shape), arguments.seed)
-    # So short a training has no time to outlive its signal: the signal does not fade.
-    options: Any = {"fade_out": 0.0}
-    if arguments.smoke:
-        options |= {"first": 2048, "horizon": 2048}
+    options: Any = {"first": 2048, "horizon": 2048} if arguments.smoke else {}
     callback = also.AdaptationCallback(run, make_venv, seed=arguments.seed, **options)
     adapted.learn(8192 if arguments.smoke else arguments.steps, callback=callback)
     run.close()

@@ -49,9 +49,10 @@ begin from the run's first checkpoint: training on nothing spoils a policy.
 The signal fades out over the last tenth of the plan (``fade_out=0.1``), so that the
 policy ends on the base reward alone. Learners with a replay buffer keep the signal to
 the end: values do not outlive a fading signal as policies do. Where the base return
-clearly falls while a signal fades, the fade is stopped and the signal stays. A signal
-may also be proposed that fades by itself (``Signal(terms=..., fade=0.2)``). Strength is
-fixed at an environment's reset, so potentials stay exact.
+clearly falls while a signal fades, the fade is stopped and the signal stays. An expert
+without terms does not fade: the pull towards it ends itself. A signal may also be
+proposed that fades by itself (``Signal(terms=..., fade=0.2)``). Strength is fixed at an
+environment's reset, so potentials stay exact.
 
 ## A replay
 

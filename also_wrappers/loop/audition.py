@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -139,7 +140,6 @@ class Auditions:
             promised = None
         steps = self._spent - before
         shares, late = self._shares(said, [*exact.rows, *noisy.rows])
-        self._run.accounting.evaluation += steps
         played = _played(Proposal(signal=signal), best, alone, sum(shares))
         refusal = "" if passed else why_refused(said.expert, best, alone, shares, late)
         if not passed:
@@ -212,7 +212,6 @@ class Auditions:
             if len(playing) < 2 or self._spent - before >= self._left:
                 break
         steps = self._spent - before
-        self._run.accounting.evaluation += steps
         ranked = []
         for entrant in sorted(entrants, key=_standing, reverse=True):
             if entrant.episodes.returns:
@@ -254,7 +253,10 @@ class Auditions:
         seed = (self._seed + 1_009 * look) % 2**31
         with tempfile.TemporaryDirectory() as folder, randomness_restored():
             board = Board.create(Path(folder) / "board", posting)
-            played = trainer.audition(Shape(task, board), wanted, seed, noise)
+            with self._counted() as stepped:
+                played = trainer.audition(
+                    Shape(task, board), wanted, seed, noise, stepped
+                )
             ended = board.new_episodes()
             collected = board.collect(task.conditions)
         self._spent += played.steps
@@ -263,6 +265,23 @@ class Auditions:
         rates = self._rates(collected, len(ended))
         spoken = (played.spoken, played.agreed)
         episodes.add(Plays(list(played.returns), rows, timeouts, rates, spoken))
+
+    @contextmanager
+    def _counted(self) -> Iterator[Callable[[int], None]]:
+        """Counts the trainer steps that the yielded function is called with, whatever
+        ends the play."""
+        played = 0
+
+        def stepped(steps: int) -> None:
+            nonlocal played
+            played += steps
+            self._run.flies(steps)
+
+        try:
+            yield stepped
+        finally:
+            self._run.accounting.evaluation += played
+            self._run.flies(-played)
 
     def _rates(self, collected: Collected | None, episodes: int) -> dict[str, float]:
         conditions = self._run.task.conditions

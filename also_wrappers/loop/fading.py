@@ -29,14 +29,18 @@ def fade_begin(fade_out: float | None, trainer: Trainer) -> int:
 def strength(posting: Posting, begin: int, trainer: Trainer) -> float:
     """Returns the strength that the active signal should have now, in hundredths.
 
-    It is that of the run's end times that of a signal that fades by itself.
+    It is that of the run's end times that of a signal that fades by itself. At the end
+    of a run an expert alone does not fade: the pull towards it ends itself, and what is
+    left of the pull keeps a policy steady that has nothing more to learn.
 
     Args:
         posting: What is posted.
         begin: Trainer steps after which the strength of any signal falls.
         trainer: The trainer.
     """
-    share = _falling(begin, trainer.total - begin, trainer.steps)
+    share = 1.0
+    if posting.signal.terms:
+        share = _falling(begin, trainer.total - begin, trainer.steps)
     if posting.signal.fade is not None:
         lasts = posting.signal.fade * trainer.total
         share *= _falling(posting.since, lasts, trainer.steps)

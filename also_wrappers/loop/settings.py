@@ -39,7 +39,7 @@ class AdaptationOptions(TypedDict, total=False):
         fade_out: Share of the planned training at whose end the signal's strength goes
             to zero, so that the policy ends on the base reward alone; no round is
             played there. By default a tenth, but 0 where values of a replay buffer
-            would fade with it.
+            would fade with it. The pull towards an expert without terms does not fade.
         checkpoint_every: Trainer steps between two checkpoints outside of rounds; a
             twentieth of the planned training if not given, none with 0.
         pause_on: ``"stage"``, the default, plays a round that is due as soon as the

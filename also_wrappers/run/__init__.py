@@ -23,7 +23,8 @@ where there is one: a round goes on with the answers, auditions and branches tha
 had, the training from a checkpoint that is at most a twentieth of the plan old
 (``checkpoint_every``). Steps that were being trained when a run died, and those of
 branches that failed, are counted as an interval: ``unknown`` is how many there may have
-been at most. Of auditions and evaluations that a kill cut off, nothing is known.
+been at most. Steps of auditions are counted one by one. Of evaluations in branches that
+a kill cut off, nothing is known.
 
 What a run directory may contain, and whether it must be trusted:
 ``also_wrappers.trainers.sb3``.

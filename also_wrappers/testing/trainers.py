@@ -269,7 +269,7 @@ class _Contract:
         trainer = self._trained(rollouts=1)
         if not trainer.imitates:
             try:
-                trainer.audition(_plain, 2, 0, 0.0)
+                trainer.audition(_plain, 2, 0, 0.0, lambda steps: None)
             except ConfigurationError:
                 return
             raise AssertionError(
@@ -285,8 +285,14 @@ class _Contract:
         for signal, noise in players:
             posting = Posting(version=1, signal=signal, gamma=trainer.gamma)
             board = Board.create(self._file(), posting)
-            outcome = trainer.audition(Shape(self.task, board), 5, 3, noise)
+            told: list[int] = []
+            outcome = trainer.audition(
+                Shape(self.task, board), 5, 3, noise, told.append
+            )
             episodes, steps = len(outcome.returns), outcome.steps
+            assert sum(told) == steps, (
+                f"stepped was called with {sum(told)} trainer steps, of {steps} played"
+            )
             least = episodes * trainer.agents_per_env
             assert least <= steps, f"{episodes} episodes are not {steps} steps"
             assert 0 <= outcome.agreed <= outcome.spoken <= steps, (

@@ -27,6 +27,7 @@ from also_wrappers.loop.audition import Auditions, Verdict
 from also_wrappers.loop.journal import Journal
 from also_wrappers.loop.plan import Plan
 from also_wrappers.proposals.proposal import Proposal
+from also_wrappers.run.meter import read_meter
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Action, Actions, Expert, Feature, FeatureMap, Rule
 from also_wrappers.signal.model import Signal
@@ -123,6 +124,31 @@ def test_an_expert_that_earns_more_is_tried_with_what_it_promises(
     assert stage.run.accounting.evaluation == steps + again["steps"]
 
 
+def test_what_a_stopped_audition_played_is_counted_and_a_kill_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    steps, metered = 0, []
+    walk = PettingZooVecEnv.step_wait
+
+    def stopped(venv: PettingZooVecEnv) -> Any:
+        nonlocal steps
+        metered.append(read_meter(stage.run.dir / "steps")[1])
+        if len(metered) == 6:
+            raise KeyboardInterrupt
+        steps += venv.num_envs
+        return walk(venv)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PettingZooVecEnv, "step_wait", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            stage.play(ON)
+    # Whenever a kill comes, the meter says what was played until then.
+    assert metered == [place * 8 for place in range(6)]
+    assert stage.run.accounting.evaluation == steps == 40
+    assert read_meter(stage.run.dir / "steps")[1] == 0
+
+
 @pytest.mark.parametrize(
     ("signal", "said"),
     [
@@ -215,7 +241,9 @@ def test_forbidden_actions_are_not_played(tmp_path: Path) -> None:
     balance = Task("Stay up.", features, actions=both)
     for noise in (0.0, 0.5):
         # The environment refuses what its mask forbids.
-        played = trainer.audition(Shape(balance, board), 6, 3, noise)
+        played = trainer.audition(
+            Shape(balance, board), 6, 3, noise, lambda steps: None
+        )
         assert len(played.returns) == 6
         assert played.steps >= sum(played.returns)
 

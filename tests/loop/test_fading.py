@@ -9,8 +9,10 @@ import pytest
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.board.posting import Posting
 from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.fading import fade_begin
+from also_wrappers.loop.fading import strength as fading
 from also_wrappers.run.run import Run
-from also_wrappers.signal import Signal, Term
+from also_wrappers.signal import Expert, Rule, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
 from tests.support.corridor import events
@@ -33,6 +35,31 @@ class Leaning(Walker):
         self.steps = 1000 * ROLLOUT if strong else -ROLLOUT + 1
         super().train()
         self.steps = steps + ROLLOUT
+
+
+EXPERT = Expert(rules=(Rule(when="place < 1", do="on"),))
+
+
+@pytest.mark.parametrize(
+    ("signal", "strength"),
+    [
+        (ON, 0.0),
+        (ON.model_copy(update={"expert": EXPERT}), 0.0),
+        (Signal(expert=EXPERT), 1.0),
+        (Signal(expert=EXPERT, fade=0.4), 0.0),
+    ],
+    ids=["terms", "both", "an expert", "an expert that fades"],
+)
+def test_at_the_end_terms_fade_and_a_pull_ends_itself(
+    tmp_path: Path, signal: Signal, strength: float
+) -> None:
+    run = Run(Task("Walk.", corridor_features()), tmp_path / "run")
+    walker = Walker(run.shape, TOTAL, Work())
+    walker.steps = TOTAL
+    begin = fade_begin(None, walker)
+    assert begin == 0.9 * TOTAL
+    assert fading(Posting(signal=signal, gamma=0.99), begin, walker) == strength
+    run.close()
 
 
 @pytest.mark.parametrize(("needs", "stops"), [(0.7, True), (0.0, False)])

@@ -81,7 +81,8 @@ class Player(Walker):
     notes: list[Any]
 
     def audition(self, *arguments: Any) -> AuditionOutcome:
-        shape, episodes, *_ = arguments
+        shape, episodes, *_, stepped = arguments
+        stepped(episodes)
         self.notes.append(("audition", None))
         expert = shape.board.read().signal.expert
         earned = 0.1 if expert is None else 0.7

@@ -69,7 +69,8 @@ class Follower(Walker):
     policy = 0.1
 
     def audition(self, *arguments: Any) -> AuditionOutcome:
-        shape, episodes, *_ = arguments
+        shape, episodes, *_, stepped = arguments
+        stepped(episodes)
         expert = shape.board.read().signal.expert
         if expert is None:
             return AuditionOutcome((self.policy,) * episodes, episodes)

@@ -30,6 +30,7 @@ def play_audition(
     episodes: int,
     seed: int,
     noise: float,
+    stepped: Callable[[int], None],
 ) -> AuditionOutcome:
     """Plays whole episodes, in which an expert acts where it speaks.
 
@@ -43,6 +44,7 @@ def play_audition(
         episodes: How many; rounded up to a multiple of the copies.
         seed: Of the environments and of all sampling.
         noise: Share of all actions that are taken at random.
+        stepped: Called with the trainer steps of every step.
 
     Returns:
         The episodes, copy by copy.
@@ -54,7 +56,7 @@ def play_audition(
     with sampling_seeded(model, seed):
         venv = checked(make_venv(shape), model)
         try:
-            advised = _Advised(venv, noise, seed)
+            advised = _Advised(venv, noise, seed, stepped)
             returns, steps = play_episodes(model, advised, episodes, seed)
         finally:
             venv.close()
@@ -71,6 +73,7 @@ class _Advised(VecEnvWrapper):
         venv: Environments that tell advice.
         noise: Share of all actions that are taken at random.
         seed: Of all that is taken at random.
+        stepped: Called with the trainer steps of every step.
 
     Attributes:
         spoken: How often there was a good action.
@@ -78,8 +81,11 @@ class _Advised(VecEnvWrapper):
             drawn, the policy's probability of the good ones.
     """
 
-    def __init__(self, venv: VecEnv, noise: float, seed: int) -> None:
+    def __init__(
+        self, venv: VecEnv, noise: float, seed: int, stepped: Callable[[int], None]
+    ) -> None:
         super().__init__(venv)
+        self._stepped = stepped
         self.spoken = self.agreed = 0
         space: Any = venv.action_space
         self._count = int(space.n)
@@ -113,6 +119,7 @@ class _Advised(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Steps the environments, and keeps what they advise to itself."""
         observations, rewards, dones, infos = self.venv.step_wait()
+        self._stepped(self.num_envs)
         told = [
             reset if done else info
             for info, reset, done in zip(infos, self._first_infos(), dones, strict=True)

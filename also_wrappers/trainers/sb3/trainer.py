@@ -147,11 +147,18 @@ class SB3Trainer:
         return self._imitation.agreements.take() if self._imitation else None
 
     def audition(
-        self, shape: Callable[[Any], Any], episodes: int, seed: int, noise: float
+        self,
+        shape: Callable[[Any], Any],
+        episodes: int,
+        seed: int,
+        noise: float,
+        stepped: Callable[[int], None],
     ) -> AuditionOutcome:
         """Plays whole episodes, in which an expert acts where it speaks."""
         make_venv = self._make_venv
-        return play_audition(self.model, make_venv, shape, episodes, seed, noise)
+        return play_audition(
+            self.model, make_venv, shape, episodes, seed, noise, stepped
+        )
 
     def fork(self) -> SB3Fork:
         """What a worker needs."""

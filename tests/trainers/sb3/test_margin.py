@@ -208,7 +208,10 @@ def test_an_audition_explores_and_leaves_no_trace(tmp_path: Path) -> None:
     model.exploration_rate = 0.5
     trainer = SB3Trainer(model, make_venv, 300)
     before = str(model.action_space.np_random.bit_generator.state)
-    played = [trainer.audition(model.replay_buffer.shape, 9, 3, 0.1) for _ in range(2)]
+    played = [
+        trainer.audition(model.replay_buffer.shape, 9, 3, 0.1, lambda steps: None)
+        for _ in range(2)
+    ]
     assert played[0] == played[1]
     assert str(model.action_space.np_random.bit_generator.state) == before
 
