@@ -284,8 +284,9 @@ def replay(
 ) -> None:
     """Train with what a run has found on other seeds, and without it.
 
-    No advisor is asked and no branch is trained: the signals are active from the same
-    trainer steps on as in the run. Trainings that are finished are kept.
+    No advisor is asked and no branch is trained: the signals are active from
+    the same trainer steps on as in the run. Trainings that are finished are
+    kept.
     """
     from also_wrappers.cli.replay import load_training, print_replays, replay_run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ __all__ = ["examine_environment"]
 Array = npt.NDArray[np.float64]
 
 #: Steps of the rollouts that say whether seeds are honoured, and of all episodes.
-_SEED_STEPS, _MOST_STEPS = 100, 20_000
+_SEED_STEPS, _SPACE_STEPS, _MOST_STEPS = 100, 1_000, 20_000
 #: Differences that rounding makes between a declared range and a measured one.
 _ROUNDING = 1e-6
 
@@ -88,6 +88,8 @@ def examine_environment(
             table.add_row(name, Text(text))
         try:
             table.add_row("seeds", _seeds(make_env))
+            if outside := _outside(make_env()):
+                table.add_row("outside", Text(outside))
             played = play_episodes(make_env(), features or _NOTHING, episodes)
         except ConfigurationError:
             raise
@@ -153,8 +155,27 @@ def play_episodes(env: Any, features: FeatureMap, episodes: int) -> Played:
     )
 
 
-def _play(env: Any, seed: int | None, most: int) -> Iterator[None]:
-    """Plays one episode of random actions; yields after every step."""
+def _outside(env: Any) -> str:
+    """Says which observation lies outside its space; empty if none does."""
+    several = hasattr(env, "possible_agents")
+    for observations in _play(env, 0, _SPACE_STEPS):
+        for agent, observation in observations.items():
+            space = env.observation_space(agent) if several else env.observation_space
+            if space.contains(observation):
+                continue
+            whose = f"an observation of {agent!r}" if several else "an observation"
+            text = f"{whose} lies OUTSIDE its space; declare what it can be"
+            if isinstance(observation, np.ndarray) and observation.size:
+                text += (
+                    f": it is of shape {observation.shape} and {observation.dtype}, "
+                    f"{observation.min():.4g} to {observation.max():.4g}"
+                )
+            return text
+    return ""
+
+
+def _play(env: Any, seed: int | None, most: int) -> Iterator[Mapping[Any, Any]]:
+    """Plays one episode of random actions; yields what is observed at every step."""
     several = hasattr(env, "possible_agents")
     agents = list(env.possible_agents) if several else []
     spaces = {agent: env.action_space(agent) for agent in agents}
@@ -166,6 +187,7 @@ def _play(env: Any, seed: int | None, most: int) -> Iterator[None]:
         if isinstance(env, AECEnv):
             observation, _, ended, cut, info = env.last()
             space = spaces[env.agent_selection]
+            observed = {env.agent_selection: observation}
             env.step(None if ended or cut else choose(space, observation, info))
             over = not env.agents
         elif several:
@@ -178,11 +200,13 @@ def _play(env: Any, seed: int | None, most: int) -> Iterator[None]:
                     for agent in env.agents
                 }
             )
+            observed = returned[0]
             over = not env.agents
         else:
             returned = env.step(choose(env.action_space, returned[0], returned[-1]))
+            observed = {"": returned[0]}
             over = returned[2] or returned[3]
-        yield
+        yield observed
         if over:
             return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -83,10 +83,12 @@ class RunPanel:
 
     Args:
         name: The heading.
+        alive: Whether a process runs the run; asked where no event has come lately.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, alive: Callable[[], bool] = lambda: True) -> None:
         self._name = name
+        self._alive = alive
         self._pace = Pace()
         self._active = ActiveSignal()
         self._event: Event | None = None
@@ -206,6 +208,8 @@ class RunPanel:
             seconds = self._pace.standing((batch.of - batch.done) * batch.steps)
             line += f", {about(seconds)} to go" if seconds else ""
         quiet = 0.0 if self._event is None else time.time() - self._event.time
+        if quiet > _QUIET and not self._alive():
+            line = "stopped: no process here runs it"
         return f"{line} (last event {duration(quiet)} ago)" if quiet > _QUIET else line
 
     def _scores(self, *, ascii_only: bool) -> Table:

@@ -40,7 +40,8 @@ class RoundSummary(BaseModel):
             was skipped.
         effect: Mean difference of the winner to control in base return, where they were
             compared.
-        branches: Branches that were trained, those beside the training included.
+        branches: Branches that were trained, those beside the training included; one
+            that went on with a shorter one counts once.
         settlements: What became of each signal that the round swapped in.
         skipped: Why the round was not played; empty if it was.
     """
@@ -153,7 +154,9 @@ def _summarise_round(record: RoundRecord) -> RoundSummary:
         trainer_steps=record.started.trainer_steps.mainline,
         decision=decision_in_words(decided) if decided else "",
         effect=decided.effect if decided else None,
-        branches=sum(len(arm.branches) for arm in record.arms.values()),
+        branches=sum(
+            not part.trained for arm in record.arms.values() for part in arm.branches
+        ),
         settlements=tuple(filter(None, map(_end_of, record.uses))),
         skipped=finished.skipped if finished else "",
     )
@@ -198,4 +201,5 @@ def _go_on(run_dir: Path, state: str, signal: Signal) -> tuple[str, ...]:
         return (f"also-wrappers report {name}", *export)
     if (run_dir / "demo.json").exists():
         return (f"also-wrappers demo --resume --run-dir {name}",)
-    return (f"run = also.Run(task, {str(run_dir)!r}, resume=True)",)
+    again = f"run = also.Run(task, {str(run_dir)!r}, resume='auto')"
+    return (f"{again}  # and train as before",)

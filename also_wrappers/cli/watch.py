@@ -11,7 +11,7 @@ from rich.live import Live
 
 from also_wrappers.cli.panel import RunPanel
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.ledger.ledger import follow, salvage_ledger
+from also_wrappers.ledger.ledger import follow, other_runs, salvage_ledger
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.lock import holder_of
 
@@ -47,14 +47,18 @@ def watch_run(run_dir: Path, console: Console, remarks: Console) -> None:
         remarks: Where to print what is no event, such as that nobody runs the run.
 
     Raises:
-        ConfigurationError: The ledger cannot be read.
+        ConfigurationError: The ledger cannot be read, or the directory holds runs and
+            is none.
     """
-    ledger = run_dir / "ledger.jsonl"
+    ledger, lock = run_dir / "ledger.jsonl", run_dir / "run.lock"
     if not ledger.exists():
+        if others := other_runs(run_dir):
+            raise ConfigurationError(f"{run_dir} holds no run{others}")
         _remark(remarks, f"{run_dir} holds no run yet; waiting for one")
-    elif holder_of(run_dir / "run.lock") is None and not _finished(ledger):
+    elif holder_of(lock) is None and not _finished(ledger):
         _remark(remarks, f"no process runs {run_dir}; waiting for one to go on with it")
-    lines, panel = ProgressLines(console), RunPanel(str(run_dir))
+    lines = ProgressLines(console)
+    panel = RunPanel(str(run_dir), lambda: holder_of(lock) is not None)
     shown: AbstractContextManager[object] = nullcontext()
     if console.is_interactive and not console.is_jupyter:
         shown = Live(panel, console=console, refresh_per_second=2, transient=True)

@@ -31,6 +31,7 @@ __all__ = [
     "LedgerReader",
     "follow",
     "of_the_lineage",
+    "other_runs",
     "read_ledger",
     "salvage_ledger",
 ]
@@ -249,11 +250,21 @@ def salvage_ledger(path: Path) -> tuple[list[Event], str]:
             damage, damaged = damage or str(error), damaged + 1
     if not events:
         raise ConfigurationError(
-            damage or f"{path.parent} holds no run (no event in {path.name})"
+            damage
+            or f"{path.parent} holds no run (no event in {path.name})"
+            + other_runs(path.parent)
         )
     if damaged > 1:
         damage += f"; so for {damaged - 1} more line(s)"
     return events, damage
+
+
+def other_runs(folder: Path) -> str:
+    """Returns which run may have been meant by a folder above it; empty if none."""
+    ledgers = sorted(
+        folder.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_mtime
+    )
+    return f"; did you mean {ledgers[-1].parent}?" if ledgers else ""
 
 
 def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, variance
 
 from also_wrappers.ledger.events import BranchEnded
@@ -17,7 +17,7 @@ from also_wrappers.report.charts import (
     draw_rows,
 )
 
-__all__ = ["arm_colors", "course", "draw_arms", "draw_scores"]
+__all__ = ["arm_colors", "course", "draw_arms", "draw_scores", "whole_branches"]
 
 _RETURN = "base return per episode"
 _CONTROL = "control"
@@ -89,13 +89,33 @@ def draw_scores(branches: Mapping[str, Sequence[BranchEnded]]) -> str:
                     color,
                     branch.phase == "confirm",
                 )
-                for branch in branches[name]
+                for branch in whole_branches(branches[name])
                 if not branch.error
             ),
         )
         for name, color in arm_colors(branches).items()
     ]
     return draw_rows("Scores of the branches of each arm", rows, x=_RETURN)
+
+
+def whole_branches(parts: Iterable[BranchEnded]) -> list[BranchEnded]:
+    """Returns each branch once: a longer one replaces the one that it goes on with.
+
+    Args:
+        parts: The branches of an arm, in the order in which they ended.
+    """
+    whole: list[BranchEnded] = []
+    for part in parts:
+        if part.trained and not part.error:
+            whole = [branch for branch in whole if not _goes_on(part, branch)]
+        whole.append(part)
+    return whole
+
+
+def _goes_on(part: BranchEnded, shorter: BranchEnded) -> bool:
+    """Whether a part of a branch begins where a shorter branch has ended."""
+    same = (part.phase, part.index) == (shorter.phase, shorter.index)
+    return same and part.trained == shorter.trained + shorter.steps
 
 
 def course(branches: Sequence[BranchEnded]) -> tuple[Point, ...]:

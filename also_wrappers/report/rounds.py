@@ -28,7 +28,12 @@ from also_wrappers.ledger.stamp import RoundEvent
 from also_wrappers.proposals.diagnosis import Claim
 from also_wrappers.proposals.exchange import Exchange
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.report.arms import arm_colors, draw_arms, draw_scores
+from also_wrappers.report.arms import (
+    arm_colors,
+    draw_arms,
+    draw_scores,
+    whole_branches,
+)
 from also_wrappers.report.standing import ActiveSignal, Standing, standing_of
 from also_wrappers.report.words import effect_in_words, number, settled_as
 from also_wrappers.signal.model import Signal
@@ -46,7 +51,8 @@ class ArmRecord:
         check: How the candidate passed the checks; ``None`` for control.
         proposal: The candidate, where the ledger has it as it was tried.
         audition: What the arm's expert earned by itself; ``None`` without an expert.
-        branches: The arm's branches, in the order in which they ended.
+        branches: The arm's branches, in the order in which they ended; one that goes on
+            with a shorter one comes after it.
         hypothesis: What became of the candidate's hypothesis, in words.
     """
 
@@ -57,9 +63,14 @@ class ArmRecord:
     hypothesis: str = ""
 
     @property
+    def whole(self) -> list[BranchEnded]:
+        """The branches, each one once, as it ended."""
+        return whole_branches(self.branches)
+
+    @property
     def scores(self) -> list[float]:
         """Base returns of the branches that did not fail."""
-        return [branch.score for branch in self.branches if not branch.error]
+        return [branch.score for branch in self.whole if not branch.error]
 
     @property
     def mean(self) -> float | None:

@@ -177,9 +177,14 @@ class ProgressLines:
                     + _cost(event)
                 )
             case RunResumed():
-                said = f"at {mainline:,} steps after {event.rounds} round(s)"
+                said = (
+                    f"at {mainline:,} of {event.total:,} steps after {event.rounds} "
+                    "round(s)"
+                )
                 if event.going_on is not None:
                     said += f"; round {event.going_on} goes on"
+                elif lost := event.trainer_steps.total - event.checkpoint:
+                    said += f"; {lost:,} steps that came after are lost"
                 unknown = event.trainer_steps.unknown
                 if unknown:
                     said += f"; up to {unknown:,} steps more were trained and lost"
@@ -285,9 +290,10 @@ class ProgressLines:
         left = event.of - event.done
         seconds = self._pace.standing(left * event.steps) or 0.0
         rest = f"; {about(seconds)} for {left} more" if seconds >= _LONG else ""
+        more = " more" if event.trained else ""
         return "confirm" if confirming else "branch", (
             f"{count}{pair}{event.name}: {outcome} "
-            f"({event.steps:,} steps, {event.seconds:.0f} s){rest}"
+            f"({event.steps:,} steps{more}, {event.seconds:.0f} s){rest}"
         )
 
     def _ending(self, event: RunFinished) -> list[str]:

@@ -83,6 +83,14 @@ class Wide(gym.Env):
         return np.zeros(100, np.float32), paid, False, self._left == 0, {}
 
 
+class Outside(Corridor):
+    """Says more than its space allows."""
+
+    def step(self, actions):
+        observations, *rest = super().step(actions)
+        return {agent: seen + 3 for agent, seen in observations.items()}, *rest
+
+
 class Broken(Wide):
     """Cannot be played."""
 
@@ -153,6 +161,13 @@ def test_what_tells_nothing_or_is_declared_too_narrow_is_marked() -> None:
     text = inspected("small", "--features", f"{MODULE}:poor")
     assert "one - 1 CONSTANT so far; always the same" in text
     assert "place 0.25 to 0.5 0 to 1 BEYOND what is declared; own place" in text
+
+
+def test_observations_outside_their_space_are_told_with_any_features() -> None:
+    text = inspected("Outside", "--features", f"{MODULE}:features", "--episodes", "2")
+    assert "outside an observation of 'agent_0' lies OUTSIDE its space; dec" in text
+    assert "of shape (2,) and float32, 3 to" in text
+    assert "OUTSIDE" not in inspected("small", "--episodes", "2")
 
 
 def test_without_any_names_the_environment_is_examined_all_the_same() -> None:

@@ -100,6 +100,17 @@ def test_who_waits_sees_for_how_long() -> None:
     assert "training waits for qwen3:8b (last event 1 min 15 s ago)" in text
 
 
+def test_a_run_that_was_stopped_is_not_said_to_train() -> None:
+    panel = RunPanel("runs/a", lambda: False)
+    panel.add(recorded(0, 0.0).model_copy(update={"time": time.time() - 75.0}))
+    out = io.StringIO()
+    Console(file=out, width=100).print(panel)
+    assert "stopped: no process here runs it (last event 1" in out.getvalue()
+    panel.add(recorded(0, 0.0).model_copy(update={"time": time.time()}))
+    Console(file=out, width=100).print(panel)
+    assert rows(out.getvalue())[-1] == "now            trains"
+
+
 def test_how_long_is_to_go_is_said_once_a_minute_was_trained() -> None:
     counts = Counts(mainline=1000, total=1000)
     later = {"time": 90.0, "trainer_steps": counts}

@@ -117,6 +117,18 @@ def test_whoever_ends_a_watch_ends_nothing_else(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("command", ["watch", "show", "report"])
+def test_whoever_gives_the_directory_above_is_told_of_the_run(
+    command: str, tmp_path: Path
+) -> None:
+    write_ledger(tmp_path / "one", whole_run())
+    result = CliRunner().invoke(app, [command, str(tmp_path)])
+    assert isinstance(result.exception, ConfigurationError)
+    said = str(result.exception)
+    assert f"{tmp_path} holds no run" in said
+    assert f"did you mean {tmp_path / 'one'}?" in said
+
+
 def test_a_run_that_has_no_event_yet_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,7 @@ def test_a_finished_run_shows_signal_rounds_cost_and_what_comes_next(
     assert "signal confirmed 1 * progress[-distance]" in text
     assert "base return 0.950 +- 0.020 over the last 400 episodes" in text
     assert "1 played, 1 swap " in text
-    assert "1. at 2,000 trainer steps, 6 branches: provisional, candidate_1: " in text
+    assert "1. at 2,000 trainer steps, 4 branches: provisional, candidate_1: " in text
     assert "(effect +0.500, z 1.60 against 1) then confirmed: it beats" in text
     assert "1 skipped: too little is left" in text
     assert "environment 5,000 2,500 0 7,500 0" in text
@@ -117,7 +117,7 @@ def test_every_signal_that_a_round_tried_has_its_end(tmp_path: Path) -> None:
 def test_a_stopped_run_says_how_to_go_on_and_what_may_be_lost(stopped: Path) -> None:
     text = words(shown(stopped))
     assert f"{stopped}: stopped at 360 of 960 trainer steps" in text
-    assert f"to go on: run = also.Run(task, '{stopped}', resume=True)" in text
+    assert f"to go on: run = also.Run(task, '{stopped}', resume='auto') # and" in text
     # As many as the run itself would count when it goes on.
     run = Run(make_task(), stopped, resume=True)
     spent = run.spent_before()

@@ -23,6 +23,7 @@ from also_wrappers.report.curves import (
     marks,
     provisional_spans,
 )
+from also_wrappers.report.rounds import ArmRecord
 from also_wrappers.report.standing import last_audition
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
@@ -164,6 +165,17 @@ def test_of_many_arms_control_and_the_best_are_drawn() -> None:
     drawn = draw_scores(branches)
     assert drawn.count("<circle") == 7
     assert "failed" not in drawn
+
+
+def test_a_branch_in_two_parts_counts_once_with_its_last_score() -> None:
+    first, last = branch(score=0.1), branch(score=0.5, trained=1000)
+    other = branch(score=0.3, index=1)
+    arm = ArmRecord(branches=[first, other, last])
+    assert arm.whole == [other, last]
+    assert arm.mean == pytest.approx(0.4)
+    assert draw_scores({"control": arm.branches}).count("<circle") == 2
+    died = last.model_copy(update={"error": "it died"})
+    assert ArmRecord(branches=[first, died]).scores == [0.1]
 
 
 def test_many_windows_are_pooled_into_few_points(tmp_path: Path) -> None:

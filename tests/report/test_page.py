@@ -73,7 +73,7 @@ def test_a_run_is_told_from_its_ledger_alone(run_dir: Path) -> None:
         "below what is possible. team.reward_rate is zero (0)",
         "Advice: bring them &lt;closer&gt;",
         "No refinement: too slow",
-        "control : base return 0.300, mean of 3 branch(es) The signal of the mainline.",
+        "control : base return 0.325, mean of 2 branch(es) The signal of the mainline.",
         "candidate_1 : base return 0.750, mean of 2 branch(es), 1 failed Pays 1 times "
         "each fall of distance.",
         "1 * progress[-distance] Hypothesis: it moved.",

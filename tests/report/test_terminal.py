@@ -73,8 +73,8 @@ def test_a_whole_run_is_told_line_by_line(tmp_path: Path) -> None:
         "branch  1/3 control: base return 0.250 +- 0.050 (1,000 steps, 2 s)",
         "advisor  no refinement: too slow",
         "refine  0 replacement(s)",
-        "branch  1/3 candidate_1: failed: it died (1,000 steps, 2 s)",
-        "branch  1/3 control: base return 0.350 +- 0.050 (1,000 steps, 2 s)",
+        "branch  1/3 candidate_1: failed: it died (1,000 steps more, 2 s)",
+        "branch  1/3 control: base return 0.350 +- 0.050 (1,000 steps more, 2 s)",
         "decide  provisional, candidate_1: it stood out (effect +0.500, z 1.60 against "
         "1)",
         "swap  provisional: the signal is now 1 * progress[-distance]",
@@ -116,12 +116,16 @@ def test_the_record_is_shown_for_about_every_tenth_of_the_training() -> None:
 
 def test_a_resumed_run_tells_where_it_goes_on() -> None:
     resumed = RunResumed(rounds=2, total=500, checkpoint=0)
-    assert "at 0 steps after 2 round(s)" in shown(resumed)
+    assert "at 0 of 500 steps after 2 round(s)" in shown(resumed)
     assert "0/500 steps" in shown(resumed, recorded(0, 0.0))
     lost = Counts(mainline=100, total=100, unknown=1500)
     event = resumed.model_copy(update={"going_on": 3, "trainer_steps": lost})
     said = shown(event)
     assert "; round 3 goes on; up to 1,500 steps more were trained and lost" in said
+    counted = lost.model_copy(update={"total": 1300})
+    update = {"going_on": None, "checkpoint": 100, "trainer_steps": counted}
+    said = shown(event.model_copy(update=update))
+    assert "; 1,200 steps that came after are lost; up to 1,500 steps more" in said
 
 
 @pytest.mark.parametrize(
