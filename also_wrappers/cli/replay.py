@@ -111,16 +111,18 @@ def print_replays(results: Sequence[Replayed], console: Console) -> None:
     """
     table = Table(title="base return, replayed and on the base reward alone")
     table.add_column("seed", justify="right")
-    table.add_column("environment steps", justify="right")
-    for when in ("last episodes", "whole training"):
-        table.add_column(f"replayed, {when}", justify="right")
-        table.add_column("base alone", justify="right")
+    table.add_column("training")
+    for column in ("environment steps", "last episodes", "whole training"):
+        table.add_column(column, justify="right")
     for result in results:
-        table.add_row(
-            str(result.seed),
-            " / ".join(f"{steps:,}" for steps in result.env_steps),
-            *(f"{number:.3f}" for number in (*result.ending, *result.whole)),
+        replayed, alone = (
+            (f"{steps:,}", f"{ending:.3f}", f"{whole:.3f}")
+            for steps, ending, whole in zip(
+                result.env_steps, result.ending, result.whole, strict=True
+            )
         )
+        table.add_row(str(result.seed), "replayed", *replayed)
+        table.add_row("", "base reward alone", *alone)
     console.print(table)
     for when, pairs in (
         ("last episodes", [result.ending for result in results]),

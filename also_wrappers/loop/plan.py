@@ -75,14 +75,16 @@ def check_pays(
             f"training pays for {int(settings.budget * total):,} steps of branches, "
             f"and the smallest round that can change something takes {least:,.0f}: "
             f"{branches:g} branches of {horizon:,}; use budget="
-            f"{math.ceil(100 * least / total) / 100:g} or more, train longer, or use "
-            "budget=0 to record only"
+            f"{math.ceil(100 * least / total) / 100:g} or more, plan "
+            f"{math.ceil(least / settings.budget):,} steps or more, or use budget=0 to "
+            "record only"
         )
     if horizon + grain > until:
         raise ConfigurationError(
             f"a branch takes {horizon:,} steps, and only {max(until - grain, 0):,} of "
             f"the {total:,} steps of the training are open to branches; use a shorter "
-            "horizon, train longer, or use budget=0 to record only"
+            f"horizon, plan {math.ceil((horizon + grain) * total / max(until, 1)):,} "
+            "steps or more, or use budget=0 to record only"
         )
 
 

@@ -92,6 +92,7 @@ class ProgressLines:
         self._pace = Pace()
         self._foretold = False
         self._advisor = "the advisor"
+        self._plays = True
         self._records: list[Recorded] = []
         self._active = ActiveSignal()
         # Effects of signals on the base return, by their ids.
@@ -131,6 +132,7 @@ class ProgressLines:
         match event:
             case RunStarted():
                 self._total, self._advisor = max(event.total, 1), event.advisor
+                self._plays = event.budget > 0.0
             case RunResumed():
                 self._total = max(event.total, 1)
                 self._records = [
@@ -191,6 +193,8 @@ class ProgressLines:
                 return "resume", said
             case Recorded():
                 return self._record(event)
+            case RoundStarted() | RoundFinished() if not self._plays:
+                return None  # each pause would say that the run only records
             case RoundStarted():
                 return "pause", f"round {event.round} at {mainline:,} steps"
             case Planned():

@@ -69,10 +69,11 @@ def test_a_first_branch_holds_fifty_scored_episodes_in_whole_rollouts() -> None:
             300,
             9000,
             "pays for 500 steps of branches, and the smallest round that can change "
-            r"something takes 600: 2 branches of 300; use budget=0.06 or more",
+            "something takes 600: 2 branches of 300; use budget=0.06 or more, "
+            "plan 12,000 steps",
         ),
         ({"gate": Gate()}, 1000, 9000, "takes 6,000: 6 branches of 1,000"),
-        ({}, 2000, 1500, "only 1,490 of the 10,000 steps of the training are open"),
+        ({}, 2000, 1500, "only 1,490 of the 10,000 steps .* plan 13,400 steps or more"),
         ({"horizon": 5}, 10, 9000, "a horizon of 5 steps is shorter than one rollout"),
     ],
 )

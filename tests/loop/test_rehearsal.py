@@ -148,7 +148,7 @@ def test_success_must_tell_something(tmp_path: Path, success: str, tells: bool) 
         ({"budget": 0.01}, "pays for 400 steps of branches, and the smallest"),
         (
             {"horizon": 8192, "budget": 0.4},
-            "use budget=0.41 or more, train longer, or use",
+            "use budget=0.41 or more, plan 40,960 steps or more, or use",
         ),
     ],
 )

@@ -190,7 +190,12 @@ def test_a_swap_says_how_sure_the_run_is(swap: Swapped, text: str) -> None:
 def test_what_adapting_may_cost_is_said_before_it_begins() -> None:
     assert "3 round(s) and 12,000 trainer steps of branches" in shown(started())
     assert "200% in all" in shown(started())
-    assert "It records only" in shown(started(budget=0.0, rounds=0, search=0))
+    recording = started(budget=0.0, rounds=0, search=0)
+    assert "It records only" in shown(recording)
+    skipped = RoundFinished(round=1, skipped="this run records only")
+    pause = RoundStarted(round=1, signal="none")
+    assert shown(recording, pause, skipped) == shown(recording)
+    assert len(shown(started(), pause, skipped).splitlines()) == 3
 
 
 def timed(event: Event, seconds: float, mainline: int, branches: int = 0) -> Event:
