@@ -15,6 +15,8 @@ from also_wrappers.ledger.events import (
     Decided,
     Event,
     RolledBack,
+    RoundFinished,
+    RoundStarted,
     RunResumed,
     Settled,
     Swapped,
