@@ -147,11 +147,11 @@ class RayExecutor:
         self._join()
         import ray
 
-        most, waiting = self._most(), list(orders)
+        waiting = list(orders)
         flying: dict[Any, _Flight] = {}
         try:
             while waiting or flying:
-                while waiting and len(flying) < most:
+                while waiting and len(flying) < self._most():
                     order = waiting.pop(0)
                     node = _roomiest(Counter(f.node for f in flying.values()))
                     try:
@@ -204,7 +204,8 @@ class RayExecutor:
                     log_to_driver=False,
                     logging_level="ERROR",
                 )
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            # Ray ends a process whose cluster does not answer.
+            except (ConnectionError, ValueError, RuntimeError, SystemExit) as error:
                 where = "on this machine"
                 if self._address is not None:
                     where = f"at {self._address!r}"
@@ -220,7 +221,7 @@ class RayExecutor:
             )
 
     def _most(self) -> int:
-        """Branches at a time."""
+        """Branches at a time; nodes may have come and gone."""
         import ray
 
         return self._in_flight or max(int(ray.cluster_resources().get("CPU", 1)), 1)

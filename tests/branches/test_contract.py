@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
 from also_wrappers.branches.ray import RayExecutor
+from also_wrappers.exceptions import ConfigurationError
 from tests.support.workers import Leaves, Unreadable, orders
 
 
@@ -28,7 +30,7 @@ def executor(
         executor = ProcessExecutor(2, timeout=8.0)
     else:
         request.getfixturevalue("running_ray")
-        executor = RayExecutor(timeout=20.0)  # its workers import once more
+        executor = RayExecutor(timeout=30.0)  # its workers import once more
         executor.warm(Leaves())
     monkeypatch.chdir(tmp_path)
     Path("start").write_text("start")
@@ -117,3 +119,17 @@ def test_a_branch_does_not_depend_on_what_its_process_did_before(
     assert {seed: len(values) for seed, values in drawn.items()} == {1: 1, 2: 1}
     assert drawn[1] != drawn[2]
     assert random.getstate() == before
+
+
+def test_a_missing_ray_is_said_before_any_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'also-wrappers\[ray\]'"):
+        RayExecutor()
+
+
+def test_at_least_one_branch_is_in_flight() -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ConfigurationError, match="at least 1 branch"):
+        RayExecutor(in_flight=0)
