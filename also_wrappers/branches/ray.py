@@ -1,12 +1,74 @@
-"""Branches as Ray tasks, on this machine or on a cluster."""
+"""Branches as Ray tasks, on this machine or on a cluster.
+
+``pip install 'also-wrappers[ray]'``, and then
+
+```python
+callback = also.AdaptationCallback(run, make_venv, executor=also.RayExecutor())
+```
+
+Results are those of ``ProcessExecutor``, bit for bit. On one machine nothing is gained
+by it: eight branches of 4,096 steps of the demo took 10 seconds on two busy processors
+with either; Ray took .35 GB for itself, and 14 seconds until the first four branches
+were there (9 with processes). It pays where there are more machines, and for trainers
+that run on Ray anyway, whose branches would start a Ray each in processes.
+
+## On a cluster
+
+```sh
+ray start --head --num-cpus=0                # where the training runs
+ray start --address=HEAD:6379                # on every other machine
+```
+
+- Nothing is shared by files. A branch makes its board in a temporary folder of its
+  node; its order and snapshot come, and its numbers and its end go, through Ray. The
+  run directory is the driver's alone.
+- Every machine has the same versions of Python, Ray, this package and what the
+  environments need: an image, or ``runtime_env={"pip": [...]}``. Code of your own
+  goes with ``runtime_env={"working_dir": "."}``. Folders that were added to the path
+  are passed on, and matter where the other machine has them too.
+- Every machine has the token of the head where Ray asks for one (the default of new
+  versions): ``ray get-auth-token``. Whoever can reach a cluster without one can run
+  anything on it.
+- Branches reserve nothing, so that an autoscaler sees no demand for them: start the
+  machines first, or call ``ray.autoscaler.sdk.request_resources``.
+- Branches are lost with their worker or node, not repeated: the round goes on without
+  them. If the head or the driver is lost, the run is resumed from its directory.
+- A hanging branch costs its round the whole ``timeout``. Set it to a few times what a
+  branch takes.
+
+## A thousand branches, on paper
+
+Branches of 60 seconds on 8 nodes of 32 processors, a head that sends 10 Gbit/s, the
+snapshot of the demo's PPO (160 kB), an order of 13 kB, every tenth end wanted:
+
+| | how | how much |
+|---|---|---|
+| makespan | 1,000 / 256 = 4 waves of 60 s, and 10 s of imports | 250 s |
+| driver | 1,000 x 10 ms to place, send and collect | 10 s of these |
+| sent by the head | 8 x 160 kB + 1,000 x 13 kB | 14 MB |
+| received by the head | 100 x 160 kB + 1,000 x .6 kB | 17 MB |
+| memory of the head | .35 GB of Ray + 4 x 160 kB + 256 x 13 kB | .35 GB |
+| memory of a node | 32 workers x .4 GB | 13 GB |
+| lost to workers | 1,000 x .001 | 1 branch |
+| lost to nodes | 8 nodes x .07 h x one death in 720 h x 32 branches | .02 branches |
+
+With a replay buffer, of 400 MB say, the head sends 8 x .4 = 3.2 GB and receives 100 x
+.4 = 40 GB (32 s at 10 Gbit/s, 320 s at 1); it holds two snapshots, the copy that is
+being stored and the end that is being written (1.6 GB), however many are in flight. A
+node holds the snapshot once for all, on its disk once for each branch (13 GB), and as
+many buffers in memory.
+
+``python tests/benchmarks/cluster.py`` plays that schedule event by event, 275 s with
+branches whose times vary by a tenth. On 32 such nodes it is 96 s (one wave, and the
+driver's 10 s weigh); with ``--snapshot 400e6 --network 125e6`` 373 s, and the network
+is what limits; with ``--hangs .002`` 3,601 s, and 301 s with ``--timeout 300``.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.util
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,23 +79,15 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
-import numpy.typing as npt
 
-from also_wrappers.branches.branch import (
-    BranchOrder,
-    BranchResult,
-    failed_branch,
-    run_branch,
-)
-from also_wrappers.branches.executors import read_order
-from also_wrappers.branches.scratch import scratch, sweep
+from also_wrappers.branches.branch import BranchOrder, BranchResult, failed_branch
+from also_wrappers.branches.node import train, warm
+from also_wrappers.branches.scratch import sweep
 from also_wrappers.exceptions import ConfigurationError, StorageError, brief, one_line
 from also_wrappers.files import remove, replacing
 from also_wrappers.trainer import Fork
 
 __all__ = ["RayExecutor"]
-
-Bytes = npt.NDArray[np.uint8]
 
 #: Branches after which a worker is replaced, so that what environments leak stays
 #: bounded.
@@ -41,14 +95,6 @@ _RECYCLE = 50
 #: Snapshots that stay in the object store for later orders: that of a round and that
 #: of a claim which is confirmed beside it.
 _STORED = 2
-#: Ends the process group of a worker once the worker is gone, however it went.
-_GUARD = """
-import os, sys, time
-worker = int(sys.argv[1])
-while os.getppid() == worker:
-    time.sleep(0.2)
-os.killpg(worker, 9)
-"""
 
 
 @dataclass(frozen=True)
@@ -136,7 +182,7 @@ class RayExecutor:
         for _ in range(self._most()):
             node = _roomiest(nodes)
             nodes[node] += 1
-            self._warming.append(_task(_warm, node).remote(payload))
+            self._warming.append(_task(warm, node).remote(payload))
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results as branches end.
@@ -229,7 +275,7 @@ class RayExecutor:
     def _send(self, order: BranchOrder, node: str) -> Any:
         """Sends an order to a node; its snapshot goes to every node only once."""
         start = self._put(order.snapshot)
-        return _task(_branch, node).remote(cloudpickle.dumps(order), start)
+        return _task(train, node).remote(cloudpickle.dumps(order), start)
 
     def _put(self, snapshot: Path) -> Any:
         """Puts a snapshot into the object store, where it is not there yet."""
@@ -311,46 +357,3 @@ def _collect(order: BranchOrder, task: Any) -> BranchResult:
     except StorageError as error:
         return failed_branch(order, str(error))
     return replace(result, snapshot=order.end)
-
-
-def _branch(payload: bytes, start: Bytes) -> tuple[BranchResult | str, Bytes | None]:
-    """Trains a branch on a node; returns its result and the bytes of its end."""
-    _end_with_worker()
-    order = read_order(payload)
-    if isinstance(order, str):
-        return order, None
-    with scratch() as folder:
-        # Formats may go by the names of files.
-        snapshot = folder / f"start-{order.snapshot.name}"
-        start.tofile(snapshot)
-        end = None if order.end is None else folder / f"end-{order.end.name}"
-        result = run_branch(replace(order, snapshot=snapshot, end=end))
-        written = None
-        if end is not None and result.ok:
-            written = np.fromfile(end, np.uint8)
-    return replace(result, snapshot=None), written
-
-
-def _warm(payload: bytes) -> None:
-    """Does in a worker what takes long the first time."""
-    _end_with_worker()
-    with contextlib.suppress(Exception):  # the first branch will say it
-        cloudpickle.loads(payload).warm()
-
-
-@functools.cache
-def _end_with_worker() -> None:
-    """Sees to it that processes which branches start end with their worker.
-
-    Ray ends the worker's own children at most, and none where the worker is killed.
-    """
-    if hasattr(os, "setpgid"):
-        with contextlib.suppress(PermissionError):  # it leads a group already
-            os.setpgid(0, 0)
-        subprocess.Popen(
-            [sys.executable, "-ISc", _GUARD, str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
