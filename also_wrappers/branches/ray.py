@@ -15,8 +15,9 @@ that run on Ray anyway, whose branches would start a Ray each in processes.
 ## On a cluster
 
 ```sh
-ray start --head --num-cpus=0                # where the training runs
-ray start --address=HEAD:6379                # on every other machine
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=...  # the same on all machines
+ray start --head --num-cpus=0                  # where the training runs
+ray start --address=HEAD:6379                  # on every other machine
 ```
 
 - Nothing is shared by files. A branch makes its board in a temporary folder of its
@@ -26,9 +27,8 @@ ray start --address=HEAD:6379                # on every other machine
   environments need: an image, or ``runtime_env={"pip": [...]}``. Code of your own
   goes with ``runtime_env={"working_dir": "."}``. Folders that were added to the path
   are passed on, and matter where the other machine has them too.
-- Every machine has the token of the head where Ray asks for one (the default of new
-  versions): ``ray get-auth-token``. Whoever can reach a cluster without one can run
-  anything on it.
+- Every machine has the same token (``ray get-auth-token --generate`` makes one). With
+  none, whoever can reach the cluster can run anything on it.
 - Branches reserve nothing, so that an autoscaler sees no demand for them: start the
   machines first, or call ``ray.autoscaler.sdk.request_resources``.
 - Branches are lost with their worker or node, not repeated: the round goes on without
@@ -126,8 +126,8 @@ class RayExecutor:
 
     Args:
         address: Address of a cluster, as ``ray.init`` takes it; ``"auto"`` for the one
-            that this machine is part of. If not given, such a cluster is looked for,
-            and else Ray is started on this machine.
+            that this machine is part of, ``"local"`` for a Ray of its own. If not
+            given, such a cluster is looked for, and else Ray is started here.
         in_flight: Branches at a time; the number of processors of the cluster if not
             given.
         timeout: Seconds after which a branch is given up, whatever its worker is at.
@@ -206,6 +206,8 @@ class RayExecutor:
                         yield failed_branch(order, brief(error))
                     else:
                         flying[task] = _Flight(order, node, time.monotonic())
+                if not flying:  # no order could be sent
+                    continue
                 # Ends stay on their nodes until it is their turn to be written here.
                 done, _ = ray.wait(list(flying), timeout=1.0, fetch_local=False)
                 for task in done:
@@ -252,12 +254,13 @@ class RayExecutor:
                 )
             # Ray ends a process whose cluster does not answer.
             except (ConnectionError, ValueError, RuntimeError, SystemExit) as error:
-                where = "on this machine"
+                where = "here"
                 if self._address is not None:
                     where = f"at {self._address!r}"
                 raise ConfigurationError(
-                    f"Ray cannot be used {where} ({one_line(brief(error))}); start a "
-                    "cluster with `ray start --head`, or leave out the address"
+                    f"Ray cannot be used {where} ({one_line(brief(error))}); give the "
+                    "address of a cluster that `ray start --head` has started, or "
+                    "'local' to start one on this machine alone"
                 ) from error
             self._joined = True
         elif not self._joined and (self._address or self._runtime_env):
