@@ -81,7 +81,7 @@ import cloudpickle
 import numpy as np
 
 from also_wrappers.branches.branch import BranchOrder, BranchResult, failed_branch
-from also_wrappers.branches.node import train, warm
+from also_wrappers.branches.node import Bytes, train, warm
 from also_wrappers.branches.scratch import sweep
 from also_wrappers.exceptions import ConfigurationError, StorageError, brief, one_line
 from also_wrappers.files import remove, replacing
@@ -217,8 +217,8 @@ class RayExecutor:
                     if now - flight.began > self._timeout:
                         ray.cancel(task, force=True)
                         del flying[task]
-                        error = f"gave no result within {self._timeout:g} seconds"
-                        yield failed_branch(flight.order, error)
+                        reason = f"gave no result within {self._timeout:g} seconds"
+                        yield failed_branch(flight.order, reason)
         finally:
             # Whoever asked does not want the rest any more.
             for task in flying:
@@ -330,7 +330,7 @@ def _roomiest(flying: Counter[str]) -> str:
     import ray
 
     # A head without processors is to be left alone.
-    processors = {
+    processors: dict[str, float] = {
         node["NodeID"]: node["Resources"].get("CPU", 0.0) or 1e-9
         for node in ray.nodes()
         if node["Alive"]
@@ -342,11 +342,13 @@ def _collect(order: BranchOrder, task: Any) -> BranchResult:
     """Returns the result of a task that has ended, and writes the branch's end."""
     import ray
 
+    answer: tuple[BranchResult | str, Bytes | None]
     try:
-        result, end = ray.get(task)
+        answer = ray.get(task)
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
         return failed_branch(order, one_line(brief(cause)))
+    result, end = answer
     if isinstance(result, str):
         return failed_branch(order, result)
     if order.end is None:
