@@ -66,10 +66,8 @@ is what limits; with ``--hangs .002`` 3,601 s, and 301 s with ``--timeout 300``.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-import os
-import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,15 +81,13 @@ import numpy as np
 from also_wrappers.branches.branch import BranchOrder, BranchResult, failed_branch
 from also_wrappers.branches.node import Bytes, train, warm
 from also_wrappers.branches.scratch import sweep
+from also_wrappers.branches.tasks import cancel, roomiest, task_on
 from also_wrappers.exceptions import ConfigurationError, StorageError, brief, one_line
 from also_wrappers.files import remove, replacing
 from also_wrappers.trainer import Fork
 
 __all__ = ["RayExecutor"]
 
-#: Branches after which a worker is replaced, so that what environments leak stays
-#: bounded.
-_RECYCLE = 50
 #: Snapshots that stay in the object store for later orders: that of a round and that
 #: of a claim which is confirmed beside it.
 _STORED = 2
@@ -168,6 +164,8 @@ class RayExecutor:
         self._joined = False
         self._stored: dict[tuple[Path, int, int, int], Any] = {}
         self._warming: list[Any] = []
+        self._flying: dict[Any, _Flight] = {}
+        self._lock = threading.Lock()
 
     def warm(self, fork: Fork) -> None:
         """Starts Ray and its workers, which import what the fork needs meanwhile.
@@ -180,9 +178,9 @@ class RayExecutor:
         payload = cloudpickle.dumps(fork)
         nodes: Counter[str] = Counter()
         for _ in range(self._most()):
-            node = _roomiest(nodes)
+            node = roomiest(nodes)
             nodes[node] += 1
-            self._warming.append(_task(warm, node).remote(payload))
+            self._warming.append(task_on(warm, node).remote(payload))
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields results as branches end.
@@ -191,53 +189,80 @@ class RayExecutor:
             ConfigurationError: See ``warm``.
         """
         self._join()
-        import ray
-
         waiting = list(orders)
         flying: dict[Any, _Flight] = {}
+        self._flying = flying
         try:
             while waiting or flying:
-                while waiting and len(flying) < self._most():
-                    order = waiting.pop(0)
-                    node = _roomiest(Counter(f.node for f in flying.values()))
-                    try:
-                        task = self._send(order, node)
-                    except OSError as error:
-                        yield failed_branch(order, brief(error))
-                    else:
-                        flying[task] = _Flight(order, node, time.monotonic())
-                if not flying:  # no order could be sent
-                    continue
-                # Ends stay on their nodes until it is their turn to be written here.
-                done, _ = ray.wait(list(flying), timeout=1.0, fetch_local=False)
-                for task in done:
-                    yield _collect(flying.pop(task).order, task)
-                now = time.monotonic()
-                for task, flight in list(flying.items()):
-                    if now - flight.began > self._timeout:
-                        ray.cancel(task, force=True)
-                        del flying[task]
-                        reason = f"gave no result within {self._timeout:g} seconds"
-                        yield failed_branch(flight.order, reason)
+                with self._lock:
+                    closed = self._flying is not flying
+                    results = [] if closed else self._advance(waiting, flying)
+                yield from results
+                if closed:
+                    for order in (*(f.order for f in flying.values()), *waiting):
+                        yield failed_branch(order, "its executor was closed")
+                    return
         finally:
             # Whoever asked does not want the rest any more.
-            for task in flying:
-                ray.cancel(task, force=True)
+            with self._lock:
+                if self._flying is flying:
+                    cancel(flying)
 
     def close(self) -> None:
-        """Gives back what is stored, and leaves Ray if it was started or joined here;
+        """Ends the branches in flight, and leaves Ray if it was started or joined here;
         more branches would start or join it again."""
         import ray
 
-        if ray.is_initialized():
-            for task in self._warming:
-                ray.cancel(task, force=True)
-        self._warming.clear()
-        self._stored.clear()
-        if self._joined:
-            ray.shutdown()
-            self._joined = False
+        flying, self._flying = self._flying, {}
+        # Another thread may be waiting, and its next call would start Ray again.
+        with self._lock:
+            if ray.is_initialized():
+                cancel((*self._warming, *flying))
+            self._warming.clear()
+            self._stored.clear()
+            if self._joined:
+                ray.shutdown()
+                self._joined = False
         sweep()
+
+    def _advance(
+        self, waiting: list[BranchOrder], flying: dict[Any, _Flight]
+    ) -> list[BranchResult]:
+        """Sends what may be in flight, and waits a moment for what is.
+
+        Args:
+            waiting: Orders that were not sent yet; those that are sent are taken out.
+            flying: Branches in flight, by task; those that have ended are taken out.
+
+        Returns:
+            The results of branches that have ended or were given up.
+        """
+        import ray
+
+        results = []
+        while waiting and len(flying) < self._most():
+            order = waiting.pop(0)
+            node = roomiest(Counter(flight.node for flight in flying.values()))
+            try:
+                task = self._send(order, node)
+            except OSError as error:
+                results.append(failed_branch(order, brief(error)))
+            else:
+                flying[task] = _Flight(order, node, time.monotonic())
+        if not flying:  # no order could be sent
+            return results
+        # Ends stay on their nodes until it is their turn to be written here.
+        done, _ = ray.wait(list(flying), timeout=1.0, fetch_local=False)
+        for task in done:
+            results.append(_collect(flying.pop(task).order, task))
+        now = time.monotonic()
+        for task, flight in list(flying.items()):
+            if now - flight.began > self._timeout:
+                cancel([task])
+                del flying[task]
+                reason = f"gave no result within {self._timeout:g} seconds"
+                results.append(failed_branch(flight.order, reason))
+        return results
 
     def _join(self) -> None:
         """Starts Ray or joins a cluster, where this process has not done so."""
@@ -278,7 +303,7 @@ class RayExecutor:
     def _send(self, order: BranchOrder, node: str) -> Any:
         """Sends an order to a node; its snapshot goes to every node only once."""
         start = self._put(order.snapshot)
-        return _task(train, node).remote(cloudpickle.dumps(order), start)
+        return task_on(train, node).remote(cloudpickle.dumps(order), start)
 
     def _put(self, snapshot: Path) -> Any:
         """Puts a snapshot into the object store, where it is not there yet."""
@@ -294,48 +319,6 @@ class RayExecutor:
             # Branches in flight keep what they begin from.
             del self._stored[next(iter(self._stored))]
         return reference
-
-
-def _task(function: Any, node: str) -> Any:
-    """Returns a function as a task for a node, or for another one if that is gone."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    # Workers know the folder of the script, and not what was added to the path. Ray
-    # would set threads to the processors that are reserved.
-    own = tuple({sys.prefix, sys.base_prefix})
-    added = [path for path in sys.path if path and not path.startswith(own)]
-    variables = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(added)}
-    chosen = ray.get_runtime_context().runtime_env.get("env_vars", {})
-    return _remote(function).options(
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
-        runtime_env={"env_vars": {**variables, **chosen}},
-    )
-
-
-@functools.cache
-def _remote(function: Any) -> Any:
-    """Returns a function as Ray's; each one is sent to the cluster once."""
-    import ray
-
-    return ray.remote(num_cpus=0, max_retries=0, max_calls=_RECYCLE)(function)
-
-
-def _roomiest(flying: Counter[str]) -> str:
-    """Returns the node that would have the fewest branches for its processors.
-
-    Args:
-        flying: Branches in flight, by node.
-    """
-    import ray
-
-    # A head without processors is to be left alone.
-    processors: dict[str, float] = {
-        node["NodeID"]: node["Resources"].get("CPU", 0.0) or 1e-9
-        for node in ray.nodes()
-        if node["Alive"]
-    }
-    return min(processors, key=lambda node: (flying[node] + 1) / processors[node])
 
 
 def _collect(order: BranchOrder, task: Any) -> BranchResult:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ from stable_baselines3 import PPO
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
-from also_wrappers.branches.ray import RayExecutor, _roomiest
+from also_wrappers.branches.ray import RayExecutor
+from also_wrappers.branches.tasks import roomiest
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Request
 from also_wrappers.signal import Signal
@@ -267,6 +269,23 @@ def test_processes_of_environments_end_with_their_worker(
     assert ray.is_initialized()
 
 
+def test_close_ends_what_another_thread_waits_for(
+    executor: RayExecutor, tmp_path: Path
+) -> None:
+    numbers = tmp_path / "numbers"
+    numbers.mkdir()
+    results: list[BranchResult] = []
+    wanted = orders_of(Clings(numbers), [777])
+    thread = threading.Thread(target=lambda: results.extend(executor.run(wanted)))
+    thread.start()
+    assert wait_for(lambda: len(processes(numbers)) == 2)
+    executor.close()
+    thread.join(20.0)
+    assert not thread.is_alive()
+    assert [result.error for result in results] == ["its executor was closed"]
+    assert wait_for(lambda: not any(map(alive, processes(numbers))))
+
+
 def test_an_end_that_cannot_be_written_is_a_branch_that_failed(
     executor: RayExecutor, tmp_path: Path
 ) -> None:
@@ -314,7 +333,7 @@ def test_a_branch_goes_where_most_processors_are_left(
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     flying: Counter[str] = Counter()
     for _ in range(16):
-        flying[_roomiest(flying)] += 1
+        flying[roomiest(flying)] += 1
     assert flying == {"small": 4, "large": 12}
     del nodes[1:3]
-    assert _roomiest(flying) == "head"
+    assert roomiest(flying) == "head"
