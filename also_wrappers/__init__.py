@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from also_wrappers.advisors.llm.models.embedded import Embedded
     from also_wrappers.advisors.llm.models.ollama import Ollama
     from also_wrappers.advisors.llm.models.openai import OpenAICompatible
+    from also_wrappers.branches.ray import RayExecutor
     from also_wrappers.gate.gate import Gate
     from also_wrappers.gate.race import Race
     from also_wrappers.loop.adaptation import Adaptation
@@ -90,6 +91,7 @@ _LATER = {
     "OpenAICompatible": "also_wrappers.advisors.llm.models.openai",
     "PettingZooVecEnv": "also_wrappers.trainers.sb3.vec_env",
     "Race": "also_wrappers.gate.race",
+    "RayExecutor": "also_wrappers.branches.ray",
     "ShapedDictReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedNStepReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
@@ -124,6 +126,7 @@ __all__ = [
     "OpenAICompatible",
     "PettingZooVecEnv",
     "Race",
+    "RayExecutor",
     "RecordedAdvisor",
     "Rule",
     "RuleAdvisor",

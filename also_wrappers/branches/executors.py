@@ -37,6 +37,7 @@ __all__ = [
     "SerialExecutor",
     "available_processors",
     "check_sendable",
+    "read_order",
     "start_method",
     "start_process",
 ]
@@ -374,11 +375,20 @@ def _work(pipe: connection.Connection) -> None:
 
 def _run(payload: bytes) -> BranchResult | str:
     """Returns the result of a pickled order, or why it could not be unpickled."""
+    order = read_order(payload)
+    return order if isinstance(order, str) else run_branch(order)
+
+
+def read_order(payload: bytes) -> BranchOrder | str:
+    """Returns a pickled order, or why it could not be unpickled.
+
+    Torch gets a single thread: branches share the processors between them.
+    """
     try:
-        order = cloudpickle.loads(payload)
+        order: BranchOrder = cloudpickle.loads(payload)
     except Exception as error:
         return describe_error(error)
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.set_num_threads(1)  # branches share the processors between them
-    return run_branch(order)
+        torch.set_num_threads(1)
+    return order

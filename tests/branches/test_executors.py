@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import random
 import signal
 import subprocess
 import sys
@@ -17,11 +16,9 @@ from typing import Any
 
 import pytest
 
-from also_wrappers.branches.executors import Executor, ProcessExecutor, SerialExecutor
-from also_wrappers.testing import Corridor
-from also_wrappers.trainer import ForkOutcome
+from also_wrappers.branches.executors import ProcessExecutor
 from tests.support.processes import hear_interrupts
-from tests.support.workers import Tells, orders, pids
+from tests.support.workers import Leaves, Tells, orders, pids
 
 
 def gone(process: int) -> bool:
@@ -74,66 +71,6 @@ def test_a_worker_that_dies_or_hangs_costs_its_branch() -> None:
     executor.close()
 
 
-class Leaves(Tells):
-    """A fork that writes its end, and then ends as its seed says."""
-
-    def __call__(
-        self,
-        start: Path,
-        shape: Any,
-        seed: int,
-        steps: int,
-        *,
-        new_signal: bool = False,
-        end: Path | None = None,
-    ) -> Any:
-        env = shape(Corridor(length=3, limit=6))
-        played = 0
-        while played < steps and seed != 4:
-            env.reset(seed=seed)
-            while env.agents:
-                env.step(dict.fromkeys(env.agents, 2))
-                played += 1
-        if end is not None:
-            end.write_bytes(start.read_bytes() + f" and {seed}".encode())
-        if seed == 666:
-            os._exit(7)
-        if seed == 777:
-            time.sleep(600)
-        if seed == 3:
-            raise ValueError("no such weather")
-        return ForkOutcome(played, played)
-
-
-@pytest.mark.parametrize("where", ["processes", "here"])
-def test_only_a_branch_that_succeeds_leaves_its_end(where: str, tmp_path: Path) -> None:
-    start = tmp_path / "start"
-    start.write_text("start")
-    seeds = [1, 2, 3, 4]
-    executor: Executor = SerialExecutor()
-    if where == "processes":
-        executor = ProcessExecutor(2, timeout=8.0)
-        seeds += [666, 777]
-    wanted = [
-        replace(order, fork=Leaves(), snapshot=start, end=tmp_path / f"{order.seed}")
-        for order in orders(*seeds)
-    ]
-    wanted[1] = replace(wanted[1], end=None)
-    for order in wanted[2:]:  # what an earlier attempt has left does not count
-        assert order.end is not None
-        order.end.write_text("old")
-    results = {result.seed: result for result in executor.run(wanted)}
-    executor.close()
-    assert [seed for seed in seeds if results[seed].ok] == [1, 2]
-    assert {path.name for path in tmp_path.iterdir()} == {"start", "1"}
-    assert results[1].snapshot == tmp_path / "1"
-    assert (tmp_path / "1").read_text() == "start and 1"
-    assert all(results[seed].snapshot is None for seed in seeds[1:])
-    assert "no such weather (test_executors.py:" in results[3].error
-    assert results[4].error.startswith("no episode ended in the last half")
-    assert results[4].seconds > 0.0
-
-
 def test_a_snapshot_is_not_sent_to_workers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -158,69 +95,6 @@ def test_a_snapshot_is_not_sent_to_workers(
     assert len(pickle.dumps(results)) < 10_000
     assert len(sent) == 2
     assert max(sent) < 10_000
-
-
-def test_paths_of_an_order_may_be_relative(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("start").write_text("start")
-    (order,) = orders(1)
-    order = replace(order, fork=Leaves(), end=Path("end"))
-    executor = ProcessExecutor(1)
-    (result,) = executor.run([order])
-    executor.close()
-    assert result.error == ""
-    assert (tmp_path / "end").read_text() == "start and 1"
-
-
-def test_an_order_that_cannot_be_read_is_a_branch_that_failed() -> None:
-    executor = ProcessExecutor(1)
-    (order,) = orders(1)
-    bad: Any = Unreadable()
-    (result,) = executor.run([replace(order, fork=bad)])
-    (fine,) = executor.run([order])
-    executor.close()
-    assert "OSError: nobody can read this (test_executors.py:" in result.error
-    assert "pid" in fine.error
-
-
-class Unreadable:
-    """Can be pickled, and not the other way round."""
-
-    preload = ()
-
-    def __reduce__(self) -> Any:
-        return _refuse, ()
-
-
-def _refuse() -> None:
-    raise OSError("nobody can read this")
-
-
-def test_who_stops_listening_ends_what_is_running() -> None:
-    executor = ProcessExecutor(2)
-    running: Any = executor.run(orders(1, 777))
-    next(running)
-    began = time.monotonic()
-    running.close()
-    assert time.monotonic() - began < 5.0
-    assert list(executor.run(orders(1)))
-    executor.close()
-
-
-def test_a_branch_does_not_depend_on_what_its_process_did_before() -> None:
-    executor = ProcessExecutor(1)
-    drawn: dict[int, set[str]] = {1: set(), 2: set()}
-    random.seed(5)
-    before = random.getstate()
-    for where in (executor, SerialExecutor(), executor):
-        for result in where.run(orders(2, 1, 1, 2)):
-            drawn[result.seed].add(result.error.partition("drew ")[2].partition(")")[0])
-    executor.close()
-    assert {seed: len(values) for seed, values in drawn.items()} == {1: 1, 2: 1}
-    assert drawn[1] != drawn[2]
-    assert random.getstate() == before
 
 
 SCRIPT = """

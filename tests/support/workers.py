@@ -1,4 +1,4 @@
-"""Branches that say which process they ran in, or end it."""
+"""Branches that say which process they ran in, write their end, or end the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.branches.branch import BranchOrder, BranchResult
 from also_wrappers.gate import Request
 from also_wrappers.task import Task
-from also_wrappers.testing import corridor_features
+from also_wrappers.testing import Corridor, corridor_features
+from also_wrappers.trainer import ForkOutcome
 
 
 class Tells:
@@ -45,6 +46,50 @@ class Tells:
             time.sleep(600)
         drawn = random.random(), np.random.random(), torch.rand(1).item()
         raise ValueError(f"pid {os.getpid()} drew {drawn}")
+
+
+class Leaves(Tells):
+    """A fork that writes its end, and then ends as its seed says."""
+
+    def __call__(
+        self,
+        start: Path,
+        shape: Any,
+        seed: int,
+        steps: int,
+        *,
+        new_signal: bool = False,
+        end: Path | None = None,
+    ) -> Any:
+        env = shape(Corridor(length=3, limit=6))
+        played = 0
+        while played < steps and seed != 4:
+            env.reset(seed=seed)
+            while env.agents:
+                env.step(dict.fromkeys(env.agents, 2))
+                played += 1
+        if end is not None:
+            end.write_bytes(start.read_bytes() + f" and {seed}".encode())
+        if seed == 666:
+            os._exit(7)
+        if seed == 777:
+            time.sleep(600)
+        if seed == 3:
+            raise ValueError("no such weather")
+        return ForkOutcome(played, played)
+
+
+class Unreadable:
+    """Can be pickled, and not the other way round."""
+
+    preload = ()
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> None:
+    raise OSError("nobody can read this")
 
 
 def orders(*seeds: int) -> list[BranchOrder]:
