@@ -11,6 +11,7 @@ Pages, in the order of the loop:
 - ``also_wrappers.evidence``: what an advisor sees
 - ``also_wrappers.advisors``: who proposes
 - ``also_wrappers.branches``, ``also_wrappers.gate``: what is tried, and what decides
+- ``also_wrappers.branches.ray``: branches on a cluster
 - ``also_wrappers.run``: what is recorded, and how a run goes on
 - ``also_wrappers.trainers``, ``also_wrappers.trainers.sb3``: what trains
 - ``also_wrappers.cli``: the commands, and what the demo shows
