@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-import functools
+import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from typing import Any
 
 import benchmarl.experiment.experiment as benchmarl_loop
 from benchmarl.experiment import Experiment
+from torchrl import logger
 
 from also_wrappers.trainer import ForkOutcome
 from also_wrappers.trainers.benchmarl.loop import train
@@ -59,7 +60,8 @@ class BenchMARLFork:
     def warm(self) -> None:
         """Makes an environment once."""
         device = self._config.sampling_device
-        self._task.get_env_fun(1, self._continuous, 0, device)().close()
+        with _alone():
+            self._task.get_env_fun(1, self._continuous, 0, device)().close()
 
     def __call__(
         self,
@@ -100,18 +102,33 @@ class BenchMARLFork:
         return ForkOutcome(trained, trained // config.n_envs_per_worker(True))
 
 
+class _NoBar:
+    """Stands in for the progress bar of a branch."""
+
+    def __init__(self, **settings: Any) -> None:
+        pass
+
+    def set_description(self, text: str, refresh: bool) -> None:
+        """Shows nothing."""
+
+    def update(self) -> None:
+        """Shows nothing."""
+
+
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Hides the progress bar of a branch, and restores the randomness of VMAS, which
-    all of its environments in a process share."""
+    """Silences a branch, and restores the randomness of VMAS afterwards, which all of
+    its environments in a process share."""
     environment: Any = sys.modules.get("vmas.simulator.environment.environment")
     states = environment and environment.Environment.vmas_random_state
     before = states and list(states)
-    bar = benchmarl_loop.tqdm
-    benchmarl_loop.tqdm = functools.partial(bar, disable=True)
+    bar, level = benchmarl_loop.tqdm, logger.level
+    benchmarl_loop.tqdm = _NoBar
+    logger.setLevel(logging.WARNING)
     try:
         yield
     finally:
         benchmarl_loop.tqdm = bar
+        logger.setLevel(level)
         if states:
             states[:] = before

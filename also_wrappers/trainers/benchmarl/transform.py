@@ -147,7 +147,10 @@ class ShapeRewardTransform(Transform):
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Any]]:
         """Returns observations and infos by agent, and the states, of each row."""
         seen = self._per_agent(tensordict, "observation", rows)
-        infos = self._per_agent(tensordict, "info", rows)
+        infos = [
+            {agent: _numbers(info) for agent, info in of_row.items()}
+            for of_row in self._per_agent(tensordict, "info", rows)
+        ]
         state = tensordict.get("state", None)
         states = [None] * len(self._rows)
         if state is not None:
@@ -202,6 +205,13 @@ def _pick(arrays: Any, row: int, place: int) -> Any:
     if isinstance(arrays, dict):
         return {name: _pick(part, row, place) for name, part in arrays.items()}
     return arrays[row, place]
+
+
+def _numbers(value: Any) -> Any:
+    """Returns infos with numbers in place of the arrays of one that torchrl makes."""
+    if isinstance(value, dict):
+        return {name: _numbers(part) for name, part in value.items()}
+    return value.item() if value.size == 1 else value
 
 
 def _action(value: Any) -> Any:
