@@ -39,7 +39,7 @@ class Arguments:
 
     run_dir: str = "runs/benchmarl_corridor"
     seed: int = 0
-    steps: int = 12_288
+    steps: int = 20_480
     smoke: bool = False
 
 
@@ -78,7 +78,7 @@ def train(
         algorithm_config=MappoConfig.get_from_yaml(),
         model_config=model,
         seed=arguments.seed,
-        config=make_config(Path(arguments.run_dir), frames),
+        config=make_config(Path(arguments.run_dir).parent, frames),
         callbacks=callbacks,
     )
     experiment.run()
