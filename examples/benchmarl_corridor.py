@@ -98,7 +98,7 @@ def main(arguments: Arguments) -> None:
     if arguments.smoke:
         options |= {"first": 512, "horizon": 512}
     callback = AdaptationCallback(run, **options)
-    frames = 3072 if arguments.smoke else arguments.steps
+    frames = 2560 if arguments.smoke else arguments.steps
     train(shaped_task(task, run.shape), arguments, frames, [callback])
     run.close()
     between = time.perf_counter()

@@ -64,17 +64,17 @@ def make_experiment(
     task: Any = None,
     algorithm: Any = IppoConfig,
     callbacks: Any = (),
-    seed: int = 1,
+    model: Callable[[], Any] = make_model,
     **changes: Any,
 ) -> Experiment:
     """An experiment in the corridor, unless there is another task."""
     return Experiment(
         task or ParallelTask(make_corridor, max_steps=8),
         algorithm.get_from_yaml(),
-        make_model(),
-        seed,
+        model(),
+        1,
         make_config(folder, **changes),
-        make_model(),
+        model(),
         callbacks=list(callbacks),
     )
 
@@ -82,14 +82,23 @@ def make_experiment(
 class BenchMARLHarness:
     """An algorithm of BenchMARL in a task."""
 
-    def __init__(self, folder: Path, algorithm: Any, task: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        algorithm: Any,
+        task: Any = None,
+        make_model: Callable[[], Any] = make_model,
+    ) -> None:
         self.folder = folder
         self.algorithm = algorithm
+        self.make_model = make_model
         self.task = task or ParallelTask(make_corridor, max_steps=8)
 
     def make(self, shape: Callable[[Any], Any]) -> BenchMARLTrainer:
         task = shaped_task(self.task, shape)
-        experiment = make_experiment(self.folder, task, self.algorithm)
+        experiment = make_experiment(
+            self.folder, task, self.algorithm, model=self.make_model
+        )
         experiment.collector.set_seed(1)
         experiment.collector.reset()
         return BenchMARLTrainer(experiment)

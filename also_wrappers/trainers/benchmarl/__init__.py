@@ -1,6 +1,6 @@
 """BenchMARL and torchrl: the callback, the trainer, tasks, the transform of rewards.
 
-BenchMARL's IPPO and MAPPO (extra ``benchmarl``), on its own tasks and on any parallel
+BenchMARL's IPPO and MAPPO (extra ``benchmarl``), recurrent ones as well, on its own tasks and on any parallel
 environment of PettingZoo. Three lines make an experiment an adapted one: the run, the
 task with its signal, and the callback.
 
@@ -56,7 +56,8 @@ step without it and 32 ms with it (one core of a cloud machine).
   would stay those of earlier signals.
 - ``collect_with_grad``, which has no collector that could pause.
 - Environments whose agents leave while others go on, where torchrl says so by masks.
-- Experts: nothing is imitated, so leave ``actions=`` out of the task.
+
+Experts are not imitated here, so none is proposed, whatever the task says of actions.
 
 ## What to know
 

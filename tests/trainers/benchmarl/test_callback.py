@@ -37,7 +37,7 @@ from tests.support.corridor import (
 )
 from tests.support.trainers import flat
 
-BATCH = {
+BATCH: dict[str, Any] = {
     "on_policy_n_envs_per_worker": 8,
     "on_policy_collected_frames_per_batch": 128,
     "on_policy_n_minibatch_iters": 4,
@@ -103,7 +103,7 @@ def test_a_signal_is_swapped_in_and_steps_are_counted(tmp_path: Path) -> None:
 
 def test_a_run_without_rounds_is_the_training_bit_for_bit(tmp_path: Path) -> None:
     """The rehearsal is a branch in the same process, which nothing must notice."""
-    changes = {"max_n_frames": 384, **BATCH}
+    changes: dict[str, Any] = {"max_n_frames": 384, **BATCH}
     plain = make_experiment(tmp_path, LONG, **changes)
     plain.run()
     run = Run(make_task(), tmp_path / "run")

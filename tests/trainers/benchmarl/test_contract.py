@@ -10,12 +10,24 @@ import pytest
 pytest.importorskip("benchmarl")
 
 from benchmarl.algorithms import IppoConfig, MappoConfig
+from benchmarl.models import GruConfig
 
 from also_wrappers.testing import check_trainer
-from tests.support.benchmarl import BenchMARLHarness
+from tests.support.benchmarl import BenchMARLHarness, make_model
 from tests.support.trainers import SIGNAL, TASK
 
 
-@pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig])
-def test_on_policy_algorithms_pass(tmp_path: Path, algorithm: Any) -> None:
-    check_trainer(BenchMARLHarness(tmp_path, algorithm), TASK, SIGNAL)
+def recurrent() -> GruConfig:
+    model = GruConfig.get_from_yaml()
+    model.hidden_size, model.mlp_num_cells = 8, [8]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "model"),
+    [(IppoConfig, make_model), (MappoConfig, make_model), (MappoConfig, recurrent)],
+    ids=["ippo", "mappo", "recurrent mappo"],
+)
+def test_on_policy_algorithms_pass(tmp_path: Path, algorithm: Any, model: Any) -> None:
+    harness = BenchMARLHarness(tmp_path, algorithm, make_model=model)
+    check_trainer(harness, TASK, SIGNAL)

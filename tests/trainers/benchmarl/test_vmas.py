@@ -69,6 +69,27 @@ def test_every_agent_of_every_copy_is_paid(tmp_path: Path, continuous: bool) -> 
     assert abs(per_episode - 8 * 0.5).max() < 1e-5
 
 
+def test_agents_of_several_groups_are_one_team(tmp_path: Path) -> None:
+    """Adversaries and their prey observe arrays of different sizes."""
+    features = FeatureMap(Feature("x", "obs[0]"))
+    far = Term(name="far", kind="bonus", expression="team_max(x)", weight=1.0)
+    posting = Posting(version=2, signal=Signal(terms=(far,)), gamma=0.97)
+    board = Board.create(tmp_path / "board", posting)
+    task = VmasTask.SIMPLE_TAG.get_from_yaml()
+    shape = Shape(Task("Catch.", features), board)
+    experiment = make_experiment(tmp_path, shaped_task(task, shape))
+    groups = experiment.group_map
+    assert len(groups) == 2
+    paid = next(iter(experiment.collector))["next"]
+    base = next(iter(make_experiment(tmp_path, task).collector))["next"]
+    x = [paid[group, "observation"][..., 0] for group in groups]
+    expected = torch.cat(x, dim=-1).max(dim=-1).values
+    for group in groups:
+        added = (paid[group, "reward"] - base[group, "reward"])[..., 0]
+        wanted = expected.unsqueeze(-1).clamp(-1.0, 1.0).expand_as(added)
+        assert torch.allclose(added, wanted, atol=1e-4)
+
+
 def test_a_potential_telescopes_in_every_copy(tmp_path: Path) -> None:
     height = Term(name="y", kind="progress", expression="team_mean(y)", weight=1.0)
     (tmp_path / "empty").mkdir()
