@@ -73,9 +73,12 @@ def train(
         layer_class=torch.nn.Linear,
         activation_class=torch.nn.Tanh,
     )
+    # Without a bonus for entropy, a policy that is paid nothing drifts anywhere.
+    algorithm = MappoConfig.get_from_yaml()
+    algorithm.entropy_coef = 0.01
     experiment = Experiment(
         task=task,
-        algorithm_config=MappoConfig.get_from_yaml(),
+        algorithm_config=algorithm,
         model_config=model,
         seed=arguments.seed,
         config=make_config(Path(arguments.run_dir).parent, frames),

@@ -44,10 +44,6 @@ class ShapeRewardTransform(Transform):
         self._shape = shape
         self._groups = {group: list(names) for group, names in groups.items()}
         self._agents = [name for names in self._groups.values() for name in names]
-        if len(set(self._agents)) < len(self._agents):
-            self._agents = [
-                f"{g}_{i}" for g, n in groups.items() for i in range(len(n))
-            ]
         self._spaces = [
             space
             for group, names in self._groups.items()
