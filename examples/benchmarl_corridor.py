@@ -45,7 +45,7 @@ class Arguments:
 
 def make_env() -> Corridor:
     """Makes one environment."""
-    return Corridor(length=40, limit=48)
+    return Corridor(length=40, limit=50)
 
 
 def make_config(folder: Path, frames: int) -> ExperimentConfig:
@@ -75,7 +75,7 @@ def train(
     )
     # Without a bonus for entropy, a policy that is paid nothing drifts anywhere.
     algorithm = MappoConfig.get_from_yaml()
-    algorithm.entropy_coef = 0.01
+    algorithm.entropy_coef = 0.002
     experiment = Experiment(
         task=task,
         algorithm_config=algorithm,
@@ -92,7 +92,7 @@ def main(arguments: Arguments) -> None:
     """Trains twice and compares."""
     torch.set_num_threads(1)  # the nets are small
     warnings.filterwarnings("ignore", module="torchrl")
-    task = ParallelTask(make_env, max_steps=48, name="corridor")
+    task = ParallelTask(make_env, max_steps=50, name="corridor")
     aim = also.Task("Both agents walk to the far end.", corridor_features())
     began = time.perf_counter()
     run = also.Run(aim, arguments.run_dir)
