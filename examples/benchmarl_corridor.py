@@ -5,6 +5,11 @@ an experiment of BenchMARL an adapted one: the run, the task with its signal, an
 callback. Built-in rules propose; the base reward alone gets as many frames as adapting
 took in all.
 
+Expect, with seed 0: a signal is swapped in after the second round, and the base return
+in training is 1.000 from 7,680 frames of the policy's own on. The base reward alone is
+at 1.000 as well once its 28,160 frames are over; branches without a signal were still
+at .000 when those with it were at .984. 152 and 31 seconds on two busy cores.
+
     python examples/benchmarl_corridor.py --smoke
 """
 
