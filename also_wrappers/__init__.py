@@ -13,7 +13,8 @@ Pages, in the order of the loop:
 - ``also_wrappers.branches``, ``also_wrappers.gate``: what is tried, and what decides
 - ``also_wrappers.branches.ray``: branches on a cluster
 - ``also_wrappers.run``: what is recorded, and how a run goes on
-- ``also_wrappers.trainers``, ``also_wrappers.trainers.sb3``: what trains
+- ``also_wrappers.trainers``, ``also_wrappers.trainers.sb3``,
+  ``also_wrappers.trainers.benchmarl``: what trains
 - ``also_wrappers.cli``: the commands, and what the demo shows
 - ``also_wrappers.testing``: contracts for your own environments, advisors and trainers
 """

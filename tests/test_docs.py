@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 import re
 import subprocess
@@ -22,11 +23,13 @@ from tests.support.corridor import events
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+#: What needs an extra that is not installed is not read.
+WITHOUT = "benchmarl" if importlib.util.find_spec("benchmarl") is None else "-"
 #: What is read beside the README: the docstrings of rooms.
 PAGES = {
     module.name: importlib.import_module(module.name).__doc__ or ""
     for module in pkgutil.walk_packages(also_wrappers.__path__, "also_wrappers.")
-    if module.ispkg
+    if module.ispkg and not module.name.endswith(WITHOUT)
 }
 
 

@@ -114,6 +114,20 @@ def test_the_rules_that_decide_know_nothing_of_ours_but_errors() -> None:
     assert {below for above, below in arrows() if above == "gate"} <= {"exceptions"}
 
 
+def test_the_rooms_of_two_trainers_do_not_import_each_other() -> None:
+    rooms = {path.parent.name for path in (ROOT / "trainers").glob("*/__init__.py")}
+    assert {"benchmarl", "sb3"} <= rooms
+    for name in rooms:
+        met = {
+            target
+            for path in (ROOT / "trainers" / name).rglob("*.py")
+            for target in imports(path)
+            for other in rooms - {name}
+            if target.startswith(f"trainers.{other}")
+        }
+        assert met == set()
+
+
 def test_only_tests_and_the_command_line_import_the_contracts_and_doubles() -> None:
     assert {above for above, below in arrows() if below == "testing"} <= {"cli"}
 
@@ -147,7 +161,8 @@ def test_the_signal_is_pure() -> None:
 def test_a_heavy_import_waits_until_it_is_needed() -> None:
     code = (
         "import also_wrappers, sys; also_wrappers.RayExecutor; "
-        "heavy = {'torch', 'stable_baselines3', 'ollama', 'ray'} & set(sys.modules); "
+        "names = {'torch', 'stable_baselines3', 'ollama', 'ray', 'benchmarl'}; "
+        "heavy = names & set(sys.modules); "
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,8 @@
 """Trainers: one room per library, and what any other trainer must do.
 
+Stable-Baselines3 is in ``also_wrappers.trainers.sb3``, BenchMARL in
+``also_wrappers.trainers.benchmarl``.
+
 ``Adaptation(run, advisor).step(trainer)`` is the whole loop; call it wherever your
 trainer is at rest: no update running, no rollout half collected.
 ``Adaptation.finish(trainer)`` ends the record.

@@ -1,0 +1,99 @@
+"""``AdaptationCallback``: the loop at the pauses of a BenchMARL experiment."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from typing import Any, Unpack
+
+from benchmarl.experiment.callback import Callback
+from rich.console import Console
+from tensordict import TensorDictBase
+
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.settings import AdaptationOptions
+from also_wrappers.report.tensorboard import TensorBoardFigures
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.run import Run
+from also_wrappers.trainers.benchmarl.tasks import ShapedRewards
+from also_wrappers.trainers.benchmarl.trainer import BenchMARLTrainer, check_experiment
+
+__all__ = ["AdaptationCallback"]
+
+
+class AdaptationCallback(Callback):
+    """Adapts the learning signal while a BenchMARL experiment runs.
+
+    Pauses are before each batch that BenchMARL collects: the update is done, and the
+    buffer of the batch before is not needed again. ``Experiment.run`` stays the way to
+    train.
+
+    Args:
+        run: The run, whose ``run.shape`` the experiment's task was given.
+        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        verbose: 1 prints a line per stage; 0 prints nothing.
+        **options: See ``also_wrappers.loop.AdaptationOptions``; steps are BenchMARL's
+            frames.
+
+    Raises:
+        ConfigurationError: When the experiment is made, if it cannot be forked, or if
+            its task has not the signal of the run.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        advisor: Advisor | None = None,
+        *,
+        verbose: int = 1,
+        **options: Unpack[AdaptationOptions],
+    ) -> None:
+        super().__init__()
+        self.adaptation = Adaptation(run, advisor, **options)
+        self._verbose = verbose
+        self._trainer: BenchMARLTrainer | None = None
+        self._lines = ProgressLines(Console(), run.events())
+
+    def on_setup(self) -> None:
+        """Takes the place of the experiment's loop."""
+        check_experiment(self.experiment)
+        run = self.adaptation.run
+        rewards = self.experiment.task.get_reward_sum_transform
+        given = isinstance(rewards, ShapedRewards)
+        if not given or rewards.shape.board.path != run.board.path:
+            raise ConfigurationError(
+                "the experiment's task pays no signal of this run; make the experiment "
+                "with shaped_task(task, run.shape)"
+            )
+        self.experiment._collection_loop = self._train
+
+    def on_batch_collected(self, batch: TensorDictBase) -> None:
+        """Keeps observations for the drift of policies."""
+        if self._trainer is not None:
+            self._trainer.observe(batch)
+
+    def __reduce__(self) -> Any:
+        """BenchMARL writes callbacks down for experiments that it reloads; a run goes
+        on from its own directory."""
+        return Callback, ()
+
+    def _train(self) -> None:
+        trainer = self._trainer = BenchMARLTrainer(self.experiment)
+        self._listen()
+        trainer.train(rest=lambda: self.adaptation.step(trainer))
+        self.adaptation.finish(trainer)
+        self.experiment.close()
+        if self._verbose:
+            folder = self.adaptation.run.dir
+            command = f"also-wrappers report {shlex.quote(str(folder))}"
+            self._lines.say("report", f"{command} writes {folder / 'report.html'}")
+
+    def _listen(self) -> None:
+        run = self.adaptation.run
+        if importlib.util.find_spec("tensorboard") is not None:
+            drawn = TensorBoardFigures(run.dir / "tensorboard", run.events())
+            run.ledger.listeners.append(drawn)
+        if self._verbose:
+            run.ledger.listeners.append(self._lines)

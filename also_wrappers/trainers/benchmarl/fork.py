@@ -1,0 +1,134 @@
+"""Branches of a BenchMARL experiment: made anew, moved to a snapshot, trained."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import benchmarl.experiment.experiment as benchmarl_loop
+from benchmarl.experiment import Experiment
+from torchrl import logger
+
+from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainers.benchmarl.loop import train
+from also_wrappers.trainers.benchmarl.snapshots import read, restore, save
+from also_wrappers.trainers.benchmarl.tasks import plain_task, shaped_task
+
+__all__ = ["BenchMARLFork"]
+
+
+class BenchMARLFork:
+    """Trains branches of an experiment from its own configuration.
+
+    Args:
+        experiment: The experiment. Its callbacks, loggers, evaluations and checkpoints
+            are the mainline's, and none of them is in a branch.
+    """
+
+    preload = ("also_wrappers.trainers.benchmarl", "benchmarl.experiment")
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._task = plain_task(experiment.task)
+        self._continuous = bool(experiment.continuous_actions)
+        self._parts = copy.deepcopy(
+            {
+                "algorithm_config": experiment.algorithm_config,
+                "model_config": experiment.model_config,
+                "critic_model_config": experiment.critic_model_config,
+            }
+        )
+        self._config = dataclasses.replace(
+            experiment.config,
+            loggers=[],
+            create_json=False,
+            evaluation=False,
+            render=False,
+            restore_file=None,
+            checkpoint_interval=0,
+            checkpoint_at_end=False,
+            parallel_collection=False,
+        )
+        self._total = int(experiment.config.get_max_n_frames(True))
+
+    def warm(self) -> None:
+        """Makes an environment once."""
+        device = self._config.sampling_device
+        with _alone():
+            self._task.get_env_fun(1, self._continuous, 0, device)().close()
+
+    def __call__(
+        self,
+        start: Path,
+        shape: Callable[[Any], Any],
+        seed: int,
+        steps: int,
+        *,
+        new_signal: bool = False,
+        end: Path | None = None,
+    ) -> ForkOutcome:
+        """Trains a branch; no statistics of rewards are kept, so none begin anew."""
+        first = int(read(start)["experiment"]["state"]["total_frames"])
+        with tempfile.TemporaryDirectory() as folder, _alone():
+            config = dataclasses.replace(
+                self._config,
+                save_folder=folder,
+                max_n_iters=None,
+                max_n_frames=max(self._total, first + steps),
+            )
+            experiment = Experiment(
+                shaped_task(self._task, shape),
+                seed=seed,
+                config=config,
+                **copy.deepcopy(self._parts),
+            )
+            try:
+                # BenchMARL gives all copies one seed, and so the same episodes.
+                experiment.collector.set_seed(seed)
+                experiment.collector.reset()
+                restore(experiment, start)
+                train(experiment, first + steps)
+                if end is not None:
+                    save(experiment, end)
+                trained = int(experiment.total_frames) - first
+            finally:
+                experiment.close()
+        return ForkOutcome(trained, trained // config.n_envs_per_worker(True))
+
+
+class _NoBar:
+    """Stands in for the progress bar of a branch."""
+
+    def __init__(self, **settings: Any) -> None:
+        pass
+
+    def set_description(self, text: str, refresh: bool) -> None:
+        """Shows nothing."""
+
+    def update(self) -> None:
+        """Shows nothing."""
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Silences a branch, and restores the randomness of VMAS afterwards, which all of
+    its environments in a process share."""
+    environment: Any = sys.modules.get("vmas.simulator.environment.environment")
+    states = environment and environment.Environment.vmas_random_state
+    before = states and list(states)
+    bar, level = benchmarl_loop.tqdm, logger.level
+    benchmarl_loop.tqdm = _NoBar
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        benchmarl_loop.tqdm = bar
+        logger.setLevel(level)
+        if states:
+            states[:] = before

@@ -1,0 +1,96 @@
+"""Snapshots: all that a BenchMARL experiment depends on but its environments.
+
+A snapshot is what ``torch.save`` writes of counters, losses (in which the policies and
+critics are), the collector's policy and the optimizers, which BenchMARL's own
+checkpoints leave out. It is read by torch's reader for weights, which unpickles
+nothing else. What the environments' transforms hold, such as the returns of episodes
+that run, belongs to the environments and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarl.experiment import Experiment
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import replacing
+
+__all__ = ["read", "restore", "save"]
+
+_FORMAT = "also_wrappers.trainers.benchmarl 1"
+
+
+def save(experiment: Experiment, path: Path) -> None:
+    """Writes a snapshot to a file, whole or not at all."""
+    state = experiment.state_dict()
+    # On-policy, a buffer is filled and emptied between two pauses.
+    state.update({key: None for key in state if key.startswith("buffer_")})
+    state["collector"].pop("env_state_dict", None)
+    state["state"]["mean_return"] = float(state["state"]["mean_return"])
+    state["state"]["total_time"] = float(state["state"]["total_time"])
+    optimizers = {name: o.state_dict() for name, o in _optimizers(experiment).items()}
+    snapshot = {"format": _FORMAT, "experiment": state, "optimizers": optimizers}
+    with replacing(path) as beside:
+        torch.save(snapshot, beside)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Reads a snapshot.
+
+    Raises:
+        ConfigurationError: The file is none.
+    """
+    try:
+        snapshot: dict[str, Any] = torch.load(path, weights_only=True)
+        if snapshot["format"] == _FORMAT:
+            return snapshot
+        reason = "it is of another version of this package"
+    except Exception as error:  # whatever damaged files make torch raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+    raise ConfigurationError(
+        f"{path} is no snapshot of a BenchMARL experiment that can be read: {reason}; "
+        "bring back the file that the run wrote, or begin a new run"
+    )
+
+
+def restore(experiment: Experiment, path: Path) -> None:
+    """Loads a snapshot into a living experiment; environments stay.
+
+    Args:
+        experiment: The experiment.
+        path: The snapshot.
+
+    Raises:
+        ConfigurationError: The file is no snapshot, or one of another experiment.
+    """
+    snapshot = read(path)
+    state, optimizers = snapshot["experiment"], _optimizers(experiment)
+    collector = experiment.collector
+    state["collector"]["env_state_dict"] = collector.env.transform.state_dict()
+    try:
+        if optimizers.keys() != snapshot["optimizers"].keys():
+            raise ValueError("its groups or losses are others")
+        experiment.load_state_dict(state)
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(snapshot["optimizers"][name])
+    except Exception as error:  # whatever torch and torchrl raise
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigurationError(
+            f"{path} does not fit the experiment ({type(error).__name__}: {reason}); "
+            "go on with the configuration that the run was begun with, or begin a new "
+            "run"
+        ) from error
+    collector.update_policy_weights_()
+
+
+def _optimizers(experiment: Experiment) -> Mapping[str, torch.optim.Optimizer]:
+    """Returns the optimizer of each group and loss by name."""
+    return {
+        f"{group}/{loss}": optimizer
+        for group, losses in experiment.optimizers.items()
+        for loss, optimizer in losses.items()
+    }

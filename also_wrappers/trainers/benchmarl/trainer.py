@@ -1,0 +1,143 @@
+"""The adapter for BenchMARL's experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarl.experiment import Experiment
+from tensordict import TensorDictBase
+from torch.distributions import kl_divergence
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainer import AuditionOutcome
+from also_wrappers.trainers.benchmarl.fork import BenchMARLFork
+from also_wrappers.trainers.benchmarl.loop import train
+from also_wrappers.trainers.benchmarl.snapshots import restore, save
+
+__all__ = ["BenchMARLTrainer", "check_experiment"]
+
+#: Frames on whose observations the drift of the policies is measured.
+_PROBES = 128
+
+
+class BenchMARLTrainer:
+    """A BenchMARL experiment in training; its trainer steps are BenchMARL's frames.
+
+    Args:
+        experiment: An experiment of IPPO or MAPPO.
+
+    Raises:
+        ConfigurationError: The experiment cannot be forked.
+    """
+
+    agents_per_env = 1  # a frame is a step of the environment
+    bootstraps_truncation = True
+    evaluates = False
+    replays = False
+    imitates = False
+
+    def __init__(self, experiment: Experiment) -> None:
+        check_experiment(experiment)
+        config = experiment.config
+        self.experiment = experiment
+        self.total = int(config.get_max_n_frames(True))
+        copies = int(config.n_envs_per_worker(True))
+        # torchrl collects whole steps of all copies.
+        self.rollout = -(-config.collected_frames_per_batch(True) // copies) * copies
+        self.gamma = float(config.gamma)
+        self._probes: TensorDictBase | None = None
+        self._drift_since: list[Any] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Frames of the lineage."""
+        return int(self.experiment.total_frames)
+
+    def train(
+        self, until: int | None = None, rest: Callable[[], None] | None = None
+    ) -> None:
+        """Trains with BenchMARL's own loop, in whole batches.
+
+        Args:
+            until: Frames of the lineage at which to stop; what is planned if not given.
+            rest: Called before each batch is collected, where everything is at rest.
+        """
+        train(self.experiment, until, rest)
+
+    def snapshot(self, path: Path) -> None:
+        """Writes all that training depends on but the environments to a file."""
+        save(self.experiment, path)
+
+    def adopt(self, path: Path) -> None:
+        """Loads a snapshot into the living experiment."""
+        restore(self.experiment, path)
+
+    def observe(self, batch: TensorDictBase) -> None:
+        """Keeps observations of the first batch to measure the drift of policies."""
+        if self._probes is None:
+            self._probes = batch.reshape(-1)[:_PROBES].exclude("next").clone()
+
+    def policy_drift(self) -> list[float] | None:
+        """KL divergence of each agent's policy at the last call from its policy now.
+
+        The mean over observations of the first batch. Not told of recurrent policies,
+        whose actions depend on more than what is seen, and of distributions without a
+        closed form, such as BenchMARL's default for continuous actions.
+        """
+        if self._probes is None or self.experiment.algorithm.has_rnn:
+            return None
+        policies = self.experiment.group_policies.values()
+        with torch.no_grad():
+            now = [policy.get_dist(self._probes.clone()) for policy in policies]
+            before, self._drift_since = self._drift_since, now
+            if before is None:
+                return None
+            try:
+                parts = [kl_divergence(b, n) for b, n in zip(before, now, strict=True)]
+            except NotImplementedError:
+                return None
+        return [float(mean) for part in parts for mean in part.flatten(1).mean(dim=0)]
+
+    def imitated(self) -> None:
+        """Returns nothing: no expert is imitated."""
+
+    def audition(self, *_: Any) -> AuditionOutcome:
+        """Refuses: no expert is imitated, so none is played.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise ConfigurationError(
+            "experts are not imitated in BenchMARL's algorithms, so none is played; "
+            "leave actions= out of the Task, or use Stable-Baselines3"
+        )
+
+    def fork(self) -> BenchMARLFork:
+        """What a worker needs."""
+        return BenchMARLFork(self.experiment)
+
+
+def check_experiment(experiment: Any) -> None:
+    """Refuses what cannot be forked, before any training.
+
+    Raises:
+        ConfigurationError: With what to do instead.
+    """
+    if not isinstance(experiment, Experiment):
+        raise ConfigurationError(
+            f"an Experiment of BenchMARL is wanted, not {experiment!r:.80}"
+        )
+    name = experiment.algorithm_config.associated_class().__name__
+    if not experiment.on_policy:
+        raise ConfigurationError(
+            f"{name} learns from a replay buffer, whose rewards would stay those of "
+            "earlier signals; use IPPO or MAPPO (IppoConfig, MappoConfig)"
+        )
+    if experiment.config.collect_with_grad:
+        raise ConfigurationError(
+            f"{name} collects with gradients, without a collector that could pause; "
+            "set collect_with_grad to False in the ExperimentConfig"
+        )

@@ -1,0 +1,237 @@
+"""``ShapeRewardTransform``: the wrapper for batches of torchrl environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from tensordict import TensorDictBase
+from torchrl.data import Bounded, Categorical, MultiCategorical, OneHot
+from torchrl.envs import EnvBase, Transform
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.wrappers.shape import Shape
+from also_wrappers.wrappers.shaped_team import ShapedTeam
+
+__all__ = ["ShapeRewardTransform"]
+
+
+class ShapeRewardTransform(Transform):
+    """Adds the signal on a board to the rewards of a batch of torchrl environments.
+
+    Every row of the batch is an environment copy: it takes a new signal at its own
+    reset and leaves its own episodes on the board. Observations, specs and what else
+    the environment returns stay as they are.
+
+    Args:
+        shape: Says which board and which task; ``run.shape``, or what a branch is
+            given.
+        groups: The agents of each group, by the group's name.
+        env: An environment of the same kind, to read the specs of actions.
+
+    Raises:
+        ConfigurationError: An action is of a kind that cannot be recorded, or agents
+            may leave during an episode.
+    """
+
+    def __init__(
+        self, shape: Shape, groups: Mapping[str, Sequence[str]], env: EnvBase
+    ) -> None:
+        super().__init__(in_keys=[], out_keys=[])
+        self._shape = shape
+        self._groups = {group: list(names) for group, names in groups.items()}
+        self._agents = [name for names in self._groups.values() for name in names]
+        self._spaces = [
+            space
+            for group, names in self._groups.items()
+            for space in [_space(env, group)] * len(names)
+        ]
+        for group in self._groups:
+            if (group, "mask") in env.observation_keys:
+                raise ConfigurationError(
+                    f"agents of the group {group!r} may leave during an episode, which "
+                    "the transform cannot tell from agents that wait; use an "
+                    "environment whose agents stay until its episode ends"
+                )
+        self._rows: list[ShapedTeam] = []
+
+    def _reset(
+        self, tensordict: TensorDictBase, tensordict_reset: TensorDictBase
+    ) -> TensorDictBase:
+        """Begins the episodes of those rows that were reset."""
+        count = tensordict_reset.numel()
+        if not self._rows:
+            self._rows = [self._team() for _ in range(count)]
+        rows = np.flatnonzero(self._was_reset(tensordict, count)).tolist()
+        seen, infos, states = self._read(tensordict_reset, rows)
+        for row in rows:
+            self._rows[row].reset(seen[row], infos[row], states[row])
+        return tensordict_reset
+
+    def _step(
+        self, tensordict: TensorDictBase, next_tensordict: TensorDictBase
+    ) -> TensorDictBase:
+        """Adds to the rewards of a step."""
+        rows = range(len(self._rows))
+        seen, infos, states = self._read(next_tensordict, rows)
+        acted = self._per_agent(tensordict, "action", rows)
+        paid = self._per_agent(next_tensordict, "reward", rows)
+        whole = _rows_of(next_tensordict["done"], len(self._rows)).any(axis=1)
+        terminated = self._ends(next_tensordict, "terminated")
+        over = self._ends(next_tensordict, "done") | whole[:, None]
+        added = np.zeros((len(self._rows), len(self._agents)))
+        for row, team in enumerate(self._rows):
+            ended = dict(zip(self._agents, terminated[row].tolist(), strict=True))
+            cut = over[row] & ~terminated[row]
+            pays = team.step(
+                {a: _action(v) for a, v in acted[row].items()},
+                seen[row],
+                {a: float(v.reshape(-1)[0]) for a, v in paid[row].items()},
+                ended,
+                dict(zip(self._agents, cut.tolist(), strict=True)),
+                infos[row],
+                states[row],
+                ended=bool(over[row].any()),
+                over=bool(whole[row]),
+            )
+            if pays is not None:
+                added[row] = pays
+        if added.any():
+            self._pay(next_tensordict, torch.from_numpy(added))
+        return next_tensordict
+
+    def _pay(self, tensordict: TensorDictBase, added: torch.Tensor) -> None:
+        """Adds numbers of shape ``(rows, agents)`` to the rewards of the groups."""
+        at = 0
+        for group, names in self._groups.items():
+            reward = tensordict[group, "reward"]
+            part = added[:, at : at + len(names)].to(reward.device)
+            total = reward.double() + part.reshape(reward.shape)
+            tensordict.set((group, "reward"), total.to(reward.dtype))
+            at += len(names)
+
+    def _team(self) -> ShapedTeam:
+        task = self._shape.task
+        return ShapedTeam(
+            task.features,
+            self._agents,
+            self._spaces,
+            None,
+            self._shape.board,
+            conditions=task.conditions,
+            success=task.success,
+            swap_at=task.swap_at,
+            actions=task.actions,
+        )
+
+    def _was_reset(self, tensordict: TensorDictBase | None, count: int) -> Any:
+        """Returns which rows were reset, shape ``(rows,)``."""
+        if tensordict is None:
+            return np.ones(count, dtype=bool)
+        keys = ["_reset", *((group, "_reset") for group in self._groups)]
+        masks = [tensordict.get(key, None) for key in keys]
+        found = [
+            _rows_of(mask, count).any(axis=1) for mask in masks if mask is not None
+        ]
+        return np.any(found, axis=0) if found else np.ones(count, dtype=bool)
+
+    def _read(
+        self, tensordict: TensorDictBase, rows: Sequence[int]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Any]]:
+        """Returns observations and infos by agent, and the states, of each row."""
+        seen = self._per_agent(tensordict, "observation", rows)
+        infos = [
+            {agent: _numbers(info) for agent, info in of_row.items()}
+            for of_row in self._per_agent(tensordict, "info", rows)
+        ]
+        state = tensordict.get("state", None)
+        states = [None] * len(self._rows)
+        if state is not None:
+            states = list(state.detach().cpu().numpy())
+        return seen, infos, states
+
+    def _per_agent(
+        self, tensordict: TensorDictBase, key: str, rows: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Returns an entry of each row by agent, as arrays; nothing where there is
+        none."""
+        entries: list[dict[str, Any]] = [{} for _ in self._rows]
+        agents = iter(self._agents)
+        for group, names in self._groups.items():
+            entry = tensordict.get((group, key), None)
+            members = [next(agents) for _ in names]
+            if entry is None:
+                continue
+            arrays = _arrays(entry)
+            for row in rows:
+                for place, agent in enumerate(members):
+                    entries[row][agent] = _pick(arrays, row, place)
+        return entries
+
+    def _ends(self, tensordict: TensorDictBase, key: str) -> Any:
+        """Returns whose episode ended, shape ``(rows, agents)``, as the learner reads
+        it: from the group, or else from the environment."""
+        whole = _rows_of(tensordict[key], len(self._rows))[:, :1]
+        parts = []
+        for group, names in self._groups.items():
+            mask = tensordict.get((group, key), None)
+            parts.append(
+                np.repeat(whole, len(names), axis=1)
+                if mask is None
+                else _rows_of(mask, len(self._rows))
+            )
+        return np.concatenate(parts, axis=1).astype(bool)
+
+
+def _rows_of(tensor: torch.Tensor, count: int) -> Any:
+    return tensor.detach().cpu().numpy().reshape(count, -1)
+
+
+def _arrays(entry: Any) -> Any:
+    """Returns a tensor, or tensors by name, as arrays with rows and agents in front."""
+    if isinstance(entry, TensorDictBase):
+        return {name: _arrays(part) for name, part in entry.items()}
+    return entry.detach().cpu().numpy()
+
+
+def _pick(arrays: Any, row: int, place: int) -> Any:
+    if isinstance(arrays, dict):
+        return {name: _pick(part, row, place) for name, part in arrays.items()}
+    return arrays[row, place]
+
+
+def _numbers(value: Any) -> Any:
+    """Returns infos with numbers in place of the arrays of one that torchrl makes."""
+    if isinstance(value, dict):
+        return {name: _numbers(part) for name, part in value.items()}
+    return value.item() if value.size == 1 else value
+
+
+def _action(value: Any) -> Any:
+    """Returns an action as the environment's own agents would give it."""
+    if value.dtype == bool and value.ndim:  # one-hot
+        return int(value.argmax())
+    return value.item() if value.size == 1 and value.dtype.kind in "iub" else value
+
+
+def _space(env: EnvBase, group: str) -> spaces.Space[Any]:
+    """Returns the action space of one agent of a group."""
+    spec = env.full_action_spec[group, "action"]
+    axes = len(env.batch_size) + 1
+    if isinstance(spec, (Categorical, OneHot)):
+        return spaces.Discrete(int(spec.space.n))
+    if isinstance(spec, MultiCategorical):
+        return spaces.MultiDiscrete(
+            np.asarray(spec.nvec.cpu()).reshape(-1, spec.shape[-1])[0]
+        )
+    if isinstance(spec, Bounded):
+        first = (0,) * axes
+        low = spec.space.low[first].cpu().numpy()
+        return spaces.Box(low, spec.space.high[first].cpu().numpy())
+    raise ConfigurationError(
+        f"the actions of the group {group!r} are {type(spec).__name__}; a signal reads "
+        "Categorical, OneHot, MultiCategorical or Bounded ones"
+    )

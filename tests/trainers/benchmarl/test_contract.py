@@ -1,0 +1,33 @@
+"""BenchMARL's on-policy algorithms pass the trainer contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("benchmarl")
+
+from benchmarl.algorithms import IppoConfig, MappoConfig
+from benchmarl.models import GruConfig
+
+from also_wrappers.testing import check_trainer
+from tests.support.benchmarl import BenchMARLHarness, make_model
+from tests.support.trainers import SIGNAL, TASK
+
+
+def recurrent() -> GruConfig:
+    model = GruConfig.get_from_yaml()
+    model.hidden_size, model.mlp_num_cells = 8, [8]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "model"),
+    [(IppoConfig, make_model), (MappoConfig, make_model), (MappoConfig, recurrent)],
+    ids=["ippo", "mappo", "recurrent mappo"],
+)
+def test_on_policy_algorithms_pass(tmp_path: Path, algorithm: Any, model: Any) -> None:
+    harness = BenchMARLHarness(tmp_path, algorithm, make_model=model)
+    check_trainer(harness, TASK, SIGNAL)

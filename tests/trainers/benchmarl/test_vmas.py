@@ -1,0 +1,111 @@
+"""Tasks of VMAS, whose environments step in batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("benchmarl")
+pytest.importorskip("vmas")
+
+import torch
+from benchmarl.algorithms import IppoConfig, MappoConfig
+from benchmarl.environments import VmasTask
+
+from also_wrappers.board.board import Board
+from also_wrappers.board.posting import Posting
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from also_wrappers.task import Task
+from also_wrappers.testing import check_trainer
+from also_wrappers.trainers.benchmarl import shaped_task
+from also_wrappers.wrappers.shape import Shape
+from tests.support.benchmarl import BenchMARLHarness, make_experiment
+
+FEATURES = FeatureMap(
+    Feature("x", "obs[0]"),
+    Feature("y", "obs[1]"),
+    Feature("ground", "info['ground_rew']"),
+)
+TASK = Task("Balance.", FEATURES)
+
+
+def balance() -> Any:
+    task = VmasTask.BALANCE.get_from_yaml()
+    task.config["max_steps"] = 8
+    return task
+
+
+def collect(folder: Path, signal: Signal, continuous: bool = True) -> tuple[Any, Board]:
+    """Two batches, one after the other, and the board of the four copies."""
+    posting = Posting(version=2, signal=signal, gamma=0.97)
+    board = Board.create(folder / "board", posting)
+    experiment = make_experiment(
+        folder,
+        shaped_task(balance(), Shape(TASK, board)),
+        prefer_continuous_actions=continuous,
+    )
+    batches = iter(experiment.collector)
+    parts = [next(batches) for _ in range(2)]
+    experiment.close()
+    return torch.cat(parts, dim=1), board
+
+
+@pytest.mark.parametrize("continuous", [True, False])
+def test_every_agent_of_every_copy_is_paid(tmp_path: Path, continuous: bool) -> None:
+    one = Term(name="one", kind="bonus", expression="1", weight=0.5)
+    (tmp_path / "empty").mkdir()
+    base, _ = collect(tmp_path / "empty", Signal(), continuous)
+    paid, board = collect(tmp_path, Signal(terms=(one,)), continuous)
+    added = paid["next", "agents", "reward"] - base["next", "agents", "reward"]
+    assert torch.allclose(added, torch.full_like(added, 0.5), atol=1e-5)
+    collected = board.collect()
+    assert collected is not None
+    assert collected.copies == 4
+    episodes = board.new_episodes()
+    assert set(episodes["length"].tolist()) == {8}
+    per_episode = episodes["shaped_return"] - episodes["base_return"]
+    assert abs(per_episode - 8 * 0.5).max() < 1e-5
+
+
+def test_agents_of_several_groups_are_one_team(tmp_path: Path) -> None:
+    """Adversaries and their prey observe arrays of different sizes."""
+    features = FeatureMap(Feature("x", "obs[0]"))
+    far = Term(name="far", kind="bonus", expression="team_max(x)", weight=1.0)
+    posting = Posting(version=2, signal=Signal(terms=(far,)), gamma=0.97)
+    board = Board.create(tmp_path / "board", posting)
+    task = VmasTask.SIMPLE_TAG.get_from_yaml()
+    shape = Shape(Task("Catch.", features), board)
+    experiment = make_experiment(tmp_path, shaped_task(task, shape))
+    groups = experiment.group_map
+    assert len(groups) == 2
+    paid = next(iter(experiment.collector))["next"]
+    base = next(iter(make_experiment(tmp_path, task).collector))["next"]
+    x = [paid[group, "observation"][..., 0] for group in groups]
+    expected = torch.cat(x, dim=-1).max(dim=-1).values
+    for group in groups:
+        added = (paid[group, "reward"] - base[group, "reward"])[..., 0]
+        wanted = expected.unsqueeze(-1).clamp(-1.0, 1.0).expand_as(added)
+        assert torch.allclose(added, wanted, atol=1e-4)
+
+
+def test_a_potential_telescopes_in_every_copy(tmp_path: Path) -> None:
+    height = Term(name="y", kind="progress", expression="team_mean(y)", weight=1.0)
+    (tmp_path / "empty").mkdir()
+    base, _ = collect(tmp_path / "empty", Signal())
+    paid, _ = collect(tmp_path, Signal(terms=(height,)))
+    added = paid["next", "agents", "reward"] - base["next", "agents", "reward"]
+    first = added[:, :8].sum(dim=1)  # of the first episode; copies, agents, 1
+    begin = paid["agents", "observation"][:, 0, :, 1].mean(dim=1)
+    end = paid["next", "agents", "observation"][:, 7, :, 1].mean(dim=1)
+    expected = (end - begin).reshape(-1, 1, 1).expand_as(first)
+    assert torch.allclose(first, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig])
+def test_the_contract_holds(tmp_path: Path, algorithm: Any) -> None:
+    signal = Signal(
+        terms=(Term(name="y", kind="progress", expression="team_mean(y)", weight=0.5),)
+    )
+    check_trainer(BenchMARLHarness(tmp_path, algorithm, balance()), TASK, signal)
