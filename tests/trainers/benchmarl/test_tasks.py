@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -45,17 +43,3 @@ def test_a_task_without_a_signal_stays_itself() -> None:
     task = ParallelTask(lambda: Corridor(), max_steps=9)
     assert plain_task(task) is task
     assert shaped_task(task, lambda env: env) is task
-
-
-@pytest.mark.slow
-def test_the_example_runs(tmp_path: Path) -> None:
-    script = ROOT / "examples" / "benchmarl_corridor.py"
-    result = subprocess.run(
-        [sys.executable, str(script), "--smoke"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=500,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "the active signal:" in result.stdout
