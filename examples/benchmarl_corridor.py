@@ -7,8 +7,9 @@ took in all.
 
 Expect, with seed 0: a signal is swapped in after the second round, and the base return
 in training is 1.000 from 7,680 frames of the policy's own on (frames are environment
-steps). With this seed the base reward alone gets there as well, after 5,632 frames: the example shows how an experiment
-is adapted, not that it must be. 152 and 31 seconds on two busy cores.
+steps). With this seed the base reward alone gets there as well, after 5,632 frames: the
+example shows how an experiment is adapted, not that it must be. 152 and 31 seconds on
+two busy cores.
 
     python examples/benchmarl_corridor.py --smoke
 """
