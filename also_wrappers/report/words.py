@@ -7,6 +7,7 @@ import re
 
 from also_wrappers.ledger.events import Auditioned, Decided, Settled
 from also_wrappers.report.standing import Standing, standing_of
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.model import Signal, Term
 
 __all__ = [
@@ -29,22 +30,6 @@ STANDINGS: dict[Standing, str] = {
     "confirmed": "confirmed",
     "provisional": "provisional: in use, not confirmed",
     "exploratory": "exploratory: in use, not confirmed; no base reward spoke for it",
-}
-
-
-#: How a kind of term pays, and what that costs.
-_KINDS: dict[str, str] = {
-    "progress": (
-        "It pays for a change and charges for the way back: quick to learn from, but "
-        "it can change which policy is best."
-    ),
-    "potential": (
-        "It pays for a change, discounted as the learner does, and charges for the way "
-        "back: the best policy stays the best."
-    ),
-    "bonus": (
-        "It pays at every step: agents may collect it instead of doing the task."
-    ),
 }
 #: A number, a name or a call of one function, with a factor or without; and numbers of
 #: which each falls where the whole rises.
@@ -124,14 +109,15 @@ def term_in_words(term: Term) -> str:
     fall = _FALL.fullmatch(term.expression.strip())
     what = fall[1].replace(" - ", " + ") if fall else term.expression
     size = f"{abs(term.weight):g}"
-    if term.kind == "bonus":
+    kind = KINDS[term.kind]
+    if not kind.of_state:
         verb = "Pays" if term.weight >= 0.0 else "Charges"
         says = f"{verb} {size} times the value of {term.expression}"
     else:
         falls = (fall is not None) == (term.weight >= 0.0)
         says = f"Pays {size} times each {'fall' if falls else 'rise'} of {what}"
     whose = f", to {', '.join(term.agents)} alone" if term.agents else ""
-    return f"{says}{whose}. {_KINDS[term.kind]}"
+    return f"{says}{whose}. {kind.meaning}"
 
 
 def clip(text: str, width: int) -> str:

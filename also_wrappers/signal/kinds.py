@@ -1,7 +1,7 @@
 """The kinds of terms: how the value of an expression becomes a payment.
 
 ``KINDS`` is read by the parser, the compiler, the shapers, the payments, the checks,
-the advisors, the schema of answers, the prompts and the README. Each reads a kind when
+the advisors, the schema of answers, the prompts and the report. Each reads a kind when
 it compiles or renders; no step of an environment looks a kind up.
 """
 
@@ -30,9 +30,10 @@ class Kind:
             keep the optimal policy. Else Phi(s') counts in full, the last one too.
         usual_weight: Size of a usual weight: 1.0 where a change is paid, which an
             episode sums up to a change as well, less where every step is paid.
-        pays: What is added at a step, for the README.
-        keeps_optimum: Whether the optimal policy stays optimal, for the README.
+        pays: What is added at a step, for the page of the room.
+        keeps_optimum: Whether the optimal policy stays optimal, for the page.
         advice: What a model is told of the kind, for the prompts.
+        meaning: What a reader is told of the kind, for the report.
     """
 
     of_state: bool
@@ -41,6 +42,7 @@ class Kind:
     pays: str
     keeps_optimum: str
     advice: str
+    meaning: str
 
     @property
     def absent(self) -> float | None:
@@ -60,6 +62,10 @@ KINDS: dict[KindName, Kind] = {
             "w * (Phi(after) - Phi(before)). Pays for change, charges for going back. "
             "Learns fastest."
         ),
+        meaning=(
+            "It pays for a change and charges for the way back: quick to learn from, "
+            "but it can change which policy is best."
+        ),
     ),
     "potential": Kind(
         of_state=True,
@@ -71,6 +77,10 @@ KINDS: dict[KindName, Kind] = {
             "w * (gamma * Phi(after) - Phi(before)), with Phi 0 after the end. Keeps "
             "the optimal policy."
         ),
+        meaning=(
+            "It pays for a change, discounted as the learner does, and charges for the "
+            "way back: the best policy stays the best."
+        ),
     ),
     "bonus": Kind(
         of_state=False,
@@ -81,6 +91,9 @@ KINDS: dict[KindName, Kind] = {
         advice=(
             "w * value, every step. Agents may collect it instead of doing the task: a "
             "weight of 0.02 at most."
+        ),
+        meaning=(
+            "It pays at every step: agents may collect it instead of doing the task."
         ),
     ),
 }

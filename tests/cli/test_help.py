@@ -9,7 +9,17 @@ from typer.testing import CliRunner
 
 from also_wrappers.cli.app import app
 
-COMMANDS = ["demo", "doctor", "inspect", "show", "watch", "report", "compare", "export"]
+COMMANDS = [
+    "demo",
+    "doctor",
+    "inspect",
+    "show",
+    "watch",
+    "report",
+    "compare",
+    "export",
+    "replay",
+]
 
 
 def printed(*arguments: str) -> str:
