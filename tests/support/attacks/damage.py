@@ -51,7 +51,7 @@ def _twice(randomness: random.Random) -> None:
         for name in randomness.sample([*CATALOGUE], 2):
             try:
                 CATALOGUE[name](folder)
-            except (OSError, ValueError, LookupError, TypeError):
+            except (OSError, ValueError, LookupError, TypeError, RecursionError):
                 continue  # there is nothing left of what it would damage
 
     _check(change)
