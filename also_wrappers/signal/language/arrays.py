@@ -102,7 +102,9 @@ def _valid(*args: Array) -> Any:
 
 def _batch_power(x: Array, n: Array) -> Any:
     whole = n == np.floor(n)
-    return _guard(((x >= 0.0) | whole) & ((x != 0.0) | (n >= 0.0)), x**n)
+    # numpy rounds the even powers of x and of -x differently, and they may be compared.
+    base = np.where(n % 2.0 == 0.0, np.abs(x), x)
+    return _guard(((x >= 0.0) | whole) & ((x != 0.0) | (n >= 0.0)), base**n)
 
 
 #: Each operator and function, with nan for arguments that are not valid.

@@ -176,7 +176,8 @@ class _Generator:
                 f"{self._emit(node.args[0], when)} / {self._emit(node.args[1], when)}"
             )
         elif self.sure(node) and node.op == "**":
-            code = f"{self._emit(node.args[0], when)} ** {int(node.args[1].value)}"
+            base = self._emit(node.args[0], when)
+            code = " * ".join([base] * int(node.args[1].value))
         elif self.sure(node):
             code = f"{self._truth(node, when)} + 0.0"
         else:
