@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
 import sys
 import time
 from contextlib import redirect_stdout
@@ -312,6 +313,54 @@ def replay(
         _print_json([result.model_dump(mode="json") for result in results])
     else:
         print_replays(results, _console)
+
+
+@app.command(epilog="Example: also-wrappers study examples/study/plan.toml --smoke")
+def study(
+    plan: Annotated[
+        Path, typer.Argument(metavar="PLAN", help="A TOML file: tasks, arms, seeds.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The study's directory; runs/study-NAME if not given."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Trainings at a time; one a core if not given.", min=1),
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="A tiny version of the plan.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Train arms on tasks over seeds, and compare them at equal steps.
+
+    A study that was stopped goes on; trainings that are finished are kept.
+    """
+    _need("sb3", "matplotlib")
+    from also_wrappers.cli.study.comparison import print_comparison
+    from also_wrappers.cli.study.page import write_study
+    from also_wrappers.cli.study.trainings import begin_study
+
+    name = f"study-{plan.stem}{'-smoke' if smoke else ''}"
+    begun = begin_study(plan, out or Path("runs") / name, small=smoke)
+    console = Console(stderr=True) if as_json else _console
+    try:
+        failed = begun.train(processes or os.cpu_count() or 1, console)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on", highlight=False)
+        raise typer.Exit(130) from None
+    comparison = write_study(begun)
+    if as_json:
+        _print_json(comparison.model_dump(mode="json"))
+    else:
+        print_comparison(comparison, _console)
+    console.print(f"Page: {begun.folder / 'study.html'}", highlight=False)
+    if failed:
+        raise ConfigurationError(
+            f"{len(failed)} training(s) failed, the first is {failed[0]}; see "
+            f"{begun.log_of(failed[0])}. The same command tries again"
+        )
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
+from also_wrappers.cli.summary import is_finished
 from also_wrappers.cli.user_code import load
 from also_wrappers.exceptions import AlsoError, ConfigurationError, brief
-from also_wrappers.ledger.events import Event, Recorded, RunFinished
+from also_wrappers.ledger.events import Event, Recorded
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.ending import ending_of
 from also_wrappers.run.schedule import read_schedule
@@ -77,7 +78,7 @@ def replay_run(
         ):
             folder = run_dir / "replays" / f"seed-{seed}" / name
             what = f"seed {seed} ({seed - FIRST_SEED + 1} of {seeds}), {name}"
-            if not _finished(folder):
+            if not is_finished(folder):
                 console.print(f"{what}: training", highlight=False)
                 _train(train, folder, seed, options)
             arms.append(list(read_ledger(folder / "ledger.jsonl")))
@@ -153,20 +154,12 @@ def _train(train: Training, folder: Path, seed: int, options: dict[str, Any]) ->
             "calls train(run_dir, seed, **options), which hands run_dir to Run and the "
             "options to AdaptationCallback"
         ) from error
-    if not _finished(folder):
+    if not is_finished(folder):
         raise ConfigurationError(
             f"there is no finished run in {folder} after the training; train must hand "
             "its run_dir to Run and its options to AdaptationCallback, and learn to "
             "the end"
         )
-
-
-def _finished(folder: Path) -> bool:
-    ledger = folder / "ledger.jsonl"
-    if not ledger.exists():
-        return False
-    events = list(read_ledger(ledger))
-    return bool(events) and isinstance(events[-1], RunFinished)
 
 
 def _compare(seed: int, replayed: list[Event], alone: list[Event]) -> Replayed:

@@ -18,7 +18,7 @@ from also_wrappers.ledger.events import (
     RunStarted,
     Swapped,
 )
-from also_wrappers.ledger.ledger import salvage_ledger
+from also_wrappers.ledger.ledger import read_ledger, salvage_ledger
 from also_wrappers.report.ending import ending_of
 from also_wrappers.report.rounds import RoundRecord, Use, collect_rounds
 from also_wrappers.report.standing import ActiveSignal, Standing
@@ -27,7 +27,13 @@ from also_wrappers.run.lock import holder_of
 from also_wrappers.run.meter import read_meter
 from also_wrappers.signal.model import Signal
 
-__all__ = ["RoundSummary", "RunSummary", "summarise_run"]
+__all__ = [
+    "RoundSummary",
+    "RunSummary",
+    "is_finished",
+    "seconds_of",
+    "summarise_run",
+]
 
 
 class RoundSummary(BaseModel):
@@ -141,7 +147,7 @@ def summarise_run(run_dir: Path) -> RunSummary:
         standing=active.standing,
         rounds=tuple(map(_summarise_round, collect_rounds(events))),
         swaps=sum(isinstance(event, Swapped) for event in events),
-        seconds=_seconds(events),
+        seconds=seconds_of(events),
         go_on=_go_on(run_dir, state, active.signal),
         damage=damage,
     )
@@ -183,8 +189,15 @@ def _spent(run_dir: Path, last: Event, running: bool) -> tuple[Counts, Counts]:
     return accounting.trainer_steps(), accounting.env_steps()
 
 
-def _seconds(events: Sequence[Event]) -> float:
-    """Returns the wall-clock time between the events of the same process."""
+def is_finished(run_dir: Path) -> bool:
+    """True if there is a run in a directory, and it was trained to its end."""
+    path = run_dir / "ledger.jsonl"
+    events = list(read_ledger(path)) if path.exists() else []
+    return bool(events) and isinstance(events[-1], RunFinished)
+
+
+def seconds_of(events: Sequence[Event]) -> float:
+    """Returns the wall-clock seconds between the events of the same process."""
     return sum(
         max(after.time - before.time, 0.0)
         for before, after in pairwise(events)
