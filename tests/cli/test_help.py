@@ -19,6 +19,7 @@ COMMANDS = [
     "compare",
     "export",
     "replay",
+    "study",
 ]
 
 

@@ -20,11 +20,13 @@ from also_wrappers.testing import TrainerHarness, check_trainer
 from also_wrappers.trainers.sb3.replay_buffer import ShapedNStepReplayBuffer
 from tests.support.trainers import (
     BY_VALUES,
+    PENDULUM,
     SIGNAL,
     TASK,
     UP,
     WITH_ACTIONS,
     WITH_EXPERT,
+    ContinuousHarness,
     MaskableHarness,
     Normalized,
     OffPolicyHarness,
@@ -48,6 +50,11 @@ ZERO, ONE = np.zeros(1), np.ones(1)
 )
 def test_every_trainer_passes(harness: TrainerHarness) -> None:
     check_trainer(harness, TASK, SIGNAL)
+
+
+@pytest.mark.parametrize("algorithm", [PPO, A2C])
+def test_noise_that_depends_on_the_state_passes(algorithm: Any) -> None:
+    check_trainer(ContinuousHarness(algorithm), PENDULUM, UP)
 
 
 @pytest.mark.parametrize(

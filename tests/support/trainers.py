@@ -64,12 +64,14 @@ def flat(prefix: str, state: Any) -> dict[str, Any]:
 class SB3Harness:
     """On-policy algorithms of Stable-Baselines3 and its contributions."""
 
+    settings: Mapping[str, Any] = {}
+
     def __init__(self, algorithm: Any, policy: str = "MlpPolicy") -> None:
         self.algorithm = algorithm
         self.policy = policy
 
     def make(self, shape: Callable[[Any], Any]) -> SB3Trainer:
-        settings: dict[str, Any] = {"n_steps": 16, "gamma": 0.97}
+        settings: dict[str, Any] = {"n_steps": 16, "gamma": 0.97, **self.settings}
         if self.algorithm is not A2C:
             settings |= {"batch_size": 32, "n_epochs": 2}
         model = self.algorithm(
@@ -126,6 +128,17 @@ class MaskableHarness(SB3Harness):
 
     def venv(self, shape: Callable[[Any], Any]) -> Any:
         return DummyVecEnv([lambda: shape(Masked()) for _ in range(2)])
+
+
+class ContinuousHarness(SB3Harness):
+    """On-policy algorithms on a pendulum, with noise that depends on the state."""
+
+    settings = {"use_sde": True}
+
+    def venv(self, shape: Callable[[Any], Any]) -> Any:
+        return DummyVecEnv(
+            [lambda: shape(gym.make("Pendulum-v1", max_episode_steps=9))] * 2
+        )
 
 
 class Normalized(SB3Harness):

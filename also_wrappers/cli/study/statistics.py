@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata, trim_mean
+from scipy.stats import rankdata
 
 __all__ = [
     "Interval",
@@ -54,7 +54,9 @@ def interquartile_mean(scores: Scores) -> float:
         >>> interquartile_mean({"a": [0.0, 0.4, 0.6, 9.0]})
         0.5
     """
-    return float(trim_mean(np.concatenate([*map(_array, scores.values())]), 0.25))
+    ordered = np.sort(np.concatenate([*map(_array, scores.values())]))
+    cut = len(ordered) // 4
+    return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def probability_of_improvement(scores: Scores, others: Scores) -> float:

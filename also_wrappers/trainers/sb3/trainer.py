@@ -132,7 +132,8 @@ class SB3Trainer:
         )
         with th.no_grad():
             found = policy.get_distribution(policy.obs_to_tensor(stacked)[0])
-            now = copy.deepcopy(found)  # SB3 uses one object for all of them
+            # SB3 uses one object for all of them, with another distribution each time.
+            now = copy.copy(found)
             before, self._drift_since = self._drift_since, now
             if before is None:
                 return None
