@@ -64,7 +64,7 @@ def flat(prefix: str, state: Any) -> dict[str, Any]:
 class SB3Harness:
     """On-policy algorithms of Stable-Baselines3 and its contributions."""
 
-    settings: Mapping[str, Any] = {}
+    settings: dict[str, Any] = {}
 
     def __init__(self, algorithm: Any, policy: str = "MlpPolicy") -> None:
         self.algorithm = algorithm

@@ -149,7 +149,8 @@ class _Training:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": path},
+                # One process a core: more threads of torch would only get in the way.
+                env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path},
             )
 
     @property
