@@ -54,6 +54,25 @@ def nodes(delta: bool) -> st.SearchStrategy[Node]:
     return trees | trees.map(lambda node: Node("delta", (node,)))
 
 
+def text(node: Node) -> str:
+    """A tree, written out with all its brackets."""
+    if node.op == "const":
+        size = f"{abs(node.value):.6f}"
+        return size if node.value >= 0.0 else f"(0 - {size})"
+    if node.op == "feature":
+        return NAMES[node.index]
+    args = [text(arg) for arg in node.args]
+    if node.op == "neg":
+        return f"(-{args[0]})"
+    if node.op == "not":
+        return f"(not {args[0]})"
+    if node.op == "**":
+        return f"({args[0]} ** {node.args[1].value:g})"
+    if (len(args) == 2 and not node.op.isalpha()) or node.op in ("and", "or"):
+        return f"({args[0]} {node.op} {args[1]})"
+    return f"{node.op}({', '.join(args)})"
+
+
 numbers = st.one_of(
     st.floats(-5, 5),
     st.sampled_from([0.0, 1.0, -1.0, 1e6, math.nan, math.inf, 1e300]),

@@ -1,0 +1,115 @@
+"""Many teams at once are paid what each team is paid alone, to the last digit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from also_wrappers.exceptions import ExpressionError
+from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
+from also_wrappers.signal.batch import BatchShaper
+from also_wrappers.signal.kinds import KINDS
+from also_wrappers.signal.shaper import compile_signal
+from tests.support.language import NAMES, nodes, row, text
+
+FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
+TEAM = ["a", "b", "c"]
+COPIES = 3
+
+payees = st.none() | st.lists(st.sampled_from(TEAM), min_size=1, unique=True)
+
+
+@st.composite
+def signals(draw: st.DrawFn) -> Signal:
+    """Up to four terms of any kind over any expression."""
+    terms = []
+    for k in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from([*KINDS]))
+        agents = draw(payees)
+        try:
+            term = Term(
+                name=f"t{k}",
+                kind=kind,
+                expression=text(draw(nodes(delta=not KINDS[kind].of_state))),
+                weight=draw(st.floats(-2.0, 2.0)),
+                agents=None if agents is None else tuple(agents),
+            )
+            signal = Signal(terms=(*terms, term))
+            compile_signal(signal, FEATURES, TEAM)
+        except (ExpressionError, ValueError):
+            assume(False)
+        terms.append(term)
+    return signal
+
+
+#: Features of every agent of every copy.
+frames = st.lists(
+    st.lists(
+        st.lists(row, min_size=len(TEAM), max_size=len(TEAM)),
+        min_size=COPIES,
+        max_size=COPIES,
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+def batched(frame: list[list[list[float]]]) -> Any:
+    """Shape ``(features, agents, copies)``."""
+    return np.array(frame).T.copy()
+
+
+@pytest.mark.parametrize("most_invalid", [2, 100])
+@given(
+    signals(),
+    frames,
+    st.floats(0.0, 1.0),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_they_are_paid_alike(
+    most_invalid: int,
+    signal: Signal,
+    frames: list[list[list[list[float]]]],
+    gamma: float,
+    bootstraps: bool,
+    seed: int,
+) -> None:
+    """Copies begin anew at times of their own, some with agents that ended before."""
+    random = np.random.default_rng(seed)
+    compiled = compile_signal(signal, FEATURES, TEAM)
+    singles = [Shaper(len(TEAM), gamma, bootstraps) for _ in range(COPIES)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("also_wrappers.signal.shaper.MOST_INVALID", most_invalid)
+        patch.setattr("also_wrappers.signal.values.MOST_INVALID", most_invalid)
+        many = BatchShaper(signal, FEATURES, TEAM, gamma, bootstraps)
+        strength = random.random(COPIES)
+        many.reset(batched(frames[0]), None, strength)
+        everyone = range(len(TEAM))
+        for k, single in enumerate(singles):
+            single.reset(compiled, frames[0][k], everyone, float(strength[k]))
+        for frame in frames[1:]:
+            terminated, cut = random.random((2, len(TEAM), COPIES)) < 0.1
+            cut &= ~terminated
+            added = many.step(batched(frame), terminated, cut)
+            for k, single in enumerate(singles):
+                paid = single.step(
+                    frame[k],
+                    everyone,
+                    np.flatnonzero(terminated[:, k]).tolist(),
+                    np.flatnonzero(cut[:, k]).tolist(),
+                )
+                assert added[:, k].tolist() == paid
+                assert many.paid(k).tolist() == single.totals
+                assert many.values.invalid[:, k].tolist() == single.invalid
+            which = random.random(COPIES) < 0.3
+            strength = random.random(COPIES)
+            if which.any():
+                many.reset(batched(frame), which, strength)
+            for k in np.flatnonzero(which).tolist():
+                single = singles[k]
+                single.reset(compiled, frame[k], everyone, float(strength[k]))
