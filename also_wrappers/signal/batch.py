@@ -64,6 +64,7 @@ class BatchShaper:
         bootstraps_truncation: bool = True,
     ) -> None:
         self.signal = signal
+        self._made_for = (signal, gamma, bootstraps_truncation)
         self.values = Values(signal, features, agents, exact=True)
         self._bootstraps = bootstraps_truncation
         kinds = [KINDS[term.kind] for term in signal.terms]
@@ -81,6 +82,10 @@ class BatchShaper:
             ]
         ).reshape(len(kinds), len(agents))
         self._before: Array = np.zeros((0, 0))
+
+    def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
+        """True where a shaper made with these arguments would pay the same."""
+        return self._made_for == (signal, gamma, bootstraps_truncation)
 
     def reset(
         self,

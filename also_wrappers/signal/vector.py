@@ -61,6 +61,7 @@ class VectorShaper:
         bootstraps_truncation: bool = True,
     ) -> None:
         self.signal = signal
+        self._made_for = (signal, gamma, bootstraps_truncation)
         self.values = Values(signal, features, [_AGENT], exact=False)
         terms = signal.terms
         self._bootstraps = bootstraps_truncation
@@ -85,6 +86,10 @@ class VectorShaper:
         self._before: Array = np.zeros((0, 0))
         self._last: Array = np.zeros((0, 0))
         self._owed: Array = np.zeros(0)
+
+    def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
+        """True where a shaper made with these arguments would pay the same."""
+        return self._made_for == (signal, gamma, bootstraps_truncation)
 
     def reset(
         self,

@@ -72,8 +72,6 @@ class ShapedVector:
         self._steps = np.zeros(count, dtype=np.int64)
         self._versions = np.zeros(count, dtype=np.int64)
         self._shapers: list[tuple[_Shaper, Mask]] = []
-        #: What the newest shaper was made of.
-        self._made_of: tuple[Signal, float, bool] | None = None
         #: By the id of a signal: what its expert says.
         self._advice: dict[str, Advice] = {}
         self._columns: Array = np.zeros((len(features), count))
@@ -91,8 +89,8 @@ class ShapedVector:
         everywhere = which is None
         if which is None:
             which = np.ones(self._count, dtype=bool)
-        if source.refresh() and self._ingredients() != self._made_of:
-            self._shapers.append((self._shaper(), np.zeros(self._count, bool)))
+        if source.refresh():
+            self._put_in_force()
         if len(self._shapers) > 1:
             self._ids = self._ids.copy()  # infos that were handed out stay
             self._ids[which] = self._shapers[-1][0].signal.id
@@ -147,10 +145,10 @@ class ShapedVector:
             Shape ``(..., environments)``, or ``None`` where no signal adds anything and
             the rewards must stay as they are.
         """
-        if self._source.counts_steps:
-            self._steps += 1 if skipped is None else ~skipped
         if self._source.swaps_at_step and self._source.outdated:
             self._swap()
+        if self._source.counts_steps:
+            self._steps += 1 if skipped is None else ~skipped
         added: Array | None = None
         counted = None if skipped is None else ~skipped
         for shaper, mask in self._shapers:
@@ -261,7 +259,6 @@ class ShapedVector:
         """Leaves out compiled code, and the recorder: neither travels."""
         state = self.__dict__.copy()
         state["_shapers"] = state["_recorder"] = state["_advice"] = None
-        state["_made_of"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -282,21 +279,26 @@ class ShapedVector:
         self._everywhere.setflags(write=False)
         self._ids.setflags(write=False)
 
-    def _ingredients(self) -> tuple[Signal, float, bool]:
-        """Returns all that a shaper depends on and that can change."""
+    def _put_in_force(self) -> None:
+        """Moves the shaper of what is posted to the end; makes it if there is none."""
         source = self._source
-        return source.signal, source.gamma, source.posting.bootstraps_truncation
+        posted = source.signal, source.gamma, source.posting.bootstraps_truncation
+        same = [pair for pair in self._shapers if pair[0].pays(*posted)]
+        newest = same[0] if same else (self._shaper(), np.zeros(self._count, bool))
+        others = [pair for pair in self._shapers if pair is not newest]
+        self._shapers = [*others, newest]
 
     def _shaper(self) -> _Shaper:
         """Returns a shaper of the signal that is posted."""
         source = self._source
-        self._made_of = signal, gamma, bootstraps = self._ingredients()
         advice = source.advice()
         if advice is not None:
             self._advice[source.signal.id] = advice
+        signal, features, gamma = source.signal, self._features, source.gamma
+        bootstraps = source.posting.bootstraps_truncation
         if source.live or len(self._spaces) > 1:
-            return BatchShaper(signal, self._features, source.names, gamma, bootstraps)
-        return VectorShaper(signal, self._features, gamma, bootstraps)
+            return BatchShaper(signal, features, source.names, gamma, bootstraps)
+        return VectorShaper(signal, features, gamma, bootstraps)
 
     def _taken(self, actions: Sequence[Any]) -> Array:
         """Returns actions as numbers, shape ``(environments, agents, components)``."""

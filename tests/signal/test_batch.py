@@ -6,45 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from also_wrappers.exceptions import ExpressionError
-from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
+from also_wrappers.signal import Shaper, Signal
 from also_wrappers.signal.batch import BatchShaper
-from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.shaper import compile_signal
-from tests.support.language import NAMES, nodes, row, text
+from tests.support.language import FEATURES, row, signals
 
-FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
 TEAM = ["a", "b", "c"]
 COPIES = 3
-
-payees = st.none() | st.lists(st.sampled_from(TEAM), min_size=1, unique=True)
-
-
-@st.composite
-def signals(draw: st.DrawFn) -> Signal:
-    """Up to four terms of any kind over any expression."""
-    terms = []
-    for k in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from([*KINDS]))
-        agents = draw(payees)
-        try:
-            term = Term(
-                name=f"t{k}",
-                kind=kind,
-                expression=text(draw(nodes(delta=not KINDS[kind].of_state))),
-                weight=draw(st.floats(-2.0, 2.0)),
-                agents=None if agents is None else tuple(agents),
-            )
-            signal = Signal(terms=(*terms, term))
-            compile_signal(signal, FEATURES, TEAM)
-        except (ExpressionError, ValueError):
-            assume(False)
-        terms.append(term)
-    return signal
-
 
 #: Features of every agent of every copy.
 frames = st.lists(
@@ -65,7 +36,7 @@ def batched(frame: list[list[list[float]]]) -> Any:
 
 @pytest.mark.parametrize("most_invalid", [2, 100])
 @given(
-    signals(),
+    signals(TEAM),
     frames,
     st.floats(0.0, 1.0),
     st.booleans(),

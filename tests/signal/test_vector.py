@@ -16,9 +16,7 @@ from also_wrappers.signal.kinds import KINDS, KindName
 from also_wrappers.signal.language.parser import Node
 from also_wrappers.signal.shaper import MOST_INVALID, compile_signal
 from also_wrappers.signal.vector import VectorShaper
-from tests.support.language import NAMES, nodes, row, text
-
-FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
+from tests.support.language import FEATURES, nodes, row, text
 
 
 @given(
