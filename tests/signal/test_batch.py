@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from also_wrappers.signal import Shaper, Signal
 from also_wrappers.signal.batch import BatchShaper
+from also_wrappers.signal.language.compiler import binary, compile_nodes
+from also_wrappers.signal.language.parser import REDUCTIONS, parse
+from also_wrappers.signal.language.vectors import compile_vector
 from also_wrappers.signal.shaper import compile_signal
 from tests.support.language import FEATURES, row, signals
 
@@ -84,3 +87,29 @@ def test_they_are_paid_alike(
             for k in np.flatnonzero(which).tolist():
                 single = singles[k]
                 single.reset(compiled, frame[k], everyone, float(strength[k]))
+
+
+OPERATORS = [
+    *["x + y", "x - y", "x * y", "x / y", "-x", "x < y", "x == y", "x and y", "not x"],
+    *[f"abs(x) ** {power}" for power in (-2, 0.3, 0.5, 2, 3, 4, 7)],
+    *["x ** 2", "x ** 3", "x ** -2", "hypot(x, y)", "where(x > 0, x, y)"],
+    *[f"{name}(x)" for name in ("abs", "exp", "log1p", "sqrt", "tanh", "sign")],
+    *["min(x, y, 0.5)", "max(x, y)", "clip(x, -1, y)"],
+    *[f"{name}(x * y)" for name in REDUCTIONS],
+    "team_mean(x - others_mean(team_std(y) * x) ** 2) + others_max(2)",
+]
+
+
+@pytest.mark.parametrize("expression", OPERATORS)
+def test_every_operator_rounds_as_for_one_environment(expression: str) -> None:
+    columns = np.random.default_rng(0).normal(size=(2, 5, 1000))
+    node = parse(expression, ["x", "y"])
+    code = compile_vector([binary(node)], agents=5)
+    evaluate = compile_nodes([node])
+    rows = columns.T.tolist()
+    alone = [evaluate(team, team, range(5))[0] for team in rows]
+    for form in (code.quick, code.guarded):
+        out = np.empty((1, 5, 1000))
+        with np.errstate(all="ignore"):
+            form(columns, columns, out)
+        np.testing.assert_array_equal(out[0].T, alone)

@@ -168,11 +168,14 @@ class ShapeRewardTransform(Transform):
             infos = _arrays(tensordict.get((group, "info"), None))
             actions = None if acted is None else _arrays(acted[group, "action"])
             for place, agent in enumerate(names):
+                space = self._spaces[len(entries)]
                 entries.append(
                     _Entries(
                         agent,
                         _pick(observed, rows, place),
-                        None if actions is None else _actions(actions[rows, place]),
+                        None
+                        if actions is None
+                        else _actions(actions[rows, place], space),
                         {} if infos is None else _numbers(_pick(infos, rows, place)),
                         states,
                     )
@@ -281,9 +284,9 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _actions(actions: Any) -> Any:
+def _actions(actions: Any, space: spaces.Space[Any]) -> Any:
     """Returns actions as the environment's own agents would give them."""
-    if actions.dtype == bool and actions.ndim > 1:  # one-hot
+    if isinstance(space, spaces.Discrete) and actions.size > len(actions):  # one-hot
         return actions.argmax(axis=-1)
     whole = actions.dtype.kind in "iub" and actions.size == len(actions)
     return actions.reshape(-1) if whole else actions
