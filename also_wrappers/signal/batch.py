@@ -82,6 +82,15 @@ class BatchShaper:
             ]
         ).reshape(len(kinds), len(agents))
         self._before: Array = np.zeros((0, 0))
+        self._phi: Array = np.zeros((0, 0))
+        self._full: Array = np.zeros((0, 0))
+        self._weights: Array = np.zeros((0, 0))
+        self._paid: Array = np.zeros((0, 0))
+        #: Which terms have been switched off, as far as they were taken back.
+        self._off: Mask = np.zeros((0, 0), dtype=bool)
+        #: Agents whose episode ended with the last step, if anybody's did.
+        self._gone: Mask = np.zeros(0, dtype=bool)
+        self._anybody_gone = False
 
     def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
         """True where a shaper made with these arguments would pay the same."""
@@ -194,9 +203,7 @@ class BatchShaper:
         self._phi = np.zeros((terms, *shape))
         self._weights = np.zeros((terms, *shape))
         self._paid = np.zeros((terms, shape[-1]))
-        #: Which terms have been switched off, as far as they were taken back.
         self._off = np.zeros((terms, shape[-1]), dtype=bool)
-        #: Agents whose episode ended with the last step.
         self._gone = np.zeros(shape, dtype=bool)
         self._anybody_gone = False
 

@@ -45,6 +45,7 @@ class ByHand(Transform):
 
     def __init__(self) -> None:
         super().__init__(in_keys=[], out_keys=[])
+        self._then: tuple[Any, Any] = (None, None)
 
     @staticmethod
     def _phi(tensordict: TensorDictBase) -> tuple[Any, Any, Any]:

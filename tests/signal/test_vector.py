@@ -173,7 +173,7 @@ def test_what_a_term_has_paid_is_right_after_it_was_switched_off() -> None:
     )
     features = FeatureMap(Feature("x", "obs[0]"))
     signal = Signal(terms=terms)
-    shapers = [
+    shapers: list[BatchShaper | VectorShaper] = [
         BatchShaper(signal, features, ["agent"], 0.9),
         VectorShaper(signal, features, 0.9),
     ]

@@ -85,11 +85,11 @@ class Script:
         )
         self.rewards = random.normal(size=shape)[:, 0].astype(np.float32)
         ends = random.random((3, STEPS + 1, len(TEAM), COPIES)) < 0.03
-        self.whole = ends.any(axis=(0, 2))
+        self.whole: Any = ends.any(axis=(0, 2))
         if apart:  # agents end, and their environments go on
             self.whole &= random.random(self.whole.shape) < 0.5
         self.terminated, self.truncated = ends[0], ends[1] & ~ends[0]
-        self.actions = [
+        self.actions: list[Any] = [
             random.integers(1, 4, (STEPS + 1, COPIES)),
             random.random((STEPS + 1, COPIES, 2)).astype(np.float32),
             random.integers(0, 2, (STEPS + 1, COPIES, 2)),

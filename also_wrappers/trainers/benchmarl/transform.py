@@ -162,7 +162,7 @@ class ShapeRewardTransform(Transform):
         """
         state = tensordict.get("state", None)
         states = None if state is None else _arrays(state)[rows]
-        entries = []
+        entries: list[_Entries] = []
         for group, names in self._groups.items():
             observed = _arrays(tensordict.get((group, "observation"), None))
             infos = _arrays(tensordict.get((group, "info"), None))
