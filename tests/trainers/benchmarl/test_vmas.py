@@ -204,7 +204,9 @@ def test_every_row_is_paid_as_a_team_alone(
             )
             assert added is not None
             total = [one + more for one, more in zip(paid, added, strict=True)]
-            assert rewards(ours["next"], k, base) == np.float32(total).tolist()
+            assert (
+                rewards(ours["next"], k, base) == np.array(total, np.float32).tolist()
+            )
             if over:
                 _, seen, infos = entries(state, None, k)
                 team.reset(seen, infos)
