@@ -1,4 +1,4 @@
-"""Records many single-agent environments that step together."""
+"""Records many environment copies that step together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 class VectorRecorder:
-    """The ``Recorder`` of many environments with one agent each.
+    """The ``Recorder`` of many environments whose agents stay to the end.
+
+    Arrays end in an axis of environments. Those of a team have an axis of agents before
+    it; those of a single agent may have it.
 
     Args:
         layout: Names and sizes of what is recorded of one environment.
@@ -45,12 +48,12 @@ class VectorRecorder:
     def begin(self, columns: Array, which: Mask) -> None:
         """Starts episodes of some environments at a state."""
         self.steps[which] = 0
-        self._rows[which, 0] = columns.T[which]
+        self._rows[which, 0] = self._states(columns)[which]
 
     def begin_one(self, columns: Array, k: int) -> None:
         """Starts an episode of one environment, or a further segment of one."""
         self.steps[k] = 0
-        self._rows[k, 0] = columns[:, k]
+        self._rows[k, 0] = columns[..., k].T
 
     def step(
         self,
@@ -60,14 +63,27 @@ class VectorRecorder:
         added: Array | None,
         skipped: Mask | None,
     ) -> None:
-        """Writes one step of all environments but those that are skipped."""
+        """Writes one step of all environments but those that are skipped.
+
+        Args:
+            columns: Features, shape ``(features, ..., environments)``.
+            actions: Components of the actions, shape ``(environments, agents,
+                components)``.
+            base: Base rewards, shape ``(..., environments)``.
+            added: What the signal added to them; ``None`` for nothing.
+            skipped: Environments for which it was no step; ``None`` for none.
+        """
         places, steps = self._places, self.steps
         if int(steps.max()) + 1 >= self._rows.shape[1]:
             self._grow()
-        self._rows[places, steps + 1] = columns.T
+        per_agent = self._count, -1
+        self._rows[places, steps + 1] = self._states(columns)
         self._actions[places, steps] = actions
-        self._base[places, steps] = base
-        self._added[places, steps] = 0.0 if added is None else added
+        self._base[places, steps] = base.T.reshape(per_agent)
+        if added is None:
+            self._added[places, steps] = 0.0
+        else:
+            self._added[places, steps] = added.T.reshape(per_agent)
         self.steps += 1 if skipped is None else ~skipped
 
     def finish(
@@ -79,31 +95,38 @@ class VectorRecorder:
     ) -> Episode:
         """Ends the episode of one environment; see ``Recorder.finish``."""
         t = int(self.steps[k])
-        rows = self._rows[k, : t + 1, None]
-        alive = np.ones((t + 1, 1), dtype=bool)
+        agents = len(self._layout.agents)
+        rows = self._rows[k, : t + 1]
+        alive = np.ones((t + 1, agents), dtype=bool)
         base = self._base[k, :t]
-        base_return = float(base.sum())
+        base_return = float(base.sum()) / agents
         success = self._success
         return Episode(
             base_return,
-            base_return + float(self._added[k, :t].sum()),
+            base_return + float(self._added[k, :t].sum()) / agents,
             t,
             success is not None and success(rows[-1], alive[-1], base_return, t),
             terminated,
             rows,
-            base[:, None],
-            self._actions[k, :t, None],
+            base,
+            self._actions[k, :t],
             alive,
-            paid,
+            None if paid is None else [amount / agents for amount in paid],
             invalid,
         )
 
+    def _states(self, columns: Array) -> Array:
+        """Returns features, shape ``(environments, agents, features)``."""
+        return columns.T.reshape(self._count, -1, len(columns))
+
     def _allocate(self, steps: int) -> None:
         n, layout = self._count, self._layout
-        self._rows = np.zeros((n, steps + 1, len(layout.features)))
-        self._actions = np.zeros((n, steps, layout.components))
-        self._base = np.zeros((n, steps))
-        self._added = np.zeros((n, steps))
+        agents = len(layout.agents)
+        self._rows = np.zeros((n, steps + 1, agents, len(layout.features)))
+        self._actions = np.zeros((n, steps, agents, layout.components))
+        # Steps lie apart, as in a ``Recorder``: numpy then adds them in the same order.
+        paid = np.zeros((n, steps, 2, agents))
+        self._base, self._added = paid[:, :, 0], paid[:, :, 1]
 
     def _grow(self) -> None:
         names = ("_rows", "_actions", "_base", "_added")

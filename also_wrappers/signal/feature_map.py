@@ -190,6 +190,8 @@ class FeatureMap:
         actions: Any,
         views: Callable[[], Sequence[View]],
         count: int,
+        infos: Mapping[str, Any] | None = None,
+        states: Any = None,
     ) -> npt.NDArray[np.float64]:
         """Reads the features of many environments; shape ``(features, environments)``.
 
@@ -198,8 +200,11 @@ class FeatureMap:
                 axis; ``None`` where they are no such arrays.
             actions: Batched actions, likewise; ``None`` right after a reset.
             views: Makes one ``View`` per environment; called only for features that
-                are neither in the observation nor in the action.
+                are in nothing that is batched.
             count: The number of environments.
+            infos: Batched infos: arrays likewise, by key; ``None`` where there are no
+                such arrays.
+            states: Batched ``env.state()``, likewise.
         """
         plain = self._plain
         readers = self._readers
@@ -209,11 +214,17 @@ class FeatureMap:
             at = len(plain)
             out[:at] = observations.T[self._place]
             readers = self._rest
+        roots = {
+            "obs": observations,
+            "action": actions,
+            "info": infos,
+            "state": states,
+        }
         slow: list[tuple[int, int, Callable[[View], Any]]] = []
         for size, read in readers:
             batch = None
             if isinstance(read, PathReader):
-                batch = {"obs": observations, "action": actions}.get(read.root)
+                batch = roots[read.root]
                 if read.root == "action" and actions is None:
                     batch = np.zeros(count)
                     out[at] = batch

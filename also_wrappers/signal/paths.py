@@ -54,10 +54,15 @@ class PathReader:
     def batch(self, batch: Any) -> Any:
         """Reads the numbers of a batch whose arrays have environments as first axis."""
         value = batch
-        for place, step in enumerate(self._steps):
-            if hasattr(value, "shape"):
-                return value[(slice(None), *self._steps[place:])]
-            value = value[step]
+        try:
+            for place, step in enumerate(self._steps):
+                if hasattr(value, "shape"):
+                    return value[(slice(None), *self._steps[place:])]
+                value = value[step]
+        except (KeyError, IndexError):
+            if self._default is None:
+                raise
+            return self._default
         return value
 
 

@@ -340,7 +340,7 @@ class Shaper:
         The next payment takes that back, as if all values were 0 from here on.
         """
         owed = [0.0] * self._team
-        for k in self._ending:
+        for k in sorted(self._ending):
             pays = compiled.steps[k].pays
             for i in range(self._team) if pays is None else pays:
                 worth = self._weights[k] * (self._phi[k][i] or 0.0)

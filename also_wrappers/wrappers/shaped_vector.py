@@ -1,7 +1,8 @@
-"""What a signal adds to many single-agent environments that step together."""
+"""What a signal adds to the rewards of many environments that step together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from gymnasium import spaces
 from also_wrappers.board.board import Board
 from also_wrappers.evidence.vector import VectorRecorder
 from also_wrappers.signal.advice import Advice
+from also_wrappers.signal.batch import BatchShaper
 from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.model import Signal
 from also_wrappers.signal.vector import VectorShaper
@@ -21,18 +23,26 @@ __all__ = ["ShapedVector"]
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
+_Shaper = BatchShaper | VectorShaper
+
 
 class ShapedVector:
     """Computes what a signal adds to the rewards of many environments, and records.
 
     Feature columns go in, added rewards come out, and episodes are left on the board.
     Every environment takes a new signal at its own next reset, so several signals can
-    be in force at a time, each with a shaper of its own.
+    be in force at a time, each with a shaper of its own. Agents stay to the end of the
+    episode of their environment.
+
+    Arrays end in an axis of environments. Those of a team have an axis of agents before
+    it; those of a single agent may have it. Where evidence is recorded, and for a team,
+    all numbers are to the last digit those that ``ShapedTeam`` has in each environment;
+    else they are made in a quicker way and differ by rounding.
 
     Args:
         features: The vocabulary.
-        agent: What the agent of every environment is called.
-        action_space: The action space of one environment.
+        agents: What the agents of every environment are called.
+        action_spaces: Their action spaces, in the same order.
         count: The number of environments.
         signal: A signal that stays; this or ``board``, not both.
         board: Where to read the active signal and leave evidence.
@@ -46,22 +56,22 @@ class ShapedVector:
     def __init__(
         self,
         features: FeatureMap,
-        agent: str,
-        action_space: spaces.Space[Any],
+        agents: Sequence[str],
+        action_spaces: Sequence[spaces.Space[Any]],
         count: int,
         signal: Signal | None,
         board: Board | None,
         options: Options,
     ) -> None:
         self._features = features
-        self._space = action_space
+        self._spaces = list(action_spaces)
         self._count = count
         self._source = SignalSource(
-            features, [agent], [action_space], signal, board, options, copies=count
+            features, agents, action_spaces, signal, board, options, copies=count
         )
         self._steps = np.zeros(count, dtype=np.int64)
         self._versions = np.zeros(count, dtype=np.int64)
-        self._shapers: list[tuple[VectorShaper, Mask]] = []
+        self._shapers: list[tuple[_Shaper, Mask]] = []
         #: By the id of a signal: what its expert says.
         self._advice: dict[str, Advice] = {}
         self._columns: Array = np.zeros((len(features), count))
@@ -72,7 +82,7 @@ class ShapedVector:
         """Starts episodes; a signal that was posted meanwhile is taken now.
 
         Args:
-            columns: First features, shape ``(features, environments)``.
+            columns: First features, shape ``(features, ..., environments)``.
             which: The environments whose episodes start; all if not given.
         """
         source = self._source
@@ -80,11 +90,7 @@ class ShapedVector:
         if which is None:
             which = np.ones(self._count, dtype=bool)
         if source.refresh():
-            shaper = self._shapers[-1][0]
-            if not shaper.pays(
-                source.signal, source.gamma, source.posting.bootstraps_truncation
-            ):
-                self._shapers.append((self._shaper(), np.zeros(self._count, bool)))
+            self._put_in_force()
         if len(self._shapers) > 1:
             self._ids = self._ids.copy()  # infos that were handed out stay
             self._ids[which] = self._shapers[-1][0].signal.id
@@ -92,7 +98,7 @@ class ShapedVector:
         if everywhere:
             self._shapers = self._shapers[-1:]
         newest, mask = self._shapers[-1]
-        newest.forgive(which & ~mask)
+        newest.values.forgive(which & ~mask)
         for _, theirs in self._shapers:
             theirs[which] = False
         mask[which] = True
@@ -114,32 +120,35 @@ class ShapedVector:
 
     def step(
         self,
-        actions: Any,
+        actions: Sequence[Any],
         columns: Array,
         rewards: npt.NDArray[Any],
         terminated: Mask,
         truncated: Mask,
         skipped: Mask | None = None,
+        over: Mask | None = None,
     ) -> Array | None:
-        """Returns what the signal adds to the reward of each environment at one step.
+        """Returns what the signal adds to the rewards of all environments at one step.
 
         Args:
-            actions: The actions of all environments.
-            columns: Features that the step arrived at, shape ``(features,
+            actions: The actions of all environments, for each agent.
+            columns: Features that the step arrived at, shape ``(features, ...,
                 environments)``; not changed afterwards.
-            rewards: Base rewards.
-            terminated: Whose episode terminated.
+            rewards: Base rewards, shape ``(..., environments)``.
+            terminated: Whose episode terminated, in that shape.
             truncated: Whose episode was truncated.
             skipped: Environments for which it was no step; they get 0.
+            over: The environments whose episode ended, shape ``(environments,)``; to be
+                given where there is an axis of agents.
 
         Returns:
-            Shape ``(environments,)``, or ``None`` where no signal adds anything and the
-            rewards must stay as they are.
+            Shape ``(..., environments)``, or ``None`` where no signal adds anything and
+            the rewards must stay as they are.
         """
-        if self._source.counts_steps:
-            self._steps += 1 if skipped is None else ~skipped
         if self._source.swaps_at_step and self._source.outdated:
             self._swap()
+        if self._source.counts_steps:
+            self._steps += 1 if skipped is None else ~skipped
         added: Array | None = None
         counted = None if skipped is None else ~skipped
         for shaper, mask in self._shapers:
@@ -149,17 +158,16 @@ class ShapedVector:
                     paid = np.where(mask, paid, 0.0)
                 added = paid if added is None else added + paid
         if skipped is not None and added is not None:
-            added[skipped] = 0.0
+            added[..., skipped] = 0.0
         recorder = self._recorder
         if recorder is not None:
-            components = self._source.layout.components
-            flat = flat_action(self._space, actions, components, self._count)
-            recorder.step(columns, flat, rewards, added, skipped)
-            over = terminated | truncated
+            recorder.step(columns, self._taken(actions), rewards, added, skipped)
+            if over is None:
+                over = terminated | truncated
             if skipped is not None:
-                over &= ~skipped
+                over = over & ~skipped
             for k in np.flatnonzero(over | recorder.full).tolist():
-                self._leave(k, bool(terminated[k]))
+                self._leave(k, bool(over[k] and terminated[..., k].any()))
                 recorder.begin_one(columns, k)
         self._columns = columns
         return added
@@ -193,7 +201,8 @@ class ShapedVector:
         if over is not None:
             shaping["terms"], shaping["_terms"] = self._terms(over), over
         if self._advice:
-            shaping["advice"], shaping["_advice"] = self._advised(mask)
+            bits, shaping["_advice"] = self.advice(mask)
+            shaping["advice"] = bits[:, 0]
         return {"shaping": shaping, "_shaping": mask}
 
     def first_info(self, infos: dict[str, Any], which: Mask | None) -> dict[str, Any]:
@@ -207,7 +216,8 @@ class ShapedVector:
         """
         if not self._advice:
             return infos
-        bits, mask = self._advised(self._everywhere if which is None else which)
+        advice, mask = self.advice(self._everywhere if which is None else which)
+        bits = advice[:, 0]
         shaping = infos.get("shaping", {})
         if "advice" in shaping:
             bits, mask = (
@@ -217,6 +227,29 @@ class ShapedVector:
         shown = mask | infos["_shaping"] if shaping else mask
         shaping = {**shaping, "advice": bits, "_advice": mask}
         return {**infos, "shaping": shaping, "_shaping": shown}
+
+    def advice(self, which: Mask) -> tuple[npt.NDArray[np.int64], Mask]:
+        """Returns what experts say about the current states.
+
+        Args:
+            which: The environments that are asked about.
+
+        Returns:
+            Bits, shape ``(environments, agents)``, 0 where an expert is silent; and the
+            environments among those asked about in which an expert is in force.
+        """
+        agents = len(self._spaces)
+        rows = self._columns.T.reshape(self._count, agents, len(self._features))
+        bits = np.zeros((self._count, agents), dtype=np.int64)
+        advised = np.zeros(self._count, dtype=bool)
+        alive = np.ones(bits.shape, dtype=bool)
+        for shaper, mask in self._shapers:
+            advice = self._advice.get(shaper.signal.id)
+            if advice is not None:
+                theirs = mask & which
+                bits[theirs] = advice.batch(rows, alive)[theirs]
+                advised |= theirs
+        return bits, advised
 
     def signal_of(self, k: int) -> Signal:
         """Returns the signal in force in one environment."""
@@ -246,32 +279,37 @@ class ShapedVector:
         self._everywhere.setflags(write=False)
         self._ids.setflags(write=False)
 
-    def _shaper(self) -> VectorShaper:
+    def _put_in_force(self) -> None:
+        """Moves the shaper of what is posted to the end; makes it if there is none."""
+        source = self._source
+        posted = source.signal, source.gamma, source.posting.bootstraps_truncation
+        same = [pair for pair in self._shapers if pair[0].pays(*posted)]
+        newest = same[0] if same else (self._shaper(), np.zeros(self._count, bool))
+        others = [pair for pair in self._shapers if pair is not newest]
+        self._shapers = [*others, newest]
+
+    def _shaper(self) -> _Shaper:
+        """Returns a shaper of the signal that is posted."""
         source = self._source
         advice = source.advice()
         if advice is not None:
             self._advice[source.signal.id] = advice
-        return VectorShaper(
-            source.signal,
-            self._features,
-            source.gamma,
-            source.posting.bootstraps_truncation,
-            track=source.live,
-        )
+        signal, features, gamma = source.signal, self._features, source.gamma
+        bootstraps = source.posting.bootstraps_truncation
+        if source.live or len(self._spaces) > 1:
+            return BatchShaper(signal, features, source.names, gamma, bootstraps)
+        return VectorShaper(signal, features, gamma, bootstraps)
 
-    def _advised(self, which: Mask) -> tuple[npt.NDArray[np.int64], Mask]:
-        """Returns the advice for current states, and which environments have any."""
-        bits, told = np.zeros(self._count, dtype=np.int64), np.zeros(self._count, bool)
-        rows, alive = self._columns.T[:, None], self._everywhere[:, None]
-        for shaper, mask in self._shapers:
-            advice = self._advice.get(shaper.signal.id)
-            if advice is not None:
-                theirs = mask & which
-                bits[theirs] = advice.batch(rows, alive)[theirs, 0]
-                told |= theirs
-        return bits, told
+    def _taken(self, actions: Sequence[Any]) -> Array:
+        """Returns actions as numbers, shape ``(environments, agents, components)``."""
+        components = self._source.layout.components
+        flat = [
+            flat_action(space, theirs, components, self._count)
+            for space, theirs in zip(self._spaces, actions, strict=True)
+        ]
+        return flat[0][:, None] if len(flat) == 1 else np.stack(flat, axis=1)
 
-    def _shaper_of(self, k: int) -> VectorShaper:
+    def _shaper_of(self, k: int) -> _Shaper:
         return next(shaper for shaper, mask in self._shapers if mask[k])
 
     def _terms(self, over: Mask) -> dict[str, Any]:
@@ -306,6 +344,6 @@ class ShapedVector:
         current = not source.outdated and self._versions[k] == source.posting.version
         paid = shaper.paid(k).tolist() if current else None
         episode = self._recorder.finish(
-            k, terminated, paid, shaper.invalid[:, k].tolist()
+            k, terminated, paid, shaper.values.invalid[:, k].tolist()
         )
         source.leave(episode, int(self._steps[k]))

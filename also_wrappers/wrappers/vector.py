@@ -81,8 +81,8 @@ class ShapeRewardVector(VectorWrapper):
         )
         self.shaped = ShapedVector(
             features,
-            AGENT,
-            env.single_action_space,
+            [AGENT],
+            [env.single_action_space],
             env.num_envs,
             signal,
             board,
@@ -132,7 +132,7 @@ class ShapeRewardVector(VectorWrapper):
             reached = self._final(columns, over, actions, infos)
         shaped, filler = self.shaped, self._ended
         added = shaped.step(
-            actions, reached, rewards, terminations, truncations, filler
+            [actions], reached, rewards, terminations, truncations, filler
         )
         # Infos share no array with the rewards, to which other wrappers may write.
         base = np.asarray(rewards, dtype=np.float64)

@@ -11,32 +11,12 @@ from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ExpressionError
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, Term
+from also_wrappers.signal.batch import BatchShaper
 from also_wrappers.signal.kinds import KINDS, KindName
 from also_wrappers.signal.language.parser import Node
 from also_wrappers.signal.shaper import MOST_INVALID, compile_signal
 from also_wrappers.signal.vector import VectorShaper
-from tests.support.language import NAMES, nodes, row
-
-FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
-
-
-def text(node: Node) -> str:
-    """A tree, written out with all its brackets."""
-    if node.op == "const":
-        size = f"{abs(node.value):.6f}"
-        return size if node.value >= 0.0 else f"(0 - {size})"
-    if node.op == "feature":
-        return NAMES[node.index]
-    args = [text(arg) for arg in node.args]
-    if node.op == "neg":
-        return f"(-{args[0]})"
-    if node.op == "not":
-        return f"(not {args[0]})"
-    if node.op == "**":
-        return f"({args[0]} ** {node.args[1].value:g})"
-    if (len(args) == 2 and not node.op.isalpha()) or node.op in ("and", "or"):
-        return f"({args[0]} {node.op} {args[1]})"
-    return f"{node.op}({', '.join(args)})"
+from tests.support.language import FEATURES, nodes, row, text
 
 
 @given(
@@ -66,14 +46,14 @@ def test_it_equals_one_environment_at_a_time(
             )
         )
         many = VectorShaper(signal, FEATURES, 0.9, bootstraps)
-        tracking = VectorShaper(signal, FEATURES, 0.9, bootstraps, track=True)
+        exact = BatchShaper(signal, FEATURES, ["agent"], 0.9, bootstraps)
     except (ExpressionError, ValueError):
         assume(False)
     compiled = compile_signal(signal, FEATURES, ["agent"])
     singles = [Shaper(1, 0.9, bootstraps) for _ in range(4)]
     first = wide(np.array(frames[0]).T)
     many.reset(first)
-    tracking.reset(first)
+    exact.reset(first)
     for k, single in enumerate(singles):
         single.reset(compiled, [frames[0][k]], (0,))
     terminated = np.array([False, True, False, True])
@@ -81,7 +61,7 @@ def test_it_equals_one_environment_at_a_time(
     for frame in frames[1:]:
         added = many.step(wide(np.array(frame).T), wide(terminated), wide(truncated))
         np.testing.assert_array_equal(added, wide(added[:4]))
-        tracking.step(wide(np.array(frame).T), wide(terminated), wide(truncated))
+        exact.step(wide(np.array(frame).T), wide(terminated), wide(truncated))
         for k, single in enumerate(singles):
             expected = single.step(
                 [frame[k]],
@@ -90,11 +70,11 @@ def test_it_equals_one_environment_at_a_time(
                 [0] if truncated[k] else (),
             )
             assert added[k] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
-            for shaper in (many, tracking):
+            for shaper in (many, exact):
                 paid = shaper.paid(k).tolist()
                 assert paid == pytest.approx(single.totals, rel=1e-9, abs=1e-9)
         which = np.array([False, True, True, True])
-        for shaper in (many, tracking):
+        for shaper in (many, exact):
             shaper.reset(wide(np.array(frame).T), wide(which))
         for k in np.flatnonzero(which).tolist():
             singles[k].reset(compiled, [frame[k]], (0,))
@@ -129,7 +109,7 @@ def test_products_beyond_the_range_of_numbers_have_no_value(
     many.reset(columns)
     nobody = np.zeros(columns.shape[1], dtype=bool)
     added = many.step(columns, nobody, nobody)
-    pairs = zip(added[:3].tolist(), many.invalid[0, :3].tolist(), strict=True)
+    pairs = zip(added[:3].tolist(), many.values.invalid[0, :3].tolist(), strict=True)
     assert list(pairs) == expected
 
 
@@ -145,7 +125,7 @@ def test_terms_are_switched_off_alike(
     kinds: list[KindName],
     frames: list[list[list[float]]],
     resets: list[list[int]],
-    track: bool,
+    exact: bool,
 ) -> None:
     """After two values that are not finite here, so that it happens all the time."""
     try:
@@ -155,7 +135,9 @@ def test_terms_are_switched_off_alike(
                 for k, tree in enumerate(trees)
             )
         )
-        many = VectorShaper(signal, FEATURES, 0.9, track=track)
+        many: BatchShaper | VectorShaper = VectorShaper(signal, FEATURES, 0.9)
+        if exact:
+            many = BatchShaper(signal, FEATURES, ["agent"], 0.9)
     except (ExpressionError, ValueError):
         assume(False)
     compiled = compile_signal(signal, FEATURES, ["agent"])
@@ -163,7 +145,7 @@ def test_terms_are_switched_off_alike(
     nobody = np.zeros(3, dtype=bool)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("also_wrappers.signal.shaper.MOST_INVALID", 2)
-        patch.setattr("also_wrappers.signal.vector.MOST_INVALID", 2)
+        patch.setattr("also_wrappers.signal.values.MOST_INVALID", 2)
         many.reset(np.array(frames[0]).T)
         for k, single in enumerate(singles):
             single.reset(compiled, [frames[0][k]], (0,))
@@ -173,7 +155,7 @@ def test_terms_are_switched_off_alike(
             for k, single in enumerate(singles):
                 (paid,) = single.step([frame[k]], (0,), [0] if ended[k] else ())
                 assert added[k] == pytest.approx(paid, rel=1e-9, abs=1e-9)
-                assert many.invalid[:, k].tolist() == single.invalid
+                assert many.values.invalid[:, k].tolist() == single.invalid
                 sums = many.paid(k).tolist()
                 assert sums == pytest.approx(single.totals, rel=1e-9, abs=1e-9)
             if ended.any():
@@ -190,9 +172,10 @@ def test_what_a_term_has_paid_is_right_after_it_was_switched_off() -> None:
         Term(name="b", kind="bonus", expression="log1p(x)", weight=0.5),
     )
     features = FeatureMap(Feature("x", "obs[0]"))
-    tracks = (True, False)
-    shapers = [
-        VectorShaper(Signal(terms=terms), features, 0.9, track=t) for t in tracks
+    signal = Signal(terms=terms)
+    shapers: list[BatchShaper | VectorShaper] = [
+        BatchShaper(signal, features, ["agent"], 0.9),
+        VectorShaper(signal, features, 0.9),
     ]
     randomness = np.random.default_rng(0)
     nobody = np.zeros(3, dtype=bool)
@@ -205,9 +188,9 @@ def test_what_a_term_has_paid_is_right_after_it_was_switched_off() -> None:
         columns = randomness.normal(size=(1, 3)) + (np.nan if odd else 0.0)
         ended = np.array([False, False, t == 149])
         one, other = (shaper.step(columns, ended, nobody) for shaper in shapers)
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, atol=1e-12)
         added += one
-    assert shapers[0].invalid.min() >= MOST_INVALID
+    assert shapers[0].values.invalid.min() >= MOST_INVALID
     _, progress, _ = shapers[0].paid(np.arange(3)).T
     np.testing.assert_allclose(progress, -strength)  # its first value, and no other
     np.testing.assert_allclose(

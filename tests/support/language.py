@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
+from also_wrappers.exceptions import ExpressionError
+from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.parser import FUNCTIONS, REDUCTIONS, Node
+from also_wrappers.signal.shaper import compile_signal
 
 NAMES = ["distance", "left", "speed"]
+FEATURES = FeatureMap(*[Feature(name, f"obs[{k}]") for k, name in enumerate(NAMES)])
 
 
 def nodes(delta: bool) -> st.SearchStrategy[Node]:
@@ -52,6 +59,47 @@ def nodes(delta: bool) -> st.SearchStrategy[Node]:
     if not delta:
         return trees
     return trees | trees.map(lambda node: Node("delta", (node,)))
+
+
+def text(node: Node) -> str:
+    """A tree, written out with all its brackets."""
+    if node.op == "const":
+        size = f"{abs(node.value):.6f}"
+        return size if node.value >= 0.0 else f"(0 - {size})"
+    if node.op == "feature":
+        return NAMES[node.index]
+    args = [text(arg) for arg in node.args]
+    if node.op == "neg":
+        return f"(-{args[0]})"
+    if node.op == "not":
+        return f"(not {args[0]})"
+    if node.op == "**":
+        return f"({args[0]} ** {node.args[1].value:g})"
+    if (len(args) == 2 and not node.op.isalpha()) or node.op in ("and", "or"):
+        return f"({args[0]} {node.op} {args[1]})"
+    return f"{node.op}({', '.join(args)})"
+
+
+@st.composite
+def signals(draw: st.DrawFn, team: Sequence[str]) -> Signal:
+    """Up to four terms of any kind, over any expression, that pay some of a team."""
+    terms: list[Term] = []
+    for k in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from([*KINDS]))
+        some = st.lists(st.sampled_from(team), min_size=1, unique=True).map(tuple)
+        try:
+            term = Term(
+                name=f"t{k}",
+                kind=kind,
+                expression=text(draw(nodes(delta=not KINDS[kind].of_state))),
+                weight=draw(st.floats(-2.0, 2.0)),
+                agents=draw(st.none() | some),
+            )
+            compile_signal(Signal(terms=(*terms, term)), FEATURES, team)
+        except (ExpressionError, ValueError):
+            assume(False)
+        terms.append(term)
+    return Signal(terms=tuple(terms))
 
 
 numbers = st.one_of(

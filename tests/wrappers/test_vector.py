@@ -278,7 +278,7 @@ def test_invalid_values_are_counted_per_environment(tmp_path: Path) -> None:
     paid = [env.step(np.array([0, 1]))[1] for _ in range(5)]
     np.testing.assert_allclose(paid, 1.5)
     shaper = env.shaped._shapers[0][0]
-    assert shaper.invalid.tolist() == [[5, 5], [0, 0]]
+    assert shaper.values.invalid.tolist() == [[5, 5], [0, 0]]
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))

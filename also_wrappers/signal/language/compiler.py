@@ -8,14 +8,13 @@ the team once per step.
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from also_wrappers.signal.kinds import Kind
 from also_wrappers.signal.language.parser import REDUCTIONS, Node
+from also_wrappers.signal.language.scalars import CODE, SCOPE
 
 __all__ = [
     "Evaluate",
@@ -50,82 +49,6 @@ Step = Callable[
     ],
     list[float],
 ]
-
-_EXP_LIMIT = math.log(sys.float_info.max)
-
-
-def _power(base: float, exponent: float) -> float:
-    if base < 0.0 and not exponent.is_integer():
-        return math.nan
-    if base == 0.0 and exponent < 0.0:
-        return math.nan
-    try:
-        return float(base**exponent)
-    except OverflowError:
-        return -math.inf if base < 0.0 and exponent % 2.0 == 1.0 else math.inf
-
-
-def _least(values: list[float]) -> float:
-    total = sum(values)
-    return min(values) if total == total or not _has_nan(values) else math.nan
-
-
-def _greatest(values: list[float]) -> float:
-    total = sum(values)
-    return max(values) if total == total or not _has_nan(values) else math.nan
-
-
-def _has_nan(values: list[float]) -> bool:
-    return any(value != value for value in values)
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _std(values: list[float]) -> float:
-    mean = sum(values) / len(values)
-    return math.sqrt(
-        sum([(value - mean) * (value - mean) for value in values]) / len(values)
-    )
-
-
-_REDUCE: dict[str, Callable[[list[float]], float]] = {
-    "mean": _mean,
-    "min": _least,
-    "max": _greatest,
-    "sum": sum,
-    "std": _std,
-}
-
-#: Templates over variable names, all of which the generator makes itself.
-_CODE: dict[str, str] = {
-    "neg": "-{0}",
-    "+": "{0} + {1}",
-    "-": "{0} - {1}",
-    "*": "{0} * {1}",
-    "/": "{0} / {1} if {1} else nan",
-    "**": "power({0}, {1})",
-    "<": "1.0 if {0} < {1} else 0.0 if {0} >= {1} else nan",
-    "<=": "1.0 if {0} <= {1} else 0.0 if {0} > {1} else nan",
-    ">": "1.0 if {0} > {1} else 0.0 if {0} <= {1} else nan",
-    ">=": "1.0 if {0} >= {1} else 0.0 if {0} < {1} else nan",
-    "==": "1.0 if {0} == {1} else 0.0 if {0} < {1} or {0} > {1} else nan",
-    "!=": "0.0 if {0} == {1} else 1.0 if {0} < {1} or {0} > {1} else nan",
-    "not": "1.0 if {0} == 0.0 else 0.0 if {0} == {0} else nan",
-    "and": "nan if {0} != {0} or {1} != {1} else 1.0 if {0} and {1} else 0.0",
-    "or": "nan if {0} != {0} or {1} != {1} else 1.0 if {0} or {1} else 0.0",
-    "where": "{2} if {0} == 0.0 else {1} if {0} == {0} else nan",
-    "abs": "abs({0})",
-    "min": "{0} if {0} < {1} or {0} != {0} else {1}",
-    "max": "{0} if {0} > {1} or {0} != {0} else {1}",
-    "exp": "inf if {0} > exp_limit else exp({0})",
-    "log1p": "log1p({0}) if {0} > -1.0 else nan",
-    "sqrt": "sqrt({0}) if {0} >= 0.0 else nan",
-    "tanh": "tanh({0})",
-    "sign": "1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0}",
-    "hypot": "hypot({0}, {1}) if {0} == {0} and {1} == {1} else nan",
-}
 
 
 def compile_nodes(nodes: Sequence[Node]) -> Evaluate:
@@ -271,20 +194,7 @@ class Generator:
         return self._function(arguments + ", waiting" * turns, scope)
 
     def _function(self, arguments: str, scope: dict[str, Any]) -> Any:
-        scope = {
-            **scope,
-            **self._constants,
-            "nan": math.nan,
-            "inf": math.inf,
-            "exp_limit": _EXP_LIMIT,
-            "power": _power,
-            "exp": math.exp,
-            "log1p": math.log1p,
-            "sqrt": math.sqrt,
-            "tanh": math.tanh,
-            "hypot": math.hypot,
-            **{f"reduce_{name}": function for name, function in _REDUCE.items()},
-        }
+        scope = {**scope, **self._constants, **SCOPE}
         used = ", ".join(f"{name}={name}" for name in scope)
         source = "\n".join([f"def generated({arguments}, {used}):", *self._lines])
         exec(compile(source, "<signal>", "exec"), scope)
@@ -368,7 +278,7 @@ class Generator:
             after = self._emit(node.args[0], "r")
             code = f"{after} - {self._emit(node.args[0], 'b')}"
         else:
-            code = _CODE[node.op].format(*[self._emit(arg, when) for arg in node.args])
+            code = CODE[node.op].format(*[self._emit(arg, when) for arg in node.args])
         name = f"t{self._count}"
         self._count += 1
         self._line(self._level, f"{name} = {code}")

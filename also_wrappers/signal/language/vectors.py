@@ -8,7 +8,7 @@ operator needs no guard, so there are two forms of the code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.signal.language.arrays import GUARDED
+from also_wrappers.signal.language.exact import exact_functions
 from also_wrappers.signal.language.parser import Node
 
 __all__ = ["LARGEST", "VectorCode", "compile_vector"]
@@ -62,13 +63,18 @@ class VectorCode:
     calm: bool
 
 
-def compile_vector(nodes: Sequence[Node]) -> VectorCode:
-    """Compiles trees without reductions.
+def compile_vector(nodes: Sequence[Node], agents: int | None = None) -> VectorCode:
+    """Compiles trees.
 
     Args:
-        nodes: Roots of the terms' checked trees.
+        nodes: Roots of the terms' checked trees, without ``clip`` and the longer
+            ``min`` and ``max``.
+        agents: The number of agents of each team, for code whose values are bit for
+            bit those for one environment; ``None`` for the quickest code, of trees
+            without reductions.
     """
-    quick, guarded = _Generator(quick=True), _Generator(quick=False)
+    exact = {} if agents is None else exact_functions(agents)
+    quick, guarded = _Generator(True, exact), _Generator(False, exact)
     return VectorCode(
         quick.function(nodes),
         guarded.function(nodes),
@@ -82,9 +88,12 @@ class _Generator:
     Args:
         quick: Whether all features are known to be finite and up to ``LARGEST`` in
             size. Then only what can still leave the finite numbers is guarded.
+        exact: Functions by operator that are used in place of numpy's.
     """
 
-    def __init__(self, quick: bool) -> None:
+    def __init__(self, quick: bool, exact: Mapping[str, Callable[..., Any]]) -> None:
+        self._exact = exact
+        self._guarded = {**GUARDED, **exact}
         self._largest = LARGEST if quick else math.inf
         self._sizes: dict[Node, float] = {}
         self._lines: list[str] = []
@@ -121,7 +130,8 @@ class _Generator:
         if op == "feature":
             return self._largest
         sizes = [self._size(arg) for arg in node.args]
-        if max(sizes) == math.inf or op in ("exp", "sqrt", "log1p"):
+        unknown = op in ("exp", "sqrt", "log1p") or op in self._exact
+        if max(sizes) == math.inf or unknown:
             return math.inf
         if op == "*":
             return sizes[0] * sizes[1]
@@ -140,7 +150,7 @@ class _Generator:
 
     def _root(self, node: Node, k: int) -> None:
         target = f"out[{k}]"
-        if node.op in _PLAIN and (self.sure(node) or _lets_through(node)):
+        if self._plain(node):
             args = [self._emit(arg, "r") for arg in node.args]
             code = _PLAIN[node.op].format(*args, out=f", out={target}")
             if (node, "r") not in self._memo:
@@ -164,7 +174,7 @@ class _Generator:
         elif node.op == "delta":
             after = self._emit(node.args[0], "r")
             code = f"{after} - {self._emit(node.args[0], 'b')}"
-        elif node.op in _PLAIN and (self.sure(node) or _lets_through(node)):
+        elif self._plain(node):
             args = [self._emit(arg, when) for arg in node.args]
             code = _PLAIN[node.op].format(*args, out="")
         elif self.sure(node) and node.op == "where":
@@ -183,12 +193,18 @@ class _Generator:
         else:
             args = [self._emit(arg, when) for arg in node.args]
             function = self._new()
-            self._scope[function] = GUARDED[node.op]
+            self._scope[function] = self._guarded[node.op]
             code = f"{function}({', '.join(args)})"
         name = self._new()
         self._lines.append(f"{name} = {code}")
         self._memo[node, when] = name
         return name
+
+    def _plain(self, node: Node) -> bool:
+        """True where numpy's own operator gives nan wherever ours does."""
+        if node.op not in _PLAIN or node.op in self._exact:
+            return False
+        return self.sure(node) or node.op != "hypot"
 
     def _truth(self, node: Node, when: str) -> str:
         """Writes a condition as booleans; its arguments are known to be finite."""
@@ -205,11 +221,6 @@ class _Generator:
     def _new(self) -> str:
         self._count += 1
         return f"t{self._count}"
-
-
-def _lets_through(node: Node) -> bool:
-    """True where numpy's own operator gives nan wherever ours does."""
-    return node.op != "hypot"
 
 
 def _whole_power(node: Node) -> bool:

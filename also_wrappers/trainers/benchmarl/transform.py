@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,9 @@ from torchrl.data import Bounded, Categorical, MultiCategorical, OneHot
 from torchrl.envs import EnvBase, Transform
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.signal.features import View
 from also_wrappers.wrappers.shape import Shape
-from also_wrappers.wrappers.shaped_team import ShapedTeam
+from also_wrappers.wrappers.shaped_vector import ShapedVector
 
 __all__ = ["ShapeRewardTransform"]
 
@@ -56,51 +59,56 @@ class ShapeRewardTransform(Transform):
                     "the transform cannot tell from agents that wait; use an "
                     "environment whose agents stay until its episode ends"
                 )
-        self._rows: list[ShapedTeam] = []
+        self._features = shape.task.features
+        #: Made at the first reset, which says how many rows there are.
+        self._shaped: ShapedVector | None = None
+        #: Features of all rows, shape ``(features, agents, rows)``.
+        self._columns = np.zeros((0, 0, 0))
 
     def _reset(
         self, tensordict: TensorDictBase, tensordict_reset: TensorDictBase
     ) -> TensorDictBase:
         """Begins the episodes of those rows that were reset."""
         count = tensordict_reset.numel()
-        if not self._rows:
-            self._rows = [self._team() for _ in range(count)]
-        rows = np.flatnonzero(self._was_reset(tensordict, count)).tolist()
-        seen, infos, states = self._read(tensordict_reset, rows)
-        for row in rows:
-            self._rows[row].reset(seen[row], infos[row], states[row])
+        which = self._was_reset(tensordict, count)
+        rows = np.flatnonzero(which)
+        entries = self._read(tensordict_reset, None, rows)
+        if self._shaped is None:
+            self._shaped = self._make(count)
+            self._columns = np.zeros((len(self._features), len(self._agents), count))
+            for of_agent in entries if len(rows) else ():
+                self._features.check(of_agent.view(0), of_agent.agent)
+        self._columns = self._columns.copy()
+        self._columns[..., rows] = self._columns_of(entries, len(rows))
+        self._shaped.reset(self._columns, None if which.all() else which)
         return tensordict_reset
 
     def _step(
         self, tensordict: TensorDictBase, next_tensordict: TensorDictBase
     ) -> TensorDictBase:
         """Adds to the rewards of a step."""
-        rows = range(len(self._rows))
-        seen, infos, states = self._read(next_tensordict, rows)
-        acted = self._per_agent(tensordict, "action", rows)
-        paid = self._per_agent(next_tensordict, "reward", rows)
-        whole = _rows_of(next_tensordict["done"], len(self._rows)).any(axis=1)
+        assert self._shaped is not None  # made at the first reset
+        count = next_tensordict.numel()
+        entries = self._read(next_tensordict, tensordict, slice(None))
+        self._columns = self._columns_of(entries, count)
+        rewards = np.concatenate(
+            [
+                _rows_of(next_tensordict[group, "reward"], count)[:, : len(names)].T
+                for group, names in self._groups.items()
+            ]
+        )
+        whole = _rows_of(next_tensordict["done"], count).any(axis=1)
         terminated = self._ends(next_tensordict, "terminated")
-        over = self._ends(next_tensordict, "done") | whole[:, None]
-        added = np.zeros((len(self._rows), len(self._agents)))
-        for row, team in enumerate(self._rows):
-            ended = dict(zip(self._agents, terminated[row].tolist(), strict=True))
-            cut = over[row] & ~terminated[row]
-            pays = team.step(
-                {a: _action(v) for a, v in acted[row].items()},
-                seen[row],
-                {a: float(v.reshape(-1)[0]) for a, v in paid[row].items()},
-                ended,
-                dict(zip(self._agents, cut.tolist(), strict=True)),
-                infos[row],
-                states[row],
-                ended=bool(over[row].any()),
-                over=bool(whole[row]),
-            )
-            if pays is not None:
-                added[row] = pays
-        if added.any():
-            self._pay(next_tensordict, torch.from_numpy(added))
+        added = self._shaped.step(
+            [of_agent.actions for of_agent in entries],
+            self._columns,
+            rewards,
+            terminated,
+            (self._ends(next_tensordict, "done") | whole) & ~terminated,
+            over=whole,
+        )
+        if added is not None and added.any():
+            self._pay(next_tensordict, torch.from_numpy(added.T))
         return next_tensordict
 
     def _pay(self, tensordict: TensorDictBase, added: torch.Tensor) -> None:
@@ -113,18 +121,22 @@ class ShapeRewardTransform(Transform):
             tensordict.set((group, "reward"), total.to(reward.dtype))
             at += len(names)
 
-    def _team(self) -> ShapedTeam:
+    def _make(self, count: int) -> ShapedVector:
+        """Returns what computes the payments of so many rows."""
         task = self._shape.task
-        return ShapedTeam(
+        return ShapedVector(
             task.features,
             self._agents,
             self._spaces,
+            count,
             None,
             self._shape.board,
-            conditions=task.conditions,
-            success=task.success,
-            swap_at=task.swap_at,
-            actions=task.actions,
+            {
+                "conditions": task.conditions,
+                "success": task.success,
+                "swap_at": task.swap_at,
+                "actions": task.actions,
+            },
         )
 
     def _was_reset(self, tensordict: TensorDictBase | None, count: int) -> Any:
@@ -139,51 +151,99 @@ class ShapeRewardTransform(Transform):
         return np.any(found, axis=0) if found else np.ones(count, dtype=bool)
 
     def _read(
-        self, tensordict: TensorDictBase, rows: Sequence[int]
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Any]]:
-        """Returns observations and infos by agent, and the states, of each row."""
-        seen = self._per_agent(tensordict, "observation", rows)
-        infos = [
-            {agent: _numbers(info) for agent, info in of_row.items()}
-            for of_row in self._per_agent(tensordict, "info", rows)
-        ]
-        state = tensordict.get("state", None)
-        states = [None] * len(self._rows)
-        if state is not None:
-            states = list(state.detach().cpu().numpy())
-        return seen, infos, states
+        self, tensordict: TensorDictBase, acted: TensorDictBase | None, rows: Any
+    ) -> list[_Entries]:
+        """Returns the entries of each agent.
 
-    def _per_agent(
-        self, tensordict: TensorDictBase, key: str, rows: Sequence[int]
-    ) -> list[dict[str, Any]]:
-        """Returns an entry of each row by agent, as arrays; nothing where there is
-        none."""
-        entries: list[dict[str, Any]] = [{} for _ in self._rows]
-        agents = iter(self._agents)
+        Args:
+            tensordict: What was observed.
+            acted: Where the actions are; ``None`` for first states.
+            rows: Indices of the rows that are read.
+        """
+        state = tensordict.get("state", None)
+        states = None if state is None else _arrays(state)[rows]
+        entries: list[_Entries] = []
         for group, names in self._groups.items():
-            entry = tensordict.get((group, key), None)
-            members = [next(agents) for _ in names]
-            if entry is None:
-                continue
-            arrays = _arrays(entry)
-            for row in rows:
-                for place, agent in enumerate(members):
-                    entries[row][agent] = _pick(arrays, row, place)
+            observed = _arrays(tensordict.get((group, "observation"), None))
+            infos = _arrays(tensordict.get((group, "info"), None))
+            actions = None if acted is None else _arrays(acted[group, "action"])
+            for place, agent in enumerate(names):
+                space = self._spaces[len(entries)]
+                entries.append(
+                    _Entries(
+                        agent,
+                        _pick(observed, rows, place),
+                        None
+                        if actions is None
+                        else _actions(actions[rows, place], space),
+                        {} if infos is None else _numbers(_pick(infos, rows, place)),
+                        states,
+                    )
+                )
         return entries
 
+    def _columns_of(self, entries: Sequence[_Entries], count: int) -> Any:
+        """Returns features, shape ``(features, agents, rows)``."""
+        columns = np.empty((len(self._features), len(entries), count))
+        for place, of_agent in enumerate(entries):
+            columns[:, place] = self._features.columns(
+                of_agent.observations,
+                of_agent.actions,
+                partial(of_agent.views, count),
+                count,
+                of_agent.infos,
+                of_agent.states,
+            )
+        return columns
+
     def _ends(self, tensordict: TensorDictBase, key: str) -> Any:
-        """Returns whose episode ended, shape ``(rows, agents)``, as the learner reads
+        """Returns whose episode ended, shape ``(agents, rows)``, as the learner reads
         it: from the group, or else from the environment."""
-        whole = _rows_of(tensordict[key], len(self._rows))[:, :1]
+        count = tensordict.numel()
+        whole = _rows_of(tensordict[key], count)[:, :1]
         parts = []
         for group, names in self._groups.items():
             mask = tensordict.get((group, key), None)
             parts.append(
                 np.repeat(whole, len(names), axis=1)
                 if mask is None
-                else _rows_of(mask, len(self._rows))
+                else _rows_of(mask, count)
             )
-        return np.concatenate(parts, axis=1).astype(bool)
+        return np.concatenate(parts, axis=1).astype(bool).T
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What there is of one agent, as arrays with rows in front.
+
+    Attributes:
+        agent: Its name.
+        observations: Of each row, or such by name.
+        actions: What it did, as the environment's own agents would give it; ``None``
+            for first states.
+        infos: By name.
+        states: Of the environment; ``None`` where there are none.
+    """
+
+    agent: str
+    observations: Any
+    actions: Any
+    infos: dict[str, Any]
+    states: Any
+
+    def view(self, row: int) -> View:
+        """Returns what a feature's function reads in one row."""
+        return View(
+            _row(self.observations, row),
+            None if self.actions is None else _plain(self.actions[row]),
+            {name: _plain(_row(part, row)) for name, part in self.infos.items()},
+            None if self.states is None else self.states[row],
+            self.agent,
+        )
+
+    def views(self, count: int) -> list[View]:
+        """Returns the views of so many rows."""
+        return [self.view(row) for row in range(count)]
 
 
 def _rows_of(tensor: torch.Tensor, count: int) -> Any:
@@ -191,30 +251,45 @@ def _rows_of(tensor: torch.Tensor, count: int) -> Any:
 
 
 def _arrays(entry: Any) -> Any:
-    """Returns a tensor, or tensors by name, as arrays with rows and agents in front."""
+    """Returns a tensor, or tensors by name, as arrays."""
     if isinstance(entry, TensorDictBase):
         return {name: _arrays(part) for name, part in entry.items()}
-    return entry.detach().cpu().numpy()
+    return None if entry is None else entry.detach().cpu().numpy()
 
 
-def _pick(arrays: Any, row: int, place: int) -> Any:
+def _pick(arrays: Any, rows: Any, place: int) -> Any:
+    """Returns an agent's part of arrays with rows and agents in front."""
     if isinstance(arrays, dict):
-        return {name: _pick(part, row, place) for name, part in arrays.items()}
-    return arrays[row, place]
+        return {name: _pick(part, rows, place) for name, part in arrays.items()}
+    return None if arrays is None else arrays[rows, place]
 
 
-def _numbers(value: Any) -> Any:
+def _row(arrays: Any, row: int) -> Any:
+    if isinstance(arrays, dict):
+        return {name: _row(part, row) for name, part in arrays.items()}
+    return None if arrays is None else arrays[row]
+
+
+def _numbers(arrays: Any) -> Any:
     """Returns infos with numbers in place of the arrays of one that torchrl makes."""
+    if isinstance(arrays, dict):
+        return {name: _numbers(part) for name, part in arrays.items()}
+    return arrays.reshape(-1) if arrays.size == len(arrays) else arrays
+
+
+def _plain(value: Any) -> Any:
+    """Returns numpy's numbers as Python's."""
     if isinstance(value, dict):
-        return {name: _numbers(part) for name, part in value.items()}
-    return value.item() if value.size == 1 else value
+        return {name: _plain(part) for name, part in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
-def _action(value: Any) -> Any:
-    """Returns an action as the environment's own agents would give it."""
-    if value.dtype == bool and value.ndim:  # one-hot
-        return int(value.argmax())
-    return value.item() if value.size == 1 and value.dtype.kind in "iub" else value
+def _actions(actions: Any, space: spaces.Space[Any]) -> Any:
+    """Returns actions as the environment's own agents would give them."""
+    if isinstance(space, spaces.Discrete) and actions.size > len(actions):  # one-hot
+        return actions.argmax(axis=-1)
+    whole = actions.dtype.kind in "iub" and actions.size == len(actions)
+    return actions.reshape(-1) if whole else actions
 
 
 def _space(env: EnvBase, group: str) -> spaces.Space[Any]:

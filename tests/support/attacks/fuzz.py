@@ -18,6 +18,7 @@ from also_wrappers.exceptions import AdvisorError, AlsoError
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.signal import Feature, FeatureMap, Shaper, Signal, compile_signal
 from also_wrappers.signal.advice import Advice
+from also_wrappers.signal.batch import BatchShaper
 from also_wrappers.signal.kinds import KINDS
 from also_wrappers.signal.language.arrays import evaluate_batch
 from also_wrappers.signal.language.compiler import compile_nodes
@@ -155,7 +156,9 @@ def _signals(chance: random.Random) -> None:
     compiled = compile_signal(signal, _PLAIN, ["agent"])
     size = sum(abs(term.weight) * term.bound for term in signal.terms)
     bootstraps = chance.random() < 0.5
-    many = VectorShaper(signal, _PLAIN, 0.9, bootstraps, track=chance.random() < 0.5)
+    many: VectorShaper | BatchShaper = VectorShaper(signal, _PLAIN, 0.9, bootstraps)
+    if chance.random() < 0.5:
+        many = BatchShaper(signal, _PLAIN, ["agent"], 0.9, bootstraps)
     singles = [Shaper(1, 0.9, bootstraps) for _ in range(4)]
     frame = _frame(chance, 4, 3)
     strength = chance.choice([1.0, 0.5])

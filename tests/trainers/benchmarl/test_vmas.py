@@ -10,17 +10,20 @@ import pytest
 pytest.importorskip("benchmarl")
 pytest.importorskip("vmas")
 
+import numpy as np
 import torch
 from benchmarl.algorithms import IppoConfig, MappoConfig
 from benchmarl.environments import VmasTask
+from torchrl.envs import TransformedEnv
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import check_trainer
-from also_wrappers.trainers.benchmarl import shaped_task
+from also_wrappers.trainers.benchmarl import ShapeRewardTransform, shaped_task
 from also_wrappers.wrappers.shape import Shape
+from also_wrappers.wrappers.shaped_team import ShapedTeam
 from tests.support.benchmarl import BenchMARLHarness, make_experiment
 
 FEATURES = FeatureMap(
@@ -101,6 +104,115 @@ def test_a_potential_telescopes_in_every_copy(tmp_path: Path) -> None:
     end = paid["next", "agents", "observation"][:, 7, :, 1].mean(dim=1)
     expected = (end - begin).reshape(-1, 1, 1).expand_as(first)
     assert torch.allclose(first, expected, atol=1e-5)
+
+
+EVERYWHERE = Signal(
+    terms=(
+        Term(name="a", kind="potential", expression="-tanh(x) * y", weight=0.5),
+        Term(name="b", kind="progress", expression="team_std(x + left)", weight=0.3),
+        Term(name="c", kind="bonus", expression="others_mean(extra) - y", weight=0.2),
+    )
+)
+
+
+def play(env: Any, script: list[Any]) -> tuple[Any, list[Any]]:
+    """The first state; each step, and the state that it or a reset led to."""
+    env.set_seed(0)
+    first = env.reset()
+    state, steps = first.clone(), []
+    for actions in script:
+        step, state = env.step_and_maybe_reset(state.update(actions.clone()))
+        steps.append((step.clone(), state.clone()))
+    return first, steps
+
+
+def rewards(after: Any, k: int, env: Any) -> list[float]:
+    """Of all agents in one row."""
+    parts = [after[group, "reward"][k, :, 0] for group in env.group_map]
+    return [float(reward) for reward in torch.cat(parts)]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "extra", "continuous"),
+    [
+        ("BALANCE", "info['ground_rew']", True),
+        ("BALANCE", "info['pos_rew']", False),
+        ("SIMPLE_TAG", "action[1]", True),
+        ("SIMPLE_TAG", "action", False),
+    ],
+)
+def test_every_row_is_paid_as_a_team_alone(
+    tmp_path: Path, scenario: str, extra: str, continuous: bool
+) -> None:
+    """A step in a batch is paid bit for bit what ``ShapedTeam`` pays in its row."""
+    copies = 3
+    features = FeatureMap(
+        *FEATURES.features[:2],
+        Feature("extra", extra),
+        Feature("left", lambda view: float(view.observation[3]) + len(view.info)),
+    )
+    task = VmasTask[scenario].get_from_yaml()
+    task.config["max_steps"] = 7
+
+    def make() -> Any:
+        return task.get_env_fun(copies, continuous, 0, "cpu")()
+
+    posting = Posting(version=2, signal=EVERYWHERE, gamma=0.9)
+    boards = [Board.create(tmp_path / name, posting) for name in "ab"]
+    base, plain = make(), make()
+    transform = ShapeRewardTransform(
+        Shape(Task("Any.", features), boards[0]), plain.group_map, plain
+    )
+    shaped = TransformedEnv(plain, transform)
+    agents = [a for names in base.group_map.values() for a in names]
+    read = transform._read  # what the agents of a batch observe and do
+    teams = [
+        ShapedTeam(features, agents, transform._spaces, None, boards[1])
+        for _ in range(copies)
+    ]
+
+    def entries(after: Any, before: Any, row: int) -> tuple[Any, Any, Any]:
+        views = {e.agent: e.view(row) for e in read(after, before, slice(None))}
+        return (
+            {agent: view.action for agent, view in views.items()},
+            {agent: view.observation for agent, view in views.items()},
+            {agent: view.info for agent, view in views.items()},
+        )
+
+    script = [base.full_action_spec.rand() for _ in range(20)]
+    (first, steps), (_, shaped_steps) = play(base, script), play(shaped, script)
+    for k, team in enumerate(teams):
+        _, seen, infos = entries(first, None, k)
+        team.reset(seen, infos)
+    for actions, (step, state), (ours, _) in zip(
+        script, steps, shaped_steps, strict=True
+    ):
+        after = step["next"]
+        for k, team in enumerate(teams):
+            acted, seen, infos = entries(after, actions, k)
+            over = bool(after["done"][k])
+            paid = rewards(after, k, base)
+            added = team.step(
+                acted,
+                seen,
+                dict(zip(agents, paid, strict=True)),
+                dict.fromkeys(agents, over),
+                dict.fromkeys(agents, False),
+                infos,
+                ended=over,
+                over=over,
+            )
+            assert added is not None
+            total = [one + more for one, more in zip(paid, added, strict=True)]
+            assert (
+                rewards(ours["next"], k, base) == np.array(total, np.float32).tolist()
+            )
+            if over:
+                _, seen, infos = entries(state, None, k)
+                team.reset(seen, infos)
+    one, other = (board.new_episodes() for board in boards)
+    assert len(one) == 2 * copies
+    assert (one == other).all()
 
 
 @pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig])

@@ -1,0 +1,237 @@
+"""A signal over many environment copies at once, bit for bit as in each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from also_wrappers.signal.feature_map import FeatureMap
+from also_wrappers.signal.kinds import KINDS
+from also_wrappers.signal.model import Signal
+from also_wrappers.signal.values import Values
+
+__all__ = ["BatchShaper"]
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+class BatchShaper:
+    """The ``Shaper`` of many environment copies whose agents stay to the end.
+
+    Every number is that of a ``Shaper`` of each copy, to the last digit. Arrays end in
+    an axis of environments. Those of a team have an axis of agents before it; those of
+    a single agent may have it.
+
+    Args:
+        signal: The signal; it stays.
+        features: The vocabulary.
+        agents: The team.
+        gamma: The learner's discount factor.
+        bootstraps_truncation: Whether the learner bootstraps truncated episodes.
+
+    Attributes:
+        signal: The signal.
+        values: Computes its values.
+
+    Raises:
+        ExpressionError: A term's expression is not valid.
+        ConfigurationError: A term pays an agent that is not in the team.
+
+    Example:
+        >>> import numpy as np
+        >>> from also_wrappers.signal import Feature, FeatureMap, Signal, Term
+        >>> near = Term(
+        ...     name="near", kind="progress", expression="-team_max(x)", weight=2.0
+        ... )
+        >>> signal, features = Signal(terms=(near,)), FeatureMap(Feature("x", "obs[0]"))
+        >>> shaper = BatchShaper(signal, features, ["a", "b"], gamma=0.9)
+        >>> shaper.reset(np.array([[[5.0], [3.0]]]))
+        >>> nobody = np.array([[False], [False]])
+        >>> shaper.step(np.array([[[4.0], [3.0]]]), nobody, nobody)
+        array([[2.],
+               [2.]])
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        features: FeatureMap,
+        agents: Sequence[str],
+        gamma: float,
+        bootstraps_truncation: bool = True,
+    ) -> None:
+        self.signal = signal
+        self._made_for = (signal, gamma, bootstraps_truncation)
+        self.values = Values(signal, features, agents, exact=True)
+        self._bootstraps = bootstraps_truncation
+        kinds = [KINDS[term.kind] for term in signal.terms]
+        self._of_state = np.array([kind.of_state for kind in kinds], dtype=bool)
+        self._discounted = np.array([kind.discounted for kind in kinds], dtype=bool)
+        self._keep = np.where(self._discounted, gamma, 1.0)
+        #: Weight of each term for each agent, 0 for those that the term does not pay.
+        self._pays = np.array(
+            [
+                [
+                    term.weight if term.agents is None or agent in term.agents else 0.0
+                    for agent in agents
+                ]
+                for term in signal.terms
+            ]
+        ).reshape(len(kinds), len(agents))
+        self._before: Array = np.zeros((0, 0))
+        self._phi: Array = np.zeros((0, 0))
+        self._full: Array = np.zeros((0, 0))
+        self._weights: Array = np.zeros((0, 0))
+        self._paid: Array = np.zeros((0, 0))
+        #: Which terms have been switched off, as far as they were taken back.
+        self._off: Mask = np.zeros((0, 0), dtype=bool)
+        #: Agents whose episode ended with the last step, if anybody's did.
+        self._gone: Mask = np.zeros(0, dtype=bool)
+        self._anybody_gone = False
+
+    def pays(self, signal: Signal, gamma: float, bootstraps_truncation: bool) -> bool:
+        """True where a shaper made with these arguments would pay the same."""
+        return self._made_for == (signal, gamma, bootstraps_truncation)
+
+    def reset(
+        self,
+        columns: Array,
+        which: Mask | None = None,
+        strength: float | Array = 1.0,
+    ) -> None:
+        """Starts episodes.
+
+        Args:
+            columns: First features, shape ``(features, ..., environments)``; not
+                changed by the caller afterwards.
+            which: The environments whose episodes start; all if not given.
+            strength: Factor of what is added in these episodes, of each if it is an
+                array.
+        """
+        if self._before.shape != columns.shape:
+            self._begin(columns)
+        whole = which is None
+        if which is None:
+            which = np.ones(columns.shape[-1], dtype=bool)
+        self._before = np.where(which, columns, self._before)
+        values = self.values.first(columns, self._of_state & which, whole)
+        self._phi = np.where(which, values * self._of_state, self._phi)
+        np.copyto(self._gone, False, where=which)
+        self._paid[:, which] = 0.0
+        off = self.values.off
+        self._off = np.where(which, False if off is None else off, self._off)
+        weights = np.where(self._lift(self._off), 0.0, self._full * strength)
+        self._weights = np.where(which, weights, self._weights)
+
+    def step(
+        self,
+        columns: Array,
+        terminated: Mask,
+        truncated: Mask,
+        counted: Mask | None = None,
+    ) -> Array:
+        """Computes what the signal adds to the rewards of one step.
+
+        The potential of an agent whose episode ended while that of its environment goes
+        on is 0 from there on; its progress begins anew.
+
+        Args:
+            columns: Features that the step arrived at, shape ``(features, ...,
+                environments)``; not changed by the caller afterwards.
+            terminated: Whose episode terminated, shape ``(..., environments)``.
+            truncated: Whose episode was truncated.
+            counted: Where it is a step, so that values that are not finite count; all
+                if not given.
+
+        Returns:
+            What is added to each reward, shape ``(..., environments)``.
+        """
+        if not self.signal.terms:
+            return np.zeros(columns.shape[1:])
+        owed = None if self.values.off is None else self._switch_off(self.values.off)
+        values = self.values(columns, self._before, counted)
+        if self._anybody_gone:
+            began = self._gone & self._of_state & ~self._discounted
+            np.copyto(self._phi, values, where=began)
+            self._gone[...] = self._anybody_gone = False
+        paid = values * self._keep
+        ended = terminated if self._bootstraps else terminated | truncated
+        if np.count_nonzero(ended):
+            np.copyto(paid, 0.0, where=self._discounted & ended)
+        paid -= self._phi
+        paid *= self._weights
+        added = _in_order(paid)
+        if owed is not None:
+            added -= owed
+        self._paid += paid if paid.ndim == 2 else _in_order(paid.swapaxes(0, 1))
+        self._phi = np.multiply(values, self._of_state, out=values)
+        self._before = columns
+        over = terminated | truncated
+        if np.count_nonzero(over):
+            self._gone |= over
+            self._anybody_gone = True
+            np.copyto(self._phi, 0.0, where=over)
+        return added
+
+    def paid(self, places: int | npt.NDArray[np.intp]) -> Array:
+        """Returns what each term has paid in the episodes of some environments.
+
+        To be asked before the environments' next episodes start.
+
+        Args:
+            places: Index of one environment, or indices of several.
+
+        Returns:
+            Sums over agents, shape ``(terms,)``, or ``(places, terms)``.
+        """
+        return self._paid.T[places]
+
+    def _begin(self, columns: Array) -> None:
+        """Allocates what is remembered of every environment."""
+        terms, shape = len(self.signal.terms), columns.shape[1:]
+        # What is known of each term gets the axes of agents and environments.
+        lifted = (terms, *[1] * len(shape))
+        self._of_state = self._of_state.reshape(lifted)
+        self._discounted = self._discounted.reshape(lifted)
+        self._keep = self._keep.reshape(lifted)
+        self._full = self._pays.reshape(terms, *shape[:-1], 1)
+        self.values.begin(shape[-1])
+        self._before = columns
+        self._phi = np.zeros((terms, *shape))
+        self._weights = np.zeros((terms, *shape))
+        self._paid = np.zeros((terms, shape[-1]))
+        self._off = np.zeros((terms, shape[-1]), dtype=bool)
+        self._gone = np.zeros(shape, dtype=bool)
+        self._anybody_gone = False
+
+    def _lift(self, mask: Mask) -> Mask:
+        """Gives an array ``(terms, environments)`` the axis of agents, if any."""
+        axes = [1] * (self._phi.ndim - 2)
+        return mask.reshape(len(mask), *axes, mask.shape[1])
+
+    def _switch_off(self, off: Mask) -> Array | None:
+        """Switches terms off and returns what their potentials are worth per agent.
+
+        The next payment takes that back, as if all values were 0 from here on.
+        """
+        ending = off & ~self._off
+        if not ending.any():
+            return None
+        self._off = self._off | off
+        worth = np.where(self._lift(ending), self._weights * self._phi, 0.0)
+        for part in [worth] if worth.ndim == 2 else worth.swapaxes(0, 1):
+            self._paid -= part
+        self._weights = np.where(self._lift(self._off), 0.0, self._weights)
+        return _in_order(worth)
+
+
+def _in_order(parts: Iterable[Array]) -> Array:
+    """Adds arrays one after the other, as numbers are."""
+    first, *rest = parts
+    total: Array = first.copy()
+    for part in rest:
+        total += part
+    return total
