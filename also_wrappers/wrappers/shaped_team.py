@@ -94,6 +94,12 @@ class ShapedTeam:
         """True if a feature reads ``env.state()``."""
         return self.features.needs_state
 
+    @property
+    def advised(self) -> list[int]:
+        """What the expert in force finds good now, one number per agent; 0 where it is
+        silent, or there is none."""
+        return self._advised or [0] * len(self.agents)
+
     def reset(
         self,
         observations: Mapping[str, Any],

@@ -17,9 +17,11 @@ from benchmarl.experiment import Experiment
 from torchrl import logger
 
 from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainers.benchmarl.imitation import begin_imitation
 from also_wrappers.trainers.benchmarl.loop import train
 from also_wrappers.trainers.benchmarl.snapshots import read, restore, save
 from also_wrappers.trainers.benchmarl.tasks import plain_task, shaped_task
+from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLFork"]
 
@@ -63,6 +65,37 @@ class BenchMARLFork:
         with _alone():
             self._task.get_env_fun(1, self._continuous, 0, device)().close()
 
+    @contextlib.contextmanager
+    def experiment(
+        self, shape: Callable[[Any], Any], seed: int, until: int = 0
+    ) -> Iterator[Experiment]:
+        """Makes an experiment with environments of its own, and closes it at the end.
+
+        Args:
+            shape: Goes around each environment.
+            seed: Of the environments and of the global randomness.
+            until: Frames of the lineage to which it may train.
+        """
+        with tempfile.TemporaryDirectory() as folder, _alone():
+            config = dataclasses.replace(
+                self._config,
+                save_folder=folder,
+                max_n_iters=None,
+                max_n_frames=max(self._total, until),
+            )
+            experiment = Experiment(
+                shaped_task(self._task, shape),
+                seed=seed,
+                config=config,
+                **copy.deepcopy(self._parts),
+            )
+            try:
+                # BenchMARL gives all copies one seed, and so the same episodes.
+                experiment.collector.set_seed(seed)
+                yield experiment
+            finally:
+                experiment.close()
+
     def __call__(
         self,
         start: Path,
@@ -75,31 +108,16 @@ class BenchMARLFork:
     ) -> ForkOutcome:
         """Trains a branch; no statistics of rewards are kept, so none begin anew."""
         first = int(read(start)["experiment"]["state"]["total_frames"])
-        with tempfile.TemporaryDirectory() as folder, _alone():
-            config = dataclasses.replace(
-                self._config,
-                save_folder=folder,
-                max_n_iters=None,
-                max_n_frames=max(self._total, first + steps),
-            )
-            experiment = Experiment(
-                shaped_task(self._task, shape),
-                seed=seed,
-                config=config,
-                **copy.deepcopy(self._parts),
-            )
-            try:
-                # BenchMARL gives all copies one seed, and so the same episodes.
-                experiment.collector.set_seed(seed)
-                experiment.collector.reset()
-                restore(experiment, start)
-                train(experiment, first + steps)
-                if end is not None:
-                    save(experiment, end)
-                trained = int(experiment.total_frames) - first
-            finally:
-                experiment.close()
-        return ForkOutcome(trained, trained // config.n_envs_per_worker(True))
+        earned = Earned()
+        with self.experiment(shape, seed, first + steps) as experiment:
+            experiment.collector.reset()
+            restore(experiment, start, earned)
+            begin_imitation(experiment, earned)
+            train(experiment, first + steps)
+            if end is not None:
+                save(experiment, end, earned)
+            trained = int(experiment.total_frames) - first
+        return ForkOutcome(trained, trained // self._config.n_envs_per_worker(True))
 
 
 class _NoBar:

@@ -1,10 +1,10 @@
 """Snapshots: all that a BenchMARL experiment depends on but its environments.
 
-A snapshot is what ``torch.save`` writes of counters, losses (in which the policies and
-critics are), the collector's policy and the optimizers, which BenchMARL's own
-checkpoints leave out. It is read by torch's reader for weights, which unpickles
-nothing else. What the environments' transforms hold, such as the returns of episodes
-that run, belongs to the environments and stays.
+A snapshot is what ``torch.save`` writes of counters, of what the training earns, of
+losses (in which the policies and critics are), the collector's policy and the
+optimizers, which BenchMARL's own checkpoints leave out. It is read by torch's reader
+for weights, which unpickles nothing else. What the environments' transforms hold, such
+as the returns of episodes that run, belongs to the environments and stays.
 """
 
 from __future__ import annotations
@@ -18,14 +18,21 @@ from benchmarl.experiment import Experiment
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
+from also_wrappers.trainers.earned import Earned
 
 __all__ = ["read", "restore", "save"]
 
 _FORMAT = "also_wrappers.trainers.benchmarl 1"
 
 
-def save(experiment: Experiment, path: Path) -> None:
-    """Writes a snapshot to a file, whole or not at all."""
+def save(experiment: Experiment, path: Path, earned: Earned) -> None:
+    """Writes a snapshot to a file, whole or not at all.
+
+    Args:
+        experiment: The experiment.
+        path: The file.
+        earned: What the training earns.
+    """
     state = experiment.state_dict()
     # On-policy, a buffer is filled and emptied between two pauses.
     state.update({key: None for key in state if key.startswith("buffer_")})
@@ -33,7 +40,12 @@ def save(experiment: Experiment, path: Path) -> None:
     state["state"]["mean_return"] = float(state["state"]["mean_return"])
     state["state"]["total_time"] = float(state["state"]["total_time"])
     optimizers = {name: o.state_dict() for name, o in _optimizers(experiment).items()}
-    snapshot = {"format": _FORMAT, "experiment": state, "optimizers": optimizers}
+    snapshot = {
+        "format": _FORMAT,
+        "experiment": state,
+        "optimizers": optimizers,
+        "earned": (earned.mean, earned.episodes),
+    }
     with replacing(path) as beside:
         torch.save(snapshot, beside)
 
@@ -57,12 +69,13 @@ def read(path: Path) -> dict[str, Any]:
     )
 
 
-def restore(experiment: Experiment, path: Path) -> None:
+def restore(experiment: Experiment, path: Path, earned: Earned) -> None:
     """Loads a snapshot into a living experiment; environments stay.
 
     Args:
         experiment: The experiment.
         path: The snapshot.
+        earned: Gets what the training earned.
 
     Raises:
         ConfigurationError: The file is no snapshot, or one of another experiment.
@@ -85,6 +98,7 @@ def restore(experiment: Experiment, path: Path) -> None:
             "run"
         ) from error
     collector.update_policy_weights_()
+    earned.move(Earned(*snapshot["earned"]))
 
 
 def _optimizers(experiment: Experiment) -> Mapping[str, torch.optim.Optimizer]:

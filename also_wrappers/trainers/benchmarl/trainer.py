@@ -12,10 +12,16 @@ from tensordict import TensorDictBase
 from torch.distributions import kl_divergence
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import AuditionOutcome
+from also_wrappers.trainer import AuditionOutcome, Imitated
+from also_wrappers.trainers.benchmarl.audition import play_audition
 from also_wrappers.trainers.benchmarl.fork import BenchMARLFork
+from also_wrappers.trainers.benchmarl.imitation import (
+    begin_imitation,
+    check_imitates,
+)
 from also_wrappers.trainers.benchmarl.loop import train
 from also_wrappers.trainers.benchmarl.snapshots import restore, save
+from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLTrainer", "check_experiment"]
 
@@ -37,7 +43,6 @@ class BenchMARLTrainer:
     bootstraps_truncation = True
     evaluates = False
     replays = False
-    imitates = False
 
     def __init__(self, experiment: Experiment) -> None:
         check_experiment(experiment)
@@ -48,6 +53,9 @@ class BenchMARLTrainer:
         # torchrl collects whole steps of all copies.
         self.rollout = -(-config.collected_frames_per_batch(True) // copies) * copies
         self.gamma = float(config.gamma)
+        self.imitates = _imitates(experiment)
+        self._earned = Earned()
+        self._imitation = begin_imitation(experiment, self._earned)
         self._probes: TensorDictBase | None = None
         self._drift_since: list[Any] | None = None
 
@@ -69,11 +77,11 @@ class BenchMARLTrainer:
 
     def snapshot(self, path: Path) -> None:
         """Writes all that training depends on but the environments to a file."""
-        save(self.experiment, path)
+        save(self.experiment, path, self._earned)
 
     def adopt(self, path: Path) -> None:
         """Loads a snapshot into the living experiment."""
-        restore(self.experiment, path)
+        restore(self.experiment, path, self._earned)
 
     def observe(self, batch: TensorDictBase) -> None:
         """Keeps observations of the first batch to measure the drift of policies."""
@@ -101,23 +109,32 @@ class BenchMARLTrainer:
                 return None
         return [float(mean) for part in parts for mean in part.flatten(1).mean(dim=0)]
 
-    def imitated(self) -> None:
-        """Returns nothing: no expert is imitated."""
+    def imitated(self) -> Imitated | None:
+        """How the expert in force was imitated since the last call."""
+        return self._imitation.agreements.take() if self._imitation else None
 
-    def audition(self, *_: Any) -> AuditionOutcome:
-        """Refuses: no expert is imitated, so none is played.
-
-        Raises:
-            ConfigurationError: Always.
-        """
-        raise ConfigurationError(
-            "experts are not imitated in BenchMARL's algorithms, so none is played; "
-            "leave actions= out of the Task, or use Stable-Baselines3"
-        )
+    def audition(
+        self,
+        shape: Callable[[Any], Any],
+        episodes: int,
+        seed: int,
+        noise: float,
+        stepped: Callable[[int], None],
+    ) -> AuditionOutcome:
+        """Plays whole episodes, in which an expert acts where it speaks."""
+        return play_audition(self.experiment, shape, episodes, seed, noise, stepped)
 
     def fork(self) -> BenchMARLFork:
         """What a worker needs."""
         return BenchMARLFork(self.experiment)
+
+
+def _imitates(experiment: Experiment) -> bool:
+    try:
+        check_imitates(experiment)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def check_experiment(experiment: Any) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from tensordict import TensorDictBase
-from torchrl.data import Bounded, Categorical, MultiCategorical, OneHot
+from torchrl.data import (
+    Bounded,
+    Categorical,
+    Composite,
+    MultiCategorical,
+    OneHot,
+    Unbounded,
+)
 from torchrl.envs import EnvBase, Transform
 
 from also_wrappers.exceptions import ConfigurationError
@@ -18,13 +25,19 @@ from also_wrappers.wrappers.shaped_team import ShapedTeam
 
 __all__ = ["ShapeRewardTransform"]
 
+#: What is told of experts, and of what kind these numbers are.
+_TOLD = {"advice": torch.int64, "base_return": torch.float64}
+
 
 class ShapeRewardTransform(Transform):
     """Adds the signal on a board to the rewards of a batch of torchrl environments.
 
     Every row of the batch is an environment copy: it takes a new signal at its own
-    reset and leaves its own episodes on the board. Observations, specs and what else
-    the environment returns stay as they are.
+    reset and leaves its own episodes on the board. Observations and what else the
+    environment returns stay as they are. Where the task says what the actions are, an
+    entry ``advice`` of each group says what the expert in force finds good in the state
+    that it is next to, one bit for each action, and ``base_return`` the agents' base
+    rewards of the episode so far. They are no inputs of policies and critics.
 
     Args:
         shape: Says which board and which task; ``run.shape``, or what a branch is
@@ -42,6 +55,7 @@ class ShapeRewardTransform(Transform):
     ) -> None:
         super().__init__(in_keys=[], out_keys=[])
         self._shape = shape
+        self._advises = shape.task.actions is not None
         self._groups = {group: list(names) for group, names in groups.items()}
         self._agents = [name for names in self._groups.values() for name in names]
         self._spaces = [
@@ -57,6 +71,7 @@ class ShapeRewardTransform(Transform):
                     "environment whose agents stay until its episode ends"
                 )
         self._rows: list[ShapedTeam] = []
+        self._base = torch.zeros(0, len(self._agents), dtype=torch.float64)
 
     def _reset(
         self, tensordict: TensorDictBase, tensordict_reset: TensorDictBase
@@ -65,11 +80,13 @@ class ShapeRewardTransform(Transform):
         count = tensordict_reset.numel()
         if not self._rows:
             self._rows = [self._team() for _ in range(count)]
+            self._base = self._base.new_zeros(count, len(self._agents))
         rows = np.flatnonzero(self._was_reset(tensordict, count)).tolist()
+        self._base[rows] = 0.0
         seen, infos, states = self._read(tensordict_reset, rows)
         for row in rows:
             self._rows[row].reset(seen[row], infos[row], states[row])
-        return tensordict_reset
+        return self._tell(tensordict_reset)
 
     def _step(
         self, tensordict: TensorDictBase, next_tensordict: TensorDictBase
@@ -79,6 +96,8 @@ class ShapeRewardTransform(Transform):
         seen, infos, states = self._read(next_tensordict, rows)
         acted = self._per_agent(tensordict, "action", rows)
         paid = self._per_agent(next_tensordict, "reward", rows)
+        if self._advises:
+            self._base += _of_agents(next_tensordict, "reward", self._groups)
         whole = _rows_of(next_tensordict["done"], len(self._rows)).any(axis=1)
         terminated = self._ends(next_tensordict, "terminated")
         over = self._ends(next_tensordict, "done") | whole[:, None]
@@ -101,7 +120,31 @@ class ShapeRewardTransform(Transform):
                 added[row] = pays
         if added.any():
             self._pay(next_tensordict, torch.from_numpy(added))
-        return next_tensordict
+        return self._tell(next_tensordict)
+
+    def transform_observation_spec(self, observation_spec: Composite) -> Composite:
+        """Returns the specs with those of what is told of experts."""
+        for group in self._groups if self._advises else ():
+            of_group = observation_spec[group]
+            for name, kind in _TOLD.items():
+                spec = Unbounded(of_group.shape, of_group.device, kind)
+                of_group[name] = spec
+        return observation_spec
+
+    def _tell(self, tensordict: TensorDictBase) -> TensorDictBase:
+        """Writes what the expert in force finds good in the state of each row, and the
+        base returns so far."""
+        if self._advises:
+            advice = torch.tensor([team.advised for team in self._rows])
+            told = {"advice": advice, "base_return": self._base.clone()}
+            at = 0
+            for group, names in self._groups.items():
+                entries = tensordict[group]
+                for name, numbers in told.items():
+                    part = numbers[:, at : at + len(names)].reshape(entries.shape)
+                    entries.set(name, part.to(tensordict.device, _TOLD[name]))
+                at += len(names)
+        return tensordict
 
     def _pay(self, tensordict: TensorDictBase, added: torch.Tensor) -> None:
         """Adds numbers of shape ``(rows, agents)`` to the rewards of the groups."""
@@ -184,6 +227,14 @@ class ShapeRewardTransform(Transform):
                 else _rows_of(mask, len(self._rows))
             )
         return np.concatenate(parts, axis=1).astype(bool)
+
+
+def _of_agents(
+    tensordict: TensorDictBase, key: str, groups: Iterable[str]
+) -> torch.Tensor:
+    """Returns a number of each agent, shape ``(rows, agents)``, in double precision."""
+    parts = [tensordict[group, key].detach().cpu().double() for group in groups]
+    return torch.cat([part.reshape(len(part), -1) for part in parts], dim=1)
 
 
 def _rows_of(tensor: torch.Tensor, count: int) -> Any:

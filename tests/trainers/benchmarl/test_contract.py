@@ -14,7 +14,7 @@ from benchmarl.models import GruConfig
 
 from also_wrappers.testing import check_trainer
 from tests.support.benchmarl import BenchMARLHarness, make_model
-from tests.support.trainers import SIGNAL, TASK
+from tests.support.trainers import WITH_ACTIONS, WITH_EXPERT
 
 
 def recurrent() -> GruConfig:
@@ -30,4 +30,4 @@ def recurrent() -> GruConfig:
 )
 def test_on_policy_algorithms_pass(tmp_path: Path, algorithm: Any, model: Any) -> None:
     harness = BenchMARLHarness(tmp_path, algorithm, make_model=model)
-    check_trainer(harness, TASK, SIGNAL)
+    check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)

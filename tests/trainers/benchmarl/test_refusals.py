@@ -119,9 +119,3 @@ def test_a_snapshot_of_another_experiment_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(b"nothing")
     with pytest.raises(ConfigurationError, match="is no snapshot"):
         other.adopt(tmp_path / "broken")
-
-
-def test_auditions_are_refused(tmp_path: Path) -> None:
-    trainer = BenchMARLTrainer(make_experiment(tmp_path))
-    with pytest.raises(ConfigurationError, match="not imitated"):
-        trainer.audition(lambda env: env, 2, 0, 0.0)

@@ -16,10 +16,11 @@ from benchmarl.environments import VmasTask
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import check_trainer
-from also_wrappers.trainers.benchmarl import shaped_task
+from also_wrappers.trainers.benchmarl import BenchMARLTrainer, shaped_task
 from also_wrappers.wrappers.shape import Shape
 from tests.support.benchmarl import BenchMARLHarness, make_experiment
 
@@ -101,6 +102,15 @@ def test_a_potential_telescopes_in_every_copy(tmp_path: Path) -> None:
     end = paid["next", "agents", "observation"][:, 7, :, 1].mean(dim=1)
     expected = (end - begin).reshape(-1, 1, 1).expand_as(first)
     assert torch.allclose(first, expected, atol=1e-5)
+
+
+def test_experts_are_for_discrete_actions(tmp_path: Path) -> None:
+    trainer = BenchMARLTrainer(make_experiment(tmp_path, balance()))
+    assert not trainer.imitates
+    with pytest.raises(ConfigurationError, match="prefer_continuous_actions=False"):
+        trainer.audition(lambda env: env, 2, 0, 0.0, lambda steps: None)
+    discrete = make_experiment(tmp_path, balance(), prefer_continuous_actions=False)
+    assert BenchMARLTrainer(discrete).imitates
 
 
 @pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig])
