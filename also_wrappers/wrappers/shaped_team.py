@@ -100,6 +100,12 @@ class ShapedTeam:
         silent, or there is none."""
         return self._advised or [0] * len(self.agents)
 
+    @property
+    def transition(self) -> npt.NDArray[np.float32]:
+        """The last step, as ``encode`` writes it; told where a replay buffer asked."""
+        assert self._encoded is not None
+        return self._encoded
+
     def reset(
         self,
         observations: Mapping[str, Any],

@@ -17,6 +17,7 @@ from benchmarl.experiment import Experiment
 from torchrl import logger
 
 from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainers.benchmarl.evaluation import Judge, explores
 from also_wrappers.trainers.benchmarl.imitation import begin_imitation
 from also_wrappers.trainers.benchmarl.loop import train
 from also_wrappers.trainers.benchmarl.snapshots import read, restore, save
@@ -57,7 +58,12 @@ class BenchMARLFork:
             checkpoint_at_end=False,
             parallel_collection=False,
         )
-        self._total = int(experiment.config.get_max_n_frames(True))
+        self._on_policy = on_policy = bool(experiment.on_policy)
+        self._total = int(experiment.config.get_max_n_frames(on_policy))
+        # What is not given depends on how long an experiment trains.
+        self._config.exploration_anneal_frames = int(
+            experiment.config.get_exploration_anneal_frames(on_policy)
+        )
 
     def warm(self) -> None:
         """Makes an environment once."""
@@ -84,7 +90,7 @@ class BenchMARLFork:
                 max_n_frames=max(self._total, until),
             )
             experiment = Experiment(
-                shaped_task(self._task, shape),
+                shaped_task(self._task, shape, replays=not self._on_policy),
                 seed=seed,
                 config=config,
                 **copy.deepcopy(self._parts),
@@ -113,11 +119,17 @@ class BenchMARLFork:
             experiment.collector.reset()
             restore(experiment, start, earned)
             begin_imitation(experiment, earned)
-            train(experiment, first + steps)
+            judge = Judge(experiment, seed, steps) if explores(experiment) else None
+            train(experiment, first + steps, judge and judge.look)
             if end is not None:
                 save(experiment, end, earned)
             trained = int(experiment.total_frames) - first
-        return ForkOutcome(trained, trained // self._config.n_envs_per_worker(True))
+        return ForkOutcome(
+            trained,
+            trained // self._config.n_envs_per_worker(self._on_policy),
+            None if judge is None else judge.evaluated,
+            0 if judge is None else judge.steps,
+        )
 
 
 class _NoBar:

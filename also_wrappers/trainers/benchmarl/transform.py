@@ -37,13 +37,16 @@ class ShapeRewardTransform(Transform):
     environment returns stay as they are. Where the task says what the actions are, an
     entry ``advice`` of each group says what the expert in force finds good in the state
     that it is next to, one bit for each action, and ``base_return`` the agents' base
-    rewards of the episode so far. They are no inputs of policies and critics.
+    rewards of the episode so far. For replay buffers, ``transition`` encodes the last
+    step of the team, and ``base_reward`` are its base rewards. None of them is an input
+    of policies and critics.
 
     Args:
         shape: Says which board and which task; ``run.shape``, or what a branch is
             given.
         groups: The agents of each group, by the group's name.
         env: An environment of the same kind, to read the specs of actions.
+        replays: Whether a replay buffer needs the transitions.
 
     Raises:
         ConfigurationError: An action is of a kind that cannot be recorded, or agents
@@ -51,11 +54,18 @@ class ShapeRewardTransform(Transform):
     """
 
     def __init__(
-        self, shape: Shape, groups: Mapping[str, Sequence[str]], env: EnvBase
+        self,
+        shape: Shape,
+        groups: Mapping[str, Sequence[str]],
+        env: EnvBase,
+        replays: bool = False,
     ) -> None:
         super().__init__(in_keys=[], out_keys=[])
         self._shape = shape
         self._advises = shape.task.actions is not None
+        self._replays = replays
+        if replays:
+            shape.board.ask_for_rows()
         self._groups = {group: list(names) for group, names in groups.items()}
         self._agents = [name for names in self._groups.values() for name in names]
         self._spaces = [
@@ -86,6 +96,9 @@ class ShapeRewardTransform(Transform):
         seen, infos, states = self._read(tensordict_reset, rows)
         for row in rows:
             self._rows[row].reset(seen[row], infos[row], states[row])
+        if self._replays:
+            for name, spec in self._replayed((count,), tensordict_reset.device).items():
+                tensordict_reset.set(name, spec.zero())
         return self._tell(tensordict_reset)
 
     def _step(
@@ -98,6 +111,9 @@ class ShapeRewardTransform(Transform):
         paid = self._per_agent(next_tensordict, "reward", rows)
         if self._advises:
             self._base += _of_agents(next_tensordict, "reward", self._groups)
+        if self._replays:
+            base = _of_agents(next_tensordict, "reward", self._groups)
+            next_tensordict.set("base_reward", base.to(next_tensordict.device))
         whole = _rows_of(next_tensordict["done"], len(self._rows)).any(axis=1)
         terminated = self._ends(next_tensordict, "terminated")
         over = self._ends(next_tensordict, "done") | whole[:, None]
@@ -120,6 +136,10 @@ class ShapeRewardTransform(Transform):
                 added[row] = pays
         if added.any():
             self._pay(next_tensordict, torch.from_numpy(added))
+        if self._replays:
+            transition = np.stack([team.transition for team in self._rows])
+            encoded = torch.from_numpy(transition).to(next_tensordict.device)
+            next_tensordict.set("transition", encoded)
         return self._tell(next_tensordict)
 
     def transform_observation_spec(self, observation_spec: Composite) -> Composite:
@@ -129,7 +149,20 @@ class ShapeRewardTransform(Transform):
             for name, kind in _TOLD.items():
                 spec = Unbounded(of_group.shape, of_group.device, kind)
                 of_group[name] = spec
+        if self._replays:
+            shape, device = observation_spec.shape, observation_spec.device
+            for name, spec in self._replayed(shape, device).items():
+                observation_spec[name] = spec
         return observation_spec
+
+    def _replayed(self, shape: Sequence[int], device: Any) -> dict[str, Unbounded]:
+        """Returns the specs of what replay buffers need."""
+        team = len(self._agents)
+        encoded = 2, team, len(self._shape.task.features) + 1
+        return {
+            "base_reward": Unbounded((*shape, team), device, torch.float64),
+            "transition": Unbounded((*shape, *encoded), device, torch.float32),
+        }
 
     def _tell(self, tensordict: TensorDictBase) -> TensorDictBase:
         """Writes what the expert in force finds good in the state of each row, and the

@@ -11,7 +11,7 @@ pytest.importorskip("benchmarl")
 pytest.importorskip("vmas")
 
 import torch
-from benchmarl.algorithms import IppoConfig, MappoConfig
+from benchmarl.algorithms import IppoConfig, MaddpgConfig, MappoConfig
 from benchmarl.environments import VmasTask
 
 from also_wrappers.board.board import Board
@@ -113,9 +113,10 @@ def test_experts_are_for_discrete_actions(tmp_path: Path) -> None:
     assert BenchMARLTrainer(discrete).imitates
 
 
-@pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig])
+@pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig, MaddpgConfig])
 def test_the_contract_holds(tmp_path: Path, algorithm: Any) -> None:
     signal = Signal(
         terms=(Term(name="y", kind="progress", expression="team_mean(y)", weight=0.5),)
     )
-    check_trainer(BenchMARLHarness(tmp_path, algorithm, balance()), TASK, signal)
+    harness = BenchMARLHarness(tmp_path, algorithm, balance(), aim=TASK)
+    check_trainer(harness, TASK, signal)
