@@ -45,7 +45,7 @@ class Arguments:
 
     run_dir: str = "runs/benchmarl_foraging"
     seed: int = 0
-    steps: int = 24_576
+    steps: int = 40_960
     smoke: bool = False
 
 

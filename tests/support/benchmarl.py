@@ -93,7 +93,9 @@ class BenchMARLHarness:
         task: Any = None,
         make_model: Callable[[], Any] = make_model,
         aim: Task = TASK,
+        **changes: Any,
     ) -> None:
+        self.changes = changes
         self.aim = aim
         self.folder = folder
         self.algorithm = algorithm
@@ -108,7 +110,7 @@ class BenchMARLHarness:
             shape = Shape(self.aim, Board.create(self.folder / f"board {self._made}"))
         task = shaped_task(self.task, shape, replays)
         experiment = make_experiment(
-            self.folder, task, self.algorithm, model=self.make_model
+            self.folder, task, self.algorithm, model=self.make_model, **self.changes
         )
         experiment.collector.set_seed(1)
         experiment.collector.reset()

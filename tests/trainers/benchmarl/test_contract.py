@@ -39,6 +39,18 @@ def test_on_policy_algorithms_pass(tmp_path: Path, algorithm: Any, model: Any) -
     check_trainer(harness, WITH_ACTIONS, WITH_EXPERT)
 
 
-@pytest.mark.parametrize("algorithm", [IqlConfig, VdnConfig, QmixConfig])
-def test_algorithms_with_a_replay_buffer_pass(tmp_path: Path, algorithm: Any) -> None:
-    check_trainer(BenchMARLHarness(tmp_path, algorithm), TASK, SIGNAL)
+@pytest.mark.parametrize(
+    ("algorithm", "model"),
+    [
+        (IqlConfig, make_model),
+        (VdnConfig, make_model),
+        (QmixConfig, make_model),
+        (IqlConfig, recurrent),
+    ],
+    ids=["iql", "vdn", "qmix", "recurrent iql"],
+)
+def test_algorithms_with_a_replay_buffer_pass(
+    tmp_path: Path, algorithm: Any, model: Any
+) -> None:
+    harness = BenchMARLHarness(tmp_path, algorithm, make_model=model)
+    check_trainer(harness, TASK, SIGNAL)
