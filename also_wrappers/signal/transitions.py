@@ -22,7 +22,7 @@ from also_wrappers.signal.language.parser import Node
 from also_wrappers.signal.model import Signal, Term
 from also_wrappers.signal.shaper import parse_term
 
-__all__ = ["ParsedTerm", "Payments", "Transitions", "decode", "encode"]
+__all__ = ["ParsedTerm", "Payments", "Transitions", "decode", "encode", "encode_batch"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -78,6 +78,33 @@ def encode(
     encoded[1, there, -1] = _THERE
     encoded[1, truncated, -1] = _TRUNCATED
     encoded[1, terminated, -1] = _TERMINATED
+    return encoded
+
+
+def encode_batch(
+    before: Array, after: Array, terminated: Mask, truncated: Mask
+) -> npt.NDArray[np.float32]:
+    """Writes the transitions of many environments whose agents stay to the end.
+
+    Args:
+        before: Features that the steps began with, shape ``(features, agents,
+            environments)``.
+        after: Features that they arrived at, in that shape.
+        terminated: Whose episode terminated, shape ``(agents, environments)``.
+        truncated: Whose episode was truncated, in that shape.
+
+    Returns:
+        Shape ``(environments, 2, agents, features + 1)``: what ``encode`` writes for
+        each environment.
+    """
+    features, agents, count = after.shape
+    encoded = np.empty((count, 2, agents, features + 1), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        encoded[:, 0, :, :-1] = before.T
+        encoded[:, 1, :, :-1] = after.T
+    encoded[..., -1] = _THERE
+    became = np.where(truncated, _TRUNCATED, _THERE)
+    encoded[:, 1, :, -1] = np.where(terminated, _TERMINATED, became).T
     return encoded
 
 

@@ -11,13 +11,16 @@ from benchmarl.algorithms import IppoConfig
 from benchmarl.experiment import Experiment, ExperimentConfig
 from benchmarl.models.mlp import MlpConfig
 
+from also_wrappers.board.board import Board
+from also_wrappers.task import Task
 from also_wrappers.testing import Corridor
 from also_wrappers.trainers.benchmarl import (
     BenchMARLTrainer,
     ParallelTask,
     shaped_task,
 )
-from tests.support.trainers import flat
+from also_wrappers.wrappers.shape import Shape
+from tests.support.trainers import TASK, flat
 
 
 def make_config(folder: Path, **changes: Any) -> ExperimentConfig:
@@ -80,7 +83,8 @@ def make_experiment(
 
 
 class BenchMARLHarness:
-    """An algorithm of BenchMARL in a task."""
+    """An algorithm of BenchMARL in a task; off-policy with a board of its own, which
+    the replay buffer reads."""
 
     def __init__(
         self,
@@ -88,16 +92,25 @@ class BenchMARLHarness:
         algorithm: Any,
         task: Any = None,
         make_model: Callable[[], Any] = make_model,
+        aim: Task = TASK,
+        **changes: Any,
     ) -> None:
+        self.changes = changes
+        self.aim = aim
         self.folder = folder
         self.algorithm = algorithm
         self.make_model = make_model
+        self._made = 0
         self.task = task or ParallelTask(make_corridor, max_steps=8)
 
     def make(self, shape: Callable[[Any], Any]) -> BenchMARLTrainer:
-        task = shaped_task(self.task, shape)
+        replays = not self.algorithm.on_policy()
+        if replays and not isinstance(shape, Shape):
+            self._made += 1
+            shape = Shape(self.aim, Board.create(self.folder / f"board {self._made}"))
+        task = shaped_task(self.task, shape, replays)
         experiment = make_experiment(
-            self.folder, task, self.algorithm, model=self.make_model
+            self.folder, task, self.algorithm, model=self.make_model, **self.changes
         )
         experiment.collector.set_seed(1)
         experiment.collector.reset()
@@ -114,4 +127,15 @@ class BenchMARLHarness:
             for name, optimizer in experiment.optimizers[group].items():
                 parts |= flat(f"optimizer.{group}.{name}", optimizer.state_dict())
         policy = experiment.collector.state_dict()["policy_state_dict"]
+        for group, buffer in experiment.replay_buffers.items():
+            if trainer.replays and len(buffer):
+                stored = buffer.storage.get(slice(0, len(buffer)))
+                parts |= flat(f"buffer.{group}", stored.to_dict())
+                parts |= flat(f"buffer.{group}", buffer.writer.state_dict())
+        parts |= flat("exploration", experiment.policy.state_dict())
         return {**parts, **flat("policy", policy)}
+
+    def rewards(self, trainer: Any) -> Any:
+        (buffer,) = trainer.experiment.replay_buffers.values()
+        (group,) = trainer.experiment.group_map
+        return buffer[: len(buffer)]["next", group, "reward"].numpy()

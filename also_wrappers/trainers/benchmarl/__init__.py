@@ -1,7 +1,7 @@
 """BenchMARL and torchrl: the callback, the trainer, tasks, the transform of rewards.
 
-BenchMARL's IPPO and MAPPO (extra ``benchmarl``), recurrent ones as well, on its own tasks and on any parallel
-environment of PettingZoo. Three lines make an experiment an adapted one: the run, the
+BenchMARL's IPPO and MAPPO, IQL, VDN, QMIX and MADDPG (extra ``benchmarl``), recurrent
+ones as well, on its own tasks and on any parallel environment of PettingZoo. Three lines make an experiment an adapted one: the run, the
 task with its signal, and the callback.
 
 ```python
@@ -27,14 +27,15 @@ experiment = Experiment(
 experiment.run()
 ```
 
-``examples/benchmarl_corridor.py`` swaps a signal in.
+``examples/benchmarl_foraging.py`` adapts MAPPO, beside the base reward alone.
 
 Trainer steps are BenchMARL's frames, and a frame is a step of one environment copy,
 whatever the number of agents. Pauses are before each batch that is collected, the one
 point where everything is at rest; BenchMARL's own callbacks are called at none. A
-snapshot holds losses (policies and critics), optimizers and counters; BenchMARL's own
-checkpoints leave optimizers out. A training that was paused and forked goes on
-bit-identically.
+snapshot holds losses (policies, critics and target nets), optimizers, counters, where
+the exploration stands, what the training earns, and what replay buffers hold;
+BenchMARL's own checkpoints leave optimizers and exploration out. A training that was
+paused and forked goes on bit-identically.
 
 ## The signal
 
@@ -52,14 +53,38 @@ takes 1.2 times what it takes with the same terms by hand in torch, which record
 nothing (``tests/benchmarks/batches.py``). Features that are functions, and not paths,
 are called for each copy and agent.
 
+## Experts
+
+Policies of IPPO and MAPPO imitate where actions are discrete: give the task
+``actions=Actions(...)``. To the loss of the policy BenchMARL's optimisation gets the
+cross-entropy between the policy and the good actions added, on the states of the batch
+of which the expert speaks, with the weight ``Posting.pull``; it ends as the policy earns
+what the expert has promised. What masks forbid is never good. Recurrent policies
+imitate as well. The advice and the base returns so far travel with a batch, as the
+entries ``advice`` and ``base_return`` of each group, and are no inputs of policies and
+critics. A run in which no expert is in force is the same bit for bit.
+
+In an audition a frame counts as advised where the expert spoke to any agent, and as
+agreed by the share of these agents whose draw was good.
+
+## Replay buffers
+
+Algorithms with a replay buffer need ``shaped_task(task, run.shape, replays=True)``.
+Their buffers then keep base rewards and the team's features at both ends of every
+transition (8 bytes for each agent and feature), and pay what the active signal pays when
+a batch is sampled, the team's reward of QMIX and VDN included: a swap changes the past
+as well. Branches of algorithms that explore are scored by episodes without exploration,
+in the environment of BenchMARL's own evaluations.
+
 ## What is refused, before training
 
-- IQL, QMIX, VDN, MADDPG, MASAC and all others with a replay buffer: the rewards in it
-  would stay those of earlier signals.
+- IQL, VDN, QMIX, MADDPG with a task that was shaped without ``replays=True``: the
+  rewards in their buffers would stay those of earlier signals; and prioritised buffers,
+  whose priorities would.
+- Experts for continuous actions, and for algorithms that learn values: neither has a
+  probability that could be pulled, and no expert is proposed.
 - ``collect_with_grad``, which has no collector that could pause.
 - Environments whose agents leave while others go on, where torchrl says so by masks.
-
-Experts are not imitated here, so none is proposed, whatever the task says of actions.
 
 ## What to know
 

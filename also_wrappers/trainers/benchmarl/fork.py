@@ -17,9 +17,12 @@ from benchmarl.experiment import Experiment
 from torchrl import logger
 
 from also_wrappers.trainer import ForkOutcome
+from also_wrappers.trainers.benchmarl.evaluation import Judge, explores
+from also_wrappers.trainers.benchmarl.imitation import begin_imitation
 from also_wrappers.trainers.benchmarl.loop import train
 from also_wrappers.trainers.benchmarl.snapshots import read, restore, save
 from also_wrappers.trainers.benchmarl.tasks import plain_task, shaped_task
+from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLFork"]
 
@@ -55,13 +58,49 @@ class BenchMARLFork:
             checkpoint_at_end=False,
             parallel_collection=False,
         )
-        self._total = int(experiment.config.get_max_n_frames(True))
+        self._on_policy = on_policy = bool(experiment.on_policy)
+        self._total = int(experiment.config.get_max_n_frames(on_policy))
+        # What is not given depends on how long an experiment trains.
+        self._config.exploration_anneal_frames = int(
+            experiment.config.get_exploration_anneal_frames(on_policy)
+        )
 
     def warm(self) -> None:
         """Makes an environment once."""
         device = self._config.sampling_device
         with _alone():
             self._task.get_env_fun(1, self._continuous, 0, device)().close()
+
+    @contextlib.contextmanager
+    def experiment(
+        self, shape: Callable[[Any], Any], seed: int, until: int = 0
+    ) -> Iterator[Experiment]:
+        """Makes an experiment with environments of its own, and closes it at the end.
+
+        Args:
+            shape: Goes around each environment.
+            seed: Of the environments and of the global randomness.
+            until: Frames of the lineage to which it may train.
+        """
+        with tempfile.TemporaryDirectory() as folder, _alone():
+            config = dataclasses.replace(
+                self._config,
+                save_folder=folder,
+                max_n_iters=None,
+                max_n_frames=max(self._total, until),
+            )
+            experiment = Experiment(
+                shaped_task(self._task, shape, replays=not self._on_policy),
+                seed=seed,
+                config=config,
+                **copy.deepcopy(self._parts),
+            )
+            try:
+                # BenchMARL gives all copies one seed, and so the same episodes.
+                experiment.collector.set_seed(seed)
+                yield experiment
+            finally:
+                experiment.close()
 
     def __call__(
         self,
@@ -75,31 +114,22 @@ class BenchMARLFork:
     ) -> ForkOutcome:
         """Trains a branch; no statistics of rewards are kept, so none begin anew."""
         first = int(read(start)["experiment"]["state"]["total_frames"])
-        with tempfile.TemporaryDirectory() as folder, _alone():
-            config = dataclasses.replace(
-                self._config,
-                save_folder=folder,
-                max_n_iters=None,
-                max_n_frames=max(self._total, first + steps),
-            )
-            experiment = Experiment(
-                shaped_task(self._task, shape),
-                seed=seed,
-                config=config,
-                **copy.deepcopy(self._parts),
-            )
-            try:
-                # BenchMARL gives all copies one seed, and so the same episodes.
-                experiment.collector.set_seed(seed)
-                experiment.collector.reset()
-                restore(experiment, start)
-                train(experiment, first + steps)
-                if end is not None:
-                    save(experiment, end)
-                trained = int(experiment.total_frames) - first
-            finally:
-                experiment.close()
-        return ForkOutcome(trained, trained // config.n_envs_per_worker(True))
+        earned = Earned()
+        with self.experiment(shape, seed, first + steps) as experiment:
+            experiment.collector.reset()
+            restore(experiment, start, earned)
+            begin_imitation(experiment, earned)
+            judge = Judge(experiment, seed, steps) if explores(experiment) else None
+            train(experiment, first + steps, judge and judge.look)
+            if end is not None:
+                save(experiment, end, earned)
+            trained = int(experiment.total_frames) - first
+        return ForkOutcome(
+            trained,
+            trained // self._config.n_envs_per_worker(self._on_policy),
+            None if judge is None else judge.evaluated,
+            0 if judge is None else judge.steps,
+        )
 
 
 class _NoBar:

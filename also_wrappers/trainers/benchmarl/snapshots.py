@@ -1,10 +1,11 @@
 """Snapshots: all that a BenchMARL experiment depends on but its environments.
 
-A snapshot is what ``torch.save`` writes of counters, losses (in which the policies and
-critics are), the collector's policy and the optimizers, which BenchMARL's own
-checkpoints leave out. It is read by torch's reader for weights, which unpickles
-nothing else. What the environments' transforms hold, such as the returns of episodes
-that run, belongs to the environments and stays.
+A snapshot is what ``torch.save`` writes of counters, of what the training earns, of
+losses (in which policies, critics and target nets are), the policy with its
+exploration, what replay buffers hold, and the optimizers, which BenchMARL's own
+checkpoints leave out. It is read by torch's reader
+for weights, which unpickles nothing else. What the environments' transforms hold, such
+as the returns of episodes that run, belongs to the environments and stays.
 """
 
 from __future__ import annotations
@@ -15,25 +16,47 @@ from typing import Any
 
 import torch
 from benchmarl.experiment import Experiment
+from tensordict import TensorDict
+from torchrl.data import ReplayBuffer
+from torchrl.objectives import HardUpdate
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
+from also_wrappers.trainers.earned import Earned
 
 __all__ = ["read", "restore", "save"]
 
 _FORMAT = "also_wrappers.trainers.benchmarl 1"
 
 
-def save(experiment: Experiment, path: Path) -> None:
-    """Writes a snapshot to a file, whole or not at all."""
+def save(experiment: Experiment, path: Path, earned: Earned) -> None:
+    """Writes a snapshot to a file, whole or not at all.
+
+    Args:
+        experiment: The experiment.
+        path: The file.
+        earned: What the training earns.
+    """
     state = experiment.state_dict()
-    # On-policy, a buffer is filled and emptied between two pauses.
+    # BenchMARL's own states of buffers hold their room, not what is in it.
     state.update({key: None for key in state if key.startswith("buffer_")})
     state["collector"].pop("env_state_dict", None)
     state["state"]["mean_return"] = float(state["state"]["mean_return"])
     state["state"]["total_time"] = float(state["state"]["total_time"])
     optimizers = {name: o.state_dict() for name, o in _optimizers(experiment).items()}
-    snapshot = {"format": _FORMAT, "experiment": state, "optimizers": optimizers}
+    snapshot = {
+        "format": _FORMAT,
+        "experiment": state,
+        "optimizers": optimizers,
+        "earned": (earned.mean, earned.episodes),
+        "policy": experiment.policy.state_dict(),
+        "updates": _updates(experiment),
+        "buffers": {
+            group: _stored(buffer)
+            for group, buffer in experiment.replay_buffers.items()
+            if not experiment.on_policy and len(buffer)
+        },
+    }
     with replacing(path) as beside:
         torch.save(snapshot, beside)
 
@@ -57,12 +80,13 @@ def read(path: Path) -> dict[str, Any]:
     )
 
 
-def restore(experiment: Experiment, path: Path) -> None:
+def restore(experiment: Experiment, path: Path, earned: Earned) -> None:
     """Loads a snapshot into a living experiment; environments stay.
 
     Args:
         experiment: The experiment.
         path: The snapshot.
+        earned: Gets what the training earned.
 
     Raises:
         ConfigurationError: The file is no snapshot, or one of another experiment.
@@ -77,6 +101,13 @@ def restore(experiment: Experiment, path: Path) -> None:
         experiment.load_state_dict(state)
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(snapshot["optimizers"][name])
+        experiment.policy.load_state_dict(snapshot["policy"])
+        for group, updates in snapshot["updates"].items():
+            experiment.target_updaters[group].counter = updates
+        for group, buffer in experiment.replay_buffers.items():
+            buffer.empty()
+            if group in snapshot["buffers"]:
+                _fill(buffer, snapshot["buffers"][group])
     except Exception as error:  # whatever torch and torchrl raise
         reason = " ".join(str(error).split())[:300]
         raise ConfigurationError(
@@ -85,6 +116,7 @@ def restore(experiment: Experiment, path: Path) -> None:
             "run"
         ) from error
     collector.update_policy_weights_()
+    earned.move(Earned(*snapshot["earned"]))
 
 
 def _optimizers(experiment: Experiment) -> Mapping[str, torch.optim.Optimizer]:
@@ -94,3 +126,26 @@ def _optimizers(experiment: Experiment) -> Mapping[str, torch.optim.Optimizer]:
         for group, losses in experiment.optimizers.items()
         for loss, optimizer in losses.items()
     }
+
+
+def _updates(experiment: Experiment) -> dict[str, int]:
+    """Returns how long ago each group's target nets were copied, where they are."""
+    return {
+        group: int(updater.counter)
+        for group, updater in experiment.target_updaters.items()
+        if isinstance(updater, HardUpdate)
+    }
+
+
+def _stored(buffer: ReplayBuffer) -> dict[str, Any]:
+    """Returns what a buffer holds: only the part of its room that is filled."""
+    entries = buffer.storage.get(slice(0, len(buffer))).clone()
+    return {"entries": entries.to_dict(), "writer": buffer.writer.state_dict()}
+
+
+def _fill(buffer: ReplayBuffer, stored: dict[str, Any]) -> None:
+    """Puts what ``_stored`` returned into a buffer that is empty."""
+    entries = TensorDict(stored["entries"])
+    entries.auto_batch_size_(batch_dims=1)
+    buffer.storage.set(range(len(entries)), entries)
+    buffer.writer.load_state_dict(stored["writer"])

@@ -15,6 +15,7 @@ from pettingzoo import ParallelEnv
 from torchrl.envs import Compose, EnvBase, PettingZooWrapper, Transform
 
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.trainers.benchmarl.relabel import RelabelTransform
 from also_wrappers.trainers.benchmarl.transform import ShapeRewardTransform
 from also_wrappers.wrappers.shape import Shape
 
@@ -99,16 +100,18 @@ class ShapedRewards:
     Args:
         task: The task without a signal.
         shape: ``run.shape``, or what a branch is given.
+        replays: Whether a replay buffer needs the transitions.
     """
 
-    def __init__(self, task: TaskClass, shape: Shape) -> None:
+    def __init__(self, task: TaskClass, shape: Shape, replays: bool) -> None:
         self.task = task
         self.shape = shape
+        self.replays = replays
 
     def __call__(self, env: EnvBase) -> Transform:
         """Returns the signal, and the sums of rewards after it."""
         groups = self.task.group_map(env)
-        signal = ShapeRewardTransform(self.shape, groups, env)
+        signal = ShapeRewardTransform(self.shape, groups, env, self.replays)
         return Compose(signal, self.task.get_reward_sum_transform(env))
 
     def __reduce__(self) -> Any:
@@ -116,13 +119,39 @@ class ShapedRewards:
         return _loaded, (cloudpickle.dumps((type(self), vars(self))),)
 
 
-def shaped_task(task: TaskClass, shape: Callable[[Any], Any]) -> TaskClass:
+class ShapedReplay:
+    """Makes the transforms of the replay buffers of a task with a signal.
+
+    Args:
+        task: The task without a signal.
+        shape: ``run.shape``, or what a branch is given.
+    """
+
+    def __init__(self, task: TaskClass, shape: Shape) -> None:
+        self.task = task
+        self.shape = shape
+
+    def __call__(self, env: EnvBase, group: str) -> list[Transform]:
+        """Returns the task's own transforms, and what relabels rewards before them."""
+        relabel = RelabelTransform(self.shape, self.task.group_map(env), group)
+        return [relabel, *self.task.get_replay_buffer_transforms(env, group)]
+
+    def __reduce__(self) -> Any:
+        """BenchMARL writes tasks down with pickle, which knows no lambdas."""
+        return _loaded, (cloudpickle.dumps((type(self), vars(self))),)
+
+
+def shaped_task(
+    task: TaskClass, shape: Callable[[Any], Any], replays: bool = False
+) -> TaskClass:
     """Returns a task in whose training environments a signal is paid.
 
     Args:
         task: Any task of BenchMARL, such as ``ParallelTask(make_env, max_steps=40)``
             or ``VmasTask.BALANCE.get_from_yaml()``.
         shape: ``run.shape``; whatever is no ``Shape`` changes nothing.
+        replays: Whether the algorithm learns from a replay buffer, as IQL, VDN, QMIX
+            and MADDPG do: what is stored is then paid by the signal that is active.
 
     Raises:
         ConfigurationError: The task is none of BenchMARL's, or has a signal already.
@@ -148,7 +177,9 @@ def shaped_task(task: TaskClass, shape: Callable[[Any], Any]) -> TaskClass:
     if not isinstance(shape, Shape):
         return task
     shaped = copy.copy(task)
-    shaped.get_reward_sum_transform = ShapedRewards(task, shape)
+    shaped.get_reward_sum_transform = ShapedRewards(task, shape, replays)
+    if replays:
+        shaped.get_replay_buffer_transforms = ShapedReplay(task, shape)
     return shaped
 
 

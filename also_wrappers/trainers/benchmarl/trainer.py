@@ -12,10 +12,18 @@ from tensordict import TensorDictBase
 from torch.distributions import kl_divergence
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import AuditionOutcome
+from also_wrappers.trainer import AuditionOutcome, Imitated
+from also_wrappers.trainers.benchmarl.audition import play_audition
+from also_wrappers.trainers.benchmarl.evaluation import explores
 from also_wrappers.trainers.benchmarl.fork import BenchMARLFork
+from also_wrappers.trainers.benchmarl.imitation import (
+    begin_imitation,
+    check_imitates,
+)
 from also_wrappers.trainers.benchmarl.loop import train
 from also_wrappers.trainers.benchmarl.snapshots import restore, save
+from also_wrappers.trainers.benchmarl.tasks import ShapedRewards
+from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLTrainer", "check_experiment"]
 
@@ -27,7 +35,8 @@ class BenchMARLTrainer:
     """A BenchMARL experiment in training; its trainer steps are BenchMARL's frames.
 
     Args:
-        experiment: An experiment of IPPO or MAPPO.
+        experiment: An experiment of IPPO or MAPPO, or of IQL, VDN, QMIX or MADDPG with
+            a task that was shaped with ``replays=True``.
 
     Raises:
         ConfigurationError: The experiment cannot be forked.
@@ -35,19 +44,23 @@ class BenchMARLTrainer:
 
     agents_per_env = 1  # a frame is a step of the environment
     bootstraps_truncation = True
-    evaluates = False
-    replays = False
-    imitates = False
 
     def __init__(self, experiment: Experiment) -> None:
         check_experiment(experiment)
         config = experiment.config
         self.experiment = experiment
-        self.total = int(config.get_max_n_frames(True))
-        copies = int(config.n_envs_per_worker(True))
+        on_policy = bool(experiment.on_policy)
+        self.total = int(config.get_max_n_frames(on_policy))
+        copies = int(config.n_envs_per_worker(on_policy))
         # torchrl collects whole steps of all copies.
-        self.rollout = -(-config.collected_frames_per_batch(True) // copies) * copies
+        frames = config.collected_frames_per_batch(on_policy)
+        self.rollout = -(-frames // copies) * copies
+        self.replays = not on_policy
+        self.evaluates = explores(experiment)
         self.gamma = float(config.gamma)
+        self.imitates = _imitates(experiment)
+        self._earned = Earned()
+        self._imitation = begin_imitation(experiment, self._earned)
         self._probes: TensorDictBase | None = None
         self._drift_since: list[Any] | None = None
 
@@ -69,11 +82,11 @@ class BenchMARLTrainer:
 
     def snapshot(self, path: Path) -> None:
         """Writes all that training depends on but the environments to a file."""
-        save(self.experiment, path)
+        save(self.experiment, path, self._earned)
 
     def adopt(self, path: Path) -> None:
         """Loads a snapshot into the living experiment."""
-        restore(self.experiment, path)
+        restore(self.experiment, path, self._earned)
 
     def observe(self, batch: TensorDictBase) -> None:
         """Keeps observations of the first batch to measure the drift of policies."""
@@ -87,7 +100,7 @@ class BenchMARLTrainer:
         whose actions depend on more than what is seen, and of distributions without a
         closed form, such as BenchMARL's default for continuous actions.
         """
-        if self._probes is None or self.experiment.algorithm.has_rnn:
+        if self._probes is None or self.replays or self.experiment.algorithm.has_rnn:
             return None
         policies = self.experiment.group_policies.values()
         with torch.no_grad():
@@ -101,23 +114,32 @@ class BenchMARLTrainer:
                 return None
         return [float(mean) for part in parts for mean in part.flatten(1).mean(dim=0)]
 
-    def imitated(self) -> None:
-        """Returns nothing: no expert is imitated."""
+    def imitated(self) -> Imitated | None:
+        """How the expert in force was imitated since the last call."""
+        return self._imitation.agreements.take() if self._imitation else None
 
-    def audition(self, *_: Any) -> AuditionOutcome:
-        """Refuses: no expert is imitated, so none is played.
-
-        Raises:
-            ConfigurationError: Always.
-        """
-        raise ConfigurationError(
-            "experts are not imitated in BenchMARL's algorithms, so none is played; "
-            "leave actions= out of the Task, or use Stable-Baselines3"
-        )
+    def audition(
+        self,
+        shape: Callable[[Any], Any],
+        episodes: int,
+        seed: int,
+        noise: float,
+        stepped: Callable[[int], None],
+    ) -> AuditionOutcome:
+        """Plays whole episodes, in which an expert acts where it speaks."""
+        return play_audition(self.experiment, shape, episodes, seed, noise, stepped)
 
     def fork(self) -> BenchMARLFork:
         """What a worker needs."""
         return BenchMARLFork(self.experiment)
+
+
+def _imitates(experiment: Experiment) -> bool:
+    try:
+        check_imitates(experiment)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def check_experiment(experiment: Any) -> None:
@@ -131,10 +153,19 @@ def check_experiment(experiment: Any) -> None:
             f"an Experiment of BenchMARL is wanted, not {experiment!r:.80}"
         )
     name = experiment.algorithm_config.associated_class().__name__
-    if not experiment.on_policy:
+    rewards = experiment.task.get_reward_sum_transform
+    replays = isinstance(rewards, ShapedRewards) and rewards.replays
+    if not experiment.on_policy and not replays:
         raise ConfigurationError(
             f"{name} learns from a replay buffer, whose rewards would stay those of "
-            "earlier signals; use IPPO or MAPPO (IppoConfig, MappoConfig)"
+            "earlier signals; give it shaped_task(task, run.shape, replays=True)"
+        )
+    prioritized = experiment.config.off_policy_use_prioritized_replay_buffer
+    if not experiment.on_policy and prioritized:
+        raise ConfigurationError(
+            f"{name} replays what surprised it, and with another signal other things "
+            "would have; set off_policy_use_prioritized_replay_buffer to False in the "
+            "ExperimentConfig"
         )
     if experiment.config.collect_with_grad:
         raise ConfigurationError(

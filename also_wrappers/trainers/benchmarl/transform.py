@@ -11,29 +11,47 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from tensordict import TensorDictBase
-from torchrl.data import Bounded, Categorical, MultiCategorical, OneHot
+from torchrl.data import (
+    Bounded,
+    Categorical,
+    Composite,
+    MultiCategorical,
+    OneHot,
+    Unbounded,
+)
 from torchrl.envs import EnvBase, Transform
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.features import View
+from also_wrappers.signal.transitions import encode_batch
 from also_wrappers.wrappers.shape import Shape
 from also_wrappers.wrappers.shaped_vector import ShapedVector
 
 __all__ = ["ShapeRewardTransform"]
 
 
+#: What is told of experts, and of what kind these numbers are.
+_TOLD = {"advice": torch.int64, "base_return": torch.float64}
+
+
 class ShapeRewardTransform(Transform):
     """Adds the signal on a board to the rewards of a batch of torchrl environments.
 
     Every row of the batch is an environment copy: it takes a new signal at its own
-    reset and leaves its own episodes on the board. Observations, specs and what else
-    the environment returns stay as they are.
+    reset and leaves its own episodes on the board. Observations and what else the
+    environment returns stay as they are. Where the task says what the actions are, an
+    entry ``advice`` of each group says what the expert in force finds good in the state
+    that it is next to, one bit for each action, and ``base_return`` the agents' base
+    rewards of the episode so far. For replay buffers, ``transition`` encodes the last
+    step of the team, and ``base_reward`` are its base rewards. None of them is an input
+    of policies and critics.
 
     Args:
         shape: Says which board and which task; ``run.shape``, or what a branch is
             given.
         groups: The agents of each group, by the group's name.
         env: An environment of the same kind, to read the specs of actions.
+        replays: Whether a replay buffer needs the transitions.
 
     Raises:
         ConfigurationError: An action is of a kind that cannot be recorded, or agents
@@ -41,10 +59,16 @@ class ShapeRewardTransform(Transform):
     """
 
     def __init__(
-        self, shape: Shape, groups: Mapping[str, Sequence[str]], env: EnvBase
+        self,
+        shape: Shape,
+        groups: Mapping[str, Sequence[str]],
+        env: EnvBase,
+        replays: bool = False,
     ) -> None:
         super().__init__(in_keys=[], out_keys=[])
         self._shape = shape
+        self._advises = shape.task.actions is not None
+        self._replays = replays
         self._groups = {group: list(names) for group, names in groups.items()}
         self._agents = [name for names in self._groups.values() for name in names]
         self._spaces = [
@@ -64,6 +88,8 @@ class ShapeRewardTransform(Transform):
         self._shaped: ShapedVector | None = None
         #: Features of all rows, shape ``(features, agents, rows)``.
         self._columns = np.zeros((0, 0, 0))
+        #: Base rewards of the episodes so far, shape ``(rows, agents)``.
+        self._base = torch.zeros(0, len(self._agents), dtype=torch.float64)
 
     def _reset(
         self, tensordict: TensorDictBase, tensordict_reset: TensorDictBase
@@ -75,13 +101,18 @@ class ShapeRewardTransform(Transform):
         entries = self._read(tensordict_reset, None, rows)
         if self._shaped is None:
             self._shaped = self._make(count)
+            self._base = self._base.new_zeros(count, len(self._agents))
             self._columns = np.zeros((len(self._features), len(self._agents), count))
             for of_agent in entries if len(rows) else ():
                 self._features.check(of_agent.view(0), of_agent.agent)
         self._columns = self._columns.copy()
         self._columns[..., rows] = self._columns_of(entries, len(rows))
         self._shaped.reset(self._columns, None if which.all() else which)
-        return tensordict_reset
+        self._base[rows] = 0.0
+        if self._replays:
+            for name, spec in self._replayed((count,), tensordict_reset.device).items():
+                tensordict_reset.set(name, spec.zero())
+        return self._tell(tensordict_reset)
 
     def _step(
         self, tensordict: TensorDictBase, next_tensordict: TensorDictBase
@@ -90,26 +121,75 @@ class ShapeRewardTransform(Transform):
         assert self._shaped is not None  # made at the first reset
         count = next_tensordict.numel()
         entries = self._read(next_tensordict, tensordict, slice(None))
-        self._columns = self._columns_of(entries, count)
+        before, self._columns = self._columns, self._columns_of(entries, count)
         rewards = np.concatenate(
             [
                 _rows_of(next_tensordict[group, "reward"], count)[:, : len(names)].T
                 for group, names in self._groups.items()
             ]
         )
+        base = torch.from_numpy(rewards.T.astype(np.float64))
+        self._base += base
         whole = _rows_of(next_tensordict["done"], count).any(axis=1)
         terminated = self._ends(next_tensordict, "terminated")
+        truncated = (self._ends(next_tensordict, "done") | whole) & ~terminated
         added = self._shaped.step(
             [of_agent.actions for of_agent in entries],
             self._columns,
             rewards,
             terminated,
-            (self._ends(next_tensordict, "done") | whole) & ~terminated,
+            truncated,
             over=whole,
         )
         if added is not None and added.any():
             self._pay(next_tensordict, torch.from_numpy(added.T))
-        return next_tensordict
+        if self._replays:
+            made = encode_batch(before, self._columns, terminated, truncated)
+            for name, numbers in (
+                ("transition", torch.from_numpy(made)),
+                ("base_reward", base),
+            ):
+                next_tensordict.set(name, numbers.to(next_tensordict.device))
+        return self._tell(next_tensordict)
+
+    def transform_observation_spec(self, observation_spec: Composite) -> Composite:
+        """Returns the specs with those of what is told of experts."""
+        for group in self._groups if self._advises else ():
+            of_group = observation_spec[group]
+            for name, kind in _TOLD.items():
+                spec = Unbounded(of_group.shape, of_group.device, kind)
+                of_group[name] = spec
+        if self._replays:
+            shape, device = observation_spec.shape, observation_spec.device
+            for name, spec in self._replayed(shape, device).items():
+                observation_spec[name] = spec
+        return observation_spec
+
+    def _replayed(self, shape: Sequence[int], device: Any) -> dict[str, Unbounded]:
+        """Returns the specs of what replay buffers need."""
+        team = len(self._agents)
+        encoded = 2, team, len(self._shape.task.features) + 1
+        return {
+            "base_reward": Unbounded((*shape, team), device, torch.float64),
+            "transition": Unbounded((*shape, *encoded), device, torch.float32),
+        }
+
+    def _tell(self, tensordict: TensorDictBase) -> TensorDictBase:
+        """Writes what the expert in force finds good in the state of each row, and the
+        base returns so far."""
+        if self._advises:
+            assert self._shaped is not None  # made at the first reset
+            everywhere = np.ones(len(self._base), dtype=bool)
+            advice = torch.from_numpy(self._shaped.advice(everywhere)[0])
+            told = {"advice": advice, "base_return": self._base.clone()}
+            at = 0
+            for group, names in self._groups.items():
+                entries = tensordict[group]
+                for name, numbers in told.items():
+                    part = numbers[:, at : at + len(names)].reshape(entries.shape)
+                    entries.set(name, part.to(tensordict.device, _TOLD[name]))
+                at += len(names)
+        return tensordict
 
     def _pay(self, tensordict: TensorDictBase, added: torch.Tensor) -> None:
         """Adds numbers of shape ``(rows, agents)`` to the rewards of the groups."""

@@ -31,7 +31,6 @@ from benchmarl.algorithms import (  # noqa: E402
     IppoConfig,
     IqlConfig,
     QmixConfig,
-    VdnConfig,
 )
 from benchmarl.environments import PettingZooTask  # noqa: E402
 
@@ -55,14 +54,32 @@ def run(tmp_path: Path) -> Any:
     with_board.close()
 
 
-@pytest.mark.parametrize("algorithm", [IqlConfig, QmixConfig, VdnConfig])
-def test_learners_with_a_replay_buffer_are_refused(
-    algorithm: Any, run: Run, tmp_path: Path
+def test_a_replay_buffer_that_keeps_the_rewards_of_earlier_signals_is_refused(
+    run: Run, tmp_path: Path
 ) -> None:
     task = shaped_task(ParallelTask(make_corridor, max_steps=8), run.shape)
     callback = AdaptationCallback(run, verbose=0)
-    with pytest.raises(ConfigurationError, match="use IPPO or MAPPO"):
-        make_experiment(tmp_path, task, algorithm, [callback])
+    with pytest.raises(ConfigurationError, match=r"run.shape, replays=True\)"):
+        make_experiment(tmp_path, task, QmixConfig, [callback])
+
+
+def test_a_prioritized_replay_buffer_is_refused(run: Run, tmp_path: Path) -> None:
+    plain = ParallelTask(make_corridor, max_steps=8)
+    task = shaped_task(plain, run.shape, replays=True)
+    experiment = make_experiment(tmp_path, task, IqlConfig)
+    # torchrl has such buffers only where it could be compiled.
+    experiment.config.off_policy_use_prioritized_replay_buffer = True
+    with pytest.raises(ConfigurationError, match="prioritized_replay_buffer to False"):
+        BenchMARLTrainer(experiment)
+
+
+def test_experts_are_for_policies_that_draw(run: Run, tmp_path: Path) -> None:
+    plain = ParallelTask(make_corridor, max_steps=8)
+    task = shaped_task(plain, run.shape, replays=True)
+    trainer = BenchMARLTrainer(make_experiment(tmp_path, task, IqlConfig))
+    assert not trainer.imitates
+    with pytest.raises(ConfigurationError, match="Iql has no stochastic policy"):
+        trainer.audition(run.shape, 2, 0, 0.0, lambda steps: None)
 
 
 def test_a_task_without_the_signal_of_the_run_is_refused(
@@ -119,9 +136,3 @@ def test_a_snapshot_of_another_experiment_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(b"nothing")
     with pytest.raises(ConfigurationError, match="is no snapshot"):
         other.adopt(tmp_path / "broken")
-
-
-def test_auditions_are_refused(tmp_path: Path) -> None:
-    trainer = BenchMARLTrainer(make_experiment(tmp_path))
-    with pytest.raises(ConfigurationError, match="not imitated"):
-        trainer.audition(lambda env: env, 2, 0, 0.0)

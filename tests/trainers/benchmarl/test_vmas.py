@@ -12,16 +12,21 @@ pytest.importorskip("vmas")
 
 import numpy as np
 import torch
-from benchmarl.algorithms import IppoConfig, MappoConfig
+from benchmarl.algorithms import IppoConfig, MaddpgConfig, MappoConfig
 from benchmarl.environments import VmasTask
 from torchrl.envs import TransformedEnv
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.testing import check_trainer
-from also_wrappers.trainers.benchmarl import ShapeRewardTransform, shaped_task
+from also_wrappers.trainers.benchmarl import (
+    BenchMARLTrainer,
+    ShapeRewardTransform,
+    shaped_task,
+)
 from also_wrappers.wrappers.shape import Shape
 from also_wrappers.wrappers.shaped_team import ShapedTeam
 from tests.support.benchmarl import BenchMARLHarness, make_experiment
@@ -215,9 +220,19 @@ def test_every_row_is_paid_as_a_team_alone(
     assert (one == other).all()
 
 
-@pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig])
+def test_experts_are_for_discrete_actions(tmp_path: Path) -> None:
+    trainer = BenchMARLTrainer(make_experiment(tmp_path, balance()))
+    assert not trainer.imitates
+    with pytest.raises(ConfigurationError, match="prefer_continuous_actions=False"):
+        trainer.audition(lambda env: env, 2, 0, 0.0, lambda steps: None)
+    discrete = make_experiment(tmp_path, balance(), prefer_continuous_actions=False)
+    assert BenchMARLTrainer(discrete).imitates
+
+
+@pytest.mark.parametrize("algorithm", [IppoConfig, MappoConfig, MaddpgConfig])
 def test_the_contract_holds(tmp_path: Path, algorithm: Any) -> None:
     signal = Signal(
         terms=(Term(name="y", kind="progress", expression="team_mean(y)", weight=0.5),)
     )
-    check_trainer(BenchMARLHarness(tmp_path, algorithm, balance()), TASK, signal)
+    harness = BenchMARLHarness(tmp_path, algorithm, balance(), aim=TASK)
+    check_trainer(harness, TASK, signal)
