@@ -18,7 +18,7 @@ from also_wrappers.loop.settings import AdaptationOptions
 from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
-from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.figures import LoggedFigures
 from also_wrappers.trainers.sb3.fork import Algorithm, MakeVecEnv
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainer import EVALUATED, ForkOutcome
-from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.evaluation import play_episodes
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
 from also_wrappers.trainers.sb3.seeding import seedable

@@ -13,8 +13,8 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainers.sb3.agreement import Agreements
-from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.agreement import Agreements
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.likelihood import LikelihoodImitation
 from also_wrappers.trainers.sb3.margin import MarginImitation, values_of
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling

@@ -11,8 +11,9 @@ import torch as th
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import obs_as_tensor
 
-from also_wrappers.trainers.sb3.agreement import Agreements
-from also_wrappers.trainers.sb3.earned import Earned, EpisodeReturns
+from also_wrappers.trainers.agreement import Agreements
+from also_wrappers.trainers.earned import Earned
+from also_wrappers.trainers.sb3.returns import EpisodeReturns
 
 __all__ = ["LikelihoodImitation", "advice_of"]
 

@@ -9,9 +9,10 @@ import numpy as np
 import torch as th
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from also_wrappers.trainers.sb3.agreement import Agreements
-from also_wrappers.trainers.sb3.earned import Earned, EpisodeReturns
+from also_wrappers.trainers.agreement import Agreements
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
+from also_wrappers.trainers.sb3.returns import EpisodeReturns
 
 __all__ = ["MarginImitation", "large_margin", "values_of"]
 

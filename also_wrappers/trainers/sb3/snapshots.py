@@ -40,7 +40,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import replacing
-from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.replay_buffer import Relabelling
 
 __all__ = [

@@ -19,8 +19,8 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainer import AuditionOutcome, Imitated
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.audition import play_audition
-from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.fork import (
     Algorithm,
     MakeVecEnv,

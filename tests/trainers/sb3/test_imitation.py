@@ -37,7 +37,7 @@ from also_wrappers.signal import (
     Signal,
 )
 from also_wrappers.testing import Corridor, corridor_features
-from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.evaluation import evaluate
 from also_wrappers.trainers.sb3.fork import EnoughError
 from also_wrappers.trainers.sb3.imitation import ImitationCallback

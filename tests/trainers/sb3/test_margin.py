@@ -20,7 +20,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Action, Actions, Expert, Rule, Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor, corridor_features
-from also_wrappers.trainers.sb3.earned import Earned
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.imitation import check_imitates, make_imitation
 from also_wrappers.trainers.sb3.margin import MarginImitation, large_margin, values_of
 from also_wrappers.trainers.sb3.replay_buffer import (

@@ -19,8 +19,8 @@ from also_wrappers.run.run import Run
 from also_wrappers.signal import Fade, Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import Corridor
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.sb3.callback import AdaptationCallback
-from also_wrappers.trainers.sb3.earned import Earned
 from also_wrappers.trainers.sb3.replay_buffer import ShapedReplayBuffer
 from also_wrappers.trainers.sb3.trainer import SB3Trainer
 from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv

@@ -1,0 +1,39 @@
+"""What a training earns of the base reward, counted while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Earned"]
+
+#: Episodes of single agents after which a base return weighs a third of a new one's.
+_MEMORY = 200
+
+
+@dataclass
+class Earned:
+    """Holds the base return that a training earns: the exponential mean over episodes.
+
+    Attributes:
+        mean: The mean; 0 before an episode has ended.
+        episodes: Episodes of single agents that have ended.
+
+    Example:
+        >>> earned = Earned()
+        >>> for base_return in (1.0, 0.0, 0.5):
+        ...     earned.add(base_return)
+        >>> earned.mean
+        0.5
+    """
+
+    mean: float = 0.0
+    episodes: int = 0
+
+    def add(self, base_return: float) -> None:
+        """Takes the base return of an episode; the first ones weigh alike."""
+        self.episodes += 1
+        self.mean += (base_return - self.mean) / min(self.episodes, _MEMORY)
+
+    def move(self, to: Earned) -> None:
+        """Takes the mean of another state of the training."""
+        self.mean, self.episodes = to.mean, to.episodes
