@@ -47,7 +47,7 @@ class Arguments:
 
 def make_venv(shape: Shape) -> ParallelVectorEnv:
     """Makes the environments; every agent of every copy is an index."""
-    return ParallelVectorEnv([lambda: shape(Corridor(length=40, limit=50))] * 8)
+    return ParallelVectorEnv([lambda: shape(Corridor(length=12, limit=40))] * 8)
 
 
 def make_algorithm(venv: ParallelVectorEnv) -> PPO:

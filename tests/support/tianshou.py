@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from tianshou.algorithm import A2C, NPG, PPO, TRPO
 from tianshou.algorithm.modelfree.reinforce import (
     DiscreteActorPolicy,

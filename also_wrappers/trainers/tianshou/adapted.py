@@ -59,7 +59,7 @@ class AdaptedTrainer(PausedTrainer):
         **options: Unpack[AdaptationOptions],
     ) -> None:
         check_training(algorithm, params)
-        super().__init__(algorithm, params)
+        super().__init__(algorithm, params, run.shape)
         self.adaptation = Adaptation(run, advisor, **options)
         self._trainer = TianshouTrainer(self, make_venv)
         self._verbose = verbose

@@ -14,6 +14,7 @@ from tianshou.env import BaseVectorEnv
 from tianshou.trainer import OnPolicyTrainerParams
 
 from also_wrappers.branches.randomness import seed_randomness
+from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainer import ForkOutcome
 from also_wrappers.trainers.tianshou.loop import PausedTrainer
 from also_wrappers.trainers.tianshou.snapshots import forget_returns, restore, save
@@ -70,7 +71,7 @@ class TianshouFork:
         """Trains a branch."""
         venv = self._make_venv(shape)
         try:
-            trainer = self._trainer(venv)
+            trainer = self._trainer(venv, shape)
             restore(trainer, start)
             if new_signal:
                 forget_returns(trainer)
@@ -82,6 +83,7 @@ class TianshouFork:
                 # Torch takes the step of a copied optimizer for one of somebody else.
                 warnings.filterwarnings("ignore", "Seems like `optimizer.step")
                 trainer.train(first + steps)
+            _check_advised(trainer, shape)
             if end is not None:
                 save(trainer, end)
         finally:
@@ -89,7 +91,7 @@ class TianshouFork:
         trained = trainer.steps - first
         return ForkOutcome(trained, trained // len(venv))
 
-    def _trainer(self, venv: BaseVectorEnv) -> PausedTrainer:
+    def _trainer(self, venv: BaseVectorEnv, shape: Any) -> PausedTrainer:
         """Returns the training of a branch, at its begin."""
         algorithm = copy.deepcopy(self._algorithm)
         count = len(venv)
@@ -103,7 +105,18 @@ class TianshouFork:
             verbose=False,
             **self._params,
         )
-        return PausedTrainer(algorithm, params)
+        return PausedTrainer(algorithm, params, shape)
+
+
+def _check_advised(trainer: PausedTrainer, shape: Any) -> None:
+    """Refuses environments that tell no advice, at the end of a branch."""
+    if trainer.imitation is None or trainer.env.advised:
+        return
+    if shape.board.read().signal.expert:
+        raise ConfigurationError(
+            "no environment of the branch told what the expert advises; let make_venv "
+            "put the shape that it is given around each environment, and pass infos on"
+        )
 
 
 def _unshaped(env: Any) -> Any:

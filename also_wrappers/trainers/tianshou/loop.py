@@ -8,7 +8,10 @@ from typing import Any
 from tianshou.algorithm.algorithm_base import OnPolicyAlgorithm
 from tianshou.trainer import OnPolicyTrainer, OnPolicyTrainerParams
 
-from also_wrappers.trainers.tianshou.vector_env import HeardVectorEnv
+from also_wrappers.trainers.earned import Earned
+from also_wrappers.trainers.tianshou.imitation import Imitation, imitates
+from also_wrappers.trainers.tianshou.vector_env import HeardVectorEnv, agents_of
+from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["PausedTrainer"]
 
@@ -23,15 +26,22 @@ class PausedTrainer(OnPolicyTrainer):
         algorithm: The algorithm.
         params: How it is trained; the environments of the training collector get a
             ``HeardVectorEnv`` around them.
+        shape: What is around each environment; the experts that are posted on its board
+            are imitated, where the algorithm can.
 
     Attributes:
         env: The environments of the training.
+        earned: What the training earns of the base reward.
+        imitation: What pulls the policy; ``None`` where no expert can be posted.
         rollout: Steps of one collection, those of all indices together.
         total: Steps of all epochs.
     """
 
     def __init__(
-        self, algorithm: OnPolicyAlgorithm[Any], params: OnPolicyTrainerParams
+        self,
+        algorithm: OnPolicyAlgorithm[Any],
+        params: OnPolicyTrainerParams,
+        shape: Any = None,
     ) -> None:
         super().__init__(algorithm, params)
         collector = params.training_collector
@@ -45,6 +55,12 @@ class PausedTrainer(OnPolicyTrainer):
         self._until = self.total
         self._rest: Callable[[], None] | None = None
         self._counted = 0
+        self.earned = Earned()
+        self.imitation: Imitation | None = None
+        if isinstance(shape, Shape) and shape.task.actions and imitates(algorithm):
+            batch = params.batch_size
+            self.imitation = Imitation(algorithm, agents_of(self.env), batch)
+            self._board = shape.board
 
     @property
     def steps(self) -> int:
@@ -83,6 +99,7 @@ class PausedTrainer(OnPolicyTrainer):
     def _training_step(self) -> Any:
         result = super()._training_step()
         self._env_step += result.get_env_step_advancement()
+        self._learn_from_experts()
         if self._rest is not None and self.steps < self._until:
             self._rest()
         done = self.steps - (self._epoch - 1) * self._per_epoch
@@ -90,6 +107,15 @@ class PausedTrainer(OnPolicyTrainer):
             done = max(done, self.params.epoch_num_steps)
         advanced, self._counted = done - self._counted, done
         return _Counted(result, advanced)
+
+    def _learn_from_experts(self) -> None:
+        heard = self.env.take()
+        for _, base in heard.episodes:
+            self.earned.add(base)
+        if self.imitation is not None and heard.advised:
+            posting = self._board.read()
+            pull = posting.pull(self.earned.mean, self.env.steps)
+            self.imitation.pull(heard, pull)
 
 
 class _Counted(OnPolicyTrainer._TrainingStepResult):

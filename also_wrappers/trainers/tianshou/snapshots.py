@@ -1,27 +1,30 @@
 """Snapshots: all that a training of Tianshou depends on but its environments.
 
-A snapshot is what ``torch.save`` writes of the steps, the algorithm's state (networks
-and optimizers) and what that state leaves out: schedulers of learning rates, and running
-statistics of returns and observations. It is read by torch's reader for weights, which
-unpickles nothing else.
+A snapshot is what ``torch.save`` writes of the steps, what was earned, the algorithm's
+state (networks and optimizers) and what that state leaves out: schedulers of learning
+rates, and running statistics of returns and observations. It is read by torch's reader
+for weights, which unpickles nothing else.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tianshou.env import VectorEnvNormObs
 from tianshou.utils import RunningMeanStd
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
+from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.tianshou.loop import PausedTrainer
 from also_wrappers.trainers.tianshou.vector_env import layers
 
-__all__ = ["forget_returns", "read", "restore", "restore_statistics", "save"]
+__all__ = ["forget_returns", "read", "restore", "save", "share_observations"]
 
 _FORMAT = "also_wrappers.trainers.tianshou 1"
 
@@ -33,6 +36,7 @@ def save(trainer: PausedTrainer, path: Path) -> None:
     snapshot = {
         "format": _FORMAT,
         "steps": trainer.steps,
+        "earned": dataclasses.asdict(trainer.earned),
         "algorithm": algorithm.state_dict(),
         "schedulers": [part.state_dict() for part in algorithm.lr_schedulers],
         "statistics": {
@@ -91,10 +95,11 @@ def restore(trainer: PausedTrainer, path: Path) -> None:
         reason = " ".join(str(error).split())[:300]
         raise ConfigurationError(
             f"{path} does not fit the training ({type(error).__name__}: {reason}); go "
-            "on with the algorithm and the environments that the run was begun with, or "
+            "on with the algorithm and environments that the run was begun with, or "
             "begin a new run"
         ) from error
     trainer.steps = snapshot["steps"]
+    trainer.earned.move(Earned(**snapshot["earned"]))
 
 
 def forget_returns(trainer: PausedTrainer) -> None:
@@ -102,6 +107,21 @@ def forget_returns(trainer: PausedTrainer) -> None:
     for part in _of_returns(trainer).values():
         fresh = RunningMeanStd()
         part.mean, part.var, part.count = fresh.mean, fresh.var, fresh.count
+
+
+def share_observations(env: Any, other: Any) -> None:
+    """Normalises what is seen in fresh environments as in those of a training.
+
+    Args:
+        env: The environments of the training.
+        other: The others, whose statistics are the training's afterwards, and stay so.
+    """
+    of_training = _of_observations(env)
+    for name, part in _of_observations(other).items():
+        vars(part).update(vars(of_training[name]))
+    for layer in layers(other):
+        if isinstance(layer, VectorEnvNormObs):
+            layer.update_obs_rms = False
 
 
 def _of_returns(trainer: PausedTrainer) -> dict[str, RunningMeanStd]:

@@ -11,16 +11,22 @@ from tianshou.algorithm import GAIL
 from tianshou.algorithm.algorithm_base import OffPolicyAlgorithm, OnPolicyAlgorithm
 from tianshou.algorithm.modelfree.a2c import ActorCriticOnPolicyAlgorithm
 from tianshou.algorithm.multiagent.marl import MultiAgentOnPolicyAlgorithm
-from tianshou.data import Batch
 from tianshou.trainer import OnPolicyTrainerParams
 from tianshou.utils.torch_utils import torch_train_mode
 from torch.distributions import Distribution, kl_divergence
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainer import AuditionOutcome
+from also_wrappers.trainer import AuditionOutcome, Imitated
+from also_wrappers.trainers.tianshou.audition import play_audition
 from also_wrappers.trainers.tianshou.fork import MakeVectorEnv, TianshouFork
+from also_wrappers.trainers.tianshou.imitation import (
+    check_imitates,
+    distribution,
+    imitates,
+    remembers,
+)
 from also_wrappers.trainers.tianshou.loop import PausedTrainer
-from also_wrappers.trainers.tianshou.snapshots import restore, save
+from also_wrappers.trainers.tianshou.snapshots import restore, save, share_observations
 from also_wrappers.trainers.tianshou.vector_env import agents_of
 
 __all__ = ["TianshouTrainer", "check_training"]
@@ -42,7 +48,6 @@ class TianshouTrainer:
     bootstraps_truncation = True
     evaluates = False
     replays = False
-    imitates = False
 
     def __init__(self, loop: PausedTrainer, make_venv: MakeVectorEnv) -> None:
         check_training(loop.algorithm, loop.params)
@@ -50,6 +55,7 @@ class TianshouTrainer:
         self.total = loop.total
         self.rollout = loop.rollout
         self.agents_per_env = agents_of(loop.env)
+        self.imitates = imitates(loop.algorithm)
         self._make_venv = make_venv
         self._probes: Any = None
         self._drift_since: Distribution | None = None
@@ -82,12 +88,10 @@ class TianshouTrainer:
         policy = self.loop.algorithm.policy
         if self._probes is None:
             self._probes = self.loop.env.probes
-        if self._probes is None or _remembers(policy):
+        if self._probes is None or remembers(policy):
             return None
-        # The policy itself would draw actions besides.
         with torch.no_grad(), torch_train_mode(policy, enabled=False):
-            seen = Batch(obs=self._probes, info=Batch())
-            now = policy.dist_fn(policy.actor(seen.obs, info=seen.info)[0])
+            now = distribution(policy, self._probes)
         before, self._drift_since = self._drift_since, now
         if before is None:
             return None
@@ -99,8 +103,10 @@ class TianshouTrainer:
         drift: list[float] = each.reshape(-1, self.agents_per_env).mean(dim=0).tolist()
         return drift
 
-    def imitated(self) -> None:
-        """Returns nothing: no expert is imitated."""
+    def imitated(self) -> Imitated | None:
+        """How the expert in force was imitated since the last call."""
+        imitation = self.loop.imitation
+        return imitation.agreements.take() if imitation else None
 
     def audition(
         self,
@@ -110,12 +116,15 @@ class TianshouTrainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Refuses.
-
-        Raises:
-            ConfigurationError: Always.
-        """
-        raise ConfigurationError("experts are not imitated")
+        """Plays whole episodes, in which an expert acts where it speaks."""
+        algorithm = self.loop.algorithm
+        check_imitates(algorithm)
+        venv = self._make_venv(shape)
+        share_observations(self.loop.env, venv)
+        try:
+            return play_audition(algorithm, venv, episodes, seed, noise, stepped)
+        finally:
+            venv.close()
 
     def fork(self) -> TianshouFork:
         """What a worker needs."""
@@ -144,11 +153,13 @@ def check_training(algorithm: Any, params: Any) -> None:
             f"{name} is paid by its discriminator, which no signal reaches; {_USE}"
         )
     if not isinstance(algorithm, ActorCriticOnPolicyAlgorithm):
-        what = "without a critic" if isinstance(algorithm, OnPolicyAlgorithm) else ""
+        if isinstance(algorithm, OnPolicyAlgorithm):
+            raise ConfigurationError(
+                f"{name} learns without a critic that values what a rollout cuts off; "
+                f"{_USE}"
+            )
         raise ConfigurationError(
-            f"{algorithm!r:.80} is no algorithm of Tianshou that can be forked"
-            f"{what and ', as it goes ' + what + ' that values unfinished episodes'}; "
-            f"{_USE}"
+            f"{algorithm!r:.80} is no algorithm of Tianshou that can be forked; {_USE}"
         )
     if not isinstance(params, OnPolicyTrainerParams):
         raise ConfigurationError(
@@ -167,16 +178,11 @@ def check_training(algorithm: Any, params: Any) -> None:
         )
     if collector.env.is_async:
         raise ConfigurationError(
-            "the environments step at times of their own (wait_num or timeout), so they "
-            "are never at rest; leave wait_num and timeout out"
+            "the environments step at times of their own (wait_num or timeout), so "
+            "they are never at rest; leave wait_num and timeout out"
         )
     if collector.buffer.maxsize < params.collection_step_num_env_steps:
         raise ConfigurationError(
-            f"the buffer has room for {collector.buffer.maxsize:,} steps, and "
-            f"{params.collection_step_num_env_steps:,} are collected before each update; "
-            "give it as much room"
+            f"the buffer has room for {collector.buffer.maxsize:,} steps, and each "
+            f"rollout has {params.collection_step_num_env_steps:,}; give it as much room"
         )
-
-
-def _remembers(policy: torch.nn.Module) -> bool:
-    return any(isinstance(part, torch.nn.RNNBase) for part in policy.modules())

@@ -1,10 +1,10 @@
-"""Tianshou vector environments: of parallel environments, and one that is listened to."""
+"""Vector environments of Tianshou: for many agents, and one that is listened to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from tianshou.env.worker import EnvWorker
 
 from also_wrappers.exceptions import ConfigurationError
 
-__all__ = ["HeardVectorEnv", "ParallelVectorEnv", "agents_of", "layers"]
+__all__ = ["Heard", "HeardVectorEnv", "ParallelVectorEnv", "agents_of", "layers"]
 
 #: Observations on which the drift of the policy is measured.
 _PROBES = 256
@@ -75,8 +75,8 @@ class _Copy:
     def __init__(self, env: Any) -> None:
         if not isinstance(env, ParallelEnv):
             raise ConfigurationError(
-                f"ParallelVectorEnv is for parallel environments of PettingZoo, not for "
-                f"a {type(env).__name__}; use Tianshou's DummyVectorEnv for those of "
+                "ParallelVectorEnv is for parallel environments of PettingZoo, not for a "
+                f"{type(env).__name__}; use Tianshou's DummyVectorEnv for those of "
                 "Gymnasium"
             )
         self.env = env
@@ -180,6 +180,18 @@ class _Agent(EnvWorker):
             self._copy.env.close()
 
 
+class Heard(NamedTuple):
+    """What was heard of some steps.
+
+    Attributes:
+        episodes: Indices whose episodes have ended, and their base returns.
+        advised: Indices, observations and advice where an expert spoke, step by step.
+    """
+
+    episodes: list[tuple[int, float]]
+    advised: list[tuple[npt.NDArray[np.int64], Any, npt.NDArray[np.int64]]]
+
+
 class HeardVectorEnv(VectorEnvWrapper):
     """Hears what our wrappers tell in the environments' infos, and keeps it to itself.
 
@@ -189,12 +201,22 @@ class HeardVectorEnv(VectorEnvWrapper):
         venv: The environments.
 
     Attributes:
-        probes: The first observations, shape ``(observations, ...)``.
+        advice: What the expert finds good now, a bit for each action, shape
+            ``(indices,)``; 0 where it is silent.
+        advised: Whether an expert was in force anywhere so far.
+        steps: Steps of an environment copy.
     """
 
     def __init__(self, venv: BaseVectorEnv) -> None:
         super().__init__(venv)
+        count = len(venv)
+        self.advice: npt.NDArray[np.int64] = np.zeros(count, np.int64)
+        self.advised = False
+        self.steps = 0
+        self._returns = np.zeros(count)
+        self._heard = Heard([], [])
         self._probes: list[npt.NDArray[Any]] = []
+        self._seen: Any = None
 
     @classmethod
     def around(cls, venv: Any) -> HeardVectorEnv:
@@ -203,20 +225,54 @@ class HeardVectorEnv(VectorEnvWrapper):
 
     @property
     def probes(self) -> npt.NDArray[Any] | None:
-        """The first observations; ``None`` before there are enough to measure drift."""
+        """The first observations, shape ``(observations, ...)``; ``None`` before there
+        are any."""
         return np.concatenate(self._probes) if self._probes else None
+
+    def take(self) -> Heard:
+        """Returns what was heard since the last call."""
+        heard, self._heard = self._heard, Heard([], [])
+        return heard
 
     def reset(self, env_id: Any = None, **options: Any) -> Any:
         """Resets some environments."""
         seen, infos = self.venv.reset(env_id, **options)
+        at = self._indices(env_id)
+        if len(at) == len(self):
+            self._seen = seen.copy()
+        self._returns[at] = 0.0
+        self._keep(at, seen, infos)
         return seen, _plain(infos)
 
     def step(self, action: Any, id: Any = None) -> Any:
         """Steps some environments."""
+        at = self._indices(id)
+        if sum(map(len, self._probes)) < _PROBES and len(at) == len(self):
+            self._probes.append(self._seen.copy())
+        spoken = at[self.advice[at] != 0]
+        if len(spoken):
+            states = spoken, self._seen[spoken], self.advice[spoken]
+            self._heard.advised.append(states)
         seen, paid, ended, cut, infos = self.venv.step(action, id)
-        if sum(map(len, self._probes)) < _PROBES and len(seen) == len(self):
-            self._probes.append(seen.copy())
+        self.steps += 1
+        for place, index in enumerate(at):
+            base = infos[place].get("shaping", {}).get("base", paid[place])
+            self._returns[index] += base
+            if ended[place] or cut[place]:
+                episode = int(index), float(self._returns[index])
+                self._heard.episodes.append(episode)
+        self._keep(at, seen, infos)
         return seen, paid, ended, cut, _plain(infos)
+
+    def _indices(self, which: Any) -> npt.NDArray[np.int64]:
+        return np.arange(len(self)) if which is None else np.atleast_1d(which)
+
+    def _keep(self, at: npt.NDArray[np.int64], seen: Any, infos: Any) -> None:
+        """Keeps the states that were reached."""
+        self._seen[at] = seen
+        told = [info.get("shaping", {}) for info in infos]
+        self.advised = self.advised or any("advice" in shaping for shaping in told)
+        self.advice[at] = [shaping.get("advice", 0) for shaping in told]
 
 
 def layers(env: Any) -> list[Any]:
