@@ -1,11 +1,14 @@
 """PPO of Tianshou with an adapted signal, beside the same on the base reward alone.
 
 Two agents are paid only when both stand at the far end of a corridor, and share one
-policy. Three lines make a training of Tianshou an adapted one: the run, the shape around
-each environment, and the trainer. Built-in rules propose; the base reward alone gets as
-many steps as adapting took in all.
+policy. Three lines make a training of Tianshou an adapted one: the run, the shape
+around each environment, and the trainer. Built-in rules propose; the base reward
+alone gets as many steps as adapting took in all.
 
-Expect, with seed 0: TODO environment steps seconds
+Expect, with seed 0 and Tianshou 2.0.1: a signal is swapped in after the first round,
+and 64 episodes of single agents have a base return of 1.000 after 30,208 environment
+steps in all; on the base reward alone it is .000 after as many. 244 and 96 seconds on
+two very busy cores.
 
     python examples/tianshou_corridor.py --smoke
 """
@@ -54,8 +57,12 @@ def make_algorithm(venv: ParallelVectorEnv) -> PPO:
     """Makes the algorithm and its networks."""
     size, actions = venv.observation_space[0].shape, venv.action_space[0]
     actor, critic = (Net(state_shape=size, hidden_sizes=[64, 64]) for _ in range(2))
+    # The policy takes what it is given for logits, and its actor gives probabilities
+    # unless asked not to.
     policy = DiscreteActorPolicy(
-        actor=DiscreteActor(preprocess_net=actor, action_shape=actions.n),
+        actor=DiscreteActor(
+            preprocess_net=actor, action_shape=actions.n, softmax_output=False
+        ),
         action_space=actions,
     )
     return PPO(

@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from tianshou.algorithm import A2C, NPG, PPO, TRPO
+from tianshou.algorithm import NPG, PPO, TRPO
 from tianshou.algorithm.modelfree.reinforce import (
     DiscreteActorPolicy,
     ProbabilisticActorPolicy,
@@ -40,15 +40,19 @@ def make_pendulums(shape: Callable[[Any], Any]) -> BaseVectorEnv:
     return VectorEnvNormObs(DummyVectorEnv([make] * 4))
 
 
-def make_discrete(algorithm: Any, venv: BaseVectorEnv, **settings: Any) -> Any:
+def make_discrete(
+    algorithm: Any, venv: BaseVectorEnv, lr: float = 3e-3, **settings: Any
+) -> Any:
     """A tiny algorithm that chooses one of some actions."""
     size, action_space = venv.observation_space[0].shape, venv.action_space[0]
     actor, critic = (Net(state_shape=size, hidden_sizes=[8]) for _ in range(2))
     policy = DiscreteActorPolicy(
-        actor=DiscreteActor(preprocess_net=actor, action_shape=action_space.n),
+        actor=DiscreteActor(
+            preprocess_net=actor, action_shape=action_space.n, softmax_output=False
+        ),
         action_space=action_space,
     )
-    optim = AdamOptimizerFactory(lr=3e-3)
+    optim = AdamOptimizerFactory(lr=lr)
     optim.with_lr_scheduler_factory(LRSchedulerFactoryLinear(8, 512, 64))
     options = {"gamma": 0.97, "return_scaling": True, **settings}
     return algorithm(
@@ -103,21 +107,22 @@ class TianshouHarness:
 
     make_venv = staticmethod(make_corridors)
 
-    def __init__(self, algorithm: Any = PPO) -> None:
+    def __init__(self, algorithm: Any = PPO, lr: float = 3e-3) -> None:
         self.algorithm = algorithm
+        self.lr = lr
 
     def make(self, shape: Callable[[Any], Any]) -> TianshouTrainer:
         seed_randomness(1)
         venv = self.make_venv(shape)
         venv.seed(1)
         algorithm = self.make_algorithm(venv)
-        loop = PausedTrainer(algorithm, make_params(algorithm, venv))
+        loop = PausedTrainer(algorithm, make_params(algorithm, venv), shape)
         loop.reset()
         return TianshouTrainer(loop, self.make_venv)
 
     def make_algorithm(self, venv: BaseVectorEnv) -> Any:
         settings = {} if self.algorithm in (NPG, TRPO) else {"max_grad_norm": 0.5}
-        return make_discrete(self.algorithm, venv, **settings)
+        return make_discrete(self.algorithm, venv, self.lr, **settings)
 
     def train(self, trainer: Any, steps: int) -> None:
         trainer.loop.train(trainer.steps + steps)
@@ -146,6 +151,3 @@ class NormalizedHarness(TianshouHarness):
         statistics = trainer.loop.env.venv.get_obs_rms()
         parts = {"mean": np.array(statistics.mean), "count": statistics.count}
         return {**super().state(trainer), **flat("observations", parts)}
-
-
-ALGORITHMS = (PPO, A2C, NPG, TRPO)

@@ -184,5 +184,6 @@ def check_training(algorithm: Any, params: Any) -> None:
     if collector.buffer.maxsize < params.collection_step_num_env_steps:
         raise ConfigurationError(
             f"the buffer has room for {collector.buffer.maxsize:,} steps, and each "
-            f"rollout has {params.collection_step_num_env_steps:,}; give it as much room"
+            f"rollout has {params.collection_step_num_env_steps:,}; give it as much "
+            "room"
         )

@@ -53,12 +53,12 @@ class ParallelVectorEnv(BaseVectorEnv):
             raise ConfigurationError("env_fns is empty; give a function for each copy")
         self.agents_per_env = len(copies[0].agents)
         super().__init__(
-            [partial(_Agent, copy, agent) for copy in copies for agent in copy.agents],
+            [partial(_Agent, copy, name) for copy in copies for name in copy.agents],
             lambda make: make(),
         )
 
     def seed(self, seed: int | list[int] | None = None) -> Any:
-        """Seeds copy ``k`` with ``seed + k``, or with the number for its first agent."""
+        """Seeds copy ``k`` with ``seed + k``, or with its first agent's number."""
         if isinstance(seed, int):
             indices = range(len(self))
             seed = [seed + index // self.agents_per_env for index in indices]
@@ -75,8 +75,8 @@ class _Copy:
     def __init__(self, env: Any) -> None:
         if not isinstance(env, ParallelEnv):
             raise ConfigurationError(
-                "ParallelVectorEnv is for parallel environments of PettingZoo, not for a "
-                f"{type(env).__name__}; use Tianshou's DummyVectorEnv for those of "
+                "ParallelVectorEnv is for parallel environments of PettingZoo, not for "
+                f"a {type(env).__name__}; use Tianshou's DummyVectorEnv for those of "
                 "Gymnasium"
             )
         self.env = env
@@ -106,8 +106,8 @@ class _Copy:
         missing = [agent for agent in self.agents if agent not in self.asked]
         if missing:
             raise ConfigurationError(
-                f"agents of a copy step and reset together, and {missing[0]!r} was left "
-                "out; play a number of episodes that is a multiple of the agents"
+                f"agents of a copy step and reset together, and {missing[0]!r} was "
+                "left out; play a number of episodes that is a multiple of the agents"
             )
         asked, self.asked = self.asked, {}
         if any(action is None for action in asked.values()):
