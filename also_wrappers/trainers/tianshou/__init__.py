@@ -69,6 +69,8 @@ advised likelier.
 - A branch has a copy of the algorithm as it is at the pause, so numbers that
   ``training_fn`` changes in it are the branch's too; ``training_fn`` itself is called
   in the mainline alone.
+- A test collector sees the base reward if its environments are
+  ``make_venv(lambda env: env)``.
 - Infos that our wrappers write are not in the collector's buffer: they change with the
   signal.
 - Statistics that wrappers of yours keep around vector environments are in no snapshot,
