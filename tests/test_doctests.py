@@ -29,8 +29,9 @@ PUBLIC = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    if name.startswith("also_wrappers.trainers.benchmarl"):
-        pytest.importorskip("benchmarl")
+    for library in ("benchmarl", "tianshou"):
+        if name.startswith(f"also_wrappers.trainers.{library}"):
+            pytest.importorskip(library)
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

@@ -62,8 +62,9 @@ def test_every_example_reads_its_command_line_alike() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(path: Path, tmp_path: Path) -> None:
-    if path.stem.startswith("benchmarl"):
-        pytest.importorskip("benchmarl")
+    for library in ("agilerl", "benchmarl", "skrl", "tianshou"):
+        if path.stem.startswith(library):
+            pytest.importorskip(library)
     result = subprocess.run(
         [sys.executable, str(path), "--smoke"],
         capture_output=True,

@@ -162,6 +162,7 @@ def test_a_heavy_import_waits_until_it_is_needed() -> None:
     code = (
         "import also_wrappers, sys; also_wrappers.RayExecutor; "
         "names = {'torch', 'stable_baselines3', 'ollama', 'ray', 'benchmarl'}; "
+        "names |= {'tianshou', 'agilerl', 'skrl'}; "
         "heavy = names & set(sys.modules); "
         "assert not heavy, heavy"
     )

@@ -1,0 +1,102 @@
+"""``AdaptedTrainer``: the loop at the pauses of Tianshou's trainer."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from typing import Any, Unpack
+
+from rich.console import Console
+from tianshou.algorithm.algorithm_base import OnPolicyAlgorithm
+from tianshou.trainer import OnPolicyTrainerParams
+
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.settings import AdaptationOptions
+from also_wrappers.report.tensorboard import TensorBoardFigures
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.run import Run
+from also_wrappers.trainers.tianshou.fork import MakeVectorEnv
+from also_wrappers.trainers.tianshou.loop import PausedTrainer
+from also_wrappers.trainers.tianshou.trainer import TianshouTrainer, check_training
+
+__all__ = ["AdaptedTrainer"]
+
+
+class AdaptedTrainer(PausedTrainer):
+    """Tianshou's trainer, which adapts the learning signal while it runs.
+
+    ``AdaptedTrainer(algorithm, params, run, make_venv).run()`` takes the place of
+    ``algorithm.run_training(params)``. Pauses are between training steps: the update is
+    done, and the collector's buffer is empty.
+
+    Args:
+        algorithm: PPO, A2C, NPG or TRPO.
+        params: What Tianshou's own trainer would be given.
+        run: The run.
+        make_venv: Makes the vector environments, with the given shape around each
+            environment; those of the training collector are ``make_venv(run.shape)``.
+        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        verbose: 1 prints a line per stage; 0 prints nothing.
+        **options: See ``also_wrappers.loop.AdaptationOptions``; steps are Tianshou's
+            environment steps.
+
+    Raises:
+        ConfigurationError: The training cannot be forked; or, by ``run``, its
+            environments have not the signal of the run.
+    """
+
+    def __init__(
+        self,
+        algorithm: OnPolicyAlgorithm[Any],
+        params: OnPolicyTrainerParams,
+        run: Run,
+        make_venv: MakeVectorEnv,
+        advisor: Advisor | None = None,
+        *,
+        verbose: int = 1,
+        **options: Unpack[AdaptationOptions],
+    ) -> None:
+        check_training(algorithm, params)
+        super().__init__(algorithm, params, run.shape)
+        self.adaptation = Adaptation(run, advisor, **options)
+        self._trainer = TianshouTrainer(self, make_venv)
+        self._verbose = verbose
+        self._lines = ProgressLines(Console(), run.events())
+
+    def run(
+        self, reset_collectors: bool = True, reset_collector_buffers: bool = True
+    ) -> Any:
+        """Trains all epochs, and ends the record of the run.
+
+        Args:
+            reset_collectors: Whether the environments are reset first.
+            reset_collector_buffers: Whether the buffers are emptied then.
+
+        Returns:
+            What Tianshou's own trainer returns.
+        """
+        self.reset(reset_collectors, reset_collector_buffers)
+        if not self.adaptation.run.board.acknowledged():
+            raise ConfigurationError(
+                "no environment of the training collector reads the run's board: give "
+                "the collector make_venv(run.shape), and let make_venv put the shape "
+                "around each environment"
+            )
+        self._listen()
+        self.train(self.total, lambda: self.adaptation.step(self._trainer))
+        self.adaptation.finish(self._trainer)
+        if self._verbose:
+            folder = self.adaptation.run.dir
+            command = f"also-wrappers report {shlex.quote(str(folder))}"
+            self._lines.say("report", f"{command} writes {folder / 'report.html'}")
+        return self._create_info_stats()
+
+    def _listen(self) -> None:
+        run = self.adaptation.run
+        if importlib.util.find_spec("tensorboard") is not None:
+            drawn = TensorBoardFigures(run.dir / "tensorboard", run.events())
+            run.ledger.listeners.append(drawn)
+        if self._verbose:
+            run.ledger.listeners.append(self._lines)

@@ -1,0 +1,162 @@
+"""Snapshots: all that a training of Tianshou depends on but its environments.
+
+A snapshot is what ``torch.save`` writes of the steps, what was earned, the algorithm's
+state (networks and optimizers) and what that state leaves out: schedulers of learning
+rates, and running statistics of returns and observations. It is read by torch's reader
+for weights, which unpickles nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tianshou.env import VectorEnvNormObs
+from tianshou.utils import RunningMeanStd
+
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import replacing
+from also_wrappers.trainers.earned import Earned
+from also_wrappers.trainers.tianshou.loop import PausedTrainer
+from also_wrappers.trainers.tianshou.vector_env import layers
+
+__all__ = ["forget_returns", "read", "restore", "save", "share_observations"]
+
+_FORMAT = "also_wrappers.trainers.tianshou 1"
+
+
+def save(trainer: PausedTrainer, path: Path) -> None:
+    """Writes a snapshot to a file, whole or not at all."""
+    algorithm = trainer.algorithm
+    statistics = _of_returns(trainer) | _of_observations(trainer.env)
+    snapshot = {
+        "format": _FORMAT,
+        "steps": trainer.steps,
+        "earned": dataclasses.asdict(trainer.earned),
+        "algorithm": algorithm.state_dict(),
+        "schedulers": [part.state_dict() for part in algorithm.lr_schedulers],
+        "statistics": {
+            name: {
+                "mean": np.asarray(part.mean, dtype=np.float64),
+                "var": np.asarray(part.var, dtype=np.float64),
+                "count": part.count,
+            }
+            for name, part in statistics.items()
+        },
+    }
+    with replacing(path) as beside:
+        torch.save(_readable(snapshot), beside)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Reads a snapshot.
+
+    Raises:
+        ConfigurationError: The file is none.
+    """
+    try:
+        snapshot: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
+        if snapshot["format"] == _FORMAT:
+            return snapshot
+        reason = "it is of another version of this package"
+    except Exception as error:  # whatever damaged files make torch raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+    raise ConfigurationError(
+        f"{path} is no snapshot of a training of Tianshou that can be read: {reason}; "
+        "bring back the file that the run wrote, or begin a new run"
+    )
+
+
+def restore(trainer: PausedTrainer, path: Path) -> None:
+    """Loads a snapshot into a living trainer; environments stay.
+
+    Args:
+        trainer: The trainer.
+        path: The snapshot.
+
+    Raises:
+        ConfigurationError: The file is no snapshot, or one of another training.
+    """
+    snapshot, algorithm = read(path), trainer.algorithm
+    statistics = _of_returns(trainer) | _of_observations(trainer.env)
+    try:
+        if statistics.keys() != snapshot["statistics"].keys():
+            raise ValueError("its running statistics are others")
+        schedulers = zip(algorithm.lr_schedulers, snapshot["schedulers"], strict=True)
+        algorithm.load_state_dict(snapshot["algorithm"])
+        for scheduler, state in schedulers:
+            scheduler.load_state_dict(state)
+        _load(statistics, snapshot["statistics"])
+    except Exception as error:  # whatever torch and Tianshou raise
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigurationError(
+            f"{path} does not fit the training ({type(error).__name__}: {reason}); go "
+            "on with the algorithm and environments that the run was begun with, or "
+            "begin a new run"
+        ) from error
+    trainer.steps = snapshot["steps"]
+    trainer.earned.move(Earned(**snapshot["earned"]))
+
+
+def forget_returns(trainer: PausedTrainer) -> None:
+    """Lets the statistics of returns begin anew, as for another signal."""
+    for part in _of_returns(trainer).values():
+        fresh = RunningMeanStd()
+        part.mean, part.var, part.count = fresh.mean, fresh.var, fresh.count
+
+
+def share_observations(env: Any, other: Any) -> None:
+    """Normalises what is seen in fresh environments as in those of a training.
+
+    Args:
+        env: The environments of the training.
+        other: The others, whose statistics are the training's afterwards, and stay so.
+    """
+    of_training = _of_observations(env)
+    for name, part in _of_observations(other).items():
+        vars(part).update(vars(of_training[name]))
+    for layer in layers(other):
+        if isinstance(layer, VectorEnvNormObs):
+            layer.update_obs_rms = False
+
+
+def _of_returns(trainer: PausedTrainer) -> dict[str, RunningMeanStd]:
+    """Returns the running statistics in an algorithm by name."""
+    return {
+        f"{name}.{key}": value
+        for name, module in trainer.algorithm.named_modules()
+        for key, value in vars(module).items()
+        if isinstance(value, RunningMeanStd)
+    }
+
+
+def _of_observations(env: Any) -> dict[str, RunningMeanStd]:
+    """Returns the running statistics in wrappers of environments by name."""
+    return {
+        f"env.{depth}.{key}": value
+        for depth, layer in enumerate(reversed(layers(env)))
+        for key, value in vars(layer).items()
+        if isinstance(value, RunningMeanStd)
+    }
+
+
+def _load(parts: Mapping[str, RunningMeanStd], states: Mapping[str, Any]) -> None:
+    for name, part in parts.items():
+        state = states[name]
+        part.mean, part.var = state["mean"].numpy()[()], state["var"].numpy()[()]
+        part.count = state["count"]
+
+
+def _readable(value: Any) -> Any:
+    """Returns what torch's reader for weights reads: no numbers of NumPy's."""
+    if isinstance(value, Mapping):
+        return {key: _readable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_readable(part) for part in value)
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    return value.item() if isinstance(value, np.generic) else value

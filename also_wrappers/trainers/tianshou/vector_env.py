@@ -1,0 +1,301 @@
+"""Vector environments of Tianshou: for many agents, and one that is listened to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+from tianshou.env import BaseVectorEnv
+from tianshou.env.venv_wrappers import VectorEnvWrapper
+from tianshou.env.worker import EnvWorker
+
+from also_wrappers.exceptions import ConfigurationError
+
+__all__ = ["Heard", "HeardVectorEnv", "ParallelVectorEnv", "agents_of", "layers"]
+
+#: Observations on which the drift of the policy is measured.
+_PROBES = 256
+
+
+class ParallelVectorEnv(BaseVectorEnv):
+    """Copies of a PettingZoo parallel environment, with parameter sharing.
+
+    Index ``k * agents + i`` is agent ``i`` of copy ``k``. A copy's episode ends for
+    all its agents together: an agent that ended before the others observes zeros and
+    is paid nothing until then. A collector that plays whole episodes plays as many of
+    every agent where ``n_episode`` is a multiple of the agents.
+
+    Args:
+        env_fns: Make one copy each.
+
+    Attributes:
+        agents_per_env: Agents of one copy.
+
+    Raises:
+        ConfigurationError: A function makes another kind of environment, or the agents'
+            spaces differ.
+
+    Example:
+        >>> from also_wrappers.testing import Corridor
+        >>> env = ParallelVectorEnv([lambda: Corridor(agents=2)] * 4)
+        >>> len(env), env.reset()[0].shape
+        (8, (8, 2))
+    """
+
+    def __init__(self, env_fns: Sequence[Callable[[], Any]]) -> None:
+        copies = [_Copy(make()) for make in env_fns]
+        if not copies:
+            raise ConfigurationError("env_fns is empty; give a function for each copy")
+        self.agents_per_env = len(copies[0].agents)
+        super().__init__(
+            [partial(_Agent, copy, name) for copy in copies for name in copy.agents],
+            lambda make: make(),
+        )
+
+    def seed(self, seed: int | list[int] | None = None) -> Any:
+        """Seeds copy ``k`` with ``seed + k``, or with its first agent's number."""
+        if isinstance(seed, int):
+            indices = range(len(self))
+            seed = [seed + index // self.agents_per_env for index in indices]
+        return super().seed(seed)
+
+
+class _Copy:
+    """One parallel environment, stepped as soon as its agents have all been asked.
+
+    Args:
+        env: The environment.
+    """
+
+    def __init__(self, env: Any) -> None:
+        if not isinstance(env, ParallelEnv):
+            raise ConfigurationError(
+                "ParallelVectorEnv is for parallel environments of PettingZoo, not for "
+                f"a {type(env).__name__}; use Tianshou's DummyVectorEnv for those of "
+                "Gymnasium"
+            )
+        self.env = env
+        self.agents = list(env.possible_agents)
+        first = self.agents[0]
+        self.space = env.observation_space(first)
+        for agent in self.agents[1:]:
+            if env.observation_space(agent) != self.space or env.action_space(
+                agent
+            ) != env.action_space(first):
+                raise ConfigurationError(
+                    "one policy for all agents needs the same spaces for all of them; "
+                    "put supersuit.pad_observations_v0 and pad_action_space_v0 around "
+                    "the environment"
+                )
+        self.asked: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
+        self.results: dict[str, Any] = {}
+
+    def answer(self, agent: str) -> Any:
+        """Returns what an agent gets for what all of them have asked."""
+        if self.asked:
+            self._advance()
+        return self.results.pop(agent)
+
+    def _advance(self) -> None:
+        missing = [agent for agent in self.agents if agent not in self.asked]
+        if missing:
+            raise ConfigurationError(
+                f"agents of a copy step and reset together, and {missing[0]!r} was "
+                "left out; play a number of episodes that is a multiple of the agents"
+            )
+        asked, self.asked = self.asked, {}
+        if any(action is None for action in asked.values()):
+            seen, infos = self.env.reset(**self.options)
+            self.options = {}
+            self.results = {
+                agent: (self._seen(seen, agent), dict(infos.get(agent, {})))
+                for agent in self.agents
+            }
+            return
+        live = {agent: asked[agent] for agent in self.env.agents}
+        seen, paid, ended, cut, infos = self.env.step(live)
+        over = not self.env.agents
+        timed_out = {agent for agent in cut if cut[agent] and not ended.get(agent)}
+        self.results = {
+            agent: (
+                self._seen(seen, agent),
+                float(paid.get(agent, 0.0)),
+                over and agent not in timed_out,
+                over and agent in timed_out,
+                dict(infos.get(agent, {})),
+            )
+            for agent in self.agents
+        }
+
+    def _seen(self, seen: dict[str, Any], agent: str) -> Any:
+        return seen[agent] if agent in seen else _zeros(self.space)
+
+
+class _Agent(EnvWorker):
+    """An agent of a copy, as Tianshou knows environments."""
+
+    def __init__(self, copy: _Copy, agent: str) -> None:
+        self._copy = copy
+        self._agent = agent
+        super().__init__(lambda: copy.env)
+
+    def get_env_attr(self, key: str) -> Any:
+        value = getattr(self._copy.env, key)
+        return value(self._agent) if key.endswith("_space") else value
+
+    def set_env_attr(self, key: str, value: Any) -> None:
+        setattr(self._copy.env.unwrapped, key, value)
+
+    def send(self, action: Any, **options: Any) -> None:
+        discrete = isinstance(self.action_space, spaces.Discrete)
+        if action is None:
+            self._copy.options |= options
+        self._copy.asked[self._agent] = (
+            int(action) if discrete and action is not None else action
+        )
+
+    def recv(self) -> Any:
+        return self._copy.answer(self._agent)
+
+    def reset(self, **options: Any) -> Any:
+        raise NotImplementedError("agents are reset with their copy")
+
+    def seed(self, seed: int | None = None) -> Any:
+        super().seed(seed)
+        if self._agent == self._copy.agents[0]:
+            self._copy.env.reset(seed=seed)
+        return [seed]
+
+    def render(self, **options: Any) -> Any:
+        return self._copy.env.render(**options)
+
+    def close_env(self) -> None:
+        if self._agent == self._copy.agents[0]:
+            self._copy.env.close()
+
+
+class Heard(NamedTuple):
+    """What was heard of some steps.
+
+    Attributes:
+        episodes: Indices whose episodes have ended, and their base returns.
+        advised: Indices, observations and advice where an expert spoke, step by step.
+    """
+
+    episodes: list[tuple[int, float]]
+    advised: list[tuple[npt.NDArray[np.int64], Any, npt.NDArray[np.int64]]]
+
+
+class HeardVectorEnv(VectorEnvWrapper):
+    """Hears what our wrappers tell in the environments' infos, and keeps it to itself.
+
+    Tianshou stores infos, which change with the signal, in its buffers.
+
+    Args:
+        venv: The environments.
+
+    Attributes:
+        advice: What the expert finds good now, a bit for each action, shape
+            ``(indices,)``; 0 where it is silent.
+        advised: Whether an expert was in force anywhere so far.
+        steps: Steps of an environment copy.
+    """
+
+    def __init__(self, venv: BaseVectorEnv) -> None:
+        super().__init__(venv)
+        count = len(venv)
+        self.advice: npt.NDArray[np.int64] = np.zeros(count, np.int64)
+        self.advised = False
+        self.steps = 0
+        self._returns = np.zeros(count)
+        self._heard = Heard([], [])
+        self._probes: list[npt.NDArray[Any]] = []
+        self._seen: Any = None
+
+    @classmethod
+    def around(cls, venv: Any) -> HeardVectorEnv:
+        """Returns environments that are listened to, once."""
+        return venv if isinstance(venv, cls) else cls(venv)
+
+    @property
+    def probes(self) -> npt.NDArray[Any] | None:
+        """The first observations, shape ``(observations, ...)``; ``None`` before there
+        are any."""
+        return np.concatenate(self._probes) if self._probes else None
+
+    def take(self) -> Heard:
+        """Returns what was heard since the last call."""
+        heard, self._heard = self._heard, Heard([], [])
+        return heard
+
+    def reset(self, env_id: Any = None, **options: Any) -> Any:
+        """Resets some environments."""
+        seen, infos = self.venv.reset(env_id, **options)
+        at = self._indices(env_id)
+        if len(at) == len(self):
+            self._seen = seen.copy()
+        self._returns[at] = 0.0
+        self._keep(at, seen, infos)
+        return seen, _plain(infos)
+
+    def step(self, action: Any, id: Any = None) -> Any:
+        """Steps some environments."""
+        at = self._indices(id)
+        if sum(map(len, self._probes)) < _PROBES and len(at) == len(self):
+            self._probes.append(self._seen.copy())
+        spoken = at[self.advice[at] != 0]
+        if len(spoken):
+            states = spoken, self._seen[spoken], self.advice[spoken]
+            self._heard.advised.append(states)
+        seen, paid, ended, cut, infos = self.venv.step(action, id)
+        self.steps += 1
+        for place, index in enumerate(at):
+            base = infos[place].get("shaping", {}).get("base", paid[place])
+            self._returns[index] += base
+            if ended[place] or cut[place]:
+                episode = int(index), float(self._returns[index])
+                self._heard.episodes.append(episode)
+        self._keep(at, seen, infos)
+        return seen, paid, ended, cut, _plain(infos)
+
+    def _indices(self, which: Any) -> npt.NDArray[np.int64]:
+        return np.arange(len(self)) if which is None else np.atleast_1d(which)
+
+    def _keep(self, at: npt.NDArray[np.int64], seen: Any, infos: Any) -> None:
+        """Keeps the states that were reached."""
+        self._seen[at] = seen
+        told = [info.get("shaping", {}) for info in infos]
+        self.advised = self.advised or any("advice" in shaping for shaping in told)
+        self.advice[at] = [shaping.get("advice", 0) for shaping in told]
+
+
+def layers(env: Any) -> list[Any]:
+    """Returns vector environments from the outermost wrapper to what is innermost."""
+    found = [env]
+    while isinstance(found[-1], VectorEnvWrapper):
+        found.append(found[-1].venv)
+    return found
+
+
+def agents_of(env: Any) -> int:
+    """Returns how many indices are the agents of one environment, copy by copy."""
+    return int(getattr(layers(env)[-1], "agents_per_env", 1))
+
+
+def _plain(infos: Any) -> Any:
+    """Returns infos without what our wrappers tell."""
+    plain = [{k: v for k, v in info.items() if k != "shaping"} for info in infos]
+    return np.array(plain)
+
+
+def _zeros(space: spaces.Space[Any]) -> Any:
+    """Returns what an agent observes that is no longer there."""
+    if isinstance(space, spaces.Dict):
+        return {key: _zeros(part) for key, part in space.spaces.items()}
+    return np.zeros(space.shape or (), space.dtype)
