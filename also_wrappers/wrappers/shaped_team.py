@@ -94,18 +94,6 @@ class ShapedTeam:
         """True if a feature reads ``env.state()``."""
         return self.features.needs_state
 
-    @property
-    def advised(self) -> list[int]:
-        """What the expert in force finds good now, one number per agent; 0 where it is
-        silent, or there is none."""
-        return self._advised or [0] * len(self.agents)
-
-    @property
-    def transition(self) -> npt.NDArray[np.float32]:
-        """The last step, as ``encode`` writes it; told where a replay buffer asked."""
-        assert self._encoded is not None
-        return self._encoded
-
     def reset(
         self,
         observations: Mapping[str, Any],

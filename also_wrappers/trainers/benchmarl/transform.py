@@ -145,11 +145,9 @@ class ShapeRewardTransform(Transform):
             self._pay(next_tensordict, torch.from_numpy(added.T))
         if self._replays:
             made = encode_batch(before, self._columns, terminated, truncated)
-            for name, numbers in (
-                ("transition", torch.from_numpy(made)),
-                ("base_reward", base),
-            ):
-                next_tensordict.set(name, numbers.to(next_tensordict.device))
+            device = next_tensordict.device
+            next_tensordict.set("transition", torch.from_numpy(made).to(device))
+            next_tensordict.set("base_reward", base.to(device))
         return self._tell(next_tensordict)
 
     def transform_observation_spec(self, observation_spec: Composite) -> Composite:
