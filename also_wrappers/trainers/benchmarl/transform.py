@@ -109,10 +109,9 @@ class ShapeRewardTransform(Transform):
         seen, infos, states = self._read(next_tensordict, rows)
         acted = self._per_agent(tensordict, "action", rows)
         paid = self._per_agent(next_tensordict, "reward", rows)
-        if self._advises:
-            self._base += _of_agents(next_tensordict, "reward", self._groups)
+        base = _of_agents(next_tensordict, "reward", self._groups)
+        self._base += base
         if self._replays:
-            base = _of_agents(next_tensordict, "reward", self._groups)
             next_tensordict.set("base_reward", base.to(next_tensordict.device))
         whole = _rows_of(next_tensordict["done"], len(self._rows)).any(axis=1)
         terminated = self._ends(next_tensordict, "terminated")
