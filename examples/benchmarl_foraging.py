@@ -5,7 +5,10 @@ Three lines make an experiment of BenchMARL an adapted one: the run, the task wi
 signal, and the callback. Built-in rules propose; the base reward alone gets as many
 frames as adapting took in all: its own, those of branches and of auditions.
 
-EXPECT
+Expect, with seed 0: the rules' best expert (load next to a food, else go to it) is used
+from the first round on. The base return in training is .981 after 22,720 environment
+steps in all, 13,312 of them the policy's own, and MAPPO on the base reward alone has
+.000 after 49,152. The base reward alone takes some 200 seconds of a busy core.
 
     python examples/benchmarl_foraging.py --smoke
 """

@@ -1,8 +1,9 @@
 """BenchMARL and torchrl: the callback, the trainer, tasks, the transform of rewards.
 
 BenchMARL's IPPO and MAPPO, IQL, VDN, QMIX and MADDPG (extra ``benchmarl``), recurrent
-ones as well, on its own tasks and on any parallel environment of PettingZoo. Three lines make an experiment an adapted one: the run, the
-task with its signal, and the callback.
+ones as well, on its own tasks and on any parallel environment of PettingZoo. Three
+lines make an experiment an adapted one: the run, the task with its signal, and the
+callback.
 
 ```python
 import torch
@@ -58,8 +59,8 @@ are called for each copy and agent.
 Policies of IPPO and MAPPO imitate where actions are discrete: give the task
 ``actions=Actions(...)``. To the loss of the policy BenchMARL's optimisation gets the
 cross-entropy between the policy and the good actions added, on the states of the batch
-of which the expert speaks, with the weight ``Posting.pull``; it ends as the policy earns
-what the expert has promised. What masks forbid is never good. Recurrent policies
+of which the expert speaks, with the weight ``Posting.pull``; it ends as the policy
+earns what the expert has promised. What masks forbid is never good. Recurrent policies
 imitate as well. The advice and the base returns so far travel with a batch, as the
 entries ``advice`` and ``base_return`` of each group, and are no inputs of policies and
 critics. A run in which no expert is in force is the same bit for bit.
@@ -71,10 +72,10 @@ agreed by the share of these agents whose draw was good.
 
 Algorithms with a replay buffer need ``shaped_task(task, run.shape, replays=True)``.
 Their buffers then keep base rewards and the team's features at both ends of every
-transition (8 bytes for each agent and feature), and pay what the active signal pays when
-a batch is sampled, the team's reward of QMIX and VDN included: a swap changes the past
-as well. Branches of algorithms that explore are scored by episodes without exploration,
-in the environment of BenchMARL's own evaluations.
+transition (8 bytes for each agent and feature), and pay what the active signal pays
+when a batch is sampled, the team's reward of QMIX and VDN included: a swap changes the
+past as well. Branches of algorithms that explore are scored by episodes without
+exploration, in the environment of BenchMARL's own evaluations.
 
 ## What is refused, before training
 

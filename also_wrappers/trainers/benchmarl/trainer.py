@@ -97,8 +97,8 @@ class BenchMARLTrainer:
         """KL divergence of each agent's policy at the last call from its policy now.
 
         The mean over observations of the first batch. Not told of recurrent policies,
-        whose actions depend on more than what is seen, and of distributions without a
-        closed form, such as BenchMARL's default for continuous actions.
+        whose actions depend on more than what is seen, of values, and of distributions
+        without a closed form, such as BenchMARL's default for continuous actions.
         """
         if self._probes is None or self.replays or self.experiment.algorithm.has_rnn:
             return None
