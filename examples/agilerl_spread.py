@@ -9,7 +9,7 @@ AgileRL evaluates in the environments of the training, whose rewards are shaped,
 closes them at the end: both are put off. Its training function resets the environments
 at each call.
 
-Expect, with ``--smoke``, seed 0 and AgileRL 2.58.0: three rounds in which nothing is
+Expect, with ``--smoke``, seed 0 and AgileRL 2.58.0: two rounds in which nothing is
 swapped in, as so short branches show nothing, and a base return of -51.6 in training
 after 3,200 environment steps in all; 193 seconds on two very busy cores.
 
