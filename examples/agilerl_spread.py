@@ -1,0 +1,244 @@
+"""IPPO of AgileRL with an adapted signal.
+
+Three agents are to cover three landmarks. There is no adapter for AgileRL: what is
+written here, ``Training`` and ``Fork``, is what a trainer has to offer, and the loop
+calls ``Adaptation.step`` between two calls of AgileRL's own training function. One
+agent is trained and no population evolves.
+
+AgileRL evaluates in the environments of the training, whose rewards are shaped, and
+closes them at the end: both are put off. Its training function resets the environments
+at each call.
+
+Expect, with ``--smoke``, seed 0 and AgileRL 2.58.0: two rounds in which nothing is
+swapped in, as so short branches show nothing, and a base return of -51.6 in training
+after 3,200 environment steps in all; 193 seconds on two very busy cores.
+
+    python examples/agilerl_spread.py --smoke
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from agilerl.algorithms import IPPO
+from agilerl.training.train_multi_agent_on_policy import train_multi_agent_on_policy
+from agilerl.vector.pz_async_vec_env import AsyncPettingZooVecEnv
+from mpe2 import simple_spread_v3
+from rich.console import Console
+
+import also_wrappers as also
+from also_wrappers.branches.executors import SerialExecutor
+from also_wrappers.branches.randomness import seed_randomness
+from also_wrappers.catalog import mpe2
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.files import replacing
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.trainer import AuditionOutcome, ForkOutcome
+
+Shape = Callable[[Any], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Lists what can be given on the command line."""
+
+    run_dir: str = "runs/agilerl_spread"
+    seed: int = 0
+    steps: int = 40_000
+    smoke: bool = False
+
+
+def make_env() -> Any:
+    """Makes one environment; all agents are paid alike."""
+    return simple_spread_v3.parallel_env(local_ratio=0.0)
+
+
+def make_agent() -> IPPO:
+    """Makes an agent of AgileRL, which holds one policy for all of the team."""
+    env = make_env()
+    names = list(env.possible_agents)
+    agent = IPPO(
+        observation_spaces=[env.observation_space(name) for name in names],
+        action_spaces=[env.action_space(name) for name in names],
+        agent_ids=names,
+        lr=1e-3,
+        learn_step=400,
+        batch_size=100,
+    )
+    env.close()
+    return agent
+
+
+class Training:
+    """A training of AgileRL; satisfies ``also_wrappers.trainer.Trainer``.
+
+    A trainer step is a step of one environment copy, with all its agents.
+
+    Args:
+        shape: What goes around each environment.
+        total: Trainer steps that are planned.
+        seed: Of the environments.
+    """
+
+    agents_per_env = 1
+    bootstraps_truncation = False  # AgileRL takes ends of either kind for ends
+    evaluates = False  # actions are sampled from the policy and nothing else
+    replays = False
+    imitates = False
+    copies = 4
+
+    def __init__(self, shape: Shape, total: int, seed: int) -> None:
+        self.total = total
+        self.agent = make_agent()
+        self.envs = AsyncPettingZooVecEnv(
+            [lambda: shape(make_env()) for _ in range(self.copies)]
+        )
+        self.envs.reset(seed=seed)
+        self.close, self.envs.close = self.envs.close, lambda **_: None
+        self.agent.test = self._not_tested
+        self.rollout = int(self.agent.learn_step)
+        self.gamma = float(self.agent.gamma)
+
+    @property
+    def steps(self) -> int:
+        """Trainer steps of the lineage."""
+        return int(self.agent.steps)
+
+    def train(self, steps: int, rest: Callable[[], None] | None = None) -> None:
+        """Trains until so many steps were trained, in whole rollouts.
+
+        Args:
+            steps: Trainer steps of the lineage at which to stop.
+            rest: Called before each rollout, where everything is at rest.
+        """
+        while self.steps < steps:
+            if rest is not None:
+                rest()
+                if self.steps >= steps:  # a branch was adopted
+                    break
+            with contextlib.redirect_stderr(io.StringIO()):  # a bar for each call
+                train_multi_agent_on_policy(
+                    self.envs,
+                    "spread",
+                    "IPPO",
+                    [self.agent],
+                    max_steps=self.steps + 1,
+                    evo_steps=self.rollout,
+                    verbose=False,
+                )
+
+    def snapshot(self, path: Path) -> None:
+        """Writes everything that training depends on but the environments."""
+        test = vars(self.agent).pop("test")  # what a checkpoint cannot hold
+        with replacing(path) as beside:
+            self.agent.save_checkpoint(str(beside))
+        self.agent.test = test
+
+    def adopt(self, path: Path) -> None:
+        """Loads a snapshot, whose code is trusted; environments stay as they are."""
+        self.agent.load_checkpoint(str(path))
+        self.agent.test = self._not_tested
+
+    def policy_drift(self) -> None:
+        """Not measured here."""
+
+    def imitated(self) -> None:
+        """Nobody is imitated here."""
+
+    def audition(self, *_: Any) -> AuditionOutcome:
+        """Refuses: no expert is imitated here, so none is played."""
+        raise ConfigurationError(
+            "experts are not imitated here; leave actions= out of the Task"
+        )
+
+    def fork(self) -> Fork:
+        """What a worker needs to train a branch."""
+        return Fork(self.total)
+
+    def _not_tested(self, *_: Any, **__: Any) -> float:
+        self.agent.metrics.add_fitness(0.0)
+        return 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fork:
+    """Trains branches: in this process or in another, from a snapshot alone."""
+
+    total: int
+    preload: tuple[str, ...] = ("agilerl.training.train_multi_agent_on_policy",)
+
+    def warm(self) -> None:
+        """Makes an environment once."""
+        make_env().close()
+
+    def __call__(
+        self,
+        start: Path,
+        shape: Shape,
+        seed: int,
+        steps: int,
+        *,
+        new_signal: bool = False,
+        end: Path | None = None,
+    ) -> ForkOutcome:
+        """Trains a branch in fresh environments; no statistics of rewards are kept."""
+        training = Training(shape, self.total, seed)
+        try:
+            training.adopt(start)
+            seed_randomness(seed)
+            first = training.steps
+            training.train(first + steps)
+            if end is not None:
+                training.snapshot(end)
+            trained = training.steps - first
+        finally:
+            training.close()
+        return ForkOutcome(trained, trained // training.copies)
+
+
+def main(arguments: Arguments) -> None:
+    """Trains with an adapted signal."""
+    torch.set_num_threads(1)  # the nets are small
+    np.seterr(invalid="ignore")
+    seed_randomness(arguments.seed)
+    steps = 2000 if arguments.smoke else arguments.steps
+    features = mpe2.spread_features(make_env())
+    task = also.Task("Three agents cover three landmarks.", features)
+    run = also.Run(task, arguments.run_dir)
+    run.ledger.listeners.append(ProgressLines(Console()))
+    # AgileRL's environments are processes already: branches are trained in this one.
+    options: Any = {"executor": SerialExecutor(), "seed": arguments.seed}
+    # So short a training has no time to outlive its signal: the signal does not fade.
+    options |= {"fade_out": 0.0}
+    if arguments.smoke:
+        options |= {"first": 400, "horizon": 400}
+    began = time.perf_counter()
+    training = Training(run.shape, steps, arguments.seed)
+    adaptation = also.Adaptation(run, **options)
+    training.train(steps, rest=lambda: adaptation.step(training))
+    adaptation.finish(training)
+    training.close()
+    run.close()
+    print("the active signal:", run.board.read().signal.describe())
+    print("environment steps:", run.accounting.env_steps())
+    print(f"{time.perf_counter() - began:.0f} seconds")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    for field in dataclasses.fields(Arguments):
+        kind: Any = {"type": type(field.default), "default": field.default}
+        if field.default is False:
+            kind = {"action": "store_true"}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **kind)
+    main(Arguments(**vars(parser.parse_args())))
