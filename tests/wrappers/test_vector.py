@@ -288,7 +288,7 @@ def test_terms_are_switched_off_where_singles_switch_them_off(
 ) -> None:
     """First states count, and a step that only resets does not count twice."""
     monkeypatch.setattr("also_wrappers.signal.shaper.MOST_INVALID", most)
-    monkeypatch.setattr("also_wrappers.signal.vector.MOST_INVALID", most)
+    monkeypatch.setattr("also_wrappers.signal.values.MOST_INVALID", most)
     signal = Signal(
         terms=(
             term("p", "potential", "1 + sqrt(speed)"),
