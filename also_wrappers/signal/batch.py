@@ -158,8 +158,10 @@ class BatchShaper:
             np.copyto(self._phi, values, where=began)
             self._gone[...] = self._anybody_gone = False
         paid = values * self._keep
-        ended = terminated if self._bootstraps else terminated | truncated
-        if np.count_nonzero(ended):
+        over = terminated | truncated
+        anybody = np.count_nonzero(over) > 0
+        if anybody:
+            ended = terminated if self._bootstraps else over
             np.copyto(paid, 0.0, where=self._discounted & ended)
         paid -= self._phi
         paid *= self._weights
@@ -169,8 +171,7 @@ class BatchShaper:
         self._paid += paid if paid.ndim == 2 else _in_order(paid.swapaxes(0, 1))
         self._phi = np.multiply(values, self._of_state, out=values)
         self._before = columns
-        over = terminated | truncated
-        if np.count_nonzero(over):
+        if anybody:
             self._gone |= over
             self._anybody_gone = True
             np.copyto(self._phi, 0.0, where=over)

@@ -288,7 +288,7 @@ def test_terms_are_switched_off_where_singles_switch_them_off(
 ) -> None:
     """First states count, and a step that only resets does not count twice."""
     monkeypatch.setattr("also_wrappers.signal.shaper.MOST_INVALID", most)
-    monkeypatch.setattr("also_wrappers.signal.vector.MOST_INVALID", most)
+    monkeypatch.setattr("also_wrappers.signal.values.MOST_INVALID", most)
     signal = Signal(
         terms=(
             term("p", "potential", "1 + sqrt(speed)"),
@@ -322,7 +322,7 @@ def test_a_copy_goes_on_by_itself(tmp_path: Path) -> None:
     columns = np.zeros((3, 2))
     shaped.reset(columns)
     nobody = np.zeros(2, dtype=bool)
-    added = shaped.step(np.zeros(2), columns, np.zeros(2), nobody, nobody)
+    added = shaped.step([np.zeros(2)], columns, np.zeros(2), nobody, nobody)
     np.testing.assert_array_equal(added, [0.0, 0.0])
     assert len(board.acknowledged()) == 2
 
