@@ -63,7 +63,7 @@ def make_discrete(
     )
 
 
-def normal(parts: Any) -> Independent:
+def normal(parts: Any) -> Any:
     return Independent(Normal(*parts), 1)
 
 

@@ -120,7 +120,7 @@ class BenchMARLFork:
             restore(experiment, start, earned)
             begin_imitation(experiment, earned)
             judge = Judge(experiment, seed, steps) if explores(experiment) else None
-            train(experiment, first + steps, judge.look if judge else None)
+            train(experiment, first + steps, None if judge is None else judge.look)
             if end is not None:
                 save(experiment, end, earned)
             trained = int(experiment.total_frames) - first

@@ -152,7 +152,13 @@ def check_experiment(experiment: Any) -> None:
         raise ConfigurationError(
             f"an Experiment of BenchMARL is wanted, not {experiment!r:.80}"
         )
-    name = experiment.algorithm_config.associated_class().__name__
+    kind = experiment.algorithm_config.associated_class()
+    name = kind.__name__
+    if kind not in _ALGORITHMS:
+        tried = ", ".join(sorted(algorithm.__name__ for algorithm in _ALGORITHMS))
+        raise ConfigurationError(
+            f"{name} has not been shown to fork exactly; those that have: {tried}"
+        )
     rewards = experiment.task.get_reward_sum_transform
     replays = isinstance(rewards, ShapedRewards) and rewards.replays
     if not experiment.on_policy and not replays:

@@ -79,7 +79,7 @@ class Imitation:
         with torch_train_mode(self._algorithm):
             for _ in range(_EPOCHS):
                 order = places[torch.randperm(len(places))]
-                for part in order.split(self._batch):
+                for part in torch.split(order, self._batch):
                     aim = good[part].float()
                     choice: Any = distribution(policy, seen[part.numpy()])
                     # A forbidden action is never good, and infinitely unlikely.

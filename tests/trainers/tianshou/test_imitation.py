@@ -68,7 +68,8 @@ def test_the_agreement_is_told_of_each_agent_before_the_pull(tmp_path: Path) -> 
     trainer = TianshouHarness().make(shape_of(tmp_path / "board", ONE))
     loop = trainer.loop
     states: list[Any] = []
-    pull = loop.imitation.pull
+    imitation: Any = loop.imitation
+    pull = imitation.pull
 
     def spy(heard: Any, weight: float) -> None:
         seen = np.concatenate([part[1] for part in heard.advised])
@@ -77,7 +78,7 @@ def test_the_agreement_is_told_of_each_agent_before_the_pull(tmp_path: Path) -> 
         states.append((seen[:, 0], chances.probs.numpy()))
         pull(heard, weight)
 
-    loop.imitation.pull = spy
+    imitation.pull = spy
     loop.train(64)
     ((places, chances),) = states
     low, high = places < 0.4, places > 0.6
