@@ -17,7 +17,7 @@ from also_wrappers.loop.settings import AdaptationOptions
 from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
-from also_wrappers.trainers.rllib.environments import shape_of
+from also_wrappers.trainers.rllib.environments import check_boards, shape_of
 from also_wrappers.trainers.rllib.trainer import RLlibTrainer
 from also_wrappers.wrappers.shape import Shape
 
@@ -103,6 +103,10 @@ class AdaptationCallback(RLlibCallback):
                 command = f"also-wrappers report {shlex.quote(str(folder))}"
                 self._lines.say("report", f"{command} writes {folder / 'report.html'}")
 
+    def on_env_runners_recreated(self, *, env_runner_group: Any, **_: Any) -> None:
+        """Checks runners that have come in the place of others."""
+        check_boards(env_runner_group)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> AdaptationCallback:
         """Returns itself: RLlib copies configurations."""
         return self
@@ -128,6 +132,7 @@ class _Elsewhere(RLlibCallback):
 
     def on_algorithm_init(self, **_: Any) -> None:
         raise ConfigurationError(
-            "an adapted algorithm was built in another process than its Run; in a trial "
-            "of Tune, make Run, configuration and algorithm inside the trial's function"
+            "an adapted algorithm was built in another process than its Run; in a "
+            "trial of Tune, make Run, configuration and algorithm inside the trial's "
+            "function"
         )

@@ -9,7 +9,7 @@ from ray.rllib.algorithms.impala import IMPALA
 from ray.rllib.algorithms.ppo import PPO
 
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.trainers.rllib.environments import shape_of
+from also_wrappers.trainers.rllib.environments import check_boards, shape_of
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["check_algorithm"]
@@ -42,7 +42,7 @@ def check_algorithm(algorithm: Any) -> None:
         and config.enable_env_runner_and_connector_v2
     ):
         raise ConfigurationError(
-            f"{name} is on RLlib's old API stack, whose algorithms are not forked here; "
+            f"{name} is on RLlib's old API stack, whose algorithms are not forked; "
             "leave api_stack(...) out of the configuration"
         )
     if config.count_steps_by != "env_steps":
@@ -64,3 +64,4 @@ def check_algorithm(algorithm: Any) -> None:
             "RLlib's evaluations would be recorded as training; call shaped_config "
             "after config.evaluation(...)"
         )
+    check_boards(algorithm.env_runner_group)

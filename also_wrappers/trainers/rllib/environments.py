@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import gymnasium as gym
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+from ray.rllib.env.env_runner_group import EnvRunnerGroup
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
-from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.exceptions import ConfigurationError, brief
 from also_wrappers.wrappers.shape import Shape
 
-__all__ = ["GymnasiumEnv", "PettingZooEnv", "shape_of", "shaped_config"]
+__all__ = [
+    "GymnasiumEnv",
+    "PettingZooEnv",
+    "check_boards",
+    "shape_of",
+    "shaped_config",
+]
 
 
 class PettingZooEnv(MultiAgentEnv):
@@ -27,10 +36,7 @@ class PettingZooEnv(MultiAgentEnv):
 
     Args:
         config: ``make_env``, which makes one environment, and ``shape``, which goes
-            around it.
-
-    Raises:
-        ConfigurationError: The board of the shape cannot be seen from this machine.
+            around it where its board can be seen.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -93,10 +99,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     Args:
         config: ``make_env``, which makes one environment, and ``shape``, which goes
-            around it.
-
-    Raises:
-        ConfigurationError: The board of the shape cannot be seen from this machine.
+            around it where its board can be seen.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -124,7 +127,7 @@ def shaped_config(
 
     Raises:
         ConfigurationError: ``make_env`` makes something else, or an environment of
-            another kind than the configuration trains.
+            another kind than the configuration trains, or cannot be pickled.
 
     Example:
         >>> from ray.rllib.algorithms.ppo import PPOConfig
@@ -148,6 +151,14 @@ def shaped_config(
             "environment of PettingZoo or an environment of Gymnasium"
         )
     env.close()
+    try:
+        cloudpickle.dumps(make_env)
+    except Exception as error:  # whatever parts of it raise
+        raise ConfigurationError(
+            f"make_env cannot be sent to RLlib's runners and to branches "
+            f"({brief(error)}); let it make what it needs itself, from plain values, "
+            "and hold no locks, open files or connections"
+        ) from error
     if kind is PettingZooEnv and not config.is_multi_agent:
         raise ConfigurationError(
             "make_env makes an environment of many agents and the configuration trains "
@@ -181,18 +192,40 @@ def shape_of(config: AlgorithmConfig) -> Callable[[Any], Any] | None:
     return shape
 
 
+def check_boards(runners: EnvRunnerGroup) -> None:
+    """Checks that all runners of a training see the board of their environments.
+
+    Raises:
+        ConfigurationError: Some run where the board is not, and what to do.
+    """
+    blind = runners.foreach_env_runner(_unseen, local_env_runner=False)
+    for board, machine in filter(None, blind):
+        raise ConfigurationError(
+            f"the board {board} is not on {machine}, where an environment runner of "
+            "RLlib has its environments; give a run directory that all machines share, "
+            "by its absolute path, or keep the runners on the machine of the training"
+        )
+
+
 def _plain(env: Any) -> Any:
     return env
 
 
 def _shaped(config: Mapping[str, Any]) -> Any:
-    """Returns an environment with the shape around it, on whatever machine this is."""
-    shape = config["shape"]
-    if isinstance(shape, Shape) and not shape.board.exists:
-        raise ConfigurationError(
-            f"the board {shape.board.path} is not on {platform.node()}, where an "
-            "environment runner of RLlib makes its environments; give a run directory "
-            "that all machines share, by its absolute path, or keep the runners on the "
-            "machine of the training"
-        )
-    return shape(config["make_env"]())
+    """Returns an environment with the shape around it.
+
+    On a machine without the board it stays plain, and ``check_boards`` says so: RLlib
+    would make a runner whose environment fails again and again.
+    """
+    shape, env = config["shape"], config["make_env"]()
+    return shape(env) if _sees(shape) else env
+
+
+def _sees(shape: Callable[[Any], Any]) -> bool:
+    return not isinstance(shape, Shape) or shape.board.exists
+
+
+def _unseen(runner: Any) -> tuple[Path, str] | None:
+    """Returns the board that a runner cannot see and its machine, if there is one."""
+    shape = runner.config.env_config["shape"]
+    return None if _sees(shape) else (shape.board.path, platform.node())

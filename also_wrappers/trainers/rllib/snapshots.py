@@ -138,9 +138,9 @@ def _check(state: Mapping[str, Any], path: str, learner: Any) -> None:
     if differences:
         name, shape = min(differences)
         raise ConfigurationError(
-            f"{path} does not fit the algorithm ({name} has the shape {shape} in one of "
-            "them alone); go on with the configuration that the run was begun with, or "
-            "begin a new run"
+            f"{path} does not fit the algorithm ({name} has the shape {shape} in one "
+            "of them alone); go on with the configuration that the run was begun with, "
+            "or begin a new run"
         )
 
 
@@ -189,8 +189,8 @@ def _to_tensors(state: Any) -> Any:
     if state is None or isinstance(state, bool | int | float | str):
         return state
     raise ConfigurationError(
-        f"a part of the algorithm's state is a {type(state).__name__}, which a snapshot "
-        "cannot hold; let connectors keep numbers, texts and arrays"
+        f"a part of the algorithm's state is a {type(state).__name__}, which a "
+        "snapshot cannot hold; let connectors keep numbers, texts and arrays"
     )
 
 
