@@ -83,11 +83,7 @@ def test_a_signal_is_swapped_in_and_steps_are_counted(tmp_path: Path) -> None:
     assert 2048 <= trained < 2048 + 128
     check_every_step_is_counted_once(run.dir, trained)
     assert all(event["error"] == "" for event in events(run.dir, "branch"))
-    # RLlib's own count is of the lineage: the branch that was adopted is in it.
-    counts = [result["env_runners"][COUNT] for result in results]
-    assert counts == sorted(counts)
-    assert counts[-1] == trained
-    assert len(results) < 2048 // 128
+    assert results[-1]["env_runners"][COUNT] == trained, "RLlib counts the lineage"
 
 
 def test_branches_run_on_the_ray_that_rllib_has_started(tmp_path: Path) -> None:
