@@ -114,8 +114,7 @@ def main(arguments: Arguments) -> None:
         f"{between - began:.0f} s"
     )
     print(
-        f"base reward alone: base return {base:.3f} in training, "
-        f"{done - between:.0f} s"
+        f"base reward alone: base return {base:.3f} in training, {done - between:.0f} s"
     )
     ray.shutdown()
 

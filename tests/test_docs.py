@@ -24,7 +24,11 @@ from tests.support.corridor import events
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 #: What needs an extra that is not installed is not read.
-WITHOUT = "benchmarl" if importlib.util.find_spec("benchmarl") is None else "-"
+WITHOUT = tuple(
+    room
+    for room, module in (("benchmarl", "benchmarl"), ("rllib", "tree"))
+    if importlib.util.find_spec(module) is None
+)
 #: What is read beside the README: the docstrings of rooms.
 PAGES = {
     module.name: importlib.import_module(module.name).__doc__ or ""

@@ -31,6 +31,8 @@ PUBLIC = [
 def test_examples(name: str) -> None:
     if name.startswith("also_wrappers.trainers.benchmarl"):
         pytest.importorskip("benchmarl")
+    if name.startswith("also_wrappers.trainers.rllib"):
+        pytest.importorskip("ray.rllib", exc_type=ImportError)
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

@@ -1,7 +1,7 @@
 """Trainers: one room per library, and what any other trainer must do.
 
 Stable-Baselines3 is in ``also_wrappers.trainers.sb3``, BenchMARL in
-``also_wrappers.trainers.benchmarl``.
+``also_wrappers.trainers.benchmarl``, RLlib in ``also_wrappers.trainers.rllib``.
 
 ``Adaptation(run, advisor).step(trainer)`` is the whole loop; call it wherever your
 trainer is at rest: no update running, no rollout half collected.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("ray.rllib.algorithms.ppo")
+pytest.importorskip("ray.rllib", exc_type=ImportError)
 
 from ray.rllib.connectors.env_to_module import MeanStdFilter
 

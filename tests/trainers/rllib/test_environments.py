@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("ray.rllib.algorithms.ppo")
+pytest.importorskip("ray.rllib", exc_type=ImportError)
 
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("ray.rllib.algorithms.ppo")
+pytest.importorskip("ray.rllib", exc_type=ImportError)
 
 
 from also_wrappers.testing.states import check_same, differ
