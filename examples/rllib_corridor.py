@@ -34,14 +34,14 @@ class Arguments:
 
     run_dir: str = "runs/rllib_corridor"
     seed: int = 0
-    steps: int = 20_480
+    steps: int = 12_288
     runners: int = 0
     smoke: bool = False
 
 
 def make_env() -> Corridor:
     """Makes one environment."""
-    return Corridor(length=40, limit=50)
+    return Corridor(length=20, limit=30)
 
 
 def make_config(arguments: Arguments) -> PPOConfig:

@@ -109,12 +109,12 @@ def learner_state(algorithm: Algorithm) -> dict[str, Any]:
 
 def _on_learners(algorithm: Algorithm, function: Callable[[Any], Any]) -> list[Any]:
     """Returns what a function returns of each learner, in whatever process it is."""
-    answers = algorithm.learner_group.foreach_learner(function)
-    return [answer.get() for answer in answers if answer.ok or _fail(answer.get())]
-
-
-def _fail(error: Exception) -> bool:
-    raise getattr(error, "cause", None) or error
+    answers = list(algorithm.learner_group.foreach_learner(function))
+    for answer in answers:
+        if not answer.ok:
+            error = answer.get()
+            raise getattr(error, "cause", None) or error
+    return [answer.get() for answer in answers]
 
 
 def _state(learner: Any) -> dict[str, Any]:

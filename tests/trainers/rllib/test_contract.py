@@ -60,6 +60,9 @@ def test_one_agent_with_normalized_observations_passes(make_harness: Any) -> Non
     check_trainer(make_harness(normalized, make_cartpole), BALANCE, UPRIGHT)
 
 
-def test_two_remote_runners_pass(make_harness: Any) -> None:
+@pytest.mark.slow
+def test_remote_runners_pass(make_harness: Any) -> None:
+    """Several of them answer in any order, so that RLlib itself does not repeat."""
     make = functools.partial(make_shared, runners=2, copies=2)
-    check_trainer(make_harness(make, make_corridor), TASK, SIGNAL)
+    harness = make_harness(make, make_corridor)
+    check_trainer(harness, TASK, SIGNAL, level="approximate")
