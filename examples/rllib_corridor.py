@@ -34,14 +34,14 @@ class Arguments:
 
     run_dir: str = "runs/rllib_corridor"
     seed: int = 0
-    steps: int = 12_288
+    steps: int = 8_192
     runners: int = 0
     smoke: bool = False
 
 
 def make_env() -> Corridor:
     """Makes one environment."""
-    return Corridor(length=20, limit=30)
+    return Corridor(length=10, limit=20)
 
 
 def make_config(arguments: Arguments) -> PPOConfig:
@@ -53,16 +53,16 @@ def make_config(arguments: Arguments) -> PPOConfig:
             policies={"walker"}, policy_mapping_fn=lambda agent, episode, **_: "walker"
         )
         .training(
-            train_batch_size_per_learner=512,
+            train_batch_size_per_learner=256,
             minibatch_size=128,
-            num_epochs=5,
-            lr=1e-3,
+            num_epochs=6,
+            lr=3e-3,
             gamma=0.99,
             entropy_coeff=0.002,  # or a policy that is paid nothing drifts anywhere
         )
         .rl_module(
             model_config=DefaultModelConfig(
-                fcnet_hiddens=[64, 64], fcnet_activation="tanh", vf_share_layers=False
+                fcnet_hiddens=[32, 32], fcnet_activation="tanh", vf_share_layers=False
             )
         )
         .debugging(seed=arguments.seed, log_level="ERROR")

@@ -115,8 +115,8 @@ def test_a_run_without_rounds_is_the_training_bit_for_bit(tmp_path: Path) -> Non
     while not callback.done:
         adapted.train()
     run.close()
-    states = [flat("", learner_state(algorithm)) for algorithm in (adapted, plain)]
-    check_same(*states, "a run without rounds")
+    state, expected = (flat("", learner_state(each)) for each in (adapted, plain))
+    check_same(state, expected, "a run without rounds")
     assert events(run.dir, "record")[-1]["window"]["episodes"] > 0
     adapted.stop()
     plain.stop()
