@@ -89,13 +89,16 @@ def test_a_signal_is_swapped_in_and_steps_are_counted(tmp_path: Path) -> None:
 
 def test_branches_run_on_the_ray_that_rllib_has_started(tmp_path: Path) -> None:
     run = Run(make_task(), tmp_path / "run")
-    advisor = RecordedAdvisor([[HARMFUL, HELPFUL]])
     default = make_callback(run, 1280, executor=None).adaptation
     assert isinstance(default._executor, RayExecutor)
-    executor = RayExecutor(in_flight=2)  # of many more processors that Ray believes in
-    callback = make_callback(
-        run, 1280, advisor, executor=executor, horizon=256, budget=2.0
-    )
+    options: dict[str, Any] = {
+        "executor": RayExecutor(in_flight=2),  # Ray believes in many processors
+        "horizon": 256,
+        "budget": 0.5,
+        "candidates": 1,
+        "refinements": 0,
+    }
+    callback = make_callback(run, 1280, RecordedAdvisor([[HELPFUL]]), **options)
     train(make_long(run, runners=1, copies=2), callback)
     run.close()
     branches = events(run.dir, "branch")
