@@ -5,6 +5,11 @@ a training of RLlib an adapted one: the run, the configuration with its environm
 and the callback. Built-in rules propose; the base reward alone gets as many environment
 steps as adapting took in all. Branches run on the Ray that RLlib has started.
 
+Expect, with seed 0: a signal is swapped in at 512 environment steps, in the second
+round, and the base return in training is 1.000 from 2,594 environment steps of the
+policy's own on. In all adapting takes 10,077 environment steps, and 175 seconds on two
+cores that were shared with many others, 103 of them for the two branches.
+
     python examples/rllib_corridor.py --smoke
 """
 

@@ -15,6 +15,7 @@ from ray.rllib.callbacks.callbacks import RLlibCallback
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.branches.ray import RayExecutor
+from also_wrappers.gate import Provisional
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal
 from also_wrappers.testing import Corridor
@@ -93,6 +94,7 @@ def test_branches_run_on_the_ray_that_rllib_has_started(tmp_path: Path) -> None:
     assert isinstance(default._executor, RayExecutor)
     options: dict[str, Any] = {
         "executor": RayExecutor(in_flight=2),  # Ray believes in many processors
+        "gate": Provisional(),
         "horizon": 256,
         "budget": 0.5,
         "candidates": 1,
