@@ -7,8 +7,9 @@ steps as adapting took in all. Branches run on the Ray that RLlib has started.
 
 Expect, with seed 0: a signal is swapped in at 512 environment steps, in the second
 round, and the base return in training is 1.000 from 2,594 environment steps of the
-policy's own on. With as many steps as adapting took in all, 10,077, the base reward alone stays
-at 0.000. 199 and 60 seconds on two very busy cores; half of the former are two branches.
+policy's own on. With as many steps as adapting took in all, 10,077, the base reward
+alone stays at 0.000. 199 and 60 seconds on two very busy cores, 103 of them for
+branches.
 
     python examples/rllib_corridor.py --smoke
 """

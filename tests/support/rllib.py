@@ -28,7 +28,11 @@ def make_config(runners: int = 0, copies: int = 1, batch: int = 64) -> PPOConfig
     """A tiny configuration of one agent."""
     return (
         PPOConfig()
-        .env_runners(num_env_runners=runners, num_envs_per_env_runner=copies)
+        .env_runners(
+            num_env_runners=runners,
+            num_envs_per_env_runner=copies,
+            num_cpus_per_env_runner=0,  # or what is not stopped yet holds them all
+        )
         .training(
             train_batch_size_per_learner=batch,
             minibatch_size=32,

@@ -15,7 +15,7 @@ def _ray() -> Iterator[None]:
         return
     import ray
 
-    # Algorithms that are not stopped yet hold processors.
-    ray.init(num_cpus=64, include_dashboard=False, log_to_driver=False)
+    # Ray starts a worker for each processor at once.
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()

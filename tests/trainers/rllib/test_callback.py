@@ -93,7 +93,7 @@ def test_branches_run_on_the_ray_that_rllib_has_started(tmp_path: Path) -> None:
     default = make_callback(run, 1280, executor=None).adaptation
     assert isinstance(default._executor, RayExecutor)
     options: dict[str, Any] = {
-        "executor": RayExecutor(in_flight=2),  # Ray believes in many processors
+        "executor": RayExecutor(in_flight=2),
         "gate": Provisional(),
         "horizon": 256,
         "budget": 0.5,
