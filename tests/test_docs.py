@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 import re
 import subprocess
@@ -20,15 +19,12 @@ import also_wrappers
 from also_wrappers.cli.app import app
 from also_wrappers.testing import Corridor, corridor_features
 from tests.support.corridor import events
+from tests.support.libraries import NEEDED, is_missing
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 #: What needs an extra that is not installed is not read.
-WITHOUT = tuple(
-    f".{name}"
-    for name in ("benchmarl", "tianshou")
-    if importlib.util.find_spec(name) is None
-)
+WITHOUT = tuple(f".{name}" for name in NEEDED if is_missing(name))
 #: What is read beside the README: the docstrings of rooms.
 PAGES = {
     module.name: importlib.import_module(module.name).__doc__ or ""

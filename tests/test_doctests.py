@@ -10,6 +10,7 @@ import pkgutil
 import pytest
 
 import also_wrappers
+from tests.support.libraries import NEEDED, skip_without
 
 MODULES = [
     module.name
@@ -29,9 +30,9 @@ PUBLIC = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    for library in ("benchmarl", "tianshou"):
-        if name.startswith(f"also_wrappers.trainers.{library}"):
-            pytest.importorskip(library)
+    room = name.removeprefix("also_wrappers.trainers.").partition(".")[0]
+    if room in NEEDED:
+        skip_without(room)
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

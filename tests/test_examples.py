@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.libraries import NEEDED, skip_without
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -62,9 +64,9 @@ def test_every_example_reads_its_command_line_alike() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(path: Path, tmp_path: Path) -> None:
-    for library in ("agilerl", "benchmarl", "skrl", "tianshou"):
-        if path.stem.startswith(library):
-            pytest.importorskip(library)
+    library = path.stem.partition("_")[0]
+    if library in NEEDED:
+        skip_without(library)
     result = subprocess.run(
         [sys.executable, str(path), "--smoke"],
         capture_output=True,

@@ -1,0 +1,138 @@
+"""``AdaptationCallback``: the loop at the pauses of an RLlib algorithm."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from typing import Any, Unpack
+
+from ray.rllib.callbacks.callbacks import RLlibCallback
+from rich.console import Console
+
+from also_wrappers.advisors.base import Advisor
+from also_wrappers.branches.ray import RayExecutor
+from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.loop.adaptation import Adaptation
+from also_wrappers.loop.settings import AdaptationOptions
+from also_wrappers.report.tensorboard import TensorBoardFigures
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.run import Run
+from also_wrappers.trainers.rllib.environments import check_boards, shape_of
+from also_wrappers.trainers.rllib.trainer import RLlibTrainer
+from also_wrappers.wrappers.shape import Shape
+
+__all__ = ["AdaptationCallback"]
+
+
+class AdaptationCallback(RLlibCallback):
+    """Adapts the learning signal while an RLlib algorithm trains.
+
+    Give it to ``config.callbacks``, alone or in a list with other callbacks, and build
+    the algorithm in the same process: in a trial of Tune, inside the function of the
+    trial. Pauses are after each ``algorithm.train()``, before it returns.
+
+    Args:
+        run: The run, whose ``run.shape`` was given to ``shaped_config``.
+        total: Trainer steps that are planned, which are RLlib's environment steps.
+        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        verbose: 1 prints a line per stage; 0 prints nothing.
+        **options: See ``also_wrappers.loop.AdaptationOptions``; branches run on the Ray
+            that RLlib has started unless an executor is given.
+
+    Attributes:
+        adaptation: The loop.
+        done: Whether all that was planned is trained. A branch that is adopted brings
+            its steps along, so that the number of calls is not known beforehand:
+            ``while not callback.done: algorithm.train()``.
+
+    Raises:
+        ConfigurationError: When the algorithm is built, if it cannot be forked, if its
+            environments have not the signal of the run, or if it is built in another
+            process.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        total: int,
+        advisor: Advisor | None = None,
+        *,
+        verbose: int = 1,
+        **options: Unpack[AdaptationOptions],
+    ) -> None:
+        if options.get("executor") is None:
+            # In worker processes, every branch would start a Ray of its own.
+            options["executor"] = RayExecutor()
+        self.adaptation = Adaptation(run, advisor, **options)
+        self.done = False
+        self._total = total
+        self._verbose = verbose
+        self._trainer: RLlibTrainer | None = None
+        self._lines = ProgressLines(Console(), run.events())
+
+    def __call__(self) -> AdaptationCallback:
+        """Returns itself: RLlib is given classes, and calls them."""
+        return self
+
+    def on_algorithm_init(self, *, algorithm: Any, **_: Any) -> None:
+        """Rests for the first time, before anything is trained."""
+        trainer = self._trainer = RLlibTrainer(algorithm, self._total)
+        run = self.adaptation.run
+        shape = shape_of(algorithm.config)
+        if not isinstance(shape, Shape) or shape.board.path != run.board.path:
+            raise ConfigurationError(
+                "the algorithm's environments pay no signal of this run; make the "
+                "configuration with shaped_config(config, make_env, run.shape)"
+            )
+        self._listen()
+        self.adaptation.step(trainer)
+
+    def on_train_result(self, **_: Any) -> None:
+        """Rests: the update is done and all runners have the new weights."""
+        trainer = self._trainer
+        if trainer is None or self.done:
+            return
+        if trainer.steps < trainer.total:
+            self.adaptation.step(trainer)
+        # A branch that was adopted may be all that was left to train.
+        if trainer.steps >= trainer.total:
+            self.done = True
+            self.adaptation.finish(trainer)
+            if self._verbose:
+                folder = self.adaptation.run.dir
+                command = f"also-wrappers report {shlex.quote(str(folder))}"
+                self._lines.say("report", f"{command} writes {folder / 'report.html'}")
+
+    def on_env_runners_recreated(self, *, env_runner_group: Any, **_: Any) -> None:
+        """Checks runners that have come in the place of others."""
+        check_boards(env_runner_group)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AdaptationCallback:
+        """Returns itself: RLlib copies configurations."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Runners in other processes get a callback that does nothing."""
+        return _Elsewhere, ()
+
+    def _listen(self) -> None:
+        run = self.adaptation.run
+        if importlib.util.find_spec("tensorboard") is not None:
+            drawn = TensorBoardFigures(run.dir / "tensorboard", run.events())
+            run.ledger.listeners.append(drawn)
+        if self._verbose:
+            run.ledger.listeners.append(self._lines)
+
+
+class _Elsewhere(RLlibCallback):
+    """Stands in for the callback where it was sent to."""
+
+    def __call__(self) -> _Elsewhere:
+        return self
+
+    def on_algorithm_init(self, **_: Any) -> None:
+        raise ConfigurationError(
+            "an adapted algorithm was built in another process than its Run; in a "
+            "trial of Tune, make Run, configuration and algorithm inside the trial's "
+            "function"
+        )

@@ -1,0 +1,21 @@
+"""One Ray for all tests of RLlib."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _ray() -> Iterator[None]:
+    if importlib.util.find_spec("ray") is None:
+        yield
+        return
+    import ray
+
+    # Ray starts a worker for each processor at once.
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
