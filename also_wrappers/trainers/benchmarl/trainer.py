@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarl.algorithms import Ippo, Iql, Maddpg, Mappo, Qmix, Vdn
 from benchmarl.experiment import Experiment
 from tensordict import TensorDictBase
 from torch.distributions import kl_divergence
@@ -27,6 +28,8 @@ from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLTrainer", "check_experiment"]
 
+#: Those that pass the contract.
+_ALGORITHMS = (Ippo, Iql, Maddpg, Mappo, Qmix, Vdn)
 #: Frames on whose observations the drift of the policies is measured.
 _PROBES = 128
 

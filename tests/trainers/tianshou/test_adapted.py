@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import pytest
@@ -137,7 +137,7 @@ def test_epochs_end_where_the_lineage_is(tmp_path: Path) -> None:
     trainer.reset()
     pauses: list[int] = []
     ends: list[tuple[int, int]] = []
-    execute = trainer.execute_epoch
+    execute, running = trainer.execute_epoch, cast(Any, trainer)
 
     def epoch() -> Any:
         result = execute()
@@ -151,7 +151,7 @@ def test_epochs_end_where_the_lineage_is(tmp_path: Path) -> None:
         if trainer.steps == 768 and pauses.count(768) == 1:
             adapter.adopt(tmp_path / "older")
 
-    trainer.execute_epoch = epoch
+    running.execute_epoch = epoch
     trainer.train(trainer.total, rest)
     assert pauses == [*range(0, 896, 128), *range(256, 1024, 128)]
     assert trainer.steps == 1024
