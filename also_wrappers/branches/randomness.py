@@ -1,6 +1,7 @@
 """The global randomness of Python, numpy and torch: seeded, saved, restored.
 
-Torch is not imported here: a module that was not imported has no state to lose.
+Torch is not imported here: a module that was not imported has no state to lose. Other
+libraries that keep randomness of their own are registered by who knows them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,42 @@ import numpy.typing as npt
 from also_wrappers.exceptions import ConfigurationError
 
 __all__ = [
+    "keep_randomness",
     "randomness_restored",
     "randomness_states",
     "restore_randomness",
     "seed_randomness",
 ]
+
+
+#: By name: what returns the state of a library's randomness, and what restores it.
+_others: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
+
+
+def keep_randomness(
+    name: str, state: Callable[[], Any], restore: Callable[[Any], None]
+) -> None:
+    """Has the randomness of a library saved and restored with the global one.
+
+    To be called when what knows the library is imported. Seeds are the environments'
+    own: a branch seeds them.
+
+    Args:
+        name: Of the library.
+        state: Returns its state as plain data that JSON can hold; ``None`` where the
+            library was not imported.
+        restore: Puts it back to a state that is not ``None``.
+
+    Example:
+        >>> numbers = [4]
+        >>> keep_randomness("dice", lambda: numbers[0], lambda n: numbers.__setitem__(0, n))
+        >>> with randomness_restored():
+        ...     numbers[0] = 6
+        >>> numbers
+        [4]
+        >>> del _others["dice"]
+    """
+    _others[name] = state, restore
 
 
 def seed_randomness(seed: int) -> None:
@@ -57,6 +89,8 @@ def randomness_states() -> dict[str, Any]:
         if torch.cuda.is_available() and torch.cuda.is_initialized():
             devices = torch.cuda.get_rng_state_all()
             states["cuda"] = [state.numpy().tobytes().hex() for state in devices]
+    others = {name: state() for name, (state, _) in _others.items()}
+    states |= {name: state for name, state in others.items() if state is not None}
     return states
 
 
@@ -88,6 +122,9 @@ def _restore(states: Mapping[str, Any]) -> None:
             if k < torch.cuda.device_count():
                 on_device = torch.from_numpy(_numbers(state, np.uint8))
                 torch.cuda.set_rng_state(on_device, k)
+    for name, (_, restore) in _others.items():
+        if name in states:
+            restore(states[name])
 
 
 def _numbers(text: str, kind: type[np.generic]) -> npt.NDArray[Any]:

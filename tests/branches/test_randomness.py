@@ -8,7 +8,9 @@ import random
 import numpy as np
 import torch
 
+from also_wrappers.branches import randomness
 from also_wrappers.branches.randomness import (
+    keep_randomness,
     randomness_restored,
     randomness_states,
     restore_randomness,
@@ -36,6 +38,31 @@ def test_states_survive_json() -> None:
     draw()
     restore_randomness(states)
     assert [draw() for _ in range(3)] == first
+
+
+def test_the_randomness_of_another_library_is_kept_with_it() -> None:
+    library = random.Random(3)
+    keep_randomness(
+        "library",
+        lambda: _plain(library),
+        lambda state: library.setstate((state[0], tuple(state[1]), state[2])),
+    )
+    try:
+        states = json.loads(json.dumps(randomness_states()))
+        first = library.random()
+        with randomness_restored():
+            library.random()
+        assert library.random() != first
+        restore_randomness(states)
+        assert library.random() == first
+    finally:
+        del randomness._others["library"]
+    assert "library" not in randomness_states()
+
+
+def _plain(library: random.Random) -> list[object]:
+    version, words, gauss = library.getstate()
+    return [version, list(words), gauss]
 
 
 def test_what_is_drawn_inside_is_not_missed_outside() -> None:

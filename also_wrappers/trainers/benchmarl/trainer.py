@@ -24,6 +24,7 @@ from also_wrappers.trainers.benchmarl.imitation import (
 from also_wrappers.trainers.benchmarl.loop import train
 from also_wrappers.trainers.benchmarl.snapshots import restore, save
 from also_wrappers.trainers.benchmarl.tasks import ShapedRewards
+from also_wrappers.trainers.benchmarl.vmas import keep_vmas_randomness
 from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLTrainer", "check_experiment"]
@@ -50,6 +51,7 @@ class BenchMARLTrainer:
 
     def __init__(self, experiment: Experiment) -> None:
         check_experiment(experiment)
+        keep_vmas_randomness()
         config = experiment.config
         self.experiment = experiment
         on_policy = bool(experiment.on_policy)

@@ -151,7 +151,10 @@ def test_a_training_that_fails_costs_itself_alone(plan: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("study_script:train", "study_script:trainn"), "did you mean study_script:tra"),
+        (
+            ("study_script:train", "study_script:trainn"),
+            "did you mean study_script:tra",
+        ),
         (("study_script:train", "study_script:number"), "study_script:number cannot"),
         (("study_script:helpful", "nowhere:helpful"), "there is no module 'nowhere'"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torchrl.envs import TransformedEnv
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
+from also_wrappers.branches.randomness import randomness_states, restore_randomness
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Feature, FeatureMap, Signal, Term
 from also_wrappers.task import Task
@@ -218,6 +220,27 @@ def test_every_row_is_paid_as_a_team_alone(
     one, other = (board.new_episodes() for board in boards)
     assert len(one) == 2 * copies
     assert (one == other).all()
+
+
+def test_other_environments_leave_the_randomness_of_vmas_alone(tmp_path: Path) -> None:
+    """All environments of a process share it; saved and restored, it survives JSON."""
+    BenchMARLTrainer(make_experiment(tmp_path, balance()))
+
+    def first_states(disturbed: bool) -> torch.Tensor:
+        def make() -> Any:
+            return VmasTask.BALANCE.get_from_yaml().get_env_fun(3, True, 0, "cpu")()
+
+        env = make()
+        env.set_seed(0)
+        env.reset()
+        states = json.loads(json.dumps(randomness_states()))
+        if disturbed:
+            make().reset()
+            restore_randomness(states)
+        observed: torch.Tensor = env.reset()["agents", "observation"]
+        return observed
+
+    assert torch.equal(first_states(False), first_states(True))
 
 
 def test_experts_are_for_discrete_actions(tmp_path: Path) -> None:
