@@ -45,12 +45,12 @@ def keep_randomness(
         restore: Puts it back to a state that is not ``None``.
 
     Example:
-        >>> numbers = [4]
-        >>> keep_randomness("dice", lambda: numbers[0], lambda n: numbers.__setitem__(0, n))
+        >>> dice = random.Random(0)
+        >>> keep_randomness("dice", dice.getstate, dice.setstate)
         >>> with randomness_restored():
-        ...     numbers[0] = 6
-        >>> numbers
-        [4]
+        ...     first = dice.random()
+        >>> dice.random() == first
+        True
         >>> del _others["dice"]
     """
     _others[name] = state, restore

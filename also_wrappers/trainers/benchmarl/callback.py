@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
 from typing import Any, Unpack
 
 from benchmarl.experiment.callback import Callback
-from rich.console import Console
 from tensordict import TensorDictBase
 
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.settings import AdaptationOptions
-from also_wrappers.report.tensorboard import TensorBoardFigures
-from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
 from also_wrappers.trainers.benchmarl.tasks import ShapedRewards
 from also_wrappers.trainers.benchmarl.trainer import BenchMARLTrainer, check_experiment
+from also_wrappers.trainers.progress import Progress
 
 __all__ = ["AdaptationCallback"]
 
@@ -52,9 +48,8 @@ class AdaptationCallback(Callback):
     ) -> None:
         super().__init__()
         self.adaptation = Adaptation(run, advisor, **options)
-        self._verbose = verbose
         self._trainer: BenchMARLTrainer | None = None
-        self._lines = ProgressLines(Console(), run.events())
+        self._progress = Progress(run, verbose)
 
     def on_setup(self) -> None:
         """Takes the place of the experiment's loop."""
@@ -81,19 +76,8 @@ class AdaptationCallback(Callback):
 
     def _train(self) -> None:
         trainer = self._trainer = BenchMARLTrainer(self.experiment)
-        self._listen()
+        self._progress.begin()
         trainer.train(rest=lambda: self.adaptation.step(trainer))
         self.adaptation.finish(trainer)
         self.experiment.close()
-        if self._verbose:
-            folder = self.adaptation.run.dir
-            command = f"also-wrappers report {shlex.quote(str(folder))}"
-            self._lines.say("report", f"{command} writes {folder / 'report.html'}")
-
-    def _listen(self) -> None:
-        run = self.adaptation.run
-        if importlib.util.find_spec("tensorboard") is not None:
-            drawn = TensorBoardFigures(run.dir / "tensorboard", run.events())
-            run.ledger.listeners.append(drawn)
-        if self._verbose:
-            run.ledger.listeners.append(self._lines)
+        self._progress.end()

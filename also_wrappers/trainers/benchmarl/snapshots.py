@@ -23,6 +23,7 @@ from torchrl.objectives import HardUpdate
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
 from also_wrappers.trainers.earned import Earned
+from also_wrappers.trainers.torch_files import read_snapshot
 
 __all__ = ["read", "restore", "save"]
 
@@ -67,17 +68,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: The file is none.
     """
-    try:
-        snapshot: dict[str, Any] = torch.load(path, weights_only=True)
-        if snapshot["format"] == _FORMAT:
-            return snapshot
-        reason = "it is of another version of this package"
-    except Exception as error:  # whatever damaged files make torch raise
-        reason = str(error).partition("\n")[0] or type(error).__name__
-    raise ConfigurationError(
-        f"{path} is no snapshot of a BenchMARL experiment that can be read: {reason}; "
-        "bring back the file that the run wrote, or begin a new run"
-    )
+    return read_snapshot(path, _FORMAT, "a BenchMARL experiment")
 
 
 def restore(experiment: Experiment, path: Path, earned: Earned) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
 from typing import Any, Unpack
 
 from ray.rllib.callbacks.callbacks import RLlibCallback
-from rich.console import Console
 
 from also_wrappers.advisors.base import Advisor
 from also_wrappers.branches.ray import RayExecutor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.settings import AdaptationOptions
-from also_wrappers.report.tensorboard import TensorBoardFigures
-from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
+from also_wrappers.trainers.progress import Progress
 from also_wrappers.trainers.rllib.environments import check_boards, shape_of
 from also_wrappers.trainers.rllib.trainer import RLlibTrainer
 from also_wrappers.wrappers.shape import Shape
@@ -66,9 +62,8 @@ class AdaptationCallback(RLlibCallback):
         self.adaptation = Adaptation(run, advisor, **options)
         self.done = False
         self._total = total
-        self._verbose = verbose
         self._trainer: RLlibTrainer | None = None
-        self._lines = ProgressLines(Console(), run.events())
+        self._progress = Progress(run, verbose)
 
     def __call__(self) -> AdaptationCallback:
         """Returns itself: RLlib is given classes, and calls them."""
@@ -84,7 +79,7 @@ class AdaptationCallback(RLlibCallback):
                 "the algorithm's environments pay no signal of this run; make the "
                 "configuration with shaped_config(config, make_env, run.shape)"
             )
-        self._listen()
+        self._progress.begin()
         self.adaptation.step(trainer)
 
     def on_train_result(self, **_: Any) -> None:
@@ -98,10 +93,7 @@ class AdaptationCallback(RLlibCallback):
         if trainer.steps >= trainer.total:
             self.done = True
             self.adaptation.finish(trainer)
-            if self._verbose:
-                folder = self.adaptation.run.dir
-                command = f"also-wrappers report {shlex.quote(str(folder))}"
-                self._lines.say("report", f"{command} writes {folder / 'report.html'}")
+            self._progress.end()
 
     def on_env_runners_recreated(self, *, env_runner_group: Any, **_: Any) -> None:
         """Checks runners that have come in the place of others."""
@@ -114,14 +106,6 @@ class AdaptationCallback(RLlibCallback):
     def __reduce__(self) -> Any:
         """Runners in other processes get a callback that does nothing."""
         return _Elsewhere, ()
-
-    def _listen(self) -> None:
-        run = self.adaptation.run
-        if importlib.util.find_spec("tensorboard") is not None:
-            drawn = TensorBoardFigures(run.dir / "tensorboard", run.events())
-            run.ledger.listeners.append(drawn)
-        if self._verbose:
-            run.ledger.listeners.append(self._lines)
 
 
 class _Elsewhere(RLlibCallback):

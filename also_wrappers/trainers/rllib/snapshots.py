@@ -20,6 +20,7 @@ from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import replacing
+from also_wrappers.trainers.torch_files import read_snapshot
 
 __all__ = ["learner_state", "read", "restore", "sampled", "save"]
 
@@ -46,17 +47,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: The file is none.
     """
-    try:
-        snapshot: dict[str, Any] = torch.load(path, weights_only=True)
-        if snapshot["format"] == _FORMAT:
-            return snapshot
-        reason = "it is of another version of this package"
-    except Exception as error:  # whatever damaged files make torch raise
-        reason = str(error).partition("\n")[0] or type(error).__name__
-    raise ConfigurationError(
-        f"{path} is no snapshot of an RLlib algorithm that can be read: {reason}; "
-        "bring back the file that the run wrote, or begin a new run"
-    )
+    return read_snapshot(path, _FORMAT, "an RLlib algorithm")
 
 
 def restore(algorithm: Algorithm, path: Path) -> None:

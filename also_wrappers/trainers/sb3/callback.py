@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
 from typing import Unpack
 
-from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from also_wrappers.advisors.base import Advisor
@@ -15,10 +12,9 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.settings import AdaptationOptions
-from also_wrappers.report.tensorboard import TensorBoardFigures
-from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
 from also_wrappers.trainers.earned import Earned
+from also_wrappers.trainers.progress import Progress
 from also_wrappers.trainers.sb3.figures import LoggedFigures
 from also_wrappers.trainers.sb3.fork import Algorithm, MakeVecEnv
 from also_wrappers.trainers.sb3.imitation import Imitation, begin_imitation
@@ -84,7 +80,7 @@ class AdaptationCallback(BaseCallback):
         self._imitation: Imitation | None = None
         self._posting: Posting | None = None
         self._next_pause = 0
-        self._lines = ProgressLines(Console(), run.events())
+        self._progress = Progress(run, verbose)
         self._interrupt: Interrupt | None = None
         self._listening = False
 
@@ -128,15 +124,10 @@ class AdaptationCallback(BaseCallback):
         if self._listening:
             return
         self._listening = True
-        past = run.events()
-        for event in past:
+        for event in run.events():
             self._figures(event)
         run.ledger.listeners.append(self._figures)
-        if importlib.util.find_spec("tensorboard") is not None:
-            drawn = TensorBoardFigures(run.dir / "tensorboard", past)
-            run.ledger.listeners.append(drawn)
-        if self.verbose:
-            run.ledger.listeners.append(self._lines)
+        self._progress.begin()
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
@@ -177,7 +168,7 @@ class AdaptationCallback(BaseCallback):
     def _say_how_to_go_on(self) -> None:
         assert self._trainer is not None
         run = self.adaptation.run
-        self._lines.say(
+        self._progress.say(
             "stop",
             f"interrupted at {self._trainer.steps:,} of {self._trainer.total:,} "
             f'trainer steps; Run(task, "{run.dir}", resume="auto") goes on from the '
@@ -190,10 +181,7 @@ class AdaptationCallback(BaseCallback):
         self.adaptation.finish(self._trainer)
         if self._interrupt is not None:
             self._interrupt.end()
-        if self.verbose:
-            folder = self.adaptation.run.dir
-            command = f"also-wrappers report {shlex.quote(str(folder))}"
-            self._lines.say("report", f"{command} writes {folder / 'report.html'}")
+        self._progress.end()
 
 
 def _agents_per_env(model: Algorithm, board: Board) -> int:

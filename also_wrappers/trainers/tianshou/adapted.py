@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
 from typing import Any, Unpack
 
-from rich.console import Console
 from tianshou.algorithm.algorithm_base import OnPolicyAlgorithm
 from tianshou.trainer import OnPolicyTrainerParams
 
@@ -14,9 +11,8 @@ from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.settings import AdaptationOptions
-from also_wrappers.report.tensorboard import TensorBoardFigures
-from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
+from also_wrappers.trainers.progress import Progress
 from also_wrappers.trainers.tianshou.fork import MakeVectorEnv
 from also_wrappers.trainers.tianshou.loop import PausedTrainer
 from also_wrappers.trainers.tianshou.trainer import TianshouTrainer, check_training
@@ -62,8 +58,7 @@ class AdaptedTrainer(PausedTrainer):
         super().__init__(algorithm, params, run.shape)
         self.adaptation = Adaptation(run, advisor, **options)
         self._trainer = TianshouTrainer(self, make_venv)
-        self._verbose = verbose
-        self._lines = ProgressLines(Console(), run.events())
+        self._progress = Progress(run, verbose)
 
     def run(
         self, reset_collectors: bool = True, reset_collector_buffers: bool = True
@@ -84,19 +79,8 @@ class AdaptedTrainer(PausedTrainer):
                 "the collector make_venv(run.shape), and let make_venv put the shape "
                 "around each environment"
             )
-        self._listen()
+        self._progress.begin()
         self.train(self.total, lambda: self.adaptation.step(self._trainer))
         self.adaptation.finish(self._trainer)
-        if self._verbose:
-            folder = self.adaptation.run.dir
-            command = f"also-wrappers report {shlex.quote(str(folder))}"
-            self._lines.say("report", f"{command} writes {folder / 'report.html'}")
+        self._progress.end()
         return self._create_info_stats()
-
-    def _listen(self) -> None:
-        run = self.adaptation.run
-        if importlib.util.find_spec("tensorboard") is not None:
-            drawn = TensorBoardFigures(run.dir / "tensorboard", run.events())
-            run.ledger.listeners.append(drawn)
-        if self._verbose:
-            run.ledger.listeners.append(self._lines)

@@ -1,0 +1,54 @@
+"""``Progress``: how a run is shown while a trainer trains."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+
+from rich.console import Console
+
+from also_wrappers.report.tensorboard import TensorBoardFigures
+from also_wrappers.report.terminal import ProgressLines
+from also_wrappers.run.run import Run
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """Prints a line for each stage of a run, and draws it in TensorBoard.
+
+    Args:
+        run: The run.
+        verbose: 1 prints; 0 draws only. Nothing is drawn where TensorBoard is not
+            installed.
+    """
+
+    def __init__(self, run: Run, verbose: int) -> None:
+        self._run = run
+        self._verbose = verbose
+        self._lines = ProgressLines(Console(), run.events())
+
+    def begin(self) -> None:
+        """Listens to the run's ledger from now on."""
+        listeners = self._run.ledger.listeners
+        if importlib.util.find_spec("tensorboard") is not None:
+            folder = self._run.dir / "tensorboard"
+            listeners.append(TensorBoardFigures(folder, self._run.events()))
+        if self._verbose:
+            listeners.append(self._lines)
+
+    def say(self, stage: str, text: str) -> None:
+        """Prints a line of its own.
+
+        Args:
+            stage: What the line begins with.
+            text: The rest of the line.
+        """
+        if self._verbose:
+            self._lines.say(stage, text)
+
+    def end(self) -> None:
+        """Says how to get the run's report."""
+        folder = self._run.dir
+        command = f"also-wrappers report {shlex.quote(str(folder))}"
+        self.say("report", f"{command} writes {folder / 'report.html'}")
