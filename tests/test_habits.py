@@ -100,3 +100,18 @@ def test_nothing_is_misspelt() -> None:
 def test_the_changelog_has_a_section_for_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert changelog.startswith(f"# Changelog\n\n## {PROJECT['version']}")
+
+
+def test_ci_tests_every_library_of_trainers_in_an_environment_of_its_own() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    (names,) = re.findall(r"for library in (.*); do \.ci/library", script)
+    trainers = ROOT / "also_wrappers" / "trainers"
+    rooms = {path.parent.name for path in trainers.glob("*/__init__.py")}
+    assert set(names.split()) == rooms - {"sb3"}
+    for name in names.split():
+        assert name in PROJECT["optional-dependencies"]
+        pins = (ROOT / f"constraints-{name}.txt").read_text().splitlines()
+        named = {pin.partition("==")[0].lower() for pin in pins if pin[0] != "#"}
+        assert not named & {pin.lower() for pin in PINS}, "a version is pinned twice"
+        assert list((ROOT / "examples").glob(f"{name}_*.py"))
+        assert (ROOT / "tests" / "trainers" / name / "test_contract.py").exists()
