@@ -47,7 +47,7 @@ Trainer steps are RLlib's environment steps, ``num_env_steps_sampled_lifetime``,
 
 RLlib's ``set_state`` with an older state takes the older optimizer and keeps the newer weights, and says nothing. A snapshot here goes back with all of it: modules, optimizers, coefficients of the KL penalty (which RLlib's checkpoints leave out), statistics of connectors, and the steps, by which schedules of learning rate and entropy go. RLlib's own count of steps follows the lineage.
 
-With runners in this process, a training that was paused and forked goes on bit-identically. With several runners in other processes RLlib itself does not repeat: batches are in the order in which runners answer.
+A training that was paused and forked goes on bit-identically. That RLlib repeats at all, with many agents and in other processes, needs the environment variable ``PYTHONHASHSEED``, say 0, before Python and Ray start: RLlib draws actions in the order of sets of agents' names, which is another in every process. Without it, branches that share a seed share less of their luck, and the gate sees more noise; nothing else changes.
 
 ## Branches
 
