@@ -3,28 +3,30 @@
 RLlib's PPO on the new API stack (extra ``rllib``), of many agents and of one, with runners and learners in this process or in others. Three lines make a training an adapted one: the run, the environments in place of ``config.environment(...)``, and the callback.
 
 ```python
-import also_wrappers as also
 from ray.rllib.algorithms.ppo import PPOConfig
 from also_wrappers.trainers.rllib import AdaptationCallback, shaped_config
 
-run = also.Run(task, "runs/corridor")
 config = (
     PPOConfig()
     .multi_agent(policies={"all"}, policy_mapping_fn=lambda agent, episode, **_: "all")
     .training(train_batch_size_per_learner=512, minibatch_size=128, num_epochs=5)
 )
 shaped_config(config, make_env, run.shape)  # of PettingZoo (parallel) or Gymnasium
-callback = AdaptationCallback(run, total=100_000)
+callback = AdaptationCallback(run, total=1024, budget=0)  # 0 records only
 algorithm = config.callbacks(callback).build_algo()
 while not callback.done:
     algorithm.train()
+algorithm.stop()
 ```
 
-``examples/rllib_corridor.py`` does so. In a trial of Tune, the function of the trial makes all of it, and reports what ``algorithm.train()`` returns; a relative run directory is then the trial's own:
+``examples/rllib_corridor.py`` swaps a signal in. In a trial of Tune, the function of the trial makes all of it, and reports what ``algorithm.train()`` returns. Give the run an absolute path: a relative one is in Ray's temporary files, and not among the results of the trial.
 
 ```python
+import also_wrappers as also
+from ray import tune
+
 def trial(settings):
-    run = also.Run(task, "run")
+    run = also.Run(task, f"/home/me/runs/{tune.get_context().get_trial_name()}")
     ...
     while not callback.done:
         tune.report(algorithm.train())
@@ -33,12 +35,15 @@ def trial(settings):
 Without the callback, ``Adaptation`` is stepped in a loop of yours:
 
 ```python
-trainer = RLlibTrainer(algorithm, total=100_000)
-adaptation = also.Adaptation(run, executor=also.RayExecutor())
-while trainer.steps < trainer.total:
-    adaptation.step(trainer)
-    algorithm.train()
-adaptation.finish(trainer)
+from also_wrappers.trainers.rllib import RLlibTrainer
+
+def train(algorithm, run, total):
+    trainer = RLlibTrainer(algorithm, total)
+    adaptation = also.Adaptation(run, executor=also.RayExecutor())
+    while trainer.steps < total:
+        adaptation.step(trainer)
+        algorithm.train()
+    adaptation.finish(trainer)
 ```
 
 Trainer steps are RLlib's environment steps, ``num_env_steps_sampled_lifetime``, whatever the number of agents. PPO samples at least a batch: budgets are counted by what was sampled. Pauses are after each ``algorithm.train()``, where the update is done and all runners have the new weights.
@@ -47,7 +52,7 @@ Trainer steps are RLlib's environment steps, ``num_env_steps_sampled_lifetime``,
 
 RLlib's ``set_state`` with an older state takes the older optimizer and keeps the newer weights, and says nothing. A snapshot here goes back with all of it: modules, optimizers, coefficients of the KL penalty (which RLlib's checkpoints leave out), statistics of connectors, and the steps, by which schedules of learning rate and entropy go. RLlib's own count of steps follows the lineage.
 
-With runners in this process, a training that was paused and forked goes on bit-identically. With several runners in other processes RLlib itself does not repeat: batches are in the order in which runners answer.
+A training that was paused and forked goes on bit-identically. That RLlib repeats at all, with many agents and in other processes, needs the environment variable ``PYTHONHASHSEED``, say 0, before Python and Ray start: RLlib draws actions in the order of sets of agents' names, which is another in every process. Without it, branches with one seed are alike in one process and not in two.
 
 ## Branches
 

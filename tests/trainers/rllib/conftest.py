@@ -15,7 +15,10 @@ def _ray() -> Iterator[None]:
         return
     import ray
 
-    # Ray starts a worker for each processor at once.
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    with pytest.MonkeyPatch.context() as patch:
+        # RLlib has agents in sets, whose order is another in each process else.
+        patch.setenv("PYTHONHASHSEED", "0")
+        # Ray starts a worker for each processor at once.
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()

@@ -97,7 +97,7 @@ def test_rollouts_of_whole_episodes_are_refused(run: Run) -> None:
 
 
 def test_a_buffer_that_is_too_small_is_refused(run: Run) -> None:
-    with pytest.raises(ConfigurationError, match="has room for 256 steps, and 512"):
+    with pytest.raises(ConfigurationError, match="for 256 steps, and each rollout has"):
         training(run, collection_step_num_env_steps=512)
 
 
