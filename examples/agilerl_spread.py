@@ -51,7 +51,7 @@ class Arguments:
 
     run_dir: str = "runs/agilerl_spread"
     seed: int = 0
-    steps: int = 40_000
+    steps: int = 20_000
     smoke: bool = False
 
 
@@ -88,12 +88,12 @@ def make_agent() -> Untested:
 class Training:
     """A training of AgileRL; satisfies ``also_wrappers.trainer.Trainer``.
 
-    A trainer step is a step of one environment copy, with all its agents.
+    A trainer step is a step of the environment, with all its agents.
 
     Args:
-        shape: What goes around each environment.
+        shape: What goes around the environment.
         total: Trainer steps that are planned.
-        seed: Of the environments.
+        seed: Of the environment, the networks and the sampling.
     """
 
     agents_per_env = 1
@@ -117,18 +117,17 @@ class Training:
         """Trainer steps of the lineage."""
         return int(self.agent.steps)
 
-    def train(self, steps: int, rest: Callable[[], None] | None = None) -> None:
+    def train(self, until: int, rest: Callable[[], None] = lambda: None) -> None:
         """Trains until so many steps were trained, in whole rollouts.
 
         Args:
-            steps: Trainer steps of the lineage at which to stop.
+            until: Trainer steps of the lineage at which to stop.
             rest: Called before each rollout, where everything is at rest.
         """
-        while self.steps < steps:
-            if rest is not None:
-                rest()
-                if self.steps >= steps:  # a branch was adopted
-                    break
+        while self.steps < until:
+            rest()
+            if self.steps >= until:  # a branch was adopted
+                break
             with contextlib.redirect_stderr(io.StringIO()):  # a bar for each call
                 train_multi_agent_on_policy(
                     self.env,
@@ -141,12 +140,12 @@ class Training:
                 )
 
     def snapshot(self, path: Path) -> None:
-        """Writes everything that training depends on but the environments."""
+        """Writes everything that training depends on but the environment."""
         with replacing(path) as beside:
             self.agent.save_checkpoint(str(beside))
 
     def adopt(self, path: Path) -> None:
-        """Loads a snapshot, whose code is trusted; environments stay as they are."""
+        """Loads a snapshot, whose code is trusted; the environment stays as it is."""
         self.agent.load_checkpoint(str(path))
 
     def policy_drift(self) -> None:
@@ -168,7 +167,7 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Fork:
-    """Trains branches: in this process or in another, from a snapshot alone."""
+    """Trains branches in another process, from a snapshot alone."""
 
     total: int
     preload: tuple[str, ...] = ("agilerl.training.train_multi_agent_on_policy",)
@@ -187,7 +186,7 @@ class Fork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch in fresh environments; no statistics of rewards are kept."""
+        """Trains a branch in a fresh environment; no statistics of rewards are kept."""
         branch = Training(shape, self.total, seed)
         branch.adopt(start)
         first = branch.steps

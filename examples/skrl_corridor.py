@@ -9,7 +9,7 @@ gets as many steps as adapting took in all.
 Expect, with seed 0 and skrl 2.1.1: a signal is swapped in after the second round, and
 the base return at the end of the training is 1.000 after 27,392 environment steps in
 all, 20,480 of them the policies' own; on the base reward alone it is .000 after as
-many. 143 and 125 seconds on two very busy cores.
+many. 62 and 40 seconds on two busy cores.
 
     python examples/skrl_corridor.py --smoke
 """
@@ -55,7 +55,7 @@ class Arguments:
 
 def make_env() -> Corridor:
     """Makes one environment, with the attributes that skrl reads."""
-    env: Any = Corridor(length=24, limit=48)
+    env: Any = Corridor(length=36, limit=48)
     names = env.possible_agents
     env.observation_spaces = {name: env.observation_space(name) for name in names}
     env.action_spaces = {name: env.action_space(name) for name in names}
