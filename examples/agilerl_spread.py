@@ -31,12 +31,10 @@ import numpy as np
 import torch
 from agilerl.algorithms import IPPO
 from agilerl.training.train_multi_agent_on_policy import train_multi_agent_on_policy
-from agilerl.vector.pz_async_vec_env import AsyncPettingZooVecEnv
 from mpe2 import simple_spread_v3
 from rich.console import Console
 
 import also_wrappers as also
-from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.branches.randomness import seed_randomness
 from also_wrappers.catalog import mpe2
 from also_wrappers.exceptions import ConfigurationError
@@ -53,7 +51,7 @@ class Arguments:
 
     run_dir: str = "runs/agilerl_spread"
     seed: int = 0
-    steps: int = 40_000
+    steps: int = 20_000
     smoke: bool = False
 
 
@@ -62,11 +60,20 @@ def make_env() -> Any:
     return simple_spread_v3.parallel_env(local_ratio=0.0)
 
 
-def make_agent() -> IPPO:
+class Untested(IPPO):
+    """An agent that AgileRL does not evaluate: its environment pays what is shaped."""
+
+    def test(self, *_: Any, **__: Any) -> float:
+        """Plays nothing."""
+        self.metrics.add_fitness(0.0)
+        return 0.0
+
+
+def make_agent() -> Untested:
     """Makes an agent of AgileRL, which holds one policy for all of the team."""
     env = make_env()
     names = list(env.possible_agents)
-    agent = IPPO(
+    agent = Untested(
         observation_spaces=[env.observation_space(name) for name in names],
         action_spaces=[env.action_space(name) for name in names],
         agent_ids=names,
@@ -81,12 +88,12 @@ def make_agent() -> IPPO:
 class Training:
     """A training of AgileRL; satisfies ``also_wrappers.trainer.Trainer``.
 
-    A trainer step is a step of one environment copy, with all its agents.
+    A trainer step is a step of the environment, with all its agents.
 
     Args:
-        shape: What goes around each environment.
+        shape: What goes around the environment.
         total: Trainer steps that are planned.
-        seed: Of the environments.
+        seed: Of the environment, the networks and the sampling.
     """
 
     agents_per_env = 1
@@ -94,17 +101,14 @@ class Training:
     evaluates = False  # actions are sampled from the policy and nothing else
     replays = False
     imitates = False
-    copies = 4
 
     def __init__(self, shape: Shape, total: int, seed: int) -> None:
+        seed_randomness(seed)
         self.total = total
         self.agent = make_agent()
-        self.envs = AsyncPettingZooVecEnv(
-            [lambda: shape(make_env()) for _ in range(self.copies)]
-        )
-        self.envs.reset(seed=seed)
-        self.close, self.envs.close = self.envs.close, lambda **_: None
-        self.agent.test = self._not_tested
+        self.env = shape(make_env())
+        self.env.reset(seed=seed)  # only from here on does the run know of it
+        self.env.close = lambda: None  # AgileRL does so after each rollout
         self.rollout = int(self.agent.learn_step)
         self.gamma = float(self.agent.gamma)
 
@@ -113,21 +117,20 @@ class Training:
         """Trainer steps of the lineage."""
         return int(self.agent.steps)
 
-    def train(self, steps: int, rest: Callable[[], None] | None = None) -> None:
+    def train(self, until: int, rest: Callable[[], None] = lambda: None) -> None:
         """Trains until so many steps were trained, in whole rollouts.
 
         Args:
-            steps: Trainer steps of the lineage at which to stop.
+            until: Trainer steps of the lineage at which to stop.
             rest: Called before each rollout, where everything is at rest.
         """
-        while self.steps < steps:
-            if rest is not None:
-                rest()
-                if self.steps >= steps:  # a branch was adopted
-                    break
+        while self.steps < until:
+            rest()
+            if self.steps >= until:  # a branch was adopted
+                break
             with contextlib.redirect_stderr(io.StringIO()):  # a bar for each call
                 train_multi_agent_on_policy(
-                    self.envs,
+                    self.env,
                     "spread",
                     "IPPO",
                     [self.agent],
@@ -137,16 +140,13 @@ class Training:
                 )
 
     def snapshot(self, path: Path) -> None:
-        """Writes everything that training depends on but the environments."""
-        test = vars(self.agent).pop("test")  # what a checkpoint cannot hold
+        """Writes everything that training depends on but the environment."""
         with replacing(path) as beside:
             self.agent.save_checkpoint(str(beside))
-        self.agent.test = test
 
     def adopt(self, path: Path) -> None:
-        """Loads a snapshot, whose code is trusted; environments stay as they are."""
+        """Loads a snapshot, whose code is trusted; the environment stays as it is."""
         self.agent.load_checkpoint(str(path))
-        self.agent.test = self._not_tested
 
     def policy_drift(self) -> None:
         """Not measured here."""
@@ -164,14 +164,10 @@ class Training:
         """What a worker needs to train a branch."""
         return Fork(self.total)
 
-    def _not_tested(self, *_: Any, **__: Any) -> float:
-        self.agent.metrics.add_fitness(0.0)
-        return 0.0
-
 
 @dataclasses.dataclass(frozen=True)
 class Fork:
-    """Trains branches: in this process or in another, from a snapshot alone."""
+    """Trains branches in another process, from a snapshot alone."""
 
     total: int
     preload: tuple[str, ...] = ("agilerl.training.train_multi_agent_on_policy",)
@@ -190,35 +186,27 @@ class Fork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch in fresh environments; no statistics of rewards are kept."""
-        training = Training(shape, self.total, seed)
-        try:
-            training.adopt(start)
-            seed_randomness(seed)
-            first = training.steps
-            training.train(first + steps)
-            if end is not None:
-                training.snapshot(end)
-            trained = training.steps - first
-        finally:
-            training.close()
-        return ForkOutcome(trained, trained // training.copies)
+        """Trains a branch in a fresh environment; no statistics of rewards are kept."""
+        branch = Training(shape, self.total, seed)
+        branch.adopt(start)
+        first = branch.steps
+        branch.train(first + steps)
+        if end is not None:
+            branch.snapshot(end)
+        return ForkOutcome(branch.steps - first, branch.steps - first)
 
 
 def main(arguments: Arguments) -> None:
     """Trains with an adapted signal."""
     torch.set_num_threads(1)  # the nets are small
     np.seterr(invalid="ignore")
-    seed_randomness(arguments.seed)
     steps = 2000 if arguments.smoke else arguments.steps
     features = mpe2.spread_features(make_env())
     task = also.Task("Three agents cover three landmarks.", features)
     run = also.Run(task, arguments.run_dir)
     run.ledger.listeners.append(ProgressLines(Console()))
-    # AgileRL's environments are processes already: branches are trained in this one.
-    options: Any = {"executor": SerialExecutor(), "seed": arguments.seed}
     # So short a training has no time to outlive its signal: the signal does not fade.
-    options |= {"fade_out": 0.0}
+    options: Any = {"fade_out": 0.0, "seed": arguments.seed}
     if arguments.smoke:
         options |= {"first": 400, "horizon": 400}
     began = time.perf_counter()
@@ -226,7 +214,6 @@ def main(arguments: Arguments) -> None:
     adaptation = also.Adaptation(run, **options)
     training.train(steps, rest=lambda: adaptation.step(training))
     adaptation.finish(training)
-    training.close()
     run.close()
     print("the active signal:", run.board.read().signal.describe())
     print("environment steps:", run.accounting.env_steps())

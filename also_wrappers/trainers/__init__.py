@@ -23,8 +23,13 @@ def make_shaped(shape):
 ```
 
 **2. The loop says where it is at rest.** At rest, no rollout is half collected and no
-update half done. ``rest`` is called there, before each rollout; a branch may be adopted
-in it, and then the lineage is longer than before.
+update half done. ``rest`` is called there, before each rollout. A branch may be adopted
+in it, and ``steps`` is then another: larger, or smaller where the branch began at the
+untrained policy. Environments are reset once before the first ``rest``, since the run
+does not know of them until then. A library whose training function cannot be
+interrupted is called once for each rollout, as in ``examples/skrl_corridor.py``. What
+``steps`` counts is the trainer's choice: steps of agents here; where it counts steps of
+the environment, ``agents_per_env`` is 1.
 
 ```python
 class Loop:
@@ -42,7 +47,7 @@ class Loop:
         size = self.env.observation_space(first).shape[0]
         self.policy = torch.nn.Linear(size, self.env.action_space(first).n)
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=0.05)
-        self.observations, _ = self.env.reset(seed=seed)
+        self.observations, _ = self.env.reset(seed=seed)  # before the first rest
 
     def train(self, until, rest=lambda: None):
         while self.steps < until:
@@ -148,6 +153,7 @@ class OwnFork:
         if end is not None:
             branch.snapshot(end)
         trained = branch.steps - first
+        # With several copies of the environment, divide by their number as well.
         return ForkOutcome(trained, trained // branch.agents_per_env)
 ```
 
@@ -156,8 +162,9 @@ that was left out, a seed that reaches the sampling alone, environments without 
 shape.
 
 ```python
+import also_wrappers as also
 from also_wrappers.signal import Signal, Term
-from also_wrappers.testing import check_trainer
+from also_wrappers.testing import check_trainer, corridor_features
 
 class Harness:
     def make(self, shape):
@@ -173,6 +180,7 @@ class Harness:
             **{f"{k}.{name}": moments[k][name] for k in moments for name in moments[k]},
         }
 
+task = also.Task("Walk to the end.", corridor_features())
 on = Term(name="on", kind="progress", expression="place", weight=1.0)
 check_trainer(Harness(), task, Signal(terms=(on,)))
 ```
@@ -180,6 +188,7 @@ check_trainer(Harness(), task, Signal(terms=(on,)))
 **6. The whole loop is one call at rest.**
 
 ```python
+run = also.Run(task, "runs/own")
 adaptation = also.Adaptation(run, budget=0)  # budget=0 records only
 training = OwnTrainer(make_shaped, run.shape, total=1920)
 training.train(1920, rest=lambda: adaptation.step(training))
@@ -193,8 +202,10 @@ Experts need two things more, ``audition`` and a loss with the weight that
 
 - **A rollout is at least so long**: a trainer that samples *at least* so many steps
   says the least, and counts what it has sampled.
-- **A branch has its own seeds**, for environments and sampling; torch, numpy and Python
-  are seeded before a branch and restored after it.
+- **A branch has its own seeds**, for environments and sampling. The loop seeds torch,
+  numpy and Python before a branch and restores them after it; the contract does not, so
+  seed what you sample with. What a library seeds environments with may be a global of
+  its own: ``skrl.config.torch.key`` is one.
 - **A replay buffer pays what is posted now**, for what was stored earlier as well.
 - **An older snapshot can be adopted**: a rollback is one. Workers that keep newer
   weights of their own have to be told.
