@@ -53,7 +53,7 @@ class Arguments:
     smoke: bool = False
 
 
-def make_env() -> Corridor:
+def make_env() -> Any:
     """Makes one environment, with the attributes that skrl reads."""
     env: Any = Corridor(length=36, limit=48)
     names = env.possible_agents
@@ -81,7 +81,7 @@ def make_agent(env: MultiAgentEnvWrapper, rollout: int) -> IPPO:
             model.init_state_dict(role=role)
     # skrl 2.1 refuses its own defaults of these, since they name no agent.
     parts = ("observation_preprocessor", "state_preprocessor", "value_preprocessor")
-    unset = {
+    unset: dict[str, dict[str, Any]] = {
         f"{part}_kwargs": {name: {} for name in env.possible_agents}
         for part in (*parts, "learning_rate_scheduler")
     }

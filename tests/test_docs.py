@@ -42,8 +42,12 @@ SHELL, PYTHON = blocks(README, "sh"), blocks(README, "python")
 
 
 @pytest.fixture
-def names(tmp_path: Path) -> Iterator[dict[str, Any]]:
+def names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Any]]:
     """What the first block of the README has defined, on a small corridor."""
+
+    monkeypatch.chdir(tmp_path)
 
     def make_env() -> Corridor:
         return Corridor(length=12, limit=40)
