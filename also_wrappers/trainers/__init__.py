@@ -175,10 +175,11 @@ class Harness:
 
     def state(self, trainer):
         moments = trainer.optimizer.state_dict()["state"]
-        return {
+        tensors = {
             **trainer.policy.state_dict(),
             **{f"{k}.{name}": moments[k][name] for k in moments for name in moments[k]},
         }
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 task = also.Task("Walk to the end.", corridor_features())
 on = Term(name="on", kind="progress", expression="place", weight=1.0)
