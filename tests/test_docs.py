@@ -42,9 +42,7 @@ SHELL, PYTHON = blocks(README, "sh"), blocks(README, "python")
 
 
 @pytest.fixture
-def names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dict[str, Any]]:
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """What the first block of the README has defined, on a small corridor."""
 
     monkeypatch.chdir(tmp_path)

@@ -22,10 +22,15 @@ def task_on(function: Any, node: str) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     # Workers know the folder of the script, and not what was added to the path. Ray
-    # would set threads to the processors that are reserved.
+    # would set threads to the processors that are reserved. Whoever goes through a set
+    # of names, as RLlib through agents, does so in an order of the process's own.
     own = tuple({sys.prefix, sys.base_prefix})
     added = [path for path in sys.path if path and not path.startswith(own)]
-    variables = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(added)}
+    variables = {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": os.pathsep.join(added),
+    }
     chosen = ray.get_runtime_context().runtime_env.get("env_vars", {})
     return _remote(function).options(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
