@@ -53,9 +53,9 @@ class Arguments:
     smoke: bool = False
 
 
-def make_env() -> Corridor:
+def make_env() -> Any:
     """Makes one environment, with the attributes that skrl reads."""
-    env: Any = Corridor(length=36, limit=48)
+    env = Corridor(length=36, limit=48)
     names = env.possible_agents
     env.observation_spaces = {name: env.observation_space(name) for name in names}
     env.action_spaces = {name: env.action_space(name) for name in names}
@@ -81,7 +81,7 @@ def make_agent(env: MultiAgentEnvWrapper, rollout: int) -> IPPO:
             model.init_state_dict(role=role)
     # skrl 2.1 refuses its own defaults of these, since they name no agent.
     parts = ("observation_preprocessor", "state_preprocessor", "value_preprocessor")
-    unset = {
+    unset: dict[str, Any] = {
         f"{part}_kwargs": {name: {} for name in env.possible_agents}
         for part in (*parts, "learning_rate_scheduler")
     }
