@@ -12,7 +12,7 @@ each call.
 Expect, with seed 0 and AgileRL 2.58.0: two candidates are tried and nothing is swapped
 in. The base return in training is -52.3 after 27,600 environment steps in all, 20,000
 of them the policy's own, and was -50.7 after 4,000: IPPO learns nothing in so few. 114
-seconds on two busy cores, and 22 with ``--smoke``; AgileRL takes long to import.
+seconds on two busy cores, and some 30 with ``--smoke``; AgileRL takes long to import.
 
     python examples/agilerl_spread.py --smoke
 """

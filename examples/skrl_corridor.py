@@ -55,7 +55,7 @@ class Arguments:
 
 def make_env() -> Any:
     """Makes one environment, with the attributes that skrl reads."""
-    env: Any = Corridor(length=36, limit=48)
+    env = Corridor(length=36, limit=48)
     names = env.possible_agents
     env.observation_spaces = {name: env.observation_space(name) for name in names}
     env.action_spaces = {name: env.action_space(name) for name in names}

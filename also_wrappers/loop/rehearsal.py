@@ -55,7 +55,7 @@ def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
     if not before:
         raise ConfigurationError(
             "no environment of the training reads the run's board: make them with "
-            "run.shape around each"
+            "run.shape around each, and reset them once before the first pause"
         )
     posting = Posting(
         version=1,

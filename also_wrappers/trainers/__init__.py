@@ -7,7 +7,7 @@ RLlib in ``also_wrappers.trainers.rllib``.
 ## A trainer of your own
 
 A trainer is anything that satisfies ``also_wrappers.trainer.Trainer``. Below is a whole
-one, of a plain loop in PyTorch: some 80 lines, of which 40 were there before. Each step
+one, of a plain loop in PyTorch: some 100 lines, of which 50 were there before. Each step
 can be copied to your own loop. ``examples/cleanrl_style.py`` is PPO with experts.
 
 **1. One function makes each environment.** The mainline, branches and auditions have
