@@ -19,8 +19,8 @@ class Progress:
 
     Args:
         run: The run.
-        verbose: 1 prints; 0 draws only. Nothing is drawn where TensorBoard is not
-            installed.
+        verbose: 1 prints; 0 draws only. Nothing is drawn where TensorBoard or
+            matplotlib is not installed.
     """
 
     def __init__(self, run: Run, verbose: int) -> None:
@@ -31,7 +31,7 @@ class Progress:
     def begin(self) -> None:
         """Listens to the run's ledger from now on."""
         listeners = self._run.ledger.listeners
-        if importlib.util.find_spec("tensorboard") is not None:
+        if all(map(importlib.util.find_spec, ("tensorboard", "matplotlib"))):
             folder = self._run.dir / "tensorboard"
             listeners.append(TensorBoardFigures(folder, self._run.events()))
         if self._verbose:
