@@ -52,7 +52,9 @@ What it costs: a step of all copies is computed and recorded at once, in numpy. 
 VMAS's ``balance`` with 256 copies of four agents, two features and three terms, a step
 takes 1.2 times what it takes with the same terms by hand in torch, which records
 nothing (``tests/benchmarks/batches.py``). Features that are functions, and not paths,
-are called for each copy and agent.
+are called for each copy and agent. BenchMARL's whole loop on ``simple_spread``, MAPPO
+with ten copies of three agents, takes 1.02 times what it takes without a run
+(``tests/benchmarks/benchmarl_loop.py``).
 
 ## Experts
 
