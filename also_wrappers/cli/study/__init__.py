@@ -24,11 +24,9 @@ high = 1.0                     # the base return that scores 1; low = 0.0 scores
 [arms.base]                    # the first arm is the reference, or reference = "base"
 options = {budget = 0.0}
 
-[arms.rules]
-mainline = 0.6                 # of env_steps; the rest is for branches and auditions
+[arms.rules]                   # the defaults
 
 [arms.race]
-mainline = 0.6
 make = {gate = "my_arms:race"} # race(task, seed) makes the option
 tasks = ["foraging-8x8"]       # all tasks if not given
 seeds = [0, 1]                 # those of the plan if not given
@@ -52,7 +50,9 @@ def foraging(run_dir, seed, env_steps=50_000, **options):
 
 - **score**: base return of the last 256 or more episodes of the training, before
   ``env_steps`` were spent in all, on the scale from ``low`` to ``high``. A training that
-  ends before that stands as it ended; what one spends beyond does not count.
+  ends before that stands as it ended; what one spends beyond does not count. A run that
+  adapts plans a mainline as long as the base reward's, and is looked at before its end,
+  where branches and all have cost as much.
 - **whole**: the same, mean over all environment steps: a search that takes long costs.
 - **after**: environment steps in all at which a record was first at .5 and .9
   (``levels`` of the plan).

@@ -38,8 +38,9 @@ class PlannedTask(_Declared):
 
     Attributes:
         train: ``MODULE:TRAIN``, a function ``train(run_dir, seed, env_steps,
-            **options)`` that trains a mainline of so many environment steps, with
-            options of the arm.
+            **options)`` that trains a mainline of ``env_steps``, with options of the
+            arm. What is spent on branches comes on top, and the comparison is before
+            the end then.
         env_steps: Environment steps, branches and all else included, at which arms are
             compared.
         low: Base return that scores 0.
@@ -68,8 +69,6 @@ class PlannedArm(_Declared):
     """Declares an arm of a study: what all its trainings share.
 
     Attributes:
-        mainline: Environment steps of the mainline, as a share of what arms are
-            compared at; the rest is for branches and auditions.
         options: Handed to ``train``, such as ``budget = 0.0``.
         make: Options whose values a function of the user's makes, ``MODULE:MAKE``,
             called as ``make(task, seed)`` with the task's name.
@@ -77,7 +76,6 @@ class PlannedArm(_Declared):
         seeds: Seeds of the arm; those of the plan if empty.
     """
 
-    mainline: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     options: dict[str, Any] = {}
     make: dict[str, _Place] = {}
     tasks: tuple[str, ...] = ()

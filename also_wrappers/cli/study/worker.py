@@ -39,8 +39,8 @@ def train(study_dir: Path, cell: Cell) -> None:
         options[name] = load(place)(cell.task, cell.seed)
     if options.get("budget") != 0.0:
         options.setdefault("executor", SerialExecutor())
-    mainline = round(arm.mainline * task.env_steps)
-    load(task.train)(study_dir / cell.folder, cell.seed, mainline, **options)
+    run_dir = study_dir / cell.folder
+    load(task.train)(run_dir, cell.seed, task.env_steps, **options)
 
 
 def _follow_parent() -> None:

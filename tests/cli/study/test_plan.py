@@ -21,7 +21,6 @@ high = 4.0
 [arms.base]
 options = {budget = 0.0}
 [arms.rules]
-mainline = 0.6
 tasks = ["two"]
 [arms.few]
 seeds = [1]
@@ -69,7 +68,6 @@ def test_the_small_version_has_one_task_two_arms_and_one_seed(tmp_path: Path) ->
         (("high = 4.0", "hihg = 4.0"), "tasks.two.hihg: there is no such key"),
         (("high = 4.0", "high = -4.0"), "low must lie below high"),
         (('"module:train"', '"module.train"'), "write MODULE:NAME"),
-        (("mainline = 0.6", "mainline = 6"), "arms.rules.mainline"),
         (('tasks = ["two"]', 'tasks = ["tow"]'), "'tow', which is none of one, two"),
         (("[arms.few]", '[arms."a/b"]'), "arms.a/b"),
         (("[arms.few]", '[arms.".."]'), "arms..."),

@@ -56,7 +56,6 @@ env_steps = 4096
 [arms.base]
 options = {budget = 0.0}
 [arms.adapted]
-mainline = 0.5
 options = {budget = 4.0, candidates = 1, refinements = 0}
 make = {advisor = "study_script:helpful"}
 """
@@ -96,7 +95,7 @@ def test_arms_are_trained_compared_and_kept(plan: Path, tmp_path: Path) -> None:
     base, adapted = results(out)
     assert (base.arm, base.env_steps.total, base.swaps) == ("base", 4096, 0)
     assert base.env_steps.branches == 0
-    assert adapted.env_steps.mainline <= 2048 + 128
+    assert adapted.env_steps.total <= 4096 < adapted.planned
     assert adapted.env_steps.branches > 0
     assert adapted.swaps >= 1
     assert base.score > 0.8  # the corridor is short; a search costs more than it brings
