@@ -1,8 +1,8 @@
 """The tasks of the study: what is trained, and with what.
 
 Every function trains a mainline of ``env_steps`` environment steps with PPO, and hands
-its options to ``AdaptationCallback``. What PPO is tuned to stands in ``PPO_OF``: on the
-base reward, where that is learned at all, or else as the tasks' papers have it.
+its options to ``AdaptationCallback``. All arms of a task train with the same settings
+of PPO: those in ``COMMON`` and the function's own.
 """
 
 from __future__ import annotations
