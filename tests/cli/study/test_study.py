@@ -175,7 +175,11 @@ def test_trainings_end_with_their_study(
     plan.write_text(PLAN.replace("{budget = 0.0}", "{budget = 0.0, idle = true}"))
     out = tmp_path / "out"
     idle = out / "runs" / "corridor" / "base" / "seed-0" / "idle"
-    command = [sys.executable, "-c", "from also_wrappers.cli import main; main()"]
+    code = (  # whoever runs tests in the background has them ignore Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from also_wrappers.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code]
     words: list[Any] = [*command, "study", plan, "--out", out, "--processes", "1"]
     study = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     _wait(idle.exists)
