@@ -36,8 +36,11 @@ def make_corridors(shape: Callable[[Any], Any]) -> BaseVectorEnv:
 
 def make_pendulums(shape: Callable[[Any], Any]) -> BaseVectorEnv:
     """Four pendulums, whose observations are normalised."""
-    make = lambda: shape(gym.make("Pendulum-v1", max_episode_steps=9))  # noqa: E731
-    return VectorEnvNormObs(DummyVectorEnv([make] * 4))
+    return VectorEnvNormObs(
+        DummyVectorEnv(
+            [lambda: shape(gym.make("Pendulum-v1", max_episode_steps=9))] * 4
+        )
+    )
 
 
 def make_discrete(

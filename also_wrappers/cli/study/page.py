@@ -29,8 +29,8 @@ def write_study(study: Study) -> Comparison:
     results = study.results()
     if not results:
         raise ConfigurationError(
-            f"no training of the study in {study.folder} is finished; see the files "
-            "log.txt beside its runs"
+            f"no training of the study in {study.folder} is finished; "
+            f"{study.log_of(study.missing()[0])} has what the first one printed"
         )
     folder, plan = study.folder, study.plan
     comparison = compare(plan, results)

@@ -218,7 +218,7 @@ def _check_unchanged(before: Plan, plan: Plan, folder: Path) -> None:
         for name in old.keys() & new.keys():
             one, other = _of_trainings(old[name]), _of_trainings(new[name])
             trained = any(
-                (folder / cell.folder).exists()
+                _has_begun(folder / cell.folder)
                 for cell in before.cells()
                 if name in (cell.task, cell.arm)
             )
@@ -227,6 +227,12 @@ def _check_unchanged(before: Plan, plan: Plan, folder: Path) -> None:
                     f"the {kind} {name!r} is not what the study in {folder} was begun "
                     "with; give it another name, or another --out"
                 )
+
+
+def _has_begun(run_dir: Path) -> bool:
+    """True if something was trained in a directory: no run that was refused was."""
+    ledger = run_dir / "ledger.jsonl"
+    return ledger.is_file() and ledger.stat().st_size > 0
 
 
 def _of_trainings(declared: PlannedTask | PlannedArm) -> dict[str, object]:

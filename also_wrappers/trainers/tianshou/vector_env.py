@@ -164,7 +164,10 @@ class _Agent(EnvWorker):
         return self._copy.answer(self._agent)
 
     def reset(self, **options: Any) -> Any:
-        raise NotImplementedError("agents are reset with their copy")
+        raise ConfigurationError(
+            "an agent is reset with the others of its environment; reset the whole "
+            "ParallelVectorEnv, or an environment with all of its indices"
+        )
 
     def seed(self, seed: int | None = None) -> Any:
         super().seed(seed)

@@ -147,6 +147,19 @@ def test_a_training_that_fails_costs_itself_alone(plan: Path, tmp_path: Path) ->
     assert [result.arm for result in results(out)] == ["base"]
 
 
+def test_an_arm_that_was_refused_may_be_mended(plan: Path, tmp_path: Path) -> None:
+    alone = PLAN.partition("[arms.adapted]")[0]
+    plan.write_text(alone.replace("budget = 0.0", "budget = 0.0, horizon = 0"))
+    out = tmp_path / "out"
+    with pytest.raises(ConfigurationError, match=r"is finished; .*seed-0.log.txt has"):
+        invoke(plan, "--out", out)
+    log = out / "runs" / "corridor" / "base" / "seed-0.log.txt"
+    assert "error: horizon must be at least 1, not 0" in log.read_text()
+    plan.write_text(alone)
+    invoke(plan, "--out", out)
+    assert [result.arm for result in results(out)] == ["base"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

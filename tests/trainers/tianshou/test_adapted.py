@@ -204,8 +204,7 @@ def test_environments_of_gymnasium_are_adapted(kind: Any, tmp_path: Path) -> Non
     )
 
     def make_venv(shape: Callable[[Any], Any]) -> Any:
-        make = lambda: shape(gym.make("CartPole-v1"))  # noqa: E731
-        return kind([make] * 2)
+        return kind([lambda: shape(gym.make("CartPole-v1"))] * 2)
 
     algorithm, params = make_training(run.shape, 1024, make_venv)
     options = SETTINGS | {"first": 256, "every": 256, "horizon": 128}
