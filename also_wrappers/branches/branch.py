@@ -128,7 +128,7 @@ class BranchResult:
         """
         floor = (largest / self.episodes) ** 2 if self.episodes else 0.0
         variance = max(self.variance, floor)
-        return Trial(self.request, self.score, variance, self.ok, self.points)
+        return Trial(self.request, self.score, variance, self.ok, self.points, largest)
 
     def condition_trial(self, latest: Mapping[str, float]) -> Trial:
         """Returns what the gate gets to see where the base return is blind.

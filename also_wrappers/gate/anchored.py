@@ -9,6 +9,7 @@ branches would, so that a few branches can decide.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ __all__ = ["Anchored", "Look", "Screening", "wallace"]
 
 #: Equal parts of a branch of which a trial has the mean returns.
 _PARTS = 8
+#: Looks of screening, in horizons of the round.
+_STRETCHES = (0.5, 1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,9 @@ class Anchored:
         keep: Candidates at most that go on to the whole horizon.
         collapse: The z against control below which a candidate ends at the whole
             horizon.
+        bar: The z against control from which a candidate stands out.
+        rare: Share of the largest base return of the round up to which the score of a
+            branch counts as rare.
         near: Largest size of z at which the score of a loser counts for the variance.
         sought: Effect that shall be found, in standard deviations between branches.
         missed: Share of the effects of that size that may be given up.
@@ -100,6 +106,8 @@ class Anchored:
     drop: float = -1.0
     keep: int = 3
     collapse: float = -1.5
+    bar: float = 1.0
+    rare: float = 0.2
     near: float = 1.5
     sought: float = 2.25
     missed: float = 0.4
@@ -129,8 +137,10 @@ class Anchored:
         """Asks for screening branches, ends the round, or picks a candidate.
 
         All arms are run to half the horizon, control and what is not clearly worse to
-        the whole of it; where no arm has seen any base reward, all are extended once
-        more, to twice the horizon.
+        the whole of it. Where base return is rare in all of them and no candidate
+        stands out, control and the better half of the candidates are extended to twice
+        the horizon, then to four times: a branch that has hardly been paid says nothing
+        about the signal that it was trained on.
 
         Args:
             arms: Number of arms, control included.
@@ -138,16 +148,16 @@ class Anchored:
             adopts: Whether a candidate's screening branch may be adopted.
         """
         measured = {trial.request: trial for trial in trials}
+        largest = max((trial.largest for trial in trials), default=0.0)
         # The first fresh branch ends screening: a larger return that was seen since
         # moves the floor of all variances, but revives no candidate.
         ended = any(trial.request.phase == "confirm" for trial in trials)
         live = list(range(arms))
         looks: dict[int, Look] = {}
-        for stretch, longer in ((0.5, 1), (1, 2), (2, 4)):
+        for stretch, longer in itertools.pairwise((*_STRETCHES, None)):
+            assert stretch is not None
             requests = [
-                Request(
-                    arm, "screen", 0, stretch, stretch < 2 or adopts or arm == CONTROL
-                )
+                Request(arm, "screen", 0, stretch, bool(longer) or adopts or not arm)
                 for arm in live
             ]
             missing = [request for request in requests if request not in measured]
@@ -160,28 +170,40 @@ class Anchored:
             }
             if CONTROL not in looks:
                 return Decision("undecided", "the control branch failed")
-            adopt = requests[0]
             worse = Decision(
-                "no_change", "every candidate failed or is clearly worse", adopt=adopt
+                "no_change",
+                "every candidate failed or is clearly worse",
+                adopt=requests[0],
             )
-            if len(looks) == 1:
-                return worse
             # What was extended already stays in, whatever has joined since.
-            on = {arm for arm in looks if Request(arm, "screen", 0, longer) in measured}
-            if not any(look.score for look in looks.values()) or (on and stretch >= 1):
-                on |= looks.keys()
-            elif stretch < 1:
-                on |= self._best(looks)
+            on = {
+                arm
+                for arm in looks
+                if longer and Request(arm, "screen", 0, longer) in measured
+            }
+            if stretch < 1:
+                dark = not any(look.score for look in looks.values())
+                on |= self._best(looks, arms if dark else self.keep)
             else:
-                return self._pick(looks, live, stretch) or worse
+                picked = self._pick(looks, live, stretch)
+                if picked is None:
+                    return worse
+                scores = [abs(look.score) for look in looks.values()]
+                clear = picked.z >= self.bar or max(scores) > self.rare * largest
+                if (clear or ended) and not on:
+                    return picked
+                if longer is None:
+                    if any(scores):
+                        return picked
+                    reason = f"no arm saw any base reward, even at {stretch} horizons"
+                    return Decision("no_reward", reason, adopt=requests[0])
+                on |= self._best(looks, math.ceil((len(looks) - 1) / 2))
             if not on - {CONTROL}:
                 return worse
             live = [CONTROL, *(arm for arm in looks if arm in on and arm != CONTROL)]
-            if stretch < 1:
-                # Of two candidates with equal scores, the one that was better here.
-                live.sort(key=lambda arm: (arm != CONTROL, -looks[arm].score))
-        reason = "no arm saw any base reward, even at twice the horizon"
-        return Decision("no_reward", reason, adopt=adopt)
+            # Of two candidates with equal scores, the one that was better here.
+            live.sort(key=lambda arm: (arm != CONTROL, -looks[arm].score))
+        raise AssertionError("the last look decides")
 
     def confirm(
         self, screening: Screening, trials: Sequence[Trial], critical: float
@@ -257,11 +279,11 @@ class Anchored:
             critical,
         )
 
-    def _best(self, looks: dict[int, Look]) -> set[int]:
+    def _best(self, looks: dict[int, Look], most: int) -> set[int]:
         """Returns the best candidates that are not clearly worse than control."""
         fit = [arm for arm in looks if self._against_control(arm, looks) >= self.drop]
         fit = [arm for arm in fit if arm != CONTROL]
-        return set(sorted(fit, key=lambda arm: -looks[arm].score)[: self.keep])
+        return set(sorted(fit, key=lambda arm: -looks[arm].score)[:most])
 
     def _pick(
         self, looks: dict[int, Look], live: Sequence[int], stretch: float

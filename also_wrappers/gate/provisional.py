@@ -24,13 +24,13 @@ class Provisional(Anchored):
     becomes the mainline again.
 
     Declared error of "confirmed", on 345 real PPO branches in 50 pools: a run of five
-    rounds whose three candidates all equal control confirms one in .008 of runs in the
-    mean over the pools, and in .07 in the worst. Of provisional swaps: .14 of these
+    rounds whose three candidates all equal control confirms one in .007 of runs in the
+    mean over the pools, and in .09 in the worst. Of provisional swaps: .19 of these
     rounds use a candidate for a while; where every measured weight is control once and
-    the others are candidates, .006 of rounds swap in something that is worse by more
-    than .01, by .03 in the mean. Until the swap a round discards 3.0 branches where
-    there is nothing to find, 1.8 where all candidates do harm, and 3.0 where one is
-    good; 3.4, 1.8 and 7.0 with those beside the training.
+    the others are candidates, .005 of rounds swap in something that is worse by more
+    than .01, by .03 in the mean. Until the swap a round discards 4.1 branches where
+    there is nothing to find, 1.8 where all candidates do harm, and 3.2 where one is
+    good; 4.9, 1.8 and 8.1 with those beside the training.
     ``python tests/calibration/gate.py --rounds 500 --gates provisional`` measures all
     of it.
 
@@ -38,7 +38,6 @@ class Provisional(Anchored):
     round is undecided. One fresh branch that failed is replaced, not two.
 
     Attributes:
-        bar: The z of screening from which a candidate is swapped in.
         critical: The z from which the winner is confirmed.
         back: The z at or below which a winner that is given up takes its weights along.
 
@@ -62,7 +61,6 @@ class Provisional(Anchored):
         [Request(arm=1, phase='confirm', index=1, stretch=1, keep=False)]
     """
 
-    bar: float = 1.0
     critical: float = 2.75
     back: float = -1.5
 

@@ -62,6 +62,8 @@ class Trial:
             bound of how much replicates differ.
         ok: Whether the branch ran to its end with a finite score.
         points: Mean base returns of equal parts of the branch, in order.
+        largest: Size of the largest base return of an episode that any branch of the
+            round has seen; 0 where that is not known.
     """
 
     request: Request
@@ -69,6 +71,7 @@ class Trial:
     variance: float
     ok: bool = True
     points: tuple[float, ...] = ()
+    largest: float = 0.0
 
 
 @dataclass(frozen=True)

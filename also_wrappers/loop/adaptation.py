@@ -224,7 +224,13 @@ class Adaptation:
         )
         accounting.mainline = trainer.steps
         self._lineage.save("start", trainer)
-        foretold = forecast(settings, self.gate, horizon, self._rounds.budget(trainer))
+        foretold = forecast(
+            settings,
+            self.gate,
+            horizon,
+            self._rounds.budget(trainer),
+            trainer.rollout,
+        )
         actions = self.run.task.actions
         plays = actions is not None and trainer.imitates
         named = () if actions is None else actions.actions

@@ -101,26 +101,32 @@ class Forecast:
     steps: int
 
 
-def forecast(settings: Settings, rule: Rule, horizon: int, budget: int) -> Forecast:
+def forecast(
+    settings: Settings, rule: Rule, horizon: int, budget: int, rollout: int
+) -> Forecast:
     """Foretells the rounds of a run in which no round finds anything.
+
+    Where base return is rare, branches are extended, and there are fewer rounds.
 
     Args:
         settings: What the user allows.
         rule: What decides.
         horizon: Trainer steps of a branch of the first round.
         budget: Trainer steps that branches may spend.
+        rollout: Trainer steps of one rollout.
 
     Example:
         >>> from also_wrappers.gate import Provisional
-        >>> forecast(Settings(), Provisional(), horizon=1_000, budget=16_000)
-        Forecast(rounds=2, steps=12000)
+        >>> forecast(Settings(), Provisional(), 1_000, budget=16_000, rollout=100)
+        Forecast(rounds=3, steps=16000)
     """
-    rounds, spent, longest = 0, 0, LONGEST * horizon
+    rounds, spent, shortest, longest = 0, 0, horizon, LONGEST * horizon
     while rounds < 100:
-        affordable = _affordable(settings, rule, horizon, budget - spent)
-        if affordable is None:
+        tried = _tried(settings, rule, horizon, shortest, budget - spent, rollout)
+        if tried is None:
             break
-        spent += round(horizon * cheapest(rule, 1 + sum(affordable)))
+        horizon, candidates, refinements = tried
+        spent += round(horizon * cheapest(rule, 1 + candidates + refinements))
         rounds += 1
         horizon = min(2 * horizon, longest)
     return Forecast(rounds, spent)
@@ -157,6 +163,7 @@ class Plan:
         rule: Rule,
         *,
         horizon: int,
+        shortest: int,
         budget: int,
         longest: int,
         total: int,
@@ -167,13 +174,14 @@ class Plan:
         """Plans a round backwards from a decision.
 
         Where the budget does not pay for all candidates and replacements, there are
-        fewer candidates, then no replacements. Where it pays for no decision, there may
-        be an expert that needs no branch.
+        fewer candidates, then no replacements, then shorter branches. Where it pays for
+        no decision, there may be an expert that needs no branch.
 
         Args:
             settings: What the user allows.
             rule: What decides.
             horizon: Trainer steps of a branch that are wanted.
+            shortest: Trainer steps of a branch of the first round.
             budget: Trainer steps that branches may still spend.
             longest: Trainer steps that a branch may have at most.
             total: Trainer steps that are planned in all.
@@ -187,13 +195,14 @@ class Plan:
         Example:
             >>> from also_wrappers.gate import Provisional
             >>> rule, numbers = Provisional(), dict(longest=9000, total=10_000)
-            >>> numbers |= dict(rollout=100, copy_steps=4, horizon=1000)
-            >>> for budget in (5000, 2500, 1500):
+            >>> numbers |= dict(rollout=100, copy_steps=4, horizon=1000, shortest=800)
+            >>> for budget in (5000, 2500, 1800, 1500):
             ...     plan = Plan.make(Settings(), rule, budget=budget, **numbers)
-            ...     print("none" if isinstance(plan, str) else plan.candidates)
-            2
-            1
-            none
+            ...     if isinstance(plan, Plan):
+            ...         print(plan.candidates, plan.horizon)
+            2 1000
+            1 1000
+            1 800
         """
         half = longest // rollout * rollout
         if settings.horizon is None and horizon <= 2 * half:
@@ -204,16 +213,16 @@ class Plan:
                 f"{max(longest, 0):,} steps, and takes {horizon:,}; for more rounds, "
                 "plan more steps or give a shorter horizon"
             )
-        affordable = _affordable(settings, rule, horizon, budget)
-        if affordable is None and at_sight:
-            affordable, budget = (1, 0), 0
-        if affordable is None:
-            least = round(horizon * cheapest(rule, 2))
+        tried = _tried(settings, rule, horizon, shortest, budget, rollout)
+        if tried is None and at_sight:
+            tried, budget = (horizon, 1, 0), 0
+        if tried is None:
+            least = round(shortest * cheapest(rule, 2))
             return (
                 f"{max(budget, 0):,} steps of the branch budget are left, and a round "
                 f"that can end takes {least:,}; for more rounds, give a larger budget"
             )
-        candidates, refinements = affordable
+        horizon, candidates, refinements = tried
         return cls(
             candidates,
             refinements,
@@ -226,14 +235,21 @@ class Plan:
         )
 
 
-def _affordable(
-    settings: Settings, rule: Rule, horizon: int, budget: int
-) -> tuple[int, int] | None:
-    """Returns as many candidates and replacements as the budget pays a swap for."""
+def _tried(
+    settings: Settings,
+    rule: Rule,
+    horizon: int,
+    shortest: int,
+    budget: int,
+    rollout: int,
+) -> tuple[int, int, int] | None:
+    """Returns horizon, candidates and replacements of which the budget pays a swap."""
     for candidates, refinements in _fewer(settings.candidates, settings.refinements):
         if horizon * cheapest(rule, 1 + candidates + refinements) <= budget:
-            return candidates, refinements
-    return None
+            return horizon, candidates, refinements
+    grain = 2 * rollout  # both halves of a branch are looked at
+    horizon = int(budget / cheapest(rule, 2)) // grain * grain
+    return (horizon, 1, 0) if horizon >= shortest else None
 
 
 def _fewer(candidates: int, refinements: int) -> Iterator[tuple[int, int]]:

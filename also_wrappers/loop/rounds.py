@@ -130,12 +130,14 @@ class Rounds:
         begins = self._lineage.snapshot_of("start")[1] if first else due
         evidence = self._observe(trainer, number, collected)
         length = evidence.values.get("team.episode_length", 0.0)
+        shortest = horizon_of(settings, trainer, length)
         if settings.horizon is None:
-            state.horizon = max(state.horizon, horizon_of(settings, trainer, length))
+            state.horizon = max(state.horizon, shortest)
         plan = Plan.make(
             settings,
             settings.gate,
             horizon=state.horizon,
+            shortest=shortest,
             budget=self.budget(trainer) - self._run.accounting.branches,
             # One rollout is always collected after a pause.
             longest=self.until(trainer) - begins - trainer.rollout,

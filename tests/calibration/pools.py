@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 from also_wrappers.branches.branch import POINTS
 
-__all__ = ["Measured", "Pool", "load"]
+__all__ = ["LARGEST", "Measured", "Pool", "load"]
 
 _BIN = 2048
 #: The largest return of an episode in all of the tasks.
-_LARGEST = 1.0
+LARGEST = 1.0
 
 
 class Pool(NamedTuple):
@@ -91,7 +91,7 @@ def _late(bins: Sequence[Sequence[float]]) -> tuple[float, float]:
     mean = sum(b[1] for b in late) / episodes
     spread = max(sum(b[2] for b in late) / episodes - mean * mean, 0.0)
     between = spread / max(episodes - 1, 1)
-    floor = (_LARGEST / episodes) ** 2
+    floor = (LARGEST / episodes) ** 2
     if not math.isfinite(between):
         raise ValueError("a stored branch is broken")
     return mean, max(between, floor)

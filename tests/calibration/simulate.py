@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from also_wrappers.branches.branch import POINTS
 from also_wrappers.gate import Decision, Request, Rule, Trial
-from tests.calibration.pools import Measured
+from tests.calibration.pools import LARGEST, Measured
 
 __all__ = ["SYNTHETIC", "Draw", "Played", "from_pool", "play", "synthetic"]
 
@@ -44,8 +44,8 @@ def play(
     """Plays one round to its end, what goes on beside the training included.
 
     A branch that is extended to the horizon is one branch, whose looks were drawn
-    jointly; one that is extended to twice the horizon is replaced by another, as none
-    was measured that long.
+    jointly; one that is extended beyond the horizon is replaced by another, as none was
+    measured that long.
 
     Args:
         rule: What decides.
@@ -72,6 +72,7 @@ def play(
                         measured.score,
                         measured.variance,
                         points=measured.points,
+                        largest=LARGEST,
                     )
                 )
 

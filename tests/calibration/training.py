@@ -131,8 +131,10 @@ class _Training:
         self._swaps = 0
         self._claim: _Claim | None = None
         self._until = fade_begin(settings.fade_out, trainer)
-        horizon = horizon_of(settings, trainer, EPISODE)
-        self._foretold = forecast(settings, settings.gate, horizon, self._budget_left)
+        self._shortest = horizon = horizon_of(settings, trainer, EPISODE)
+        self._foretold = forecast(
+            settings, settings.gate, horizon, self._budget_left, _ROLLOUT
+        )
         self._state = LoopState(
             next_pause=settings.first_pause(total),
             distance=settings.every or total // 10,
@@ -231,6 +233,7 @@ class _Training:
             self._settings,
             self._settings.gate,
             horizon=state.horizon,
+            shortest=self._shortest,
             budget=self._budget_left,
             longest=self._until - begins - _ROLLOUT,
             total=self._trainer.total,

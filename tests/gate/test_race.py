@@ -26,7 +26,12 @@ CRITICAL = {1: 2.50, 2: 2.90}
 
 
 def follow(
-    rule: Rule, arms: int, train: Train, number: int, shuffle: random.Random
+    rule: Rule,
+    arms: int,
+    train: Train,
+    number: int,
+    shuffle: random.Random,
+    largest: float = 0.0,
 ) -> list[Line]:
     """All branches and decisions of a round, in order; trials come in any order."""
     log: list[Line] = []
@@ -56,7 +61,14 @@ def follow(
             assert request not in {trial.request for trial in trials}
             branch = train(*asked)
             trials.append(
-                Trial(request, branch.score, branch.variance, branch.ok, branch.points)
+                Trial(
+                    request,
+                    branch.score,
+                    branch.variance,
+                    branch.ok,
+                    branch.points,
+                    largest,
+                )
             )
         shuffle.shuffle(trials)
     return log
@@ -72,7 +84,7 @@ def world(seed: int) -> tuple[int, Train]:
     level = chance.choice([0.0, 3.0, 30.0, -3.0])
     rounded = chance.random() < 0.2
     failing = chance.choice([0.0, 0.0, 0.0, 0.03, 0.2])
-    dark_until = chance.choice([0.0] * 7 + [1.0, 2.0, 4.0])
+    dark_until = chance.choice([0.0] * 7 + [1.0, 2.0, 4.0, 8.0])
     told = chance.choice([0.1, 0.3, 0.5, 0.0])
 
     def train(arm: int, phase: str, index: int, stretch: float) -> Branch:
@@ -107,8 +119,9 @@ def test_agrees_with_the_formulas_branch_by_branch(provisional: bool) -> None:
         number = 1 + seed % 2
         critical = 2.75 if provisional else CRITICAL[number]
         rule = Provisional() if provisional else Race()
-        log = follow(rule, arms, train, number, random.Random(seed))
-        expected = reference(train, arms, critical, provisional=provisional)
+        largest = (0.0, 5.0, 40.0)[seed % 3]
+        log = follow(rule, arms, train, number, random.Random(seed), largest)
+        expected = reference(train, arms, critical, largest, provisional=provisional)
         assert all(map(alike, log, expected)), seed
         assert len(log) == len(expected), seed
         for line in log:
@@ -226,7 +239,7 @@ def test_refinements_join_at_half_the_horizon_whatever_was_extended() -> None:
     halves = [trial(arm, 1.0, stretch=0.5) for arm in range(3)]
     assert Race().next(4, halves) == [Request(3, "screen", 0, 0.5)]
     # Where nothing was seen at first, others have been extended when one joins.
-    dark = screened(0.0, 0.0, 0.0) + [trial(arm, 0.0, stretch=2) for arm in range(3)]
+    dark = screened(0.0, 0.0, 0.0) + [trial(arm, 0.0, stretch=2) for arm in range(2)]
     assert Race().next(4, dark) == [Request(3, "screen", 0, 0.5)]
     dark.append(trial(3, 1.0, stretch=0.5))
     assert Race().next(4, dark) == [Request(3, "screen", 0, 1)]
@@ -234,6 +247,31 @@ def test_refinements_join_at_half_the_horizon_whatever_was_extended() -> None:
     assert Race().next(4, dark) == [Request(3, "screen", 0, 2)]
     dark.append(trial(3, 1.0, stretch=2))
     assert Race().next(4, dark) == [Request(3, "confirm", 1, 2)]
+
+
+def test_where_base_return_is_rare_the_better_half_goes_on() -> None:
+    """A chance return of a tenth says nothing about what was trained on."""
+
+    def rarely(*scores: float, stretch: float) -> list[Trial]:
+        made = [trial(arm, s, stretch=stretch) for arm, s in enumerate(scores)]
+        return [replace(one, variance=0.001, largest=1.0) for one in made]
+
+    for rule in (Race(), Provisional()):
+        short = rarely(0.10, 0.09, 0.11, stretch=0.5)
+        short += rarely(0.10, 0.09, 0.11, stretch=1)
+        assert rule.next(3, short) == [Request(arm, "screen", 0, 2) for arm in (0, 2)]
+        twice = [
+            one for one in rarely(0.1, 0.0, 0.11, stretch=2) if one.request.arm != 1
+        ]
+        assert rule.next(3, short + twice) == [
+            Request(arm, "screen", 0, 4) for arm in (0, 2)
+        ]
+        # A candidate that stands out ends it, and so does base return that is common.
+        for scores in ((0.1, 0.0, 0.19), (0.21, 0.0, 0.21)):
+            told = [one for one in rarely(*scores, stretch=2) if one.request.arm != 1]
+            step = rule.next(3, short + told)
+            asked = [] if isinstance(step, Decision) else step
+            assert not any(request.stretch > 2 for request in asked)
 
 
 def test_a_larger_return_that_was_seen_since_revives_nobody() -> None:
@@ -261,11 +299,11 @@ def test_a_failed_fresh_branch_is_replaced_once() -> None:
 
 
 def test_ends_are_kept_where_they_may_be_wanted() -> None:
-    dark = screened(0.0, 0.0)
+    dark = screened(0.0, 0.0) + [trial(arm, 0.0, stretch=2) for arm in range(2)]
     for rule, keeps in ((Race(), [True, False]), (Provisional(), [True, True])):
         step = rule.next(2, dark)
         assert isinstance(step, list)
-        assert [request.stretch for request in step] == [2, 2]
+        assert [request.stretch for request in step] == [4, 4]
         assert [request.keep for request in step] == keeps
         halves = rule.next(2, [])
         assert isinstance(halves, list)

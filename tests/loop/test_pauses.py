@@ -146,6 +146,7 @@ def test_a_horizon_shrinks_to_what_is_left_of_the_training() -> None:
             Settings(),
             Provisional(),
             horizon=3000,
+            shortest=3000,
             budget=90_000,
             longest=longest,
             total=10_000,

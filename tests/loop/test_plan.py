@@ -18,39 +18,44 @@ def planned(budget: int, rule: Rule | None = None, **settings: Any) -> Any:
         Settings(**settings),
         rule or Provisional(),
         horizon=1000,
+        shortest=800,
         budget=budget,
         longest=50_000,
         total=100_000,
         rollout=100,
         copy_steps=4,
     )
-    return plan if isinstance(plan, str) else (plan.candidates, plan.refinements)
+    if isinstance(plan, str):
+        return plan
+    return plan.horizon, plan.candidates, plan.refinements
 
 
-def test_there_are_fewer_candidates_and_then_no_replacement() -> None:
-    assert planned(4000) == (2, 1)
-    assert planned(3900) == (1, 1)
-    assert planned(2900) == (1, 0)
-    assert planned(1900).startswith("1,900 steps of the branch budget are left")
-    assert planned(4500, candidates=3, refinements=2) == (2, 2)
+def test_there_are_fewer_candidates_then_no_replacement_then_shorter_branches() -> None:
+    assert planned(4000) == (1000, 2, 1)
+    assert planned(3900) == (1000, 1, 1)
+    assert planned(2900) == (1000, 1, 0)
+    assert planned(1900) == (800, 1, 0)  # in pairs of rollouts of 100
+    assert planned(1500).startswith("1,500 steps of the branch budget are left")
+    assert planned(4500, candidates=3, refinements=2) == (1000, 2, 2)
 
 
 def test_a_claim_before_the_change_costs_more() -> None:
-    assert planned(7000, Race()) == (2, 1)
-    assert planned(5000, Race()) == (1, 0)
-    assert planned(4900, Race()) == (
-        "4,900 steps of the branch budget are left, and a round that can end takes "
-        "5,000; for more rounds, give a larger budget"
+    assert planned(7000, Race()) == (1000, 2, 1)
+    assert planned(5000, Race()) == (1000, 1, 0)
+    assert planned(3900, Race()) == (
+        "3,900 steps of the branch budget are left, and a round that can end takes "
+        "4,000; for more rounds, give a larger budget"
     )
 
 
 def test_a_forecast_doubles_the_horizon_until_the_budget_is_spent() -> None:
-    none = forecast(Settings(), Provisional(), horizon=1000, budget=1999)
+    none = forecast(Settings(), Provisional(), 1000, budget=1999, rollout=100)
     assert none == Forecast(0, 0)
-    two = forecast(Settings(), Provisional(), horizon=1000, budget=15_000)
-    assert two == Forecast(2, 12_000)
+    # The third round would be four times as long, and has what the budget pays.
+    three = forecast(Settings(), Provisional(), 1000, budget=15_000, rollout=100)
+    assert three == Forecast(3, 4000 + 8000 + 2 * 1400)
     # The third round is four times as long, and so are all later ones.
-    many = forecast(Settings(), Provisional(), horizon=1000, budget=44_000)
+    many = forecast(Settings(), Provisional(), 1000, budget=44_000, rollout=100)
     assert many == Forecast(4, 4000 + 8000 + 16_000 + 16_000)
 
 

@@ -27,7 +27,7 @@ Line = tuple[object, ...]
 
 
 def reference(
-    train: Train, arms: int, critical: float, *, provisional: bool
+    train: Train, arms: int, critical: float, largest: float, *, provisional: bool
 ) -> list[Line]:
     """All branches and decisions of one round, in order."""
     log: list[Line] = []
@@ -71,13 +71,11 @@ def reference(
         decide("no_change", None, (0, "screen", 0, 0.5))
         return log
 
-    # 2: the horizon, or twice.
-    reached = 1.0
-    for stretch in (1.0, 2.0):
-        reached = stretch
-        keep = stretch == 1.0 or provisional
+    # 2: the horizon, and twice and four times it while base return is rare.
+    for reached in (1.0, 2.0, 4.0):
+        keep = reached < 4.0 or provisional
         asked = [
-            (arm, branch(arm, "screen", 0, stretch, keep or arm == 0))
+            (arm, branch(arm, "screen", 0, reached, keep or arm == 0))
             for arm in [0, *live]
         ]
         last = {
@@ -87,20 +85,26 @@ def reference(
         if 0 not in last:
             decide("undecided", None, None)
             return log
-        if not live:
-            decide("no_change", None, (0, "screen", 0, stretch))
+        back = (0, "screen", 0, reached)
+        standing = [arm for arm in live if z_of(arm) >= -1.5]
+        if not standing:
+            decide("no_change", None, back)
             return log
-        if any(look[0] != 0.0 for look in last.values()):
+        best = max(standing, key=lambda arm: last[arm][0])
+        most = max(abs(look[0]) for look in last.values())
+        if z_of(best) >= 1.0 or most > 0.2 * largest:
             break
-    else:
-        decide("no_reward", None, (0, "screen", 0, 2.0))
-        return log
-    back = (0, "screen", 0, reached)
-    standing = [arm for arm in live if z_of(arm) >= -1.5]
-    if not standing:
-        decide("no_change", None, back)
-        return log
-    best = max(standing, key=lambda arm: last[arm][0])
+        if reached == 4.0:
+            if most == 0.0:
+                decide("no_reward", None, back)
+                return log
+            break
+        half = len(live) - len(live) // 2
+        live = [arm for arm in live if z_of(arm) >= -1.0]
+        live = sorted(live, key=lambda arm: last[arm][0], reverse=True)[:half]
+        if not live:
+            decide("no_change", None, back)
+            return log
     z = z_of(best)
     screened = (last[best][0] - last[0][0], z, 0)
     if z < 1.0 if provisional else z <= 0.0:
