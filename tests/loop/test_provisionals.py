@@ -164,7 +164,7 @@ def test_a_winner_is_used_at_once_and_confirmed_beside_the_training(
 
 
 def test_what_is_not_confirmed_goes_and_the_weights_stay(tmp_path: Path) -> None:
-    run = play(tmp_path, Walked(by_phase([0.2, 0.8], [0.2, 0.2])))
+    run = play(tmp_path, Walked(by_phase([0.3, 0.8], [0.3, 0.3])))
     (settled,) = events(run.dir, "settled")
     assert (settled["kind"], settled["lost_steps"]) == ("given_up", 0)
     assert run.board.read().signal == Signal()
@@ -174,6 +174,31 @@ def test_what_is_not_confirmed_goes_and_the_weights_stay(tmp_path: Path) -> None
     # The next round has longer branches, also in a run that is stopped now.
     checkpoint = json.loads((run.dir / "checkpoints" / "round.json").read_text())
     assert checkpoint["state"]["horizon"] == 2 * HORIZON
+
+
+@pytest.mark.parametrize(
+    ("control", "exceeds", "kind"),
+    [(0.1, True, "open"), (0.1, False, "given_up"), (0.3, True, "given_up")],
+)
+def test_what_leads_to_base_return_where_control_had_hardly_any_stays(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    control: float,
+    exceeds: bool,
+    kind: str,
+) -> None:
+    """Fresh branches were too short to show it; the training has shown it since."""
+    monkeypatch.setattr(Guard, "exceeds", lambda self, level: exceeds)
+    run = play(tmp_path, Walked(by_phase([control, 0.8], [control, control])))
+    (settled,) = events(run.dir, "settled")
+    assert settled["kind"] == kind
+    stays = kind == "open"
+    assert (run.board.read().signal == proposal("place").signal) == stays
+    assert run.board.read().provisional == stays
+    if stays:
+        assert settled["reason"] == (
+            "not confirmed, but the base return is clearly above control's 0.100"
+        )
 
 
 def test_clear_harm_goes_back_to_controls_stored_branch(tmp_path: Path) -> None:
