@@ -1,6 +1,6 @@
 """The tasks of the study: what is trained, and with what.
 
-Every function trains a mainline of ``env_steps`` environment steps with PPO, and hands
+Every function plans a mainline of ``env_steps`` environment steps with PPO, and hands
 its options to ``AdaptationCallback``, but for ``demonstrations``, a signal whose expert
 is recorded and imitated. All arms of a task train with the same settings
 of PPO: those in ``COMMON`` and the function's own.
@@ -39,6 +39,23 @@ COMMON: dict[str, Any] = {
     "policy_kwargs": {"net_arch": [128, 128]},
     "device": "cpu",
 }
+
+
+class EndWhenSpent(BaseCallback):
+    """Ends a training once it has cost as much as it is compared at, branches included.
+
+    Args:
+        run: The run.
+        trainer_steps: Trainer steps in all.
+    """
+
+    def __init__(self, run: also.Run, trainer_steps: int) -> None:
+        super().__init__()
+        self._run = run
+        self._trainer_steps = trainer_steps
+
+    def _on_step(self) -> bool:
+        return self._run.accounting.trainer_steps().total < self._trainer_steps
 
 
 def foraging(
@@ -312,7 +329,8 @@ def _learn(
     )
     expert = options.pop("demonstrations", None)
     callbacks: list[BaseCallback] = [
-        also.AdaptationCallback(run, make_venv, seed=seed, verbose=0, **options)
+        also.AdaptationCallback(run, make_venv, seed=seed, verbose=0, **options),
+        EndWhenSpent(run, trainer_steps),
     ]
     if expert is not None:
         assert make_env is not None, "this task has no agents that can demonstrate"
