@@ -154,12 +154,12 @@ def test_a_winner_is_used_at_once_and_confirmed_beside_the_training(
     posted = run.board.read()
     assert posted.signal == proposal("place").signal
     assert not posted.provisional
-    # At most one discarded step for each of the mainline's own since the swap.
+    # At most one discarded step for every three of the mainline's own since the swap.
     since = swap["trainer_steps"]["mainline"]
     spent = 0
     for branch in fresh(run):
         spent += branch["steps"]
-        assert branch["trainer_steps"]["mainline"] - since == spent
+        assert branch["trainer_steps"]["mainline"] - since == 3 * spent
     assert list(run.dir.glob("rounds/*/snapshots")) == []
 
 
