@@ -208,7 +208,7 @@ def test_clear_harm_goes_back_to_controls_stored_branch(tmp_path: Path) -> None:
     assert settled["z"] <= -1.5
     # From where it stood to the end of control's branch.
     first = events(run.dir, "round_finished")[0]
-    own = settled["branches"] * HORIZON
+    own = 3 * settled["branches"] * HORIZON
     assert settled["lost_steps"] == own
     assert json.loads((run.dir / "schedule.json").read_text()) == []
     assert first["adopted_steps"] == HORIZON
