@@ -115,14 +115,9 @@ def _roles(
         begin = k % len(errands)
         turns = (*errands[begin:], *errands[:begin])
         rules += _rules(actions, turns, (agent,))
-    if len(rules) <= MAX_RULES and len(errands) <= MAX_DEFINITIONS:
-        yield Proposal(
-            signal=Signal(
-                define=_steps(actions, errands), expert=Expert(rules=tuple(rules))
-            ),
-            intent="expert",
-            rationale="the same, and each agent begins somewhere else",
-        )
+    yield from _by_role(
+        actions, errands, rules, "the same, and each agent begins somewhere else"
+    )
 
 
 def _parted(
@@ -138,14 +133,19 @@ def _parted(
         for agent, errand in zip(agents, errands, strict=True)
         for rule in _rules(actions, (errand,), (agent,))
     ]
+    yield from _by_role(
+        actions, errands, rules, "each agent goes to a place of its own and stays there"
+    )
+
+
+def _by_role(
+    actions: Actions, errands: Sequence[_Errand], rules: Sequence[Rule], rationale: str
+) -> Iterator[Proposal]:
+    """Yields an expert whose rules are for one agent each, unless it is too long."""
     if len(rules) <= MAX_RULES and len(errands) <= MAX_DEFINITIONS:
-        yield Proposal(
-            signal=Signal(
-                define=_steps(actions, errands), expert=Expert(rules=tuple(rules))
-            ),
-            intent="expert",
-            rationale="each agent goes to a place of its own and stays there",
-        )
+        expert = Expert(rules=tuple(rules))
+        signal = Signal(define=_steps(actions, errands), expert=expert)
+        yield Proposal(signal=signal, intent="expert", rationale=rationale)
 
 
 def _stays(action: Action) -> bool:
