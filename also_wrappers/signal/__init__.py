@@ -73,8 +73,13 @@ clearly does, it is used without a branch, as exploratory, and watched. The pull
 it ends itself as the policy comes to earn what the expert earns, which is measured
 again at every round.
 
+Rules for single agents (``Rule(agents=...)``) part a team: one goes here, one there. A
+policy that all agents share can follow such rules only if it sees who it acts for, as
+with SuperSuit's ``agent_indicator_v0``; else its agreement with the expert stays low.
+
 The built-in rules try every place with every action that does not move, put in sequence
-what earns something, and know no environment; a language model writes rules;
+what earns something, send agents to a place each where an action's step of zeros says
+that it stays, and know no environment; a language model writes rules;
 ``BlindAdvisor`` draws them. The catalogue names actions and places for foraging, the
 warehouse and spread: ``lbforaging.features(env, experts=True)``,
 ``lbforaging.actions(env)``.
