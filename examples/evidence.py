@@ -49,10 +49,12 @@ class Arguments:
 
 
 def make_foraging() -> Any:
+    """Makes a field of 8 by 8 cells, on which two agents load two foods together."""
     return lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3")
 
 
 def make_spread() -> Any:
+    """Makes a plane on which two agents cover two landmarks."""
     return simple_spread_v3.parallel_env(N=2, max_cycles=25)
 
 

@@ -96,11 +96,10 @@ def pay_for_staying(pay: Payments, episode: EpisodeRows) -> Array:
 
 
 def standing(pay: Payments, episode: EpisodeRows) -> float:
-    """Computes how well an episode ended in the eyes of a signal: Phi of its last state
-    and all bonuses, mean over agents.
+    """Computes how well an episode ended in the eyes of a signal, mean over agents.
 
-    The first state is left out: it is none of the agents' doing, and a lucky start
-    leaves less to gain.
+    What counts is Phi of the last state and all bonuses. The first state is left out:
+    it is none of the agents' doing, and a lucky start leaves less to gain.
     """
     total = 0.0
     there = episode.alive

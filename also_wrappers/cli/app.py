@@ -380,7 +380,7 @@ def main() -> None:
 
 def _print_json(data: Any) -> None:
     """Prints plain data, bare of colors and breaks, for other programs."""
-    print(json.dumps(data, indent=2))
+    typer.echo(json.dumps(data, indent=2))
 
 
 def _need(extra: str, *modules: str) -> None:

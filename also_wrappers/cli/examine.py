@@ -62,8 +62,9 @@ class Played:
 def examine_environment(
     place: str, features_place: str | None, episodes: int, console: Console
 ) -> None:
-    """Prints what an environment is, what random actions earn in it, and whether the
-    wrapper contract holds for it.
+    """Prints what an environment is and what random actions earn in it.
+
+    Whether the wrapper contract holds for the environment is printed as well.
 
     Args:
         place: Module and name of the environment's factory, ``MODULE:NAME``.

@@ -76,10 +76,11 @@ class _Arm:
 
 
 class RunPanel:
-    """Shows where a run is now: how far and how long to go, its returns, its signal,
-    the round in progress and the arms of that round.
+    """Shows where a run is now.
 
-    It can be printed with rich at any time, also while events are added.
+    The panel has how far the run is and how long it has to go, its returns, its signal,
+    the round in progress and the arms of that round. A panel can be printed with rich
+    at any time, also while events are added.
 
     Args:
         name: The heading.

@@ -305,8 +305,10 @@ class Adaptation:
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:
-        """Posts the strength that the signal has at the end of a run, and keeps it at
-        full strength where the base return leans on it."""
+        """Posts the strength that the signal has at the end of a run.
+
+        Where the base return leans on the signal, the strength stays full.
+        """
         posting = self._poster.posting
         begin = self._rounds.until(trainer)
         if posting.strength < 1.0 and not self.state.keeps:

@@ -268,8 +268,10 @@ class Auditions:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], None]]:
-        """Counts the trainer steps that the yielded function is called with, whatever
-        ends the play."""
+        """Counts the trainer steps that the yielded function is called with.
+
+        The steps count whatever ends the play.
+        """
         played = 0
 
         def stepped(steps: int) -> None:
@@ -296,8 +298,11 @@ class Auditions:
     def _shares(
         self, signal: Signal, episodes: Sequence[EpisodeRows]
     ) -> tuple[list[float], list[float]]:
-        """Returns the share of the steps in which each rule spoke, of all episodes and
-        of the last steps of those without reward."""
+        """Returns the share of the steps in which each rule spoke.
+
+        The first list is of all steps, the second of the last steps of episodes without
+        reward.
+        """
         expert, actions = signal.expert, self._run.task.actions
         layout = self._run.board.layout
         assert expert is not None

@@ -121,8 +121,10 @@ class Measured:
         return leader(self.trials)
 
     def latest(self, arm: int) -> BranchResult | None:
-        """Returns the longest whole screening branch of an arm, the first replicate
-        before others; ``None`` without any."""
+        """Returns the longest whole screening branch of an arm; ``None`` without any.
+
+        Of branches of one length, the first replicate comes before others.
+        """
         whole = [
             result
             for result in self.results
@@ -261,8 +263,10 @@ class Measured:
         return said
 
     def supported(self) -> list[Arm]:
-        """Returns the candidates whose hypothesis held in every pair of branches on
-        common seeds, those with the largest base return first."""
+        """Returns the candidates whose hypothesis held, the largest base return first.
+
+        A hypothesis held if it did in every pair of branches on common seeds.
+        """
         ends = {arm.index: self.latest(arm.index) for arm in self.arms[1:]}
         scores = {arm: end.score for arm, end in ends.items() if end and end.snapshot}
         held = []
@@ -273,8 +277,10 @@ class Measured:
         return sorted(held, key=lambda arm: -scores[arm.index])
 
     def _moved(self, arm: Arm) -> list[tuple[float, float]]:
-        """Returns what a hypothesis is about, in pairs of the arm and control on common
-        seeds."""
+        """Returns what a hypothesis is about, in pairs of the arm and control.
+
+        The two branches of a pair have common seeds.
+        """
         expected = arm.proposal.hypothesis
         if expected is None:
             return []

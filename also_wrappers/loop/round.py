@@ -72,8 +72,10 @@ class _Refining:
 
 
 class Round:
-    """Plays one round. It changes neither run nor trainer, but for the ledger, the
-    round's directory and the count of steps.
+    """Plays one round.
+
+    Playing a round changes neither run nor trainer, but for the ledger, the round's
+    directory and the count of steps.
 
     Args:
         number: Number of the round, counted from 1.
@@ -326,8 +328,11 @@ class Round:
         )
 
     def _cut_short(self, arms: Arms, refusal: str) -> Decision:
-        """Decides by what was measured before the rule could: a candidate that beat
-        control in every one of several pairs is used, as provisional."""
+        """Decides by what was measured before the rule could.
+
+        A candidate that beat control in every one of several pairs is used, as
+        provisional.
+        """
         control = arms.latest(CONTROL)
         adopt = control.request if control and control.snapshot else None
         leader = arms.leader

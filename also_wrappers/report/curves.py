@@ -79,8 +79,9 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
 
 
 def draw_own_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str:
-    """Draws base return over the environment steps that the policy itself has learned
-    from; what was trained and given up is left out.
+    """Draws base return over the environment steps that the policy has learned from.
+
+    Steps that were trained and given up are left out.
 
     Args:
         events: The events of a run.

@@ -197,7 +197,8 @@ class Generator:
         scope = {**scope, **self._constants, **SCOPE}
         used = ", ".join(f"{name}={name}" for name in scope)
         source = "\n".join([f"def generated({arguments}, {used}):", *self._lines])
-        exec(compile(source, "<signal>", "exec"), scope)
+        # Made of the nodes of our own tree; no text of a proposal is in it.
+        exec(compile(source, "<signal>", "exec"), scope)  # noqa: S102
         return scope["generated"]
 
     def _stages(self) -> None:

@@ -173,8 +173,10 @@ class ShapeRewardTransform(Transform):
         }
 
     def _tell(self, tensordict: TensorDictBase) -> TensorDictBase:
-        """Writes what the expert in force finds good in the state of each row, and the
-        base returns so far."""
+        """Writes the advice for the state of each row, and the base returns so far.
+
+        The advice is what the expert in force finds good.
+        """
         if self._advises:
             assert self._shaped is not None  # made at the first reset
             everywhere = np.ones(len(self._base), dtype=bool)
@@ -275,8 +277,11 @@ class ShapeRewardTransform(Transform):
         return columns
 
     def _ends(self, tensordict: TensorDictBase, key: str) -> Any:
-        """Returns whose episode ended, shape ``(agents, rows)``, as the learner reads
-        it: from the group, or else from the environment."""
+        """Returns whose episode ended, shape ``(agents, rows)``.
+
+        Ends are read where the learner reads them: from the group, or else from the
+        environment.
+        """
         count = tensordict.numel()
         whole = _rows_of(tensordict[key], count)[:, :1]
         parts = []

@@ -110,8 +110,10 @@ class Rewards:
         return np.take_along_axis(self._expert.batch(*before), places, axis=-1)[..., 0]
 
     def _posted(self) -> tuple[Posting, Payments | None]:
-        """Returns what is posted, and what pays it, if anything is to be paid; its
-        expert, if there is one, is compiled as well."""
+        """Returns what is posted, and what pays it, if anything is to be paid.
+
+        The expert of the posted signal, if there is one, is compiled as well.
+        """
         board = self._shape.board
         posting = self._posting
         if posting is None or posting.version != board.version:

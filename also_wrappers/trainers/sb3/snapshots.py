@@ -205,8 +205,11 @@ def load(
 
 
 def share_statistics(model: BaseAlgorithm, venv: VecEnv) -> VecEnv:
-    """Makes environments for evaluation: observations normalised as the model's are,
-    without learning from them, and rewards as they come."""
+    """Prepares environments for an evaluation of a model.
+
+    Observations are normalised as the model's are, without learning from them; rewards
+    stay as they come.
+    """
     own, other = model.get_vec_normalize_env(), normalize_of(venv)
     if own is not None and other is not None:
         if own.norm_obs:

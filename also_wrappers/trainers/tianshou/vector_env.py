@@ -228,8 +228,10 @@ class HeardVectorEnv(VectorEnvWrapper):
 
     @property
     def probes(self) -> npt.NDArray[Any] | None:
-        """The first observations, shape ``(observations, ...)``; ``None`` before there
-        are any."""
+        """The first observations, shape ``(observations, ...)``.
+
+        ``None`` before there are any.
+        """
         return np.concatenate(self._probes) if self._probes else None
 
     def take(self) -> Heard:
