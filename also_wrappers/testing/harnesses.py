@@ -46,7 +46,7 @@ class TrainerHarness(Protocol):
     def train(self, trainer: Trainer, steps: int) -> None:
         """Trains the mainline for at least so many trainer steps, in whole rollouts."""
 
-    def state(self, trainer: Trainer) -> Mapping[str, Any]:
+    def state(self, trainer: Trainer) -> Mapping[str, npt.ArrayLike]:
         """Returns what training depends on, as arrays by name.
 
         Training depends on parameters, the optimizer's state and counters.
@@ -69,7 +69,7 @@ class ReplayHarness(TrainerHarness, Protocol):
         ...         return buffer.rewards[: buffer.size()]
     """
 
-    def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
+    def rewards(self, trainer: Trainer) -> npt.ArrayLike:
         """Returns the rewards of all stored transitions, in the order of storage.
 
         The rewards are what the learner would be paid if it sampled them now.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
@@ -319,7 +320,7 @@ class _Contract:
         self.harness.train(trainer, rollouts * trainer.rollout)
         return trainer
 
-    def _state(self, trainer: Trainer) -> dict[str, Any]:
+    def _state(self, trainer: Trainer) -> dict[str, npt.NDArray[Any]]:
         state = self.harness.state(trainer)
         return {name: np.array(value) for name, value in state.items()}
 
