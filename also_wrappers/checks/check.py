@@ -16,8 +16,8 @@ from also_wrappers.checks.payments import (
     net,
     pay_for_staying,
     payments,
-    standing,
     values,
+    worth_of_end,
 )
 from also_wrappers.checks.ranges import Interval, interval, ranges
 from also_wrappers.evidence.episodes import EpisodeRows, telling_apart
@@ -253,7 +253,7 @@ class Checks:
         returns = np.array([episode.base_return for episode in whole])
         if len(whole) < _RANKED or float(np.ptp(returns)) < 1e-9:
             return ""
-        correlation = kendalltau([standing(pay, e) for e in whole], returns)
+        correlation = kendalltau([worth_of_end(pay, e) for e in whole], returns)
         if not (correlation.statistic < 0.0 and correlation.pvalue < _SURE):
             return ""
         return (

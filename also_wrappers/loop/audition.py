@@ -206,14 +206,14 @@ class Auditions:
                     self._play(entrant.episodes, said, missing, look + _RANKED, _NOISE)
             playing = sorted(
                 (entrant for entrant in playing if entrant.exceeds(alone)),
-                key=_standing,
+                key=_rank,
                 reverse=True,
             )[: len(playing) // 2]
             if len(playing) < 2 or self._spent - before >= self._left:
                 break
         steps = self._spent - before
         ranked = []
-        for entrant in sorted(entrants, key=_standing, reverse=True):
+        for entrant in sorted(entrants, key=_rank, reverse=True):
             if entrant.episodes.returns:
                 said, episodes = _said(entrant.proposal.signal), entrant.episodes
                 shares, _ = self._shares(said, episodes.rows)
@@ -341,10 +341,10 @@ class _Entrant:
         """Whether more episodes of it may be worth their steps."""
         if not self.episodes.returns:
             return False
-        return _standing(self) > (alone.mean, alone.rate)
+        return _rank(self) > (alone.mean, alone.rate)
 
 
-def _standing(entrant: _Entrant) -> tuple[float, float]:
+def _rank(entrant: _Entrant) -> tuple[float, float]:
     """Orders experts by what they earn, then by how often conditions held."""
     episodes = entrant.episodes
     return (episodes.mean, episodes.rate) if episodes.returns else (-math.inf, 0.0)
