@@ -17,6 +17,7 @@ Pages, in the order of the loop:
   ``also_wrappers.trainers.benchmarl``: what trains
 - ``also_wrappers.cli``: the commands, and what the demo shows
 - ``also_wrappers.testing``: contracts for your own environments, advisors and trainers
+- ``also_wrappers.glossary``: the words
 """
 
 from __future__ import annotations

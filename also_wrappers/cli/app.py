@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import also_wrappers
-from also_wrappers.cli.proposers import Who, check_who, make_advisor
+from also_wrappers.cli.advisor import Who, check_who, make_advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.signal.model import Signal
