@@ -7,10 +7,11 @@ The branch, not the episode, is the unit of statistics.
   return is rare in all of them and nothing stands out, to twice and four times it. If
   the best candidate stands out (z of 1 or more), its branch becomes the mainline at
   once and its signal is *provisional*: no error is declared for that. Fresh branches
-  from the same snapshot go on beside the training, at most one discarded step for each
-  of the mainline's own, until the signal is *confirmed* with a declared error, or given
-  up: then it goes and the weights stay. After clear harm the mainline goes back to
-  control's stored branch.
+  from the same snapshot go on beside the training, at most one discarded step for every
+  three of the mainline's own, until the signal is *confirmed* with a declared error, or
+  given up: then it goes and the weights stay. After clear harm the mainline goes back
+  to control's stored branch. Where control hardly earned anything, a signal that is not
+  confirmed stays, as provisional, while the training is clearly above control.
 - ``Race()`` makes the claim first and the change afterwards.
 - ``Gate()`` tests on fresh pairs until there are sixteen. It costs twice the branches
   of ``Race()`` and finds more of the weak effects.

@@ -25,14 +25,17 @@ The defaults of ``AdaptationOptions``, as shares of the planned training: the fi
 round is after .03; branches take .03 (at least 50 scored episodes), twice as much after
 every round without a winner, up to four times; later rounds come .1, .2, .4 apart, and
 only while the run is stuck; branches may spend half of the plan. A round tries two
-candidates and one replacement. The first line of a run says what that comes to, and a
-plan that could never change anything is refused with the numbers that would do.
+candidates and one replacement; where base return is rare, it goes on with the better
+half of them to four times the length. The last round is as long as the budget pays for.
+The first line of a run says what that comes to, and a plan that could never change
+anything is refused with the numbers that would do.
 
 ``python tests/calibration/economy.py`` simulates total steps to a target against plain
 training over a grid of made-up tasks, without exploratory swaps. With a good candidate
-in six of ten, ``Provisional`` pays on tasks that a good signal makes 5.5 to 7 times as
-fast; with one in five it pays nowhere on the grid. It costs .1 to .9 of the plain
-training where there is nothing to find, least where plain training takes longest.
+in six of ten, ``Provisional`` pays on tasks that a good signal makes 4 to 6 times as
+fast; with one in five, on those that it makes 8 to more than 10 times as fast. It costs
+.2 to .9 of the plain training where there is nothing to find, least where plain
+training takes longest.
 
 ## Where the base return is blind
 

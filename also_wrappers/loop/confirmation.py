@@ -24,7 +24,10 @@ from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
 from also_wrappers.trainer import Trainer
 
-__all__ = ["Claim", "Confirmation"]
+__all__ = ["PACE", "Claim", "Confirmation"]
+
+#: Trainer steps of the mainline for each discarded one, at least.
+PACE = 3
 
 
 class Claim(BaseModel):
@@ -50,8 +53,9 @@ class Claim(BaseModel):
 class Confirmation:
     """Trains fresh branches of a winner and of control until the rule has decided.
 
-    At most one trainer step is discarded for each of the mainline's own. A confirmation
-    is made from the ledger, so that a run that was stopped goes on with it.
+    At most one trainer step is discarded for every three of the mainline's own. A
+    confirmation is made from the ledger, so that a run that was stopped goes on with
+    it.
 
     Args:
         claim: What to confirm.
@@ -126,10 +130,10 @@ class Confirmation:
         own = trainer.steps - self._since
         while True:
             if self._flight is not None:
-                if own < self._discarded + self._cost:
+                if own < PACE * (self._discarded + self._cost):
                     return None
                 self.collect()
-            elif own < self._discarded:  # the run has gone back since
+            elif own < PACE * self._discarded:  # the run has gone back since
                 return None
             if not self._waiting:
                 step = self._then.next(len(self.arms.arms), self.arms.trials)
@@ -143,7 +147,7 @@ class Confirmation:
                     f"{max(left, 0):,} steps of the branch budget are left, and the "
                     f"next branch takes {order.steps:,}"
                 )
-            left = until - self._since - self._discarded
+            left = (until - self._since) // PACE - self._discarded
             if order.steps > left:
                 return self.stop(
                     "too little of the planned training is left: a branch may have "

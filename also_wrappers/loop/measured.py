@@ -9,6 +9,7 @@ from pathlib import Path
 
 from also_wrappers.branches.branch import BranchResult
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.gate.anchored import Anchored
 from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
 from also_wrappers.gate.standing import Standing, leader
 from also_wrappers.loop.watch import Turn
@@ -114,6 +115,13 @@ class Measured:
             return False
         largest = max(result.largest for result in self.results)
         return abs(control.score) <= BLIND * largest
+
+    @property
+    def rare(self) -> bool:
+        """Whether base return is rare in the longest screening branch of control."""
+        control = self.latest(CONTROL)
+        largest = max((result.largest for result in self.results), default=0.0)
+        return control is not None and abs(control.score) <= Anchored.rare * largest
 
     @property
     def leader(self) -> Standing | None:

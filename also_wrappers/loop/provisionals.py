@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Literal
 
 from also_wrappers.board.posting import Posting
 from also_wrappers.branches.executors import Executor
 from also_wrappers.exceptions import brief
-from also_wrappers.gate.rule import Decision, Rule
+from also_wrappers.gate.rule import CONTROL, Decision, Rule
 from also_wrappers.ledger.events import Settled
 from also_wrappers.loop.confirmation import Confirmation
 from also_wrappers.loop.lineage import Lineage
 from also_wrappers.loop.mainline import Mainline
+from also_wrappers.loop.measured import Measured
 from also_wrappers.loop.state import Poster
 from also_wrappers.loop.watch import Watch
 from also_wrappers.run.run import Run
@@ -112,9 +114,12 @@ class Provisionals:
         assert claim is not None
         kind: Kind = "open"
         lost = 0
+        leads = "" if confirmation is None else self._leads(confirmation.arms)
         if decision.kind == "confirmed":
             kind = "confirmed"
             self._poster.post(provisional=False)
+        elif decision.kind == "no_change" and decision.adopt is None and leads:
+            decision = replace(decision, reason=f"{decision.reason}, but {leads}")
         elif decision.kind == "no_change" and confirmation is not None:
             kind = "given_up"
             end = confirmation.arms.adopted(decision)
@@ -138,6 +143,19 @@ class Provisionals:
         )
         self._lineage.state.claim, self._confirmation = None, None
         self._save(trainer)
+
+    def _leads(self, arms: Measured) -> str:
+        """Says that the mainline has left control behind since the swap; empty if not.
+
+        The mainline's lead counts where control hardly earned anything. Branches as
+        short as those that confirm may not show what the training has shown since.
+        """
+        guard, control = self._mainline.guard, arms.latest(CONTROL)
+        if guard is None or control is None or not arms.rare:
+            return ""
+        if not guard.exceeds(control.score):
+            return ""
+        return f"the base return is clearly above control's {control.score:.3f}"
 
     def _look(self, trainer: Trainer, watch: Watch) -> None:
         """Ends a signal that has not led to base reward in time.

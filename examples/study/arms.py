@@ -38,6 +38,11 @@ def recorded_expert(task: str, seed: int) -> Advisor:
     return also.RecordedAdvisor([found])
 
 
+def demonstrations(task: str, seed: int) -> Signal:
+    """Returns the expert of ``recorded_expert``, to be recorded and imitated."""
+    return _read(task, "expert")[0]
+
+
 def blind(task: str, seed: int) -> Advisor:
     """Returns an advisor that draws its candidates."""
     return BlindAdvisor(seed)

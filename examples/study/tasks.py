@@ -1,7 +1,8 @@
 """The tasks of the study: what is trained, and with what.
 
-Every function trains a mainline of ``env_steps`` environment steps with PPO, and hands
-its options to ``AdaptationCallback``. All arms of a task train with the same settings
+Every function plans a mainline of ``env_steps`` environment steps with PPO, and hands
+its options to ``AdaptationCallback``, but for ``demonstrations``, a signal whose expert
+is recorded and imitated. All arms of a task train with the same settings
 of PPO: those in ``COMMON`` and the function's own.
 """
 
@@ -20,11 +21,13 @@ from pettingzoo.classic import connect_four_v3
 from pettingzoo.utils import BaseParallelWrapper
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from supersuit import agent_indicator_v0
 
 import also_wrappers as also
 from also_wrappers.catalog import lbforaging, mpe2, rware
+from examples.study.demonstrations import Demonstrations
 
 Shape = Callable[[Any], Any]
 
@@ -36,6 +39,23 @@ COMMON: dict[str, Any] = {
     "policy_kwargs": {"net_arch": [128, 128]},
     "device": "cpu",
 }
+
+
+class EndWhenSpent(BaseCallback):
+    """Ends a training once it has cost as much as it is compared at, branches included.
+
+    Args:
+        run: The run.
+        trainer_steps: Trainer steps in all.
+    """
+
+    def __init__(self, run: also.Run, trainer_steps: int) -> None:
+        super().__init__()
+        self._run = run
+        self._trainer_steps = trainer_steps
+
+    def _on_step(self) -> bool:
+        return self._run.accounting.trainer_steps().total < self._trainer_steps
 
 
 def foraging(
@@ -59,12 +79,15 @@ def foraging(
         actions=lbforaging.actions(env),
     )
 
-    def make_venv(shape: Shape) -> VecEnv:
-        return also.PettingZooVecEnv(lambda: shape(lbforaging.parallel_env(env_id)), 16)
+    def make_env() -> Any:
+        return lbforaging.parallel_env(env_id)
 
-    agents = len(env.possible_agents)
+    def make_venv(shape: Shape) -> VecEnv:
+        return also.PettingZooVecEnv(lambda: shape(make_env()), 16)
+
+    steps = len(env.possible_agents) * env_steps
     settings = {"n_steps": 64, "learning_rate": 1e-3}
-    _learn(PPO, task, make_venv, run_dir, seed, agents * env_steps, settings, options)
+    _learn(PPO, task, make_venv, run_dir, seed, steps, settings, options, make_env)
 
 
 class CoverAll(BaseParallelWrapper):
@@ -121,8 +144,8 @@ def spread(
     def make_venv(shape: Shape) -> VecEnv:
         return also.PettingZooVecEnv(lambda: shape(make_env()), 16)
 
-    settings = {"n_steps": 64, "learning_rate": 1e-3}
-    _learn(PPO, task, make_venv, run_dir, seed, agents * env_steps, settings, options)
+    steps, settings = agents * env_steps, {"n_steps": 64, "learning_rate": 1e-3}
+    _learn(PPO, task, make_venv, run_dir, seed, steps, settings, options, make_env)
 
 
 def warehouse(
@@ -142,13 +165,14 @@ def warehouse(
         actions=rware.actions(probe),
     )
 
-    def make_venv(shape: Shape) -> VecEnv:
-        return also.PettingZooVecEnv(
-            lambda: shape(agent_indicator_v0(rware.parallel_env(env_id))), 16
-        )
+    def make_env() -> Any:
+        return agent_indicator_v0(rware.parallel_env(env_id))
 
-    settings = {"n_steps": 128, "learning_rate": 3e-4}
-    _learn(PPO, task, make_venv, run_dir, seed, 2 * env_steps, settings, options)
+    def make_venv(shape: Shape) -> VecEnv:
+        return also.PettingZooVecEnv(lambda: shape(make_env()), 16)
+
+    steps, settings = 2 * env_steps, {"n_steps": 128, "learning_rate": 3e-4}
+    _learn(PPO, task, make_venv, run_dir, seed, steps, settings, options, make_env)
 
 
 def mountain_car(
@@ -268,8 +292,7 @@ _COLUMNS = np.array([[c for _, c in line] for line in _LINES])
 def connect_four(
     run_dir: Path, seed: int, env_steps: int = 60_000, **options: Any
 ) -> None:
-    """Trains PettingZoo's connect four against chance, paid 1 for a win, -1 for a
-    loss."""
+    """Trains PettingZoo's connect four against chance, paid 1 to win and -1 to lose."""
     task = also.Task(
         "Two players drop stones into seven columns; the first with four in a row "
         "wins and is paid 1, the other one -1. The opponent plays at random.",
@@ -296,12 +319,20 @@ def _learn(
     trainer_steps: int,
     settings: dict[str, Any],
     options: dict[str, Any],
+    make_env: Callable[[], Any] | None = None,
 ) -> None:
     torch.set_num_threads(1)  # the nets are small
     run = also.Run(task, run_dir, resume="auto")
     model = algorithm(
         "MlpPolicy", make_venv(run.shape), seed=seed, **{**COMMON, **settings}
     )
-    callback = also.AdaptationCallback(run, make_venv, seed=seed, verbose=0, **options)
-    model.learn(trainer_steps, callback=callback)
+    expert = options.pop("demonstrations", None)
+    callbacks: list[BaseCallback] = [
+        also.AdaptationCallback(run, make_venv, seed=seed, verbose=0, **options),
+        EndWhenSpent(run, trainer_steps),
+    ]
+    if expert is not None:
+        assert make_env is not None, "this task has no agents that can demonstrate"
+        callbacks.append(Demonstrations(run, make_env, expert, seed))
+    model.learn(trainer_steps, callback=callbacks)
     run.close()

@@ -18,6 +18,7 @@ from also_wrappers.evidence.stage import Window, detect_stage, is_stuck
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate import Decision, Rule
 from also_wrappers.ledger.accounting import Accounting
+from also_wrappers.loop.confirmation import PACE
 from also_wrappers.loop.fading import fade_begin
 from also_wrappers.loop.plan import LONGEST, Plan, check_pays, forecast, horizon_of
 from also_wrappers.loop.settings import Settings
@@ -283,10 +284,11 @@ class _Training:
         request = step[0]
         cost = claim.arms.cost(request)
         discarded = claim.discarded + cost
-        if cost > self._budget_left or claim.since + discarded > self._until:
+        due = claim.since + PACE * discarded
+        if cost > self._budget_left or due > self._until:
             self._claim = None  # the signal stays, and its claim stays open
             return True
-        going = self._advance(claim.since + discarded - self._own)
+        going = self._advance(due - self._own)
         # A branch that is in flight when the target is reached is trained to its end.
         claim.arms.train(request)
         claim.discarded = discarded
