@@ -29,7 +29,7 @@ WITHOUT = tuple(f".{name}" for name in NEEDED if is_missing(name))
 PAGES = {
     module.name: importlib.import_module(module.name).__doc__ or ""
     for module in pkgutil.walk_packages(also_wrappers.__path__, "also_wrappers.")
-    if (module.ispkg or module.name.endswith(".glossary"))
+    if (module.ispkg or module.name.endswith((".glossary", ".walks")))
     and not module.name.endswith(WITHOUT)
 }
 
