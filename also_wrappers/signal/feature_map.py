@@ -12,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.exceptions import FeatureError, brief
-from also_wrappers.signal.features import Feature, FeatureGroup, View
+from also_wrappers.signal.features import BatchReader, Feature, FeatureGroup, View
 from also_wrappers.signal.paths import PathReader, expand_slice
-from also_wrappers.signal.spaces import Leaf, leaves
+from also_wrappers.signal.spaces import named_leaves
 
 __all__ = ["FeatureMap"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _NO_INFO: Mapping[str, Any] = {}
 _RESERVED = ("and", "or", "not", "base_return", "episode_length")
-_MOST_FROM_SPACES = 64
 #: Names that the representation shows.
 _NAMED = 8
 #: Arrays with more elements than this are not read as a whole.
@@ -60,10 +59,15 @@ class FeatureMap:
         self.needs_state = False
         self.reads_actions = False
         self._readers: list[tuple[int, Callable[[View], Any]]] = []
+        self._batched = False
         for entry in entries:
             _check_entry(entry)
             if isinstance(entry, FeatureGroup):
-                self._add(entry.features, entry.function, grouped=True)
+                read = entry.function
+                if entry.batched:
+                    read = BatchReader(read, len(entry.features))
+                    self._batched = True
+                self._add(entry.features, read, grouped=True)
                 self.needs_state = self.needs_state or entry.needs_state
             elif callable(entry.source):
                 self._add((entry,), entry.source)
@@ -107,33 +111,11 @@ class FeatureMap:
             >>> FeatureMap.from_spaces(gym.make("CartPole-v1")).names
             ('obs_0', 'obs_1', 'obs_2', 'obs_3', 'action')
         """
-        if hasattr(env, "possible_agents"):
-            agents = list(env.possible_agents)
-            observed = [env.observation_space(agent) for agent in agents]
-            acted = [env.action_space(agent) for agent in agents]
-        else:
-            agents = ["agent"]
-            observed = [getattr(env, "single_observation_space", env.observation_space)]
-            acted = [getattr(env, "single_action_space", env.action_space)]
-        offered = [list(leaves(space, "obs", "obs")) for space in observed]
-        for agent, space, offer in zip(agents, observed, offered, strict=True):
-            if [leaf[0] for leaf in offer] != [leaf[0] for leaf in offered[0]]:
-                raise FeatureError(
-                    f"{agents[0]!r} observes {observed[0]} and {agent!r} observes "
-                    f"{space}: nothing can be named for both automatically; declare "
-                    "features as functions of a View, whose agent says who it is"
-                )
-        actions = [list(leaves(space, "action", "action")) for space in acted]
-        same = all(action == actions[0] for action in actions)
-        named: list[Leaf] = [*offered[0], *(actions[0] if same else [])]
-        if not offered[0] or len(named) > _MOST_FROM_SPACES:
-            raise FeatureError(
-                f"the observation space {observed[0]} offers {len(offered[0])} "
-                f"numbers; between 1 and {_MOST_FROM_SPACES}, the action's included, "
-                "can be named automatically, so declare a FeatureMap with what matters"
-            )
         return cls(
-            *[Feature(name, path, "", low, high) for path, name, low, high in named]
+            *[
+                Feature(name, path, "", low, high)
+                for path, name, low, high in named_leaves(env)
+            ]
         )
 
     def __repr__(self) -> str:
@@ -164,6 +146,18 @@ class FeatureMap:
             infos: Their infos; agents without may be left out.
             state: ``env.state()``, or ``None`` where nothing reads it.
         """
+        if self._batched:
+            views = [
+                View(
+                    observations[agent],
+                    actions.get(agent),
+                    infos.get(agent, _NO_INFO),
+                    state,
+                    agent,
+                )
+                for agent in agents
+            ]
+            return self._rows_of(views)
         pick, rest = self._pick, self._rest
         rows: list[Sequence[float]] = []
         for agent in agents:
@@ -183,6 +177,21 @@ class FeatureMap:
             else:
                 rows.append(self._append([], self._readers, view))
         return rows
+
+    def _rows_of(self, views: Sequence[View]) -> list[Sequence[float]]:
+        """Reads the features of several views; batched groups read all at once."""
+        rows: list[list[float]] = [[] for _ in views]
+        for count, read in self._readers:
+            if isinstance(read, BatchReader):
+                values: Sequence[Any] = read.many(views).tolist() if views else []
+            else:
+                values = [read(view) for view in views]
+            for row, value in zip(rows, values, strict=True):
+                if count:
+                    row.extend(value)
+                else:
+                    row.append(float(value))
+        return list(rows)
 
     def columns(
         self,
@@ -234,9 +243,16 @@ class FeatureMap:
                 slow.append((at, size, read))
             at += max(size, 1)
         if slow:
-            for k, view in enumerate(views()):
-                for at, size, read in slow:
-                    out[at : at + max(size, 1), k] = read(view)
+            made = views()
+            singly = []
+            for at, size, read in slow:
+                if isinstance(read, BatchReader):
+                    out[at : at + size] = read.many(made).T
+                else:
+                    singly.append((slice(at, at + max(size, 1)), read))
+            for k, view in enumerate(made if singly else ()):
+                for place, read in singly:
+                    out[place, k] = read(view)
         return out
 
     def _plain_columns(self) -> list[int]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-__all__ = ["Feature", "FeatureGroup", "View"]
+import numpy as np
+import numpy.typing as npt
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_NO_INFO: Mapping[str, Any] = {}
-_RESERVED = ("and", "or", "not", "base_return", "episode_length")
-_MOST_FROM_SPACES = 64
-#: Arrays with more elements than this are not read as a whole.
-_SMALL_ARRAY = 128
+from also_wrappers.exceptions import FeatureError
+
+__all__ = ["BatchReader", "Feature", "FeatureGroup", "View"]
+
 
 
 class View(NamedTuple):
@@ -77,9 +75,13 @@ class FeatureGroup:
     """Several features that one function computes together.
 
     Attributes:
-        function: Of a ``View``; returns one number per feature.
+        function: Of a ``View``; returns one number per feature. Of many views, where
+            ``batched``; returns an array of shape ``(views, features)``.
         features: The features; their ``source`` says in words where they come from.
         needs_state: Whether the function reads ``view.state``.
+        batched: Whether the function takes many views at once: those of all copies of a
+            vector environment, or of all agents of a team. A net that reads pictures is
+            asked once a step so.
 
     Example:
         >>> from also_wrappers.signal import FeatureMap
@@ -89,8 +91,49 @@ class FeatureGroup:
         ... )
         >>> FeatureMap(polar).row(View(-3.0))
         [3.0, 1.0]
+        >>> import numpy as np
+        >>> def brightness(views):
+        ...     pictures = np.stack([view.observation for view in views])
+        ...     return pictures.mean(axis=(1, 2)).reshape(-1, 1)
+        >>> light = FeatureGroup(brightness, (Feature("light", ""),), batched=True)
+        >>> FeatureMap(light).row(View(np.full((8, 8), 0.5)))
+        [0.5]
     """
 
-    function: Callable[[View], Sequence[float]]
+    function: Callable[[Any], Any]
     features: tuple[Feature, ...]
     needs_state: bool = False
+    batched: bool = False
+
+
+class BatchReader:
+    """Reads the features of a batched group.
+
+    Args:
+        function: Of many views; returns an array of shape ``(views, features)``.
+        count: The number of features.
+    """
+
+    def __init__(self, function: Callable[[Sequence[View]], Any], count: int) -> None:
+        self._function = function
+        self._count = count
+
+    def __call__(self, view: View) -> list[float]:
+        """Reads the features of one view."""
+        numbers: list[float] = self.many([view])[0].tolist()
+        return numbers
+
+    def many(self, views: Sequence[View]) -> npt.NDArray[np.float64]:
+        """Reads the features of many views; shape ``(views, features)``.
+
+        Raises:
+            FeatureError: The function returned another shape.
+        """
+        rows = np.asarray(self._function(views), dtype=np.float64)
+        if rows.shape != (len(views), self._count):
+            raise FeatureError(
+                f"a batched feature group declares {self._count} features and its "
+                f"function returned an array of shape {rows.shape} for {len(views)} "
+                f"views; return one of shape {(len(views), self._count)}"
+            )
+        return rows

@@ -9,10 +9,51 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-__all__ = ["Leaf", "is_batched_arrays", "leaves"]
+from also_wrappers.exceptions import FeatureError
 
+__all__ = ["Leaf", "is_batched_arrays", "leaves", "named_leaves"]
+
+_MOST_FROM_SPACES = 64
 #: Path, name, smallest and largest value where they are known.
 Leaf = tuple[str, str, float | None, float | None]
+
+
+def named_leaves(env: Any) -> list[Leaf]:
+    """Returns the numbers that an environment's spaces offer, with names.
+
+    Args:
+        env: A Gymnasium environment or vector environment, or a PettingZoo one.
+
+    Raises:
+        FeatureError: The agents' observations differ, or there are no numbers, or more
+            than 64 of them.
+    """
+    if hasattr(env, "possible_agents"):
+        agents = list(env.possible_agents)
+        observed = [env.observation_space(agent) for agent in agents]
+        acted = [env.action_space(agent) for agent in agents]
+    else:
+        agents = ["agent"]
+        observed = [getattr(env, "single_observation_space", env.observation_space)]
+        acted = [getattr(env, "single_action_space", env.action_space)]
+    offered = [list(leaves(space, "obs", "obs")) for space in observed]
+    for agent, space, offer in zip(agents, observed, offered, strict=True):
+        if [leaf[0] for leaf in offer] != [leaf[0] for leaf in offered[0]]:
+            raise FeatureError(
+                f"{agents[0]!r} observes {observed[0]} and {agent!r} observes "
+                f"{space}: nothing can be named for both automatically; declare "
+                "features as functions of a View, whose agent says who it is"
+            )
+    actions = [list(leaves(space, "action", "action")) for space in acted]
+    same = all(action == actions[0] for action in actions)
+    named: list[Leaf] = [*offered[0], *(actions[0] if same else [])]
+    if not offered[0] or len(named) > _MOST_FROM_SPACES:
+        raise FeatureError(
+            f"the observation space {observed[0]} offers {len(offered[0])} "
+            f"numbers; between 1 and {_MOST_FROM_SPACES}, the action's included, "
+            "can be named automatically, so declare a FeatureMap with what matters"
+        )
+    return named
 
 
 def leaves(space: spaces.Space[Any], path: str, name: str) -> Iterator[Leaf]:

@@ -67,6 +67,26 @@ def after(earned: dict[int, float]) -> list[Proposal]:
     return advisor.experts(replace(now, played=found))
 
 
+def test_a_step_of_nothing_is_no_move() -> None:
+    still = Action("stay", 0, step=(0.0, 0.0))
+    same = Actions((still, *WALK.actions[1:]), places=WALK.places)
+    said = [rules(one) for one in RuleAdvisor().experts(situation(same))]
+    assert said == [rules(one) for one in RuleAdvisor().experts(situation())]
+
+
+def test_where_every_action_moves_the_places_themselves_are_tried() -> None:
+    now = situation(Actions(WALK.actions[1:3], places=WALK.places))
+    first = RuleAdvisor().experts(now)
+    assert [rules(one) for one in first[:2]] == [
+        [("steps_to_a >= 0.5", "toward a", None)],
+        [("steps_to_b >= 0.5", "toward b", None)],
+    ]
+    found = [played(one, 0.0) for one in first]
+    tried_already = {one.signal.id for one in first}
+    again = RuleAdvisor().experts(replace(now, played=found))
+    assert not {one.signal.id for one in again} & tried_already
+
+
 def test_every_place_is_tried_with_every_action_that_does_not_move() -> None:
     now = situation()
     proposals = RuleAdvisor().experts(now)

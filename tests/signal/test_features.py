@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cloudpickle
@@ -66,6 +67,35 @@ def test_a_group_reads_several_at_once() -> None:
     assert features.describe()[1] == "b: the second"
     bad = FeatureMap(FeatureGroup(lambda view: [1.0], group.features))
     with pytest.raises(FeatureError, match="declares 2 features and its function"):
+        bad.check(VIEW, "agent")
+
+
+def test_a_batched_group_is_asked_once_for_all_views() -> None:
+    sizes = []
+
+    def measure(views: Sequence[View]) -> np.ndarray:
+        sizes.append(len(views))
+        return np.array([(view.observation.sum(), view.agent == "b") for view in views])
+
+    sums = FeatureGroup(measure, (Feature("sum", ""), Feature("b", "")), batched=True)
+    first = Feature("first", lambda view: view.observation[0, 0])
+    features = FeatureMap(first, sums)
+    pictures = {agent: np.full((2, 2), k) for k, agent in enumerate("abc")}
+    rows = features.rows("abc", pictures, {}, {}, None)
+    assert rows == [[0.0, 0.0, 0.0], [1.0, 4.0, 1.0], [2.0, 8.0, 0.0]]
+    assert features.row(View(pictures["c"], agent="c")) == rows[2]
+    views = [View(picture, agent=agent) for agent, picture in pictures.items()]
+    columns = features.columns(None, None, lambda: views, 3)
+    assert columns.T.tolist() == [list(row) for row in rows]
+    assert sizes == [3, 1, 3]
+    assert features.rows((), {}, {}, {}, None) == []
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 3), (2, 2)])
+def test_a_batched_group_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    both = (Feature("a", ""), Feature("b", ""))
+    bad = FeatureMap(FeatureGroup(lambda views: np.zeros(shape), both, batched=True))
+    with pytest.raises(FeatureError, match=r"return one of shape \(1, 2\)"):
         bad.check(VIEW, "agent")
 
 

@@ -44,8 +44,8 @@ def skeletons(situation: Situation) -> list[Proposal]:
 
     First every place with every action that does not move, one step away. Where some
     of them earn more than the policy, these in sequence and as roles. Where none does,
-    the same at the places themselves, to go there and do nothing, and an agent to each
-    place.
+    or every action moves, the same at the places themselves, to go there and do
+    nothing, and an agent to each place.
 
     Args:
         situation: The situation; ``played`` has what earlier ones earned.
@@ -64,14 +64,14 @@ def skeletons(situation: Situation) -> list[Proposal]:
     still = [
         action.name
         for action in actions.actions
-        if action.step is None and not _of_the_compass(actions, action.name)
+        if not any(action.step or ()) and not _of_the_compass(actions, action.name)
     ]
     places = list(actions.places)
     first = [_Errand(place, action) for action in still for place in places]
     second = [_Errand(place, None) for place in places]
     second += [_Errand(place, action, True) for action in still for place in places]
     made = {_signal(actions, (errand,)).id: errand for errand in (*first, *second)}
-    if not situation.played:
+    if first and not situation.played:
         return [_proposal(actions, (errand,)) for errand in first]
     earners = [
         made[played.proposal.signal.id]
