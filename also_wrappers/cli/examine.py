@@ -345,7 +345,7 @@ def _check(
         return check_wrapped(make_env, features, Signal(terms=(term,)))
     except Exception as error:
         # An assertion of numpy's is a page.
-        said = " ".join(str(error).split()) or brief(error)
+        message = " ".join(str(error).split()) or brief(error)
         raise ConfigurationError(
-            f"the wrapper contract does not hold for {place}: {said:.500}"
+            f"the wrapper contract does not hold for {place}: {message:.500}"
         ) from error

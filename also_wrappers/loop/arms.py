@@ -92,8 +92,8 @@ class Arms(Measured):
         for request in requests:
             order, event = self.order(request), self._ended.get(request)
             # A branch that failed has no end, and would fail again.
-            kept = order.end is None or order.end.exists()
-            if event is not None and (kept or event.error):
+            has_end = order.end is None or order.end.exists()
+            if event is not None and (has_end or event.error):
                 self.results.append(self._result(event))
             else:
                 orders.append(order)

@@ -117,14 +117,14 @@ class Auditions:
 
     def _audition(self, signal: Signal, active: bool) -> Verdict:
         assert signal.expert is not None
-        said = _said(signal)
+        expert_only = _expert_only(signal)
         before = self._spent
         alone, exact, noisy = Plays(), Plays(), Plays()
         for look, until in enumerate(_LOOKS):
             wanted = until - len(exact.returns)
             if wanted > 0:
-                self._play(exact, said, wanted, look, 0.0)
-                self._play(noisy, said, wanted, look, _NOISE)
+                self._play(exact, expert_only, wanted, look, 0.0)
+                self._play(noisy, expert_only, wanted, look, _NOISE)
                 self._play_alone(alone, wanted, look)
             best = max(exact, noisy, key=lambda episodes: episodes.mean)
             z = clearness(best.returns, alone.returns)
@@ -139,16 +139,18 @@ class Auditions:
             passed = more_often(best, alone)
             promised = None
         steps = self._spent - before
-        shares, late = self._shares(said, [*exact.rows, *noisy.rows])
+        shares, late = self._shares(expert_only, [*exact.rows, *noisy.rows])
         played = _played(Proposal(signal=signal), best, alone, sum(shares))
-        refusal = "" if passed else why_refused(said.expert, best, alone, shares, late)
+        refusal = (
+            "" if passed else why_refused(expert_only.expert, best, alone, shares, late)
+        )
         if not passed:
             promised = None
         self._run.ledger.write(
             Auditioned(
                 round=self._number,
                 signal=signal.id,
-                expert=said,
+                expert=expert_only,
                 passed=passed,
                 active=active,
                 refusal=refusal,
@@ -202,8 +204,10 @@ class Auditions:
             for entrant in playing:
                 missing = len(alone.returns) - len(entrant.episodes.returns)
                 if missing > 0 and self._spent - before < self._left:
-                    said = _said(entrant.proposal.signal)
-                    self._play(entrant.episodes, said, missing, look + _RANKED, _NOISE)
+                    expert_only = _expert_only(entrant.proposal.signal)
+                    self._play(
+                        entrant.episodes, expert_only, missing, look + _RANKED, _NOISE
+                    )
             playing = sorted(
                 (entrant for entrant in playing if entrant.exceeds(alone)),
                 key=_rank,
@@ -215,8 +219,9 @@ class Auditions:
         ranked = []
         for entrant in sorted(entrants, key=_rank, reverse=True):
             if entrant.episodes.returns:
-                said, episodes = _said(entrant.proposal.signal), entrant.episodes
-                shares, _ = self._shares(said, episodes.rows)
+                episodes = entrant.episodes
+                expert_only = _expert_only(entrant.proposal.signal)
+                shares, _ = self._shares(expert_only, episodes.rows)
                 ranked.append(_played(entrant.proposal, episodes, alone, sum(shares)))
         if ranked:
             best = ranked[0]
@@ -289,9 +294,9 @@ class Auditions:
         conditions = self._run.task.conditions
         if collected is None:
             return {}
-        found = summarise(collected.layout, collected.values, Signal(), conditions)
+        evidence = summarise(collected.layout, collected.values, Signal(), conditions)
         return {
-            name: episodes * found.values.get(f"condition.{name}.rate", 0.0)
+            name: episodes * evidence.values.get(f"condition.{name}.rate", 0.0)
             for name in conditions
         }
 
@@ -365,6 +370,6 @@ def _played(
     )
 
 
-def _said(signal: Signal) -> Signal:
+def _expert_only(signal: Signal) -> Signal:
     """Returns the expert of a signal, without terms."""
     return Signal(define=signal.define, expert=signal.expert)

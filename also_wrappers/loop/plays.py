@@ -144,7 +144,7 @@ def why_refused(
 ) -> str:
     """Says what an expert has earned, and what was wrong, so that it can be mended."""
     assert expert is not None
-    said = (
+    text = (
         f"the expert earned {best.mean:.3g} (error {best.error:.2g}) in "
         f"{len(best.returns)} episodes and the policy alone {alone.mean:.3g}"
     )
@@ -155,10 +155,10 @@ def why_refused(
         where = f"rule {rule + 1} ({expert.rules[rule].do}) held"
         if silent > late[rule]:
             where = "no rule held"
-        said += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
+        text += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
     if not sum(shares):
-        said += "; no rule ever held"
+        text += "; no rule ever held"
     elif 0.0 in shares:
         idle = [str(k) for k, share in enumerate(shares, start=1) if not share]
-        said += f"; no turn ever came to rule {', '.join(idle)}"
-    return said
+        text += f"; no turn ever came to rule {', '.join(idle)}"
+    return text

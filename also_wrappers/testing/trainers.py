@@ -287,13 +287,14 @@ class _Contract:
         for signal, noise in players:
             posting = Posting(version=1, signal=signal, gamma=trainer.gamma)
             board = Board.create(self._file(), posting)
-            told: list[int] = []
+            counted: list[int] = []
             outcome = trainer.audition(
-                Shape(self.task, board), 5, 3, noise, told.append
+                Shape(self.task, board), 5, 3, noise, counted.append
             )
             episodes, steps = len(outcome.returns), outcome.steps
-            assert sum(told) == steps, (
-                f"stepped was called with {sum(told)} trainer steps, of {steps} played"
+            assert sum(counted) == steps, (
+                f"stepped was called with {sum(counted)} trainer steps, "
+                f"of {steps} played"
             )
             least = episodes * trainer.agents_per_env
             assert least <= steps, f"{episodes} episodes are not {steps} steps"

@@ -337,8 +337,8 @@ def _numbered(signal: Signal, active: Expert | None = None) -> str:
         f"({number}) {rule.describe()}"
         for number, rule in enumerate(signal.expert.rules, start=1)
     ]
-    said = "; ".join(rules) if signal.expert != active else "the active one"
-    return text.replace(signal.expert.describe(), said)
+    listing = "; ".join(rules) if signal.expert != active else "the active one"
+    return text.replace(signal.expert.describe(), listing)
 
 
 def _cut_signal(signal: Signal) -> str:

@@ -228,8 +228,8 @@ def normalize_of(venv: VecEnv) -> VecNormalize | None:
 
 
 def _buffer(model: BaseAlgorithm) -> Relabelling | None:
-    found = getattr(model, "replay_buffer", None)
-    return found if isinstance(found, Relabelling) else None
+    buffer = getattr(model, "replay_buffer", None)
+    return buffer if isinstance(buffer, Relabelling) else None
 
 
 def _restore_parts(model: BaseAlgorithm, parts: Arrays, earned: Earned | None) -> None:
@@ -313,13 +313,15 @@ def _statistics(normalize: VecNormalize) -> Arrays:
 
 def _running(normalize: VecNormalize) -> dict[str, RunningMeanStd]:
     """The statistics that are kept, by name."""
-    found: dict[str, RunningMeanStd] = {"rewards": normalize.ret_rms}
-    seen = getattr(normalize, "obs_rms", None)  # not there without norm_obs
-    if isinstance(seen, dict):
-        found |= {f"observations.{key}": running for key, running in seen.items()}
-    elif seen is not None:
-        found["observations"] = seen
-    return found
+    statistics: dict[str, RunningMeanStd] = {"rewards": normalize.ret_rms}
+    observed = getattr(normalize, "obs_rms", None)  # not there without norm_obs
+    if isinstance(observed, dict):
+        statistics |= {
+            f"observations.{key}": running for key, running in observed.items()
+        }
+    elif observed is not None:
+        statistics["observations"] = observed
+    return statistics
 
 
 def _prefixed(prefix: str, arrays: Arrays) -> Arrays:
