@@ -88,7 +88,7 @@ def spread_actions(env: Any) -> Actions:
     places = [*(f"landmark{k}" for k in range(len(env.possible_agents))), "mate"]
     return Actions(
         (
-            Action("stay", 0),
+            Action("stay", 0, (0.0, 0.0)),
             Action("left", 1, (0.0, -_STEP)),
             Action("right", 2, (0.0, _STEP)),
             Action("down", 3, (-_STEP, 0.0)),

@@ -30,7 +30,8 @@ class Action:
         index: Its place in the action space, counted from 0.
         step: How far it moves the agent along each axis, for actions that move, in the
             units of the features that places are read from: ``toward`` goes by the
-            direction, and what is next to a place is one step away.
+            direction, and what is next to a place is one step away. Zeros say that the
+            agent stays; ``None``, that nothing is known.
         open: An expression over features of the state whose value is above 0.5 where
             the move can be taken; ``None`` if it always can. ``toward`` and ``away``
             leave out moves that cannot be taken.

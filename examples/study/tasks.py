@@ -124,15 +124,20 @@ def spread(
     agents: int = 2,
     **options: Any,
 ) -> None:
-    """Trains simple_spread, paid 1 when all landmarks are covered within .3."""
+    """Trains simple_spread, paid 1 when all landmarks are covered within .3.
+
+    The observation says which agent it is: agents that share a policy must part.
+    """
 
     def make_env() -> Any:
-        env = simple_spread_v3.parallel_env(
+        return agent_indicator_v0(CoverAll(plain_env()))
+
+    def plain_env() -> Any:
+        return simple_spread_v3.parallel_env(
             N=agents, max_cycles=30, dynamic_rescaling=False
         )
-        return CoverAll(env)
 
-    env = make_env()
+    env = plain_env()
     task = also.Task(
         "Agents on a plane push themselves about. The team is paid 1, and the episode "
         "ends, when every landmark has an agent within .3 of it.",

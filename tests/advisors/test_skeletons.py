@@ -67,11 +67,23 @@ def after(earned: dict[int, float]) -> list[Proposal]:
     return advisor.experts(replace(now, played=found))
 
 
-def test_a_step_of_nothing_is_no_move() -> None:
+def test_agents_that_can_stay_are_sent_to_a_place_each() -> None:
     still = Action("stay", 0, step=(0.0, 0.0))
     same = Actions((still, *WALK.actions[1:]), places=WALK.places)
     said = [rules(one) for one in RuleAdvisor().experts(situation(same))]
-    assert said == [rules(one) for one in RuleAdvisor().experts(situation())]
+    before = [rules(one) for one in RuleAdvisor().experts(situation())]
+    assert said[: len(before)] == before
+    first, second = situation().agents
+    assert said[len(before) :] == [
+        [
+            ("steps_to_a < 0.5", "stay", (first,)),
+            ("steps_to_a >= 0.5", "toward a", (first,)),
+            ("steps_to_b < 0.5", "stay", (second,)),
+            ("steps_to_b >= 0.5", "toward b", (second,)),
+        ]
+    ]
+    alone = replace(situation(same), agents=("agent",))
+    assert len(RuleAdvisor().experts(alone)) == len(before)
 
 
 def test_where_every_action_moves_the_places_themselves_are_tried() -> None:

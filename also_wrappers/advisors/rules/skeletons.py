@@ -1,8 +1,8 @@
 """Skeletons: experts that go to a place and do an action there, of a vocabulary alone.
 
 They know no environment. Every place is tried with every action that does not move;
-those that earn something are put in sequence, and given to agents as roles. What
-they earn says which of them is any good.
+those that earn something are put in sequence, and given to agents as roles. Agents that
+can stay are also sent to a place each. What they earn says which of them is any good.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from also_wrappers.advisors.base import Situation
 from also_wrappers.proposals.outcomes import Played
 from also_wrappers.proposals.proposal import Proposal
-from also_wrappers.signal.actions import Actions
+from also_wrappers.signal.actions import Action, Actions
 from also_wrappers.signal.model import (
     MAX_DEFINITIONS,
     MAX_RULES,
@@ -42,10 +42,11 @@ class _Errand(NamedTuple):
 def skeletons(situation: Situation) -> list[Proposal]:
     """Makes the experts that are to be played next.
 
-    First every place with every action that does not move, one step away. Where some
-    of them earn more than the policy, these in sequence and as roles. Where none does,
-    or every action moves, the same at the places themselves, to go there and do
-    nothing, and an agent to each place.
+    First every place with every action that does not move, one step away; and each
+    agent to a place of its own, where an action is declared to stay (its step is 0).
+    Where some of them earn more than the policy, these in sequence and as roles. Where
+    none does, or every action moves, the same at the places themselves, to go there and
+    do nothing, and an agent to each place.
 
     Args:
         situation: The situation; ``played`` has what earlier ones earned.
@@ -72,7 +73,8 @@ def skeletons(situation: Situation) -> list[Proposal]:
     second += [_Errand(place, action, True) for action in still for place in places]
     made = {_signal(actions, (errand,)).id: errand for errand in (*first, *second)}
     if first and not situation.played:
-        return [_proposal(actions, (errand,)) for errand in first]
+        alone = [_proposal(actions, (errand,)) for errand in first]
+        return [*alone, *_parted(actions, places, situation.agents)]
     earners = [
         made[played.proposal.signal.id]
         for played in sorted(situation.played, key=lambda one: -one.earned)
@@ -113,14 +115,42 @@ def _roles(
         begin = k % len(errands)
         turns = (*errands[begin:], *errands[:begin])
         rules += _rules(actions, turns, (agent,))
+    yield from _by_role(
+        actions, errands, rules, "the same, and each agent begins somewhere else"
+    )
+
+
+def _parted(
+    actions: Actions, places: Sequence[str], agents: Sequence[str]
+) -> Iterator[Proposal]:
+    """Sends each agent to a place of its own, where it stays."""
+    stay = next((one.name for one in actions.actions if _stays(one)), None)
+    if stay is None or not 2 <= len(agents) <= len(places):
+        return
+    errands = [_Errand(place, stay, inside=True) for place in places[: len(agents)]]
+    rules = [
+        rule
+        for agent, errand in zip(agents, errands, strict=True)
+        for rule in _rules(actions, (errand,), (agent,))
+    ]
+    yield from _by_role(
+        actions, errands, rules, "each agent goes to a place of its own and stays there"
+    )
+
+
+def _by_role(
+    actions: Actions, errands: Sequence[_Errand], rules: Sequence[Rule], rationale: str
+) -> Iterator[Proposal]:
+    """Yields an expert whose rules are for one agent each, unless it is too long."""
     if len(rules) <= MAX_RULES and len(errands) <= MAX_DEFINITIONS:
-        yield Proposal(
-            signal=Signal(
-                define=_steps(actions, errands), expert=Expert(rules=tuple(rules))
-            ),
-            intent="expert",
-            rationale="the same, and each agent begins somewhere else",
-        )
+        expert = Expert(rules=tuple(rules))
+        signal = Signal(define=_steps(actions, errands), expert=expert)
+        yield Proposal(signal=signal, intent="expert", rationale=rationale)
+
+
+def _stays(action: Action) -> bool:
+    """True for an action that is declared to move nothing."""
+    return action.step is not None and not any(action.step)
 
 
 def _proposal(actions: Actions, errands: Sequence[_Errand]) -> Proposal:
