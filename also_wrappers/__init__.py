@@ -17,6 +17,8 @@ Pages, in the order of the loop:
   ``also_wrappers.trainers.benchmarl``: what trains
 - ``also_wrappers.cli``: the commands, and what the demo shows
 - ``also_wrappers.testing``: contracts for your own environments, advisors and trainers
+- ``also_wrappers.glossary``, ``also_wrappers.walks``: the words, and what each module
+  does with a reward, an episode, a signal, a snapshot and an expert
 """
 
 from __future__ import annotations

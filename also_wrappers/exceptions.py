@@ -136,14 +136,14 @@ def brief(error: BaseException) -> str:
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """Returns what somebody else has said as a part of a sentence of ours.
+    r"""Returns what somebody else has said as a part of a sentence of ours.
 
     Args:
         text: The text, which may have line breaks and be of any length.
         most: Characters of it that are returned.
 
     Example:
-        >>> one_line("no such\\r\\n\\r\\nmodel ")
+        >>> one_line("no such\r\n\r\nmodel ")
         'no such model'
     """
     return " ".join(_cut(text, most).split())

@@ -56,8 +56,10 @@ _named: set[str] = set()
 
 
 def redact(text: str) -> str:
-    """Leaves secrets out of a text: values of environment variables whose name says
-    that they are one or that were given to ``keep_secret``, and passwords in addresses.
+    """Leaves secrets out of a text.
+
+    Secrets are the passwords in addresses, and the values of environment variables
+    whose name says so or was given to ``keep_secret``.
 
     Example:
         >>> redact("asked http://ann:open@server:11434")

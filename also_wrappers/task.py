@@ -82,15 +82,15 @@ class Task:
 
     def valid_probes(self, probes: Mapping[str, str]) -> dict[str, str]:
         """Those of an advisor's probes that can be recorded beside the conditions."""
-        kept = {}
+        valid = {}
         for name, text in probes.items():
             if name.isidentifier() and len(name) <= 40 and name not in self.conditions:
                 try:
                     parse(text, self.features.names, allow_delta=True)
                 except AlsoError:
                     continue
-                kept[name] = text
-        return kept
+                valid[name] = text
+        return valid
 
     def __repr__(self) -> str:
         """Returns the description and what is declared besides, in a line."""

@@ -99,18 +99,17 @@ class AuditionOutcome:
 
 
 class Fork(Protocol):
-    """Trains branches, in this process or another; must survive cloudpickle.
-
-    Attributes:
-        preload: Modules worth importing once per worker pool.
-    """
+    """Trains branches, in this process or another; must survive cloudpickle."""
 
     @property
-    def preload(self) -> tuple[str, ...]: ...
+    def preload(self) -> tuple[str, ...]:
+        """Modules worth importing once per worker pool."""
 
     def warm(self) -> None:
-        """Does what takes long the first time in a process, such as imports; makes no
-        environment step."""
+        """Does what takes long the first time in a process, such as imports.
+
+        No environment step is made.
+        """
 
     def __call__(
         self,
@@ -137,50 +136,58 @@ class Fork(Protocol):
 
 
 class Trainer(Protocol):
-    """A training run that can be paused, forked and moved to another state.
-
-    Attributes:
-        steps: Trainer steps of the lineage so far.
-        total: Trainer steps that were planned.
-        rollout: Trainer steps of one rollout, the grain of all budgets. A trainer that
-            samples *at least* so many says so here, and counts what it has sampled.
-        gamma: The discount factor.
-        bootstraps_truncation: Whether truncated episodes are bootstrapped.
-        agents_per_env: Trainer steps of one environment step.
-        evaluates: Whether branches are scored by evaluations, since the episodes of the
-            training carry exploration that is no part of the policy.
-        replays: Whether it learns from a replay buffer, and so from what the active
-            signal would have paid in the past.
-        imitates: Whether policies are pulled towards the expert of the posted signal,
-            in the mainline and in branches, with the weight ``Posting.pull``.
-    """
+    """A training run that can be paused, forked and moved to another state."""
 
     @property
-    def steps(self) -> int: ...
+    def steps(self) -> int:
+        """Trainer steps of the lineage so far."""
 
     @property
-    def total(self) -> int: ...
+    def total(self) -> int:
+        """Trainer steps that were planned."""
 
     @property
-    def rollout(self) -> int: ...
+    def rollout(self) -> int:
+        """Trainer steps of one rollout, the grain of all budgets.
+
+        A trainer that samples *at least* so many says so here, and counts what it has
+        sampled.
+        """
 
     @property
-    def gamma(self) -> float: ...
+    def gamma(self) -> float:
+        """The discount factor."""
 
     @property
-    def bootstraps_truncation(self) -> bool: ...
+    def bootstraps_truncation(self) -> bool:
+        """Whether truncated episodes are bootstrapped."""
 
     @property
-    def agents_per_env(self) -> int: ...
+    def agents_per_env(self) -> int:
+        """Trainer steps of one environment step."""
 
     @property
-    def evaluates(self) -> bool: ...
+    def evaluates(self) -> bool:
+        """Whether branches are scored by evaluations.
+
+        Evaluations score branches where the episodes of the training carry exploration
+        that is no part of the policy.
+        """
 
     @property
-    def replays(self) -> bool: ...
+    def replays(self) -> bool:
+        """Whether the trainer learns from a replay buffer.
+
+        What the active signal would have paid in the past then counts as well.
+        """
 
     @property
-    def imitates(self) -> bool: ...
+    def imitates(self) -> bool:
+        """Whether policies are pulled towards the expert of the posted signal.
+
+        The pull works in the mainline and in branches, with the weight
+        ``Posting.pull``.
+        """
 
     def snapshot(self, path: Path) -> None:
         """Writes a snapshot to a file, whole or not at all.

@@ -101,11 +101,11 @@ class Copies:
         self.steps += 1
         for k, env in enumerate(self.envs):
             chosen = actions[k * n : (k + 1) * n]
-            found = env.step(dict(zip(self.agents, chosen.tolist(), strict=True)))
-            rewards[k * n : (k + 1) * n] = [found[1][agent] for agent in self.agents]
-            observations, infos = found[0], found[4]
+            outcome = env.step(dict(zip(self.agents, chosen.tolist(), strict=True)))
+            rewards[k * n : (k + 1) * n] = [outcome[1][agent] for agent in self.agents]
+            observations, infos = outcome[0], outcome[4]
             for agent in self.agents:
-                base = _told(infos, agent).get("base", found[1][agent])
+                base = _told(infos, agent).get("base", outcome[1][agent])
                 self._running[k] += base / n
             if not env.agents:
                 ends[k * n : (k + 1) * n] = 1.0
@@ -243,7 +243,7 @@ class Training:
 
     def _collect(self) -> tuple[torch.Tensor, ...]:
         s = self.settings
-        seen, acted, logs, values, rewards, ends, advice = [], [], [], [], [], [], []
+        states, acted, logs, values, rewards, ends, advice = [], [], [], [], [], [], []
         for _ in range(s.n_steps):
             now = torch.from_numpy(self._seen)
             with torch.no_grad():
@@ -251,7 +251,7 @@ class Training:
                 action = choice.sample()
                 logs.append(choice.log_prob(action))
                 values.append(self.value(now)[:, 0])
-            seen.append(now)
+            states.append(now)
             advice.append(_good(self.copies.advice, self.copies.actions))
             acted.append(action)
             self._seen, reward, end = self.copies.step(action.numpy())
@@ -273,7 +273,7 @@ class Training:
             advantages.insert(0, carried)
             following = values[t]
         gains = torch.cat(advantages)
-        rollout = seen, acted, logs, advice
+        rollout = states, acted, logs, advice
         return *map(torch.cat, rollout), gains, gains + torch.cat(values)
 
     def _learn(self, *batch: torch.Tensor) -> None:
@@ -282,13 +282,13 @@ class Training:
             pull = self._board.read().pull(self.earned, self.copies.steps)
         for _ in range(s.epochs):
             for rows in torch.randperm(len(batch[0])).split(s.batch):
-                seen, acted, logs, good, gains, returns = (p[rows] for p in batch)
-                choice = Categorical(logits=self.policy(seen))
+                states, acted, logs, good, gains, returns = (p[rows] for p in batch)
+                choice = Categorical(logits=self.policy(states))
                 ratio = (choice.log_prob(acted) - logs).exp()
                 gains = (gains - gains.mean()) / (gains.std() + 1e-8)
                 clipped = ratio.clamp(1 - s.clip, 1 + s.clip)
                 loss = -torch.min(ratio * gains, clipped * gains).mean()
-                loss = loss + 0.5 * (self.value(seen)[:, 0] - returns).square().mean()
+                loss = loss + 0.5 * (self.value(states)[:, 0] - returns).square().mean()
                 loss = loss - s.entropy * choice.entropy().mean()
                 count = good.sum(1)  # 0 where the expert is silent
                 if pull > 0.0 and count.any():
@@ -337,8 +337,8 @@ class Fork:
 
 def _told(infos: dict[str, Any], agent: str) -> dict[str, Any]:
     """What the wrapper tells of an agent; nothing where there is none."""
-    told: dict[str, Any] = infos.get(agent, {}).get("shaping", {})
-    return told
+    shaping: dict[str, Any] = infos.get(agent, {}).get("shaping", {})
+    return shaping
 
 
 def _good(advice: np.ndarray, actions: int) -> torch.Tensor:

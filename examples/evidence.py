@@ -49,19 +49,21 @@ class Arguments:
 
 
 def make_foraging() -> Any:
+    """Makes a field of 8 by 8 cells, on which two agents load two foods together."""
     return lbforaging.parallel_env("Foraging-8x8-2p-2f-coop-v3")
 
 
 def make_spread() -> Any:
+    """Makes a plane on which two agents cover two landmarks."""
     return simple_spread_v3.parallel_env(N=2, max_cycles=25)
 
 
 def crowd_foraging(observations: dict[str, Any]) -> dict[str, int]:
     """Everybody walks to the first food that is left, and loads nothing else."""
     actions = {}
-    for agent, seen in observations.items():
-        foods = [seen[k : k + 2] for k in (0, 3) if seen[k] >= 0]
-        y, x = seen[6], seen[7]
+    for agent, observation in observations.items():
+        foods = [observation[k : k + 2] for k in (0, 3) if observation[k] >= 0]
+        y, x = observation[6], observation[7]
         dy, dx = (foods[0][0] - y, foods[0][1] - x) if foods else (0, 0)
         if abs(dy) + abs(dx) <= 1:
             actions[agent] = 5  # load
@@ -75,8 +77,8 @@ def crowd_foraging(observations: dict[str, Any]) -> dict[str, int]:
 def crowd_spread(observations: dict[str, Any]) -> dict[str, int]:
     """Everybody goes to the first landmark."""
     actions = {}
-    for agent, seen in observations.items():
-        dx, dy = seen[4], seen[5]
+    for agent, observation in observations.items():
+        dx, dy = observation[4], observation[5]
         if abs(dx) > abs(dy):
             actions[agent] = 2 if dx > 0 else 1
         else:
@@ -148,8 +150,8 @@ def main(arguments: Arguments) -> None:
     steps = 2048 if arguments.smoke else arguments.steps
     idle = 0
     policies: dict[str, tuple[Policy, float]] = {
-        "random": (lambda seen: dict.fromkeys(seen, idle), 1.0),
-        "idle": (lambda seen: dict.fromkeys(seen, idle), 0.0),
+        "random": (lambda observations: dict.fromkeys(observations, idle), 1.0),
+        "idle": (lambda observations: dict.fromkeys(observations, idle), 0.0),
         "crowding": (crowd, 0.1),
         "trained": (train(make_env, steps, arguments.seed), 0.0),
     }

@@ -85,6 +85,7 @@ class Well(ParallelEnv):
         )
 
     def observe(self) -> dict[str, Any]:
+        """Returns what each agent observes, shape ``(4,)``, in sides of the grid."""
         rows = np.hstack([self.well - self.places, self.places[::-1] - self.places])
         scaled = (rows / SIDE).astype(np.float32)
         return dict(zip(self.possible_agents, scaled, strict=True))

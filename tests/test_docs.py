@@ -25,11 +25,12 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 #: What needs an extra that is not installed is not read.
 WITHOUT = tuple(f".{name}" for name in NEEDED if is_missing(name))
-#: What is read beside the README: the docstrings of rooms.
+#: What is read beside the README: the docstrings of rooms, and of pages.
 PAGES = {
     module.name: importlib.import_module(module.name).__doc__ or ""
     for module in pkgutil.walk_packages(also_wrappers.__path__, "also_wrappers.")
-    if module.ispkg and not module.name.endswith(WITHOUT)
+    if (module.ispkg or module.name.endswith((".glossary", ".walks")))
+    and not module.name.endswith(WITHOUT)
 }
 
 

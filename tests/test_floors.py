@@ -16,7 +16,7 @@ PACKAGE = "also_wrappers"
 
 #: Floors from the ground up. A room imports its own floor and those below.
 FLOORS: list[list[str]] = [
-    ["exceptions", "files", "rendering", "templates", "trainer"],
+    ["exceptions", "files", "glossary", "rendering", "templates", "trainer", "walks"],
     ["signal", "gate"],
     ["evidence", "task"],
     ["board", "proposals"],
@@ -134,7 +134,15 @@ def test_only_tests_and_the_command_line_import_the_contracts_and_doubles() -> N
 
 def test_the_top_holds_a_few_modules_and_the_rooms() -> None:
     modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
-    assert modules == {"exceptions", "files", "rendering", "task", "trainer"}
+    assert modules == {
+        "exceptions",
+        "files",
+        "glossary",
+        "rendering",
+        "task",
+        "trainer",
+        "walks",
+    }
     rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert rooms | modules == {name for names in FLOORS for name in names if name}
 

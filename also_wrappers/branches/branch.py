@@ -282,10 +282,10 @@ def _variance(values: Array, weights: Array, mean: float) -> float:
 def _points(
     episodes: npt.NDArray[np.void], starts: npt.NDArray[np.int64], steps: int
 ) -> tuple[tuple[float, ...], tuple[float | None, ...]]:
-    """Returns the mean base return of the episodes that end in each part of a branch,
-    and the standard error of each mean.
+    """Returns the mean base return in each part of a branch, and its standard error.
 
-    A part in which no episode ends repeats the mean of the one before.
+    An episode counts in the part in which it ends. A part in which no episode ends
+    repeats the mean of the part before.
     """
     points: list[float] = []
     errors: list[float | None] = []

@@ -48,14 +48,14 @@ class Executor(Protocol):
 
     An executor of another kind calls ``run_branch`` where the branch runs, and
     ``failed_branch`` where the process or the machine of a branch is lost.
-
-    Attributes:
-        beside: Whether branches run outside this process, so that training can go on
-            beside them: ``run`` is then called from a thread, never from two at a time.
     """
 
     @property
-    def beside(self) -> bool: ...
+    def beside(self) -> bool:
+        """Whether branches run outside this process, so that training goes on beside.
+
+        ``run`` is then called from a thread, never from two at a time.
+        """
 
     def warm(self, fork: Fork) -> None:
         """Called before the first ``run``, so that workers can start and import early.

@@ -79,7 +79,8 @@ def _end_with_worker() -> None:
     if hasattr(os, "setpgid"):
         with contextlib.suppress(PermissionError):  # it leads a group already
             os.setpgid(0, 0)
-        subprocess.Popen(
+        # This interpreter runs a text of ours.
+        subprocess.Popen(  # noqa: S603
             [sys.executable, "-ISc", _GUARD, str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

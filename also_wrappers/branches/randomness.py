@@ -57,8 +57,10 @@ def keep_randomness(
 
 
 def seed_randomness(seed: int) -> None:
-    """Seeds the global randomness, so that a branch does not depend on what its process
-    has done before."""
+    """Seeds the global randomness of this process.
+
+    A branch then does not depend on what its process has done before.
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch: Any = sys.modules.get("torch")

@@ -209,8 +209,10 @@ class RayExecutor:
                     cancel(flying)
 
     def close(self) -> None:
-        """Ends the branches in flight, and leaves Ray if it was started or joined here;
-        more branches would start or join it again."""
+        """Ends the branches in flight, and leaves Ray if it was started or joined here.
+
+        Branches that are run afterwards start or join Ray again.
+        """
         import ray
 
         flying, self._flying = self._flying, {}
@@ -253,8 +255,7 @@ class RayExecutor:
             return results
         # Ends stay on their nodes until it is their turn to be written here.
         done, _ = ray.wait(list(flying), timeout=1.0, fetch_local=False)
-        for task in done:
-            results.append(_collect(flying.pop(task).order, task))
+        results += [_collect(flying.pop(task).order, task) for task in done]
         now = time.monotonic()
         for task, flight in list(flying.items()):
             if now - flight.began > self._timeout:

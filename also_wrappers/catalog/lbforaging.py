@@ -152,13 +152,13 @@ class _Measure:
         self._scale = scale
 
     def __call__(self, view: View) -> list[float]:
-        seen = view.observation.tolist()
+        observed = view.observation.tolist()
         first, scale = self._first, self._scale
-        own_y, own_x, level = seen[first : first + 3]
+        own_y, own_x, level = observed[first : first + 3]
         mates: list[tuple[float, float]] = []
         mate = 0.0
         for at in self._mates:
-            y, x = seen[at], seen[at + 1]
+            y, x = observed[at], observed[at + 1]
             if y >= 0.0:
                 distance = abs(y - own_y) + abs(x - own_x) - 1.0
                 if not mates or distance < mate:
@@ -168,7 +168,7 @@ class _Measure:
         nearest = shared = least = 0.0
         values = [0.0, 0.0, 0.0, mate / scale, level]
         for at in self._foods:
-            y, x = seen[at], seen[at + 1]
+            y, x = observed[at], observed[at + 1]
             if y < 0.0:
                 values.append(0.0)
                 values.append(0.0)
@@ -201,21 +201,21 @@ class _Offsets:
         self._columns = columns
 
     def __call__(self, view: View) -> list[float]:
-        seen = view.observation.tolist()
-        own_y, own_x = seen[self._first : self._first + 2]
+        observed = view.observation.tolist()
+        own_y, own_x = observed[self._first : self._first + 2]
         rows, columns = self._rows, self._columns
         mate = (0.0, 0.0)
         taken = set()
         values = []
         for at in self._foods:
-            down, right = seen[at] - own_y, seen[at + 1] - own_x
-            if seen[at] < 0.0:
+            down, right = observed[at] - own_y, observed[at + 1] - own_x
+            if observed[at] < 0.0:
                 down = right = 0.0
             taken.add((down, right))
             values += [down / rows, right / columns]
         for at in self._mates:
-            down, right = seen[at] - own_y, seen[at + 1] - own_x
-            if seen[at] >= 0.0:
+            down, right = observed[at] - own_y, observed[at + 1] - own_x
+            if observed[at] >= 0.0:
                 taken.add((down, right))
                 if mate == (0.0, 0.0) or abs(down) + abs(right) < sum(map(abs, mate)):
                     mate = (down, right)

@@ -207,10 +207,10 @@ class _Spread:
         self._mates = range(4 + 2 * agents, 4 + 2 * agents + 2 * (agents - 1), 2)
 
     def __call__(self, view: View) -> list[float]:
-        seen = view.observation.tolist()
-        distances = _lengths(seen, self._landmarks)
-        distances.append(min(_lengths(seen, self._mates), default=0.0))
-        distances.append(math.hypot(seen[0], seen[1]))
+        observed = view.observation.tolist()
+        distances = _lengths(observed, self._landmarks)
+        distances.append(min(_lengths(observed, self._mates), default=0.0))
+        distances.append(math.hypot(observed[0], observed[1]))
         return distances
 
 
@@ -218,13 +218,13 @@ class _SpreadOffsets(_Spread):
     """Reads where things are, and the velocity."""
 
     def __call__(self, view: View) -> list[float]:
-        seen = view.observation.tolist()
+        observed = view.observation.tolist()
         values = []
         for at in self._landmarks:
-            values += [seen[at + 1], seen[at]]
-        mates = [(seen[at + 1], seen[at]) for at in self._mates]
+            values += [observed[at + 1], observed[at]]
+        mates = [(observed[at + 1], observed[at]) for at in self._mates]
         values += min(mates, key=lambda offset: math.hypot(*offset), default=(0.0, 0.0))
-        values += [seen[1], seen[0]]
+        values += [observed[1], observed[0]]
         return values
 
 
@@ -271,7 +271,7 @@ class _Tag:
         self._obstacles = range(4, self._first, 2)
 
     def __call__(self, view: View) -> list[float]:
-        seen = view.observation.tolist()
+        observed = view.observation.tolist()
         place, chasers = self._places[view.agent], self._chasers
         chaser = place < chasers
         # The others are listed in the order of the team, without the agent itself.
@@ -281,11 +281,11 @@ class _Tag:
         mates, opponents = sides if chaser else sides[::-1]
         return [
             float(chaser),
-            min(_lengths(seen, opponents), default=0.0),
-            min(_lengths(seen, mates), default=0.0),
-            min(_lengths(seen, self._obstacles), default=0.0),
-            max(abs(seen[2]), abs(seen[3])),
-            math.hypot(seen[0], seen[1]),
+            min(_lengths(observed, opponents), default=0.0),
+            min(_lengths(observed, mates), default=0.0),
+            min(_lengths(observed, self._obstacles), default=0.0),
+            max(abs(observed[2]), abs(observed[3])),
+            math.hypot(observed[0], observed[1]),
         ]
 
 

@@ -146,15 +146,15 @@ def actions(env: TupleParallelEnv) -> Actions:
 
 
 def _measure(view: View) -> list[float]:
-    seen = view.observation.tolist()
-    cells = seen[_OWN:]
+    observed = view.observation.tolist()
+    cells = observed[_OWN:]
     centre = _CENTRE * _CELL
     robots = sum(cells[0::_CELL]) - cells[centre]
     return [
-        seen[0],
-        seen[1],
-        seen[2],
-        seen[7],
+        observed[0],
+        observed[1],
+        observed[2],
+        observed[7],
         cells[centre + 5],
         cells[centre + 6],
         sum(cells[6::_CELL]),
@@ -173,17 +173,17 @@ class _Around:
         self._goals = goals
 
     def __call__(self, view: View) -> list[float]:
-        seen = view.observation.tolist()
-        x, y, carrying = seen[:3]
+        observed = view.observation.tolist()
+        x, y, carrying = observed[:3]
         robots, shelves, requested, blocked = [], [], [], []
         for cell, down, right in _HEADINGS.values():
             at = _OWN + cell * _CELL
-            robots.append(seen[at])
-            shelves.append(seen[at + 5])
-            requested.append(seen[at + 6])
+            robots.append(observed[at])
+            shelves.append(observed[at + 5])
+            requested.append(observed[at + 6])
             inside = 0 <= y + down < self._rows and 0 <= x + right < self._columns
-            full = seen[at] or (carrying and seen[at + 5])
+            full = observed[at] or (carrying and observed[at + 5])
             blocked.append(float(bool(full) or not inside))
         offsets = [(goal_y - y, goal_x - x) for goal_y, goal_x in self._goals]
         nearest = min(offsets, key=lambda offset: abs(offset[0]) + abs(offset[1]))
-        return [*seen[3:7], *shelves, *requested, *robots, *blocked, *nearest]
+        return [*observed[3:7], *shelves, *requested, *robots, *blocked, *nearest]

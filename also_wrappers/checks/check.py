@@ -16,8 +16,8 @@ from also_wrappers.checks.payments import (
     net,
     pay_for_staying,
     payments,
-    standing,
     values,
+    worth_of_end,
 )
 from also_wrappers.checks.ranges import Interval, interval, ranges
 from also_wrappers.evidence.episodes import EpisodeRows, telling_apart
@@ -184,8 +184,10 @@ class Checks:
         return max(min(low, bound), -bound), min(max(high, -bound), bound)
 
     def _dormant(self, parsed: ParsedTerm) -> bool:
-        """Whether a term had one value at all recorded steps: what it is about, such as
-        a milestone, has not happened yet."""
+        """Returns whether a term had one value at all recorded steps.
+
+        What such a term is about, a milestone for example, has not happened yet.
+        """
         pairs = [values(parsed, episode) for episode in self.episodes]
         every = parsed.bounded(np.concatenate([value[there] for value, there in pairs]))
         return bool(every.size) and float(np.ptp(every)) < _ALIKE
@@ -251,7 +253,7 @@ class Checks:
         returns = np.array([episode.base_return for episode in whole])
         if len(whole) < _RANKED or float(np.ptp(returns)) < 1e-9:
             return ""
-        correlation = kendalltau([standing(pay, e) for e in whole], returns)
+        correlation = kendalltau([worth_of_end(pay, e) for e in whole], returns)
         if not (correlation.statistic < 0.0 and correlation.pvalue < _SURE):
             return ""
         return (
@@ -261,9 +263,11 @@ class Checks:
         )
 
     def _dying(self, pay: Payments) -> float:
-        """Computes what agents gain by ending without success: what their last step
-        pays, and the steps that they would have been charged for; the mean over such
-        ends."""
+        """Computes what agents gain by ending without success, the mean over such ends.
+
+        An end gains what its last step pays, and what agents would have been charged
+        for the steps that it saves them.
+        """
         gains = []
         for episode in self.episodes:
             ended = ends(episode) & (episode.rewards <= 0.0)
@@ -301,9 +305,11 @@ class Checks:
         return np.concatenate([part.ravel() for part in paid])
 
     def _paid(self, pay: Payments) -> float:
-        """Computes the size of what an episode is paid: the sum over terms, the mean
-        over episodes and agents. What has not happened yet counts as if it happened
-        once."""
+        """Computes the size of what an episode is paid.
+
+        The size is a sum over terms, and a mean over episodes and agents. A term whose
+        event has not happened yet counts as if it happened once.
+        """
         total = 0.0
         for parsed in pay.terms:
             if self._dormant(parsed):

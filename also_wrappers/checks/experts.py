@@ -74,12 +74,12 @@ def useless_silence(advice: Advice, episodes: Sequence[EpisodeRows]) -> str:
         advice: The expert's advice.
         episodes: Recorded episodes.
     """
-    asked = said = 0
+    asked = spoken = 0
     for episode in episodes:
         alive = episode.alive[:-1]
         asked += int(alive.sum())
-        said += int((advice.batch(episode.rows[:-1], alive) > 0).sum())
-    if said or asked < _MANY:
+        spoken += int((advice.batch(episode.rows[:-1], alive) > 0).sum())
+    if spoken or asked < _MANY:
         return ""
     return (
         f"the expert is silent at all {asked} recorded steps of agents: no rule holds "

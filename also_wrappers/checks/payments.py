@@ -8,7 +8,7 @@ import numpy.typing as npt
 from also_wrappers.evidence.episodes import EpisodeRows
 from also_wrappers.signal.transitions import ParsedTerm, Payments, Transitions
 
-__all__ = ["ends", "net", "pay_for_staying", "payments", "standing", "values"]
+__all__ = ["ends", "net", "pay_for_staying", "payments", "values", "worth_of_end"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -95,12 +95,11 @@ def pay_for_staying(pay: Payments, episode: EpisodeRows) -> Array:
     return np.asarray(paid.mean(axis=1))
 
 
-def standing(pay: Payments, episode: EpisodeRows) -> float:
-    """Computes how well an episode ended in the eyes of a signal: Phi of its last state
-    and all bonuses, mean over agents.
+def worth_of_end(pay: Payments, episode: EpisodeRows) -> float:
+    """Computes how well an episode ended in the eyes of a signal, mean over agents.
 
-    The first state is left out: it is none of the agents' doing, and a lucky start
-    leaves less to gain.
+    What counts is Phi of the last state and all bonuses. The first state is left out:
+    it is none of the agents' doing, and a lucky start leaves less to gain.
     """
     total = 0.0
     there = episode.alive

@@ -42,7 +42,7 @@ def ranges(features: FeatureMap, episodes: Sequence[EpisodeRows]) -> list[Interv
     """
     recorded = [episode.rows[episode.alive] for episode in episodes]
     rows = np.concatenate(recorded) if recorded else np.empty((0, len(features)))
-    found = []
+    pairs = []
     for column, feature in enumerate(features.features):
         values = rows[np.isfinite(rows[:, column]), column]
         low = float(values.min()) if values.size else math.inf
@@ -50,8 +50,8 @@ def ranges(features: FeatureMap, episodes: Sequence[EpisodeRows]) -> list[Interv
         open_low, open_high = (low, high) if low == high else _ANY
         declared_low = open_low if feature.low is None else feature.low
         declared_high = open_high if feature.high is None else feature.high
-        found.append((min(low, declared_low), max(high, declared_high)))
-    return found
+        pairs.append((min(low, declared_low), max(high, declared_high)))
+    return pairs
 
 
 def interval(node: Node, features: Sequence[Interval], agents: int) -> Interval:

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import also_wrappers
-from also_wrappers.cli.proposers import Who, check_who, make_advisor
+from also_wrappers.cli.advisor import Who, check_who, make_advisor
 from also_wrappers.exceptions import AlsoError, ConfigurationError
 from also_wrappers.files import write_json
 from also_wrappers.signal.model import Signal
@@ -380,7 +380,7 @@ def main() -> None:
 
 def _print_json(data: Any) -> None:
     """Prints plain data, bare of colors and breaks, for other programs."""
-    print(json.dumps(data, indent=2))
+    typer.echo(json.dumps(data, indent=2))
 
 
 def _need(extra: str, *modules: str) -> None:

@@ -62,8 +62,9 @@ class Played:
 def examine_environment(
     place: str, features_place: str | None, episodes: int, console: Console
 ) -> None:
-    """Prints what an environment is, what random actions earn in it, and whether the
-    wrapper contract holds for it.
+    """Prints what an environment is and what random actions earn in it.
+
+    Whether the wrapper contract holds for the environment is printed as well.
 
     Args:
         place: Module and name of the environment's factory, ``MODULE:NAME``.
@@ -344,7 +345,7 @@ def _check(
         return check_wrapped(make_env, features, Signal(terms=(term,)))
     except Exception as error:
         # An assertion of numpy's is a page.
-        said = " ".join(str(error).split()) or brief(error)
+        message = " ".join(str(error).split()) or brief(error)
         raise ConfigurationError(
-            f"the wrapper contract does not hold for {place}: {said:.500}"
+            f"the wrapper contract does not hold for {place}: {message:.500}"
         ) from error

@@ -76,10 +76,11 @@ class _Arm:
 
 
 class RunPanel:
-    """Shows where a run is now: how far and how long to go, its returns, its signal,
-    the round in progress and the arms of that round.
+    """Shows where a run is now.
 
-    It can be printed with rich at any time, also while events are added.
+    The panel has how far the run is and how long it has to go, its returns, its signal,
+    the round in progress and the arms of that round. A panel can be printed with rich
+    at any time, also while events are added.
 
     Args:
         name: The heading.
@@ -100,7 +101,7 @@ class RunPanel:
         self._playing = False
         self._doing = "waits for the first event"
         self._arms: dict[str, _Arm] = {}
-        self._batch: BranchEnded | None = None
+        self._last_branch: BranchEnded | None = None
 
     def add(self, event: Event) -> None:
         """Takes the next event of the run."""
@@ -145,12 +146,12 @@ class RunPanel:
             case Settled():
                 self._doing = f"trains; settled: {event.kind.replace('_', ' ')}"
             case RoundFinished():
-                self._playing, self._doing, self._batch = False, "trains", None
+                self._playing, self._doing, self._last_branch = False, "trains", None
             case RunFinished():
                 self._doing = "finished"
 
     def _branch(self, event: BranchEnded) -> None:
-        self._batch = event if event.done < event.of else None
+        self._last_branch = event if event.done < event.of else None
         arm = self._arms.setdefault(event.name, _Arm())
         if event.phase == "confirm":
             self._doing = f"trains; confirms beside it, pair {event.index}"
@@ -203,9 +204,9 @@ class RunPanel:
         return f"; about {training} min to go{more}"
 
     def _now(self) -> str:
-        line, batch = self._doing, self._batch
-        if batch is not None:
-            seconds = self._pace.standing((batch.of - batch.done) * batch.steps)
+        line, branch = self._doing, self._last_branch
+        if branch is not None:
+            seconds = self._pace.standing((branch.of - branch.done) * branch.steps)
             line += f", {about(seconds)} to go" if seconds else ""
         quiet = 0.0 if self._event is None else time.time() - self._event.time
         if quiet > _QUIET and not self._alive():

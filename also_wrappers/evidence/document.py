@@ -163,8 +163,11 @@ class Evidence(BaseModel):
         return abs(self.values[key]) >= max(sizes)
 
     def _interest(self, key: str) -> tuple[int, float, str]:
-        """Sorts: the team, its trainer and signal, what clearly differs, the agents,
-        what moves, and then the rest."""
+        """Returns what the keys of evidence are sorted by, the most telling first.
+
+        First come the team, its trainer and signal, then what clearly differs, the
+        agents, what moves, and the rest.
+        """
         head, _, tail = key.partition(".")
         last = tail.rpartition(".")[2]
         value = self.values[key]

@@ -89,8 +89,10 @@ def detect_stage(history: Sequence[Window]) -> Stage:
 
 
 def is_stuck(history: Sequence[Window]) -> bool:
-    """Returns whether a change of the signal may help: the base return neither clearly
-    rises, nor is the task solved.
+    """Returns whether a change of the signal may help.
+
+    A change may help while the base return does not clearly rise and the task is not
+    solved.
 
     Args:
         history: Windows in order; empty ones are ignored.

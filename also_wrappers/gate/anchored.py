@@ -1,5 +1,7 @@
-"""What ``Race`` and ``Provisional`` share: screening by extended branches, and
-confirmation on fresh ones with a variance that is anchored by a prediction.
+"""What ``Race`` and ``Provisional`` share: how they screen and confirm.
+
+They screen by extended branches, and confirm on fresh branches with a variance that is
+anchored by a prediction.
 
 How much the branches of one arm differ can be predicted from a single one: by the
 standard error between its episodes, and by how fast its score rises, as branches of an
@@ -352,8 +354,11 @@ class Anchored:
         return wallace(t, df)
 
     def _boundary(self, winners: int, controls: int) -> float:
-        """Returns the z below which a winner is given up (Wald 1945): a winner with
-        the sought effect falls below it with probability ``missed`` at most."""
+        """Returns the z below which a winner is given up (Wald 1945).
+
+        A winner with the sought effect falls below that z with probability ``missed``
+        at most.
+        """
         size = self.sought / math.sqrt(1.0 / winners + 1.0 / controls)
         return math.log(self.missed) / size + size / 2.0
 

@@ -357,12 +357,12 @@ def of_the_lineage(
         checkpoint: Trainer steps that had been spent in all at the last checkpoint.
         going_on: Number of the round that goes on from that checkpoint, if one does.
     """
-    kept: list[Event] = []
+    lineage: list[Event] = []
     for event in events:
         if isinstance(event, RunResumed):
-            kept = _up_to(event.checkpoint, kept, event.going_on)
-        kept.append(event)
-    return _up_to(checkpoint, kept, going_on)
+            lineage = _up_to(event.checkpoint, lineage, event.going_on)
+        lineage.append(event)
+    return _up_to(checkpoint, lineage, going_on)
 
 
 def _up_to(total: int, events: list[Event], going_on: int | None) -> list[Event]:

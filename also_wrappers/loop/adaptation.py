@@ -263,7 +263,7 @@ class Adaptation:
         events = self.run.events()
         spent = self.run.spent_before()
         checkpoint = self.run.checkpoints.load(LoopState)
-        kept = going_on = None
+        open_round = going_on = None
         total = 0
         if checkpoint is not None:
             state = checkpoint.state
@@ -277,10 +277,10 @@ class Adaptation:
             self._lineage.state = state
             going_on = state.open.number if state.open else None
             asked = state.claim or state.watch
-            kept = asked.round if asked else going_on
+            open_round = asked.round if asked else going_on
             total = state.trainer_steps.total
         # The ends of other branches serve nobody any longer.
-        self.run.drop_snapshots(kept)
+        self.run.drop_snapshots(open_round)
         lived = of_the_lineage(events, total, going_on)
         outcomes = {
             event.round: event.outcome
@@ -305,8 +305,10 @@ class Adaptation:
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:
-        """Posts the strength that the signal has at the end of a run, and keeps it at
-        full strength where the base return leans on it."""
+        """Posts the strength that the signal has at the end of a run.
+
+        Where the base return leans on the signal, the strength stays full.
+        """
         posting = self._poster.posting
         begin = self._rounds.until(trainer)
         if posting.strength < 1.0 and not self.state.keeps:

@@ -81,8 +81,9 @@ class Arms(Measured):
         return ""
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Trains branches and records each as it ends; those that have ended before
-        are not trained again.
+        """Trains branches and records each branch as it ends.
+
+        Branches that an earlier process has ended are not trained again.
 
         Raises:
             ConfigurationError: A branch extends one whose end was not to be kept.
@@ -91,8 +92,8 @@ class Arms(Measured):
         for request in requests:
             order, event = self.order(request), self._ended.get(request)
             # A branch that failed has no end, and would fail again.
-            kept = order.end is None or order.end.exists()
-            if event is not None and (kept or event.error):
+            has_end = order.end is None or order.end.exists()
+            if event is not None and (has_end or event.error):
                 self.results.append(self._result(event))
             else:
                 orders.append(order)
@@ -255,8 +256,11 @@ class Arms(Measured):
         )
 
     def _posted(self, arm: Arm, trained: int) -> Posting:
-        """What a branch's environments read; they are fresh, so that a signal that
-        fades goes on from the strength that it has by now."""
+        """Builds the posting that a branch's environments read.
+
+        The environments are fresh, so a signal that fades goes on from the strength
+        that it has by now.
+        """
         strength = self._posting.strength if arm.index == CONTROL else 1.0
         fade = None
         if arm.signal.fade is not None:

@@ -117,14 +117,14 @@ class Auditions:
 
     def _audition(self, signal: Signal, active: bool) -> Verdict:
         assert signal.expert is not None
-        said = _said(signal)
+        expert_only = _expert_only(signal)
         before = self._spent
         alone, exact, noisy = Plays(), Plays(), Plays()
         for look, until in enumerate(_LOOKS):
             wanted = until - len(exact.returns)
             if wanted > 0:
-                self._play(exact, said, wanted, look, 0.0)
-                self._play(noisy, said, wanted, look, _NOISE)
+                self._play(exact, expert_only, wanted, look, 0.0)
+                self._play(noisy, expert_only, wanted, look, _NOISE)
                 self._play_alone(alone, wanted, look)
             best = max(exact, noisy, key=lambda episodes: episodes.mean)
             z = clearness(best.returns, alone.returns)
@@ -139,16 +139,18 @@ class Auditions:
             passed = more_often(best, alone)
             promised = None
         steps = self._spent - before
-        shares, late = self._shares(said, [*exact.rows, *noisy.rows])
+        shares, late = self._shares(expert_only, [*exact.rows, *noisy.rows])
         played = _played(Proposal(signal=signal), best, alone, sum(shares))
-        refusal = "" if passed else why_refused(said.expert, best, alone, shares, late)
+        refusal = (
+            "" if passed else why_refused(expert_only.expert, best, alone, shares, late)
+        )
         if not passed:
             promised = None
         self._run.ledger.write(
             Auditioned(
                 round=self._number,
                 signal=signal.id,
-                expert=said,
+                expert=expert_only,
                 passed=passed,
                 active=active,
                 refusal=refusal,
@@ -202,21 +204,24 @@ class Auditions:
             for entrant in playing:
                 missing = len(alone.returns) - len(entrant.episodes.returns)
                 if missing > 0 and self._spent - before < self._left:
-                    said = _said(entrant.proposal.signal)
-                    self._play(entrant.episodes, said, missing, look + _RANKED, _NOISE)
+                    expert_only = _expert_only(entrant.proposal.signal)
+                    self._play(
+                        entrant.episodes, expert_only, missing, look + _RANKED, _NOISE
+                    )
             playing = sorted(
                 (entrant for entrant in playing if entrant.exceeds(alone)),
-                key=_standing,
+                key=_rank,
                 reverse=True,
             )[: len(playing) // 2]
             if len(playing) < 2 or self._spent - before >= self._left:
                 break
         steps = self._spent - before
         ranked = []
-        for entrant in sorted(entrants, key=_standing, reverse=True):
+        for entrant in sorted(entrants, key=_rank, reverse=True):
             if entrant.episodes.returns:
-                said, episodes = _said(entrant.proposal.signal), entrant.episodes
-                shares, _ = self._shares(said, episodes.rows)
+                episodes = entrant.episodes
+                expert_only = _expert_only(entrant.proposal.signal)
+                shares, _ = self._shares(expert_only, episodes.rows)
                 ranked.append(_played(entrant.proposal, episodes, alone, sum(shares)))
         if ranked:
             best = ranked[0]
@@ -268,8 +273,10 @@ class Auditions:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], None]]:
-        """Counts the trainer steps that the yielded function is called with, whatever
-        ends the play."""
+        """Counts the trainer steps that the yielded function is called with.
+
+        The steps count whatever ends the play.
+        """
         played = 0
 
         def stepped(steps: int) -> None:
@@ -287,17 +294,20 @@ class Auditions:
         conditions = self._run.task.conditions
         if collected is None:
             return {}
-        found = summarise(collected.layout, collected.values, Signal(), conditions)
+        evidence = summarise(collected.layout, collected.values, Signal(), conditions)
         return {
-            name: episodes * found.values.get(f"condition.{name}.rate", 0.0)
+            name: episodes * evidence.values.get(f"condition.{name}.rate", 0.0)
             for name in conditions
         }
 
     def _shares(
         self, signal: Signal, episodes: Sequence[EpisodeRows]
     ) -> tuple[list[float], list[float]]:
-        """Returns the share of the steps in which each rule spoke, of all episodes and
-        of the last steps of those without reward."""
+        """Returns the share of the steps in which each rule spoke.
+
+        The first list is of all steps, the second of the last steps of episodes without
+        reward.
+        """
         expert, actions = signal.expert, self._run.task.actions
         layout = self._run.board.layout
         assert expert is not None
@@ -336,10 +346,10 @@ class _Entrant:
         """Whether more episodes of it may be worth their steps."""
         if not self.episodes.returns:
             return False
-        return _standing(self) > (alone.mean, alone.rate)
+        return _rank(self) > (alone.mean, alone.rate)
 
 
-def _standing(entrant: _Entrant) -> tuple[float, float]:
+def _rank(entrant: _Entrant) -> tuple[float, float]:
     """Orders experts by what they earn, then by how often conditions held."""
     episodes = entrant.episodes
     return (episodes.mean, episodes.rate) if episodes.returns else (-math.inf, 0.0)
@@ -360,6 +370,6 @@ def _played(
     )
 
 
-def _said(signal: Signal) -> Signal:
+def _expert_only(signal: Signal) -> Signal:
     """Returns the expert of a signal, without terms."""
     return Signal(define=signal.define, expert=signal.expert)

@@ -51,10 +51,11 @@ class Claim(BaseModel):
 
 
 class Confirmation:
-    """Trains fresh branches of a winner and of control, at most one discarded trainer
-    step for every three of the mainline's own, until the rule has decided.
+    """Trains fresh branches of a winner and of control until the rule has decided.
 
-    It is made from the ledger, so that a run that was stopped goes on with it.
+    At most one trainer step is discarded for every three of the mainline's own. A
+    confirmation is made from the ledger, so that a run that was stopped goes on with
+    it.
 
     Args:
         claim: What to confirm.
@@ -200,8 +201,10 @@ class Confirmation:
 def _recorded(
     events: Sequence[Event], number: int
 ) -> tuple[RoundOutcome, list[BranchEnded], list[BranchEnded]]:
-    """Returns what became of a round as it was played last, its branches until it was
-    decided, and those that were trained since."""
+    """Returns a round's outcome, its branches until the decision, and those since.
+
+    A round that was played more than once counts as it was played last.
+    """
     decided: Decided | None = None
     screened: list[BranchEnded] = []
     fresh: list[BranchEnded] = []

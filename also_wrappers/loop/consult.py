@@ -45,8 +45,13 @@ T = TypeVar("T")
 
 
 class _Waiting(NamedTuple):
-    """Holds a candidate whose expert has to play first: as it was proposed, as it would
-    be tried, and what the checks have changed."""
+    """Holds a candidate whose expert has to play first.
+
+    Attributes:
+        proposal: The candidate as it was proposed.
+        passed: The candidate as it would be tried.
+        remark: What the checks have changed.
+    """
 
     proposal: Proposal
     passed: Proposal

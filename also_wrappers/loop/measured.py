@@ -93,8 +93,8 @@ class Measured:
     @property
     def screened(self) -> bool:
         """Whether every arm had its first branch."""
-        seen = {result.request.arm for result in self.results}
-        return seen >= {arm.index for arm in self.arms}
+        indices = {result.request.arm for result in self.results}
+        return indices >= {arm.index for arm in self.arms}
 
     @property
     def reward_was_seen(self) -> bool:
@@ -129,8 +129,10 @@ class Measured:
         return leader(self.trials)
 
     def latest(self, arm: int) -> BranchResult | None:
-        """Returns the longest whole screening branch of an arm, the first replicate
-        before others; ``None`` without any."""
+        """Returns the longest whole screening branch of an arm; ``None`` without any.
+
+        Of branches of one length, the first replicate comes before others.
+        """
         whole = [
             result
             for result in self.results
@@ -159,7 +161,7 @@ class Measured:
         for arm in self.supported():
             branch = self.latest(arm.index)
             if arm.index != winner and branch is not None and branch.snapshot:
-                held = [branch.observed.get(key, 0.0) for key in rates]
+                shares = [branch.observed.get(key, 0.0) for key in rates]
                 turns.append(
                     Turn(
                         name=arm.name,
@@ -167,7 +169,7 @@ class Measured:
                         snapshot=branch.snapshot.name,
                         steps=self.trained[branch.request] + branch.steps,
                         promised=arm.promised,
-                        conditions=sum(held) / len(held) if held else None,
+                        conditions=sum(shares) / len(shares) if shares else None,
                     )
                 )
         return tuple(turns)
@@ -253,10 +255,10 @@ class Measured:
         )
         first = mine[0]
         steps = self.trained.get(first.request, 0) + first.steps
-        said = f"{phase} of {steps:,} steps: base return {_measured(mine)} over "
-        said += f"{len(mine)} branch(es), curve {_curve(mine)}"
+        text = f"{phase} of {steps:,} steps: base return {_measured(mine)} over "
+        text += f"{len(mine)} branch(es), curve {_curve(mine)}"
         if theirs:
-            said += f"; control {_measured(theirs)}, curve {_curve(theirs)}"
+            text += f"; control {_measured(theirs)}, curve {_curve(theirs)}"
         for name in self._task.conditions:
             key = f"condition.{name}.rate"
             rates = [
@@ -265,24 +267,28 @@ class Measured:
                 if results and all(key in result.observed for result in results)
             ]
             if rates:
-                said += f"; {key} {', control '.join(rates)}"
-        return said
+                text += f"; {key} {', control '.join(rates)}"
+        return text
 
     def supported(self) -> list[Arm]:
-        """Returns the candidates whose hypothesis held in every pair of branches on
-        common seeds, those with the largest base return first."""
+        """Returns the candidates whose hypothesis held, the largest base return first.
+
+        A hypothesis held if it did in every pair of branches on common seeds.
+        """
         ends = {arm.index: self.latest(arm.index) for arm in self.arms[1:]}
         scores = {arm: end.score for arm, end in ends.items() if end and end.snapshot}
-        held = []
+        candidates = []
         for arm in self.arms[1:]:
             pairs = self._moved(arm) if arm.index in scores else []
             if pairs and all(_held(arm, mine, theirs) for mine, theirs in pairs):
-                held.append(arm)
-        return sorted(held, key=lambda arm: -scores[arm.index])
+                candidates.append(arm)
+        return sorted(candidates, key=lambda arm: -scores[arm.index])
 
     def _moved(self, arm: Arm) -> list[tuple[float, float]]:
-        """Returns what a hypothesis is about, in pairs of the arm and control on common
-        seeds."""
+        """Returns what a hypothesis is about, in pairs of the arm and control.
+
+        The two branches of a pair have common seeds.
+        """
         expected = arm.proposal.hypothesis
         if expected is None:
             return []
@@ -306,9 +312,9 @@ class Measured:
         if not pairs:
             return f"{wanted}: not measured"
         mine, theirs = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
-        held = _held(arm, mine, theirs)
+        holds = _held(arm, mine, theirs)
         return (
-            f"{wanted}: it {'did' if held else 'did not'}, {mine:.3g} against "
+            f"{wanted}: it {'did' if holds else 'did not'}, {mine:.3g} against "
             f"control's {theirs:.3g}"
         )
 

@@ -113,8 +113,8 @@ def recall(folder: Path, number: int, events: Sequence[Event]) -> Begun:
     for event in events:
         if isinstance(event, RoundEvent) and event.round == number:
             mine = [event] if isinstance(event, RoundStarted) else [*mine, event]
-    seen = next((event for event in mine if isinstance(event, Observed)), None)
-    if seen is None:
+    observed = next((event for event in mine if isinstance(event, Observed)), None)
+    if observed is None:
         raise ConfigurationError(f"the ledger has no evidence of round {number}")
     try:
         episodes = unpack((folder / _EPISODES).read_bytes())
@@ -124,7 +124,7 @@ def recall(folder: Path, number: int, events: Sequence[Event]) -> Begun:
             f"what {folder} has of the round cannot be read ({error})"
         ) from error
     return Begun(
-        seen.evidence,
+        observed.evidence,
         episodes,
         journal,
         [event for event in mine if isinstance(event, BranchEnded)],

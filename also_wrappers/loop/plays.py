@@ -55,16 +55,21 @@ class Plays:
 
     @property
     def mean(self) -> float:
+        """Base return of an episode, as a mean."""
         return float(np.mean(self.returns))
 
     @property
     def error(self) -> float:
+        """Standard error of the mean base return."""
         return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
 
     @property
     def distance(self) -> float | None:
-        """How far the policy is from the expert: 1 less the share of good actions among
-        those that it would have taken; ``None`` where the expert did not speak."""
+        """How far the policy is from the expert; ``None`` where the expert was silent.
+
+        The distance is 1 less the share of good actions among those that the policy
+        would have taken.
+        """
         spoken, agreed = self.spoken
         return 1.0 - agreed / spoken if spoken else None
 
@@ -104,8 +109,11 @@ def best_of(played: Sequence[Played]) -> Played | None:
 
 
 def clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:
-    """Returns by how many standard errors one player earns more, in pairs on the same
-    seeds; one large return more or less is the least uncertainty."""
+    """Returns by how many standard errors one player earns more.
+
+    Returns are compared in pairs on the same seeds. One large return more or less is
+    the least uncertainty.
+    """
     gains = np.subtract(mine, theirs)
     largest = float(np.abs([mine, theirs]).max())
     error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
@@ -136,7 +144,7 @@ def why_refused(
 ) -> str:
     """Says what an expert has earned, and what was wrong, so that it can be mended."""
     assert expert is not None
-    said = (
+    text = (
         f"the expert earned {best.mean:.3g} (error {best.error:.2g}) in "
         f"{len(best.returns)} episodes and the policy alone {alone.mean:.3g}"
     )
@@ -147,10 +155,10 @@ def why_refused(
         where = f"rule {rule + 1} ({expert.rules[rule].do}) held"
         if silent > late[rule]:
             where = "no rule held"
-        said += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
+        text += f"; in {cut / ended:.0%} of them time ran out, mostly while {where}"
     if not sum(shares):
-        said += "; no rule ever held"
+        text += "; no rule ever held"
     elif 0.0 in shares:
         idle = [str(k) for k, share in enumerate(shares, start=1) if not share]
-        said += f"; no turn ever came to rule {', '.join(idle)}"
-    return said
+        text += f"; no turn ever came to rule {', '.join(idle)}"
+    return text

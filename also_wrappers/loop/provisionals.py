@@ -145,11 +145,10 @@ class Provisionals:
         self._save(trainer)
 
     def _leads(self, arms: Measured) -> str:
-        """Says that the mainline has left control behind since the swap, where control
-        hardly earned anything; empty if it has not, or control did.
+        """Says that the mainline has left control behind since the swap; empty if not.
 
-        Branches as short as those that confirm may not show what the training has shown
-        since.
+        The mainline's lead counts where control hardly earned anything. Branches as
+        short as those that confirm may not show what the training has shown since.
         """
         guard, control = self._mainline.guard, arms.latest(CONTROL)
         if guard is None or control is None or not arms.rare:
@@ -159,8 +158,10 @@ class Provisionals:
         return f"the base return is clearly above control's {control.score:.3f}"
 
     def _look(self, trainer: Trainer, watch: Watch) -> None:
-        """Ends a signal that has not led to base reward in time; the next candidate
-        gets its turn."""
+        """Ends a signal that has not led to base reward in time.
+
+        The next candidate then gets its turn.
+        """
         guard = self._mainline.guard
         if guard is not None and guard.exceeds(watch.level):
             reason = f"the base return is clearly above control's {watch.level:.3f}"
@@ -181,8 +182,11 @@ class Provisionals:
         self._save(trainer)
 
     def _next_turn(self, trainer: Trainer, watch: Watch, reason: str) -> None:
-        """Goes on with the next candidate: from the end of its own branch, or from the
-        weights as they are where these meet the declared conditions more often."""
+        """Goes on with the next candidate, from the end of its own branch.
+
+        Where the weights as they are meet the declared conditions more often, they
+        stay.
+        """
         turn, *others = watch.turns
         end = self._run.round_dir(watch.round) / "snapshots" / turn.snapshot
         now = self._conditions()

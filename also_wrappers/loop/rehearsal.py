@@ -116,13 +116,15 @@ def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
     return Rehearsal(steps, float(episodes["length"].mean()) if len(episodes) else 0.0)
 
 
-def _check_success(task: Task, seen: Collected, always: bool, episodes: int) -> None:
+def _check_success(
+    task: Task, collected: Collected, always: bool, episodes: int
+) -> None:
     """Success that held in every episode must not hold in first states already."""
     if task.success is None or not always or episodes < _EPISODES:
         return
     names = (*task.features.names, "base_return", "episode_length")
     success = compile_success(parse(task.success, names))
-    if all(success(e.rows[0], e.alive[0], 0.0, 1) for e in seen.episodes):
+    if all(success(e.rows[0], e.alive[0], 0.0, 1) for e in collected.episodes):
         raise ConfigurationError(
             f"the success expression {task.success!r} held at the end of all "
             f"{episodes} episodes of a first rollout, and in their first states with "

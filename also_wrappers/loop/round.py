@@ -72,8 +72,10 @@ class _Refining:
 
 
 class Round:
-    """Plays one round. It changes neither run nor trainer, but for the ledger, the
-    round's directory and the count of steps.
+    """Plays one round.
+
+    Playing a round changes neither run nor trainer, but for the ledger, the round's
+    directory and the count of steps.
 
     Args:
         number: Number of the round, counted from 1.
@@ -270,9 +272,9 @@ class Round:
                 decision = self._at_once(arms)
                 if decision.winner is not None:
                     return decision
-            refusal = arms.unaffordable(step)
-            if refusal:
-                return self._by_hypothesis(arms, self._cut_short(arms, refusal))
+            reason = arms.unaffordable(step)
+            if reason:
+                return self._by_hypothesis(arms, self._cut_short(arms, reason))
             arms.run(step)
             if refining is not None:  # it was asked for beside these branches
                 self._join(arms, refining, auditions)
@@ -325,17 +327,20 @@ class Round:
             exploratory=True,
         )
 
-    def _cut_short(self, arms: Arms, refusal: str) -> Decision:
-        """Decides by what was measured before the rule could: a candidate that beat
-        control in every one of several pairs is used, as provisional."""
+    def _cut_short(self, arms: Arms, reason: str) -> Decision:
+        """Decides by what was measured before the rule could.
+
+        A candidate that beat control in every one of several pairs is used, as
+        provisional.
+        """
         control = arms.latest(CONTROL)
         adopt = control.request if control and control.snapshot else None
         leader = arms.leader
         if leader is None:
-            return Decision("undecided", refusal, adopt=adopt)
+            return Decision("undecided", reason, adopt=adopt)
         measured = Decision(
             "undecided",
-            refusal,
+            reason,
             adopt=adopt,
             effect=leader.effect,
             z=leader.z,
@@ -344,7 +349,7 @@ class Round:
         end = arms.best_end(leader.arm)
         if end is None or not 1 < leader.pairs == leader.won:
             return measured
-        reason = f"{refusal}; it beat control in all of {leader.pairs} pairs"
+        reason = f"{reason}; it beat control in all of {leader.pairs} pairs"
         return replace(
             measured,
             kind="provisional",

@@ -97,8 +97,10 @@ class Settings:
         return self.first or max(round(_FIRST_SHARE * total), 1)
 
     def checkpoint_distance(self, total: int) -> int:
-        """Returns the trainer steps between checkpoints of so many planned; 0 for no
-        checkpoints outside of rounds."""
+        """Returns the trainer steps between checkpoints of so many planned.
+
+        0 stands for no checkpoints outside of rounds.
+        """
         share = max(round(_CHECKPOINT_SHARE * total), 1)
         return share if self.checkpoint_every is None else self.checkpoint_every
 

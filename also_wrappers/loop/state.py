@@ -114,13 +114,15 @@ class LoopState(BaseModel):
             spent: What had been spent when the run ended.
         """
         restore_randomness(self.randomness)
-        kept = self.trainer_steps
+        counts = self.trainer_steps
         # After a rollback whose checkpoint was not saved, the lineage is longer again
         # than it was: what was discarded counts as kept.
-        trained = max(spent.mainline + spent.branches, kept.mainline + kept.branches)
-        accounting.mainline = kept.mainline
-        accounting.branches = trained - kept.mainline
-        accounting.evaluation = max(spent.evaluation, kept.evaluation)
+        trained = max(
+            spent.mainline + spent.branches, counts.mainline + counts.branches
+        )
+        accounting.mainline = counts.mainline
+        accounting.branches = trained - counts.mainline
+        accounting.evaluation = max(spent.evaluation, counts.evaluation)
         accounting.unknown = spent.unknown
 
 

@@ -45,6 +45,7 @@ class Scale:
     end: float
 
     def __call__(self, number: float) -> float:
+        """Returns the place of a number, in tenths of a pixel."""
         share = (number - self.low) / (self.high - self.low)
         return round(self.begin + share * (self.end - self.begin), 1)
 

@@ -79,8 +79,9 @@ def draw_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str
 
 
 def draw_own_returns(events: Sequence[Event], baseline: Sequence[Event] = ()) -> str:
-    """Draws base return over the environment steps that the policy itself has learned
-    from; what was trained and given up is left out.
+    """Draws base return over the environment steps that the policy has learned from.
+
+    Steps that were trained and given up are left out.
 
     Args:
         events: The events of a run.
@@ -134,13 +135,13 @@ def lineage(events: Sequence[Event]) -> list[Event]:
     Args:
         events: The events of a run.
     """
-    kept: list[Event] = []
+    own: list[Event] = []
     until = math.inf
     for event in reversed(events):
         if event.env_steps.mainline <= until or not isinstance(event, Recorded):
-            kept.append(event)
+            own.append(event)
         until = min(until, event.env_steps.mainline)
-    return kept[::-1]
+    return own[::-1]
 
 
 def branch_spans(events: Sequence[Event]) -> list[Span]:
@@ -226,17 +227,17 @@ def marks(events: Sequence[Event]) -> list[tuple[int, str]]:
     Returns:
         Total environment steps, and a word for what happened there, in order.
     """
-    found: list[tuple[int, str]] = []
+    points: list[tuple[int, str]] = []
     for event in events:
         steps = event.env_steps.total
         match event:
             case Swapped():
-                found.append((steps, standing_of(event) or ""))
+                points.append((steps, standing_of(event) or ""))
             case Settled():
-                found.append((steps, settled_as(event)))
+                points.append((steps, settled_as(event)))
             case RolledBack():
-                found.append((steps, "rolled back"))
-    return found
+                points.append((steps, "rolled back"))
+    return points
 
 
 def _pair(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["new_figure", "plot_evidence"]
 
@@ -14,7 +18,7 @@ _MOST = 10
 _BLUE, _ORANGE, _GREY = "tab:blue", "tab:orange", "0.7"
 
 
-def plot_evidence(evidence: Evidence, before: Evidence | None = None) -> Any:
+def plot_evidence(evidence: Evidence, before: Evidence | None = None) -> Figure:
     """Draws the evidence of one window, and how it changed since another one.
 
     Four panels: what differs between better and worse episodes, and between late and
@@ -45,7 +49,7 @@ def plot_evidence(evidence: Evidence, before: Evidence | None = None) -> Any:
     return figure
 
 
-def _effects(axes: Any, evidence: Evidence) -> None:
+def _effects(axes: Axes, evidence: Evidence) -> None:
     """Draws the features that differ most between episodes."""
     values = evidence.values
     names = [name for name in evidence.features if f"feature.{name}.better" in values]
@@ -85,7 +89,7 @@ def _effects(axes: Any, evidence: Evidence) -> None:
     axes.legend(loc="best", fontsize="small")
 
 
-def _actions(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
+def _actions(axes: Axes, evidence: Evidence, before: Evidence | None) -> None:
     """Draws the share of each action, a row for every agent and window."""
     rows: list[tuple[str, dict[str, float]]] = []
     for agent in evidence.agents:
@@ -116,7 +120,7 @@ def _actions(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
     axes.set_title("share of each action")
 
 
-def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
+def _team(axes: Axes, evidence: Evidence, before: Evidence | None) -> None:
     """Draws shares of the team and the agents, with where they were before."""
     keys = [
         key
@@ -154,7 +158,7 @@ def _team(axes: Any, evidence: Evidence, before: Evidence | None) -> None:
     axes.set_xlim(0.0, 1.0)
 
 
-def _map(axes: Any, evidence: Evidence) -> None:
+def _map(axes: Axes, evidence: Evidence) -> None:
     """Draws how often each bin of two features was visited."""
     if not evidence.visits:
         _nothing(axes, "visited states", "fewer than two features declare a range")
@@ -170,14 +174,16 @@ def _map(axes: Any, evidence: Evidence) -> None:
     axes.set_title("visited states")
 
 
-def _nothing(axes: Any, title: str, why: str) -> None:
+def _nothing(axes: Axes, title: str, why: str) -> None:
     """Says in place of a picture why there is none."""
     axes.set_title(title)
     axes.set_axis_off()
     axes.text(0.5, 0.5, why or "nothing to show", ha="center", va="center", color="0.5")
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Any:
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1
+) -> tuple[Figure, Any]:
     """Makes a figure and its axes, without pyplot.
 
     Args:

@@ -39,8 +39,9 @@ class Share(NamedTuple):
 
 
 def draw_effects(evidence: Evidence) -> str:
-    """Draws the features that differ most between better and worse episodes, and
-    between late and early ones, in standard deviations.
+    """Draws the features that differ most between episodes, in standard deviations.
+
+    Better episodes are compared with worse ones, and late episodes with early ones.
 
     Args:
         evidence: The evidence.

@@ -47,8 +47,9 @@ def standing_of(event: Decided | Swapped) -> Standing | None:
 
 
 class ActiveSignal:
-    """Follows which signal is active, how sure the run is of it, and what its expert
-    has earned by itself.
+    """Follows which signal is active and how sure the run is of it.
+
+    What the signal's expert has earned by itself is followed as well.
 
     Args:
         events: The events of the run so far.

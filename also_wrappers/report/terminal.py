@@ -179,18 +179,18 @@ class ProgressLines:
                     + _cost(event)
                 )
             case RunResumed():
-                said = (
+                text = (
                     f"at {mainline:,} of {event.total:,} steps after {event.rounds} "
                     "round(s)"
                 )
                 if event.going_on is not None:
-                    said += f"; round {event.going_on} goes on"
+                    text += f"; round {event.going_on} goes on"
                 elif lost := event.trainer_steps.total - event.checkpoint:
-                    said += f"; {lost:,} steps that came after are lost"
+                    text += f"; {lost:,} steps that came after are lost"
                 unknown = event.trainer_steps.unknown
                 if unknown:
-                    said += f"; up to {unknown:,} steps more were trained and lost"
-                return "resume", said
+                    text += f"; up to {unknown:,} steps more were trained and lost"
+                return "resume", text
             case Recorded():
                 return self._record(event)
             case RoundStarted() | RoundFinished() if not self._plays:

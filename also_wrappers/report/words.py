@@ -131,7 +131,7 @@ def clip(text: str, width: int) -> str:
 
 
 def signal_lines(signal: Signal) -> list[str]:
-    """Says what a signal adds and advises, in lines.
+    r"""Says what a signal adds and advises, in lines.
 
     Args:
         signal: The signal.
@@ -143,7 +143,7 @@ def signal_lines(signal: Signal) -> list[str]:
         >>> from also_wrappers.signal import Expert, Rule
         >>> rules = (Rule(when="near", do="load"), Rule(when="1", do="toward food"))
         >>> signal = Signal(define={"near": "d < 2"}, expert=Expert(rules=rules))
-        >>> print("\\n".join(signal_lines(signal)))
+        >>> print("\n".join(signal_lines(signal)))
         an expert of 2 rule(s), of which the first that holds says what is good:
         1. load when near
         2. toward food when 1

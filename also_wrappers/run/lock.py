@@ -34,8 +34,9 @@ _open: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 class Lock:
-    """Locks a run's directory for this process, until it is released or the process
-    ends, however it ends.
+    """Locks a run's directory for this process.
+
+    The directory is locked until it is released or the process ends, however it ends.
 
     The lock is the operating system's; the file says who has it. Processes that this
     one starts do not have it, and do not keep it.
@@ -161,8 +162,10 @@ def _taken(path: Path) -> str:
 
 
 def _leave_to_the_parent() -> None:
-    """Closes the files of locks in a process that was forked: while one is open in any
-    process, the lock is not free."""
+    """Closes the files of locks in a process that was forked.
+
+    While the file of a lock is open in any process, the lock is not free.
+    """
     for lock in list(_open):
         lock.release()
 

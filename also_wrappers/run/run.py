@@ -190,8 +190,10 @@ class Run:
         self._meter.write(self.accounting)
 
     def spent_before(self) -> Counts:
-        """Returns the trainer steps that earlier processes have spent on the run, with
-        those that they were training when they ended as unknown."""
+        """Returns the trainer steps that earlier processes have spent on the run.
+
+        Steps that a process was training when it ended count as unknown.
+        """
         recorded = [event.trainer_steps for event in self.events()[-1:]]
         spent = max([*recorded, self._meter.spent], key=lambda counts: counts.total)
         unknown = sum(counts.unknown for counts in recorded) + self._meter.in_flight
@@ -199,8 +201,10 @@ class Run:
 
     @property
     def finished(self) -> int | None:
-        """Trainer steps of the final policy's lineage, if the run was trained to its
-        end; ``None`` if it may go on."""
+        """Trainer steps of the lineage of a run that was trained to its end.
+
+        ``None`` if the run may go on.
+        """
         last = self.events()[-1:]
         ended = bool(last) and isinstance(last[0], RunFinished)
         return last[0].trainer_steps.mainline if ended else None

@@ -184,9 +184,9 @@ class Actions:
         names = [f"action_{k}" for k in range(count)]
         meanings = getattr(getattr(env, "unwrapped", env), "get_action_meanings", None)
         if meanings is not None:
-            said = [re.sub(r"\W", "_", str(name)).lower() for name in meanings()]
-            if len(set(said)) == count and all(_NAME.match(name) for name in said):
-                names = said
+            words = [re.sub(r"\W", "_", str(name)).lower() for name in meanings()]
+            if len(set(words)) == count and all(_NAME.match(name) for name in words):
+                names = words
         return cls(tuple(Action(name, k) for k, name in enumerate(names)))
 
     @property

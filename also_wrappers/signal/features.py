@@ -14,7 +14,6 @@ from also_wrappers.exceptions import FeatureError
 __all__ = ["BatchReader", "Feature", "FeatureGroup", "View"]
 
 
-
 class View(NamedTuple):
     """What one agent's features are read from at one step.
 

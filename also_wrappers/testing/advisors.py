@@ -112,7 +112,7 @@ def _check_experts(advisor: Advisor, now: Situation) -> None:
         ids = [proposal.signal.id for proposal in proposals]
         assert not {signal.id for signal in tried(now)} & set(ids), "tried already"
         assert len(set(ids)) == len(ids), "the same expert was named twice"
-        found = []
+        plays = []
         for earned, proposal in enumerate(proposals):
             Advice(proposal.signal, now.features, actions, now.agents)
             played = Played(
@@ -125,8 +125,8 @@ def _check_experts(advisor: Advisor, now: Situation) -> None:
                 distance=0.5,
             )
             assert Played.model_validate_json(played.model_dump_json()) == played
-            found.append(played)
-        now = replace(now, played=(*now.played, *found))
+            plays.append(played)
+        now = replace(now, played=(*now.played, *plays))
     raise AssertionError(f"asked {_ENOUGH} times, it still names experts")
 
 

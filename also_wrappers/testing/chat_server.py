@@ -105,8 +105,8 @@ class _ChatServer(ABC):
                 self.end_headers()
                 text, last = (answer, {}) if isinstance(answer, str) else ("", answer)
                 endless = {"<trickle>": "x", "<flood>": "x" * 10_000}
-                said = endless.get(text, text)
-                pieces = server._pieces(request, said, last)
+                whole = endless.get(text, text)
+                pieces = server._pieces(request, whole, last)
                 try:
                     if text == "<break>":
                         self._piece(next(pieces))

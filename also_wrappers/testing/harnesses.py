@@ -37,15 +37,20 @@ class TrainerHarness(Protocol):
     """
 
     def make(self, shape: Callable[[Any], Any]) -> Trainer:
-        """Returns a fresh training, always with the same seeds, those of the global
-        randomness included; ``shape`` goes around each of its environments."""
+        """Returns a fresh training, always with the same seeds.
+
+        The seeds of the global randomness are included. ``shape`` goes around each
+        environment of the training.
+        """
 
     def train(self, trainer: Trainer, steps: int) -> None:
         """Trains the mainline for at least so many trainer steps, in whole rollouts."""
 
-    def state(self, trainer: Trainer) -> Mapping[str, Any]:
-        """Returns what training depends on, as arrays by name: parameters, the
-        optimizer's state, counters."""
+    def state(self, trainer: Trainer) -> Mapping[str, npt.ArrayLike]:
+        """Returns what training depends on, as arrays by name.
+
+        Training depends on parameters, the optimizer's state and counters.
+        """
 
 
 @runtime_checkable
@@ -64,6 +69,8 @@ class ReplayHarness(TrainerHarness, Protocol):
         ...         return buffer.rewards[: buffer.size()]
     """
 
-    def rewards(self, trainer: Trainer) -> npt.NDArray[Any]:
-        """Returns the rewards of all stored transitions, in the order of storage, as
-        the learner would be paid if it sampled them now."""
+    def rewards(self, trainer: Trainer) -> npt.ArrayLike:
+        """Returns the rewards of all stored transitions, in the order of storage.
+
+        The rewards are what the learner would be paid if it sampled them now.
+        """

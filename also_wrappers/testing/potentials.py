@@ -134,10 +134,10 @@ def _play_turns(bare: Any, shaped: Any, phi: _Phi, seed: int | None, most: int) 
     while bare.agents:
         agent = bare.agent_selection
         observation, base, ended, cut, info = bare.last()
-        _, reward, *_, told = shaped.last()
+        _, reward, *_, infos = shaped.last()
         added = float(reward) - float(base)
         paid[agent] += _GAMMA ** max(acts[agent] - 1, 0) * added
-        shaping = told.get("shaping", {"base": base, "total": reward})
+        shaping = infos.get("shaping", {"base": base, "total": reward})
         numbers = [shaping["base"], shaping["total"]]
         assert np.allclose(numbers, [base, reward], rtol=0.0, atol=1e-9), (
             f"{agent} was paid {reward}, {base} of it by the environment, and told "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["check_same", "differ"]
 
 
-def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def differ(
+    one: Mapping[str, npt.ArrayLike], other: Mapping[str, npt.ArrayLike]
+) -> bool:
     """Returns whether anything of two states differs.
 
     Example:
@@ -20,7 +22,9 @@ def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return bool(_different(one, other))
 
 
-def check_same(one: Mapping[str, Any], other: Mapping[str, Any], what: str) -> None:
+def check_same(
+    one: Mapping[str, npt.ArrayLike], other: Mapping[str, npt.ArrayLike], what: str
+) -> None:
     """Checks that nothing of two states differs.
 
     Args:
@@ -35,7 +39,9 @@ def check_same(one: Mapping[str, Any], other: Mapping[str, Any], what: str) -> N
     assert not names, f"{what} differs in {', '.join(names[:5])}"
 
 
-def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def _different(
+    one: Mapping[str, npt.ArrayLike], other: Mapping[str, npt.ArrayLike]
+) -> list[str]:
     names = sorted(set(one) | set(other))
     return [
         name

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
@@ -21,9 +22,10 @@ from also_wrappers.branches.randomness import (
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
+from also_wrappers.testing.counts import check_enough, check_outcome
 from also_wrappers.testing.harnesses import ReplayHarness, TrainerHarness
 from also_wrappers.testing.states import check_same, differ
-from also_wrappers.trainer import EVALUATED, ForkOutcome, Trainer
+from also_wrappers.trainer import ForkOutcome, Trainer
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["check_trainer"]
@@ -122,7 +124,7 @@ class _Contract:
         for rollouts in (1, 2):
             before = trainer.steps
             self.harness.train(trainer, rollouts * trainer.rollout)
-            _enough(trainer.steps - before, rollouts * trainer.rollout, trainer)
+            check_enough(trainer.steps - before, rollouts * trainer.rollout, trainer)
         drift = trainer.policy_drift()
         if drift is not None:
             assert min(drift) >= 0.0, f"the policies' drift is {drift}"
@@ -184,7 +186,7 @@ class _Contract:
         expected = before + outcome.steps
         assert trainer.steps == expected, f"{trainer.steps} steps, not {expected}"
         self.harness.train(trainer, trainer.rollout)
-        _enough(trainer.steps - expected, trainer.rollout, trainer)
+        check_enough(trainer.steps - expected, trainer.rollout, trainer)
 
     def check_return(self) -> None:
         """The rollout after an older snapshot was adopted is the old policy's."""
@@ -285,13 +287,14 @@ class _Contract:
         for signal, noise in players:
             posting = Posting(version=1, signal=signal, gamma=trainer.gamma)
             board = Board.create(self._file(), posting)
-            told: list[int] = []
+            counted: list[int] = []
             outcome = trainer.audition(
-                Shape(self.task, board), 5, 3, noise, told.append
+                Shape(self.task, board), 5, 3, noise, counted.append
             )
             episodes, steps = len(outcome.returns), outcome.steps
-            assert sum(told) == steps, (
-                f"stepped was called with {sum(told)} trainer steps, of {steps} played"
+            assert sum(counted) == steps, (
+                f"stepped was called with {sum(counted)} trainer steps, "
+                f"of {steps} played"
             )
             least = episodes * trainer.agents_per_env
             assert least <= steps, f"{episodes} episodes are not {steps} steps"
@@ -318,7 +321,7 @@ class _Contract:
         self.harness.train(trainer, rollouts * trainer.rollout)
         return trainer
 
-    def _state(self, trainer: Trainer) -> dict[str, Any]:
+    def _state(self, trainer: Trainer) -> dict[str, npt.NDArray[Any]]:
         state = self.harness.state(trainer)
         return {name: np.array(value) for name, value in state.items()}
 
@@ -338,14 +341,18 @@ class _Contract:
     def _branch(
         self, trainer: Trainer, seed: int, *, keep: bool = True, **posted: Any
     ) -> tuple[ForkOutcome, Path]:
-        """Trains a branch of two rollouts; checks its counts, its files, and that the
-        signal arrives. Returns its outcome and where its end is, if it is kept.
+        """Trains a branch of two rollouts, and checks what it writes and counts.
+
+        The signal has to arrive in the branch as well.
 
         Args:
             trainer: The trainer.
             seed: Of the branch.
             keep: Whether its end is kept.
             **posted: What its posting has besides, or in place of, the signal.
+
+        Returns:
+            The branch's outcome, and where its end is if it is kept.
         """
         start, end = self._snapshot(trainer), self._file()
         written, before = start.read_bytes(), set(self.folder.iterdir())
@@ -363,23 +370,13 @@ class _Contract:
             collected = board.collect()
         self._check_written(before, {end} if keep else set(), "the end of a branch")
         assert start.read_bytes() == written, "a branch changed its snapshot"
-        _enough(outcome.steps, steps, trainer)
         assert versions == {version}, (
             "the signal did not reach the environments of a branch: they must be made "
             "with the shape that the fork is given"
         )
         assert collected is not None, "no episode ended in a branch of two rollouts"
         # An environment that is only made to see its spaces ends no episode.
-        per_step = collected.copies * trainer.agents_per_env
-        assert abs(outcome.copy_steps * per_step - outcome.steps) < per_step, (
-            f"{outcome.copy_steps} steps of {collected.copies} copies with "
-            f"{trainer.agents_per_env} agents are not {outcome.steps} trainer steps"
-        )
-        evaluated = outcome.evaluated
-        assert evaluated is None or evaluated.dtype == EVALUATED, (
-            f"evaluated is an array of {evaluated.dtype}; make it one of "
-            "also_wrappers.trainer.EVALUATED, with the fields end and base_return"
-        )
+        check_outcome(outcome, steps, collected.copies, trainer)
         paid = episodes["base_return"] != episodes["shaped_return"]
         assert paid.any(), "the signal paid nothing"
         return outcome, end
@@ -389,10 +386,3 @@ def _post(board: Board, update: Mapping[str, Any]) -> None:
     posted = board.read()
     version = {"version": posted.version + 1}
     board.post(posted.model_copy(update={**version, **update}))
-
-
-def _enough(counted: int, wanted: int, trainer: Trainer) -> None:
-    """Whole rollouts may be a little longer than was asked for, never shorter."""
-    assert wanted <= counted < wanted + trainer.rollout, (
-        f"{wanted} steps were wanted, {counted} counted"
-    )

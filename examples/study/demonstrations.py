@@ -59,8 +59,7 @@ class Demonstrations(BaseCallback):
         self._run.accounting.evaluation += steps * agents
 
     def _record(self) -> tuple[list[Any], list[int], int]:
-        """Returns what the agents saw and did in the recorded episodes, and the
-        environment steps that these took."""
+        """Records episodes: what the agents saw and did, and the environment steps."""
         observations: list[Any] = []
         actions: list[int] = []
         steps = 0

@@ -297,8 +297,7 @@ _COLUMNS = np.array([[c for _, c in line] for line in _LINES])
 def connect_four(
     run_dir: Path, seed: int, env_steps: int = 60_000, **options: Any
 ) -> None:
-    """Trains PettingZoo's connect four against chance, paid 1 for a win, -1 for a
-    loss."""
+    """Trains PettingZoo's connect four against chance, paid 1 to win and -1 to lose."""
     task = also.Task(
         "Two players drop stones into seven columns; the first with four in a row "
         "wins and is paid 1, the other one -1. The opponent plays at random.",

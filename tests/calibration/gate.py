@@ -239,8 +239,10 @@ def on_synthetic(name: str, rounds: int) -> list[list[str]]:
         found = rates(FORMS[name], [synthetic(kind)] * 4, rounds, seed)
         cells.append(f"{found.confirmed_run:.3f}")
     normal, wide = synthetic("normal"), synthetic("normal", scale=2.0)
-    for arms in ([normal, wide, wide, wide], [wide, normal, normal, normal]):
-        cells.append(f"{rates(FORMS[name], arms, rounds, 9).confirmed_run:.3f}")
+    cells += [
+        f"{rates(FORMS[name], arms, rounds, 9).confirmed_run:.3f}"
+        for arms in ([normal, wide, wide, wide], [wide, normal, normal, normal])
+    ]
     for gain in (1.0, 2.0, 3.0):
         arms = [normal, normal, synthetic("normal", shift=gain), normal]
         found = rates(FORMS[name], arms, rounds, 10, right=2)

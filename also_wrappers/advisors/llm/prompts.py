@@ -133,8 +133,10 @@ def repair(problems: Sequence[str], answer: str) -> str:
 
 
 def plain(text: str, longest: int = _LONGEST_LINE) -> str:
-    """Makes text of others harmless: one printable line without marks that could end a
-    block of data, cut to a length."""
+    """Makes text of others harmless: one printable line, cut to a length.
+
+    The line has no marks that could end a block of data.
+    """
     text = re.sub(r"[^\x20-\x7e]+", " ", text[: 4 * longest])
     text = text.replace("<", "(").replace(">", ")").replace("`", "'")
     text = re.sub(r"data (begins|ends)", r"data_\1", text, flags=re.IGNORECASE)
@@ -304,9 +306,12 @@ def _rates(situation: Situation) -> list[str]:
 
 
 def _whole(situation: Situation, width: float) -> list[str]:
-    """Writes the signals that are to be improved on: the active one, then those of the
-    round's results, then the rejected ones that are shown. They are whole, as long as
-    there is room for all; then the longest are cut."""
+    """Writes the signals that are to be improved on.
+
+    The active signal comes first, then the signals of the round's results, then the
+    rejected signals that are shown. All are whole while there is room for all; beyond
+    that, the longest signals are cut.
+    """
     proposals = [result.proposal for result in situation.results]
     proposals += [
         entry.proposal for entry in situation.rejected[-_least(_REJECTED, width) :]
@@ -332,8 +337,8 @@ def _numbered(signal: Signal, active: Expert | None = None) -> str:
         f"({number}) {rule.describe()}"
         for number, rule in enumerate(signal.expert.rules, start=1)
     ]
-    said = "; ".join(rules) if signal.expert != active else "the active one"
-    return text.replace(signal.expert.describe(), said)
+    listing = "; ".join(rules) if signal.expert != active else "the active one"
+    return text.replace(signal.expert.describe(), listing)
 
 
 def _cut_signal(signal: Signal) -> str:
@@ -341,8 +346,10 @@ def _cut_signal(signal: Signal) -> str:
 
 
 def _formula(text: str, longest: int) -> str:
-    """Makes a formula harmless, as ``plain`` does with text: comparisons keep their
-    signs, and make no tags."""
+    """Makes a formula harmless, as ``plain`` does with text.
+
+    Comparisons keep their signs, and make no tags.
+    """
     text = re.sub(r"[^\x20-\x7e]+", " ", text[: 4 * longest])
     text = re.sub(r"<(?=[^ =0-9])", "< ", text).replace("`", "'")
     text = re.sub(r"data (begins|ends)", r"data_\1", text, flags=re.IGNORECASE)

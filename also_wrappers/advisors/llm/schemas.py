@@ -121,8 +121,10 @@ def candidates(
 
 
 def _expression(names: Sequence[str], also: Sequence[str] = ()) -> dict[str, Any]:
-    """Builds the schema of an expression, which is made of words of the language:
-    where a server enforces that, a model can get the grammar wrong and no name."""
+    """Builds the schema of an expression, which is made of words of the language.
+
+    Where a server enforces the schema, a model can get the grammar wrong and no name.
+    """
     calls = "|".join((*FUNCTIONS, *REDUCTIONS, *also))
     listed = "|".join(sorted(names, key=len, reverse=True))
     word = rf"(({calls})[(]|{listed}|[0-9]+([.][0-9]+)?| (and|or) |not |[-+*/<>=(),]| )"

@@ -196,8 +196,10 @@ def _finding(failure: str, severity: str, argument: str, *claims: Claim) -> Find
 def _first(
     proposals: Iterable[Proposal], situation: Situation, k: int
 ) -> list[Proposal]:
-    """Returns the first ``k`` that were not tried before, in whatever words, without
-    citations of keys that the evidence lacks."""
+    """Returns the first ``k`` proposals that were not tried before, in whatever words.
+
+    Citations of keys that the evidence lacks are left out.
+    """
     checks = Checks(
         situation.features,
         situation.agents,

@@ -13,8 +13,10 @@ __all__ = ["write_study"]
 
 
 def write_study(study: Study) -> Comparison:
-    """Writes ``results.jsonl``, ``comparison.json``, three figures and ``study.html``
-    into a study's directory.
+    """Writes the results, figures and page of a study into its directory.
+
+    The files are ``results.jsonl``, ``comparison.json``, three figures and
+    ``study.html``.
 
     Args:
         study: The study, as far as it was trained.

@@ -38,8 +38,9 @@ _COLUMNS = 2
 
 
 def draw_curves(plan: Plan, results: Sequence[Result], folder: Path) -> bytes:
-    """Draws each arm's score over all environment steps: the interquartile mean of its
-    seeds, and their range as a band; a panel for each task.
+    """Draws each arm's score over all environment steps, a panel for each task.
+
+    A line is the interquartile mean of an arm's seeds, a band their range.
 
     Args:
         plan: The plan.

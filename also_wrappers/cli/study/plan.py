@@ -147,8 +147,10 @@ class Plan(_Declared):
         return self.reference or next(iter(self.arms))
 
     def cells(self) -> Iterator[Cell]:
-        """Yields the trainings, seed by seed, so that a study that is stopped has all
-        arms of its first seeds."""
+        """Yields the trainings, seed by seed.
+
+        A study that is stopped then has all arms of its first seeds.
+        """
         seeds = dict.fromkeys(
             seed for arm in self.arms.values() for seed in (arm.seeds or self.seeds)
         )

@@ -136,7 +136,8 @@ class _Training:
         here = str(Path.cwd())
         path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         with self._log.open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
+            # This interpreter runs our own worker.
+            self._process = subprocess.Popen(  # noqa: S603
                 [
                     sys.executable,
                     "-c",

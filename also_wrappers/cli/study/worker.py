@@ -63,5 +63,5 @@ def main() -> None:
     try:
         train(Path(sys.argv[1]), Cell(sys.argv[2], sys.argv[3], int(sys.argv[4])))
     except AlsoError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

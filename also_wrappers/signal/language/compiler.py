@@ -18,10 +18,10 @@ from also_wrappers.signal.language.scalars import CODE, SCOPE
 
 __all__ = [
     "Evaluate",
-    "Generator",
     "Rows",
     "Step",
     "StepTerm",
+    "Writer",
     "binary",
     "compile_nodes",
     "compile_step",
@@ -62,7 +62,7 @@ def compile_nodes(nodes: Sequence[Node]) -> Evaluate:
         ``nodes[k]`` and agent ``i``. Plain features are read from ``rows``, the
         state that a step arrived at; ``delta`` reads ``before`` as well.
     """
-    return Generator(nodes).evaluate()
+    return Writer(nodes).evaluate()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
         discounted kind counts for agent ``i``: gamma, or 0 at the end. ``bounded`` is
         called for values out of bounds only.
     """
-    function: Step = Generator(nodes).step(terms)
+    function: Step = Writer(nodes).step(terms)
     return function
 
 
@@ -112,11 +112,11 @@ def compile_turn(
         The function of ``compile_step`` with one more argument, ``waiting``: a
         container of the agents that are there and did not act; they get no bonus.
     """
-    function: Callable[..., list[float]] = Generator(nodes).step(terms, turns=True)
+    function: Callable[..., list[float]] = Writer(nodes).step(terms, turns=True)
     return function
 
 
-class Generator:
+class Writer:
     """Writes straight-line code from trees.
 
     Constants become default arguments, so that they are locals of the function.
@@ -136,7 +136,7 @@ class Generator:
 
     def evaluate(self) -> Evaluate:
         """Returns a function that computes the values of all roots."""
-        self._stages()
+        self._reductions()
         for k in range(len(self._roots)):
             self._line(1, f"out{k} = [0.0] * len(rows)")
         self._open_agents(self._roots)
@@ -154,7 +154,7 @@ class Generator:
             terms: The terms.
             turns: Whether the function takes the agents that wait.
         """
-        self._stages()
+        self._reductions()
         self._line(1, "added = [0.0] * len(rows)")
         scope: dict[str, Any] = {}
         for k, term in enumerate(terms):
@@ -197,33 +197,34 @@ class Generator:
         scope = {**scope, **self._constants, **SCOPE}
         used = ", ".join(f"{name}={name}" for name in scope)
         source = "\n".join([f"def generated({arguments}, {used}):", *self._lines])
-        exec(compile(source, "<signal>", "exec"), scope)
+        # Made of the nodes of our own tree; no text of a proposal is in it.
+        exec(compile(source, "<signal>", "exec"), scope)  # noqa: S102
         return scope["generated"]
 
-    def _stages(self) -> None:
+    def _reductions(self) -> None:
         """Writes the reductions, those that others stand on first."""
-        stages: dict[int, list[tuple[Node, str]]] = {}
+        levels: dict[int, list[tuple[Node, str]]] = {}
         for root in self._roots:
-            self._plan(root, "r", stages)
-        for level in sorted(stages):
-            self._stage(stages[level])
+            self._plan(root, "r", levels)
+        for level in sorted(levels):
+            self._reduce(levels[level])
 
     def _plan(
-        self, node: Node, when: str, stages: dict[int, list[tuple[Node, str]]]
+        self, node: Node, when: str, levels: dict[int, list[tuple[Node, str]]]
     ) -> int:
         """Sorts reductions by how many others they stand on; returns the level."""
         if node.op == "delta":
-            now = self._plan(node.args[0], "r", stages)
-            return max(now, self._plan(node.args[0], "b", stages))
-        level = max((self._plan(arg, when, stages) for arg in node.args), default=0)
+            now = self._plan(node.args[0], "r", levels)
+            return max(now, self._plan(node.args[0], "b", levels))
+        level = max((self._plan(arg, when, levels) for arg in node.args), default=0)
         if node.op not in REDUCTIONS:
             return level
-        members = stages.setdefault(level, [])
+        members = levels.setdefault(level, [])
         if (node, when) not in members:
             members.append((node, when))
         return level + 1
 
-    def _stage(self, members: list[tuple[Node, str]]) -> None:
+    def _reduce(self, members: list[tuple[Node, str]]) -> None:
         names = []
         for _ in members:
             names.append(f"v{self._count}")

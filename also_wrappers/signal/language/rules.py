@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from also_wrappers.signal.language.compiler import Generator, Rows, binary
+from also_wrappers.signal.language.compiler import Rows, Writer, binary
 from also_wrappers.signal.language.parser import Node
 
 __all__ = ["HOLDS", "Choose", "RuleTrees", "compile_rules"]
@@ -56,10 +56,10 @@ def compile_rules(rules: Sequence[RuleTrees]) -> Choose:
         )
         for rule in rules
     ]
-    return _RuleGenerator(trees).choose()
+    return _RuleWriter(trees).choose()
 
 
-class _RuleGenerator(Generator):
+class _RuleWriter(Writer):
     """Writes rules one after the other, and leaves an agent at the first that counts.
 
     What a rule computes to see whether it holds serves the rules after it as well;
@@ -73,7 +73,7 @@ class _RuleGenerator(Generator):
 
     def choose(self) -> Choose:
         """Returns a function that chooses the good actions of all agents."""
-        self._stages()
+        self._reductions()
         self._line(1, "out = [0] * len(rows)")
         self._open_agents(self._roots)
         scope = {}

@@ -74,7 +74,7 @@ def compile_vector(nodes: Sequence[Node], agents: int | None = None) -> VectorCo
             without reductions.
     """
     exact = {} if agents is None else exact_functions(agents)
-    quick, guarded = _Generator(True, exact), _Generator(False, exact)
+    quick, guarded = _Writer(True, exact), _Writer(False, exact)
     return VectorCode(
         quick.function(nodes),
         guarded.function(nodes),
@@ -82,7 +82,7 @@ def compile_vector(nodes: Sequence[Node], agents: int | None = None) -> VectorCo
     )
 
 
-class _Generator:
+class _Writer:
     """Writes straight-line numpy code, every distinct subtree once.
 
     Args:
@@ -108,7 +108,8 @@ class _Generator:
             self._root(node, k)
         body = [f"    {line}" for line in self._lines]
         source = "\n".join(["def generated(r, b, out):", *body, "    return None"])
-        exec(compile(source, "<signal>", "exec"), self._scope)
+        # Made of the nodes of our own tree; no text of a proposal is in it.
+        exec(compile(source, "<signal>", "exec"), self._scope)  # noqa: S102
         generated: _Values = self._scope["generated"]
         return generated
 

@@ -70,8 +70,11 @@ class AdaptationCallback(Callback):
             self._trainer.observe(batch)
 
     def __reduce__(self) -> Any:
-        """BenchMARL writes callbacks down for experiments that it reloads; a run goes
-        on from its own directory."""
+        """Reduces to a callback that does nothing.
+
+        BenchMARL writes callbacks down for experiments that it reloads; a run goes on
+        from its own directory.
+        """
         return Callback, ()
 
     def _train(self) -> None:

@@ -96,8 +96,8 @@ class Judge:
         of_team = torch.cat(rewards, dim=-1).double().mean(dim=-1)
         over = played["next", "done"].reshape(played.shape).long()
         running = over.cumsum(dim=1) - over == 0
-        found: list[float] = (of_team * running).sum(dim=1).tolist()
-        return found
+        returns: list[float] = (of_team * running).sum(dim=1).tolist()
+        return returns
 
 
 def explores(experiment: Experiment) -> bool:

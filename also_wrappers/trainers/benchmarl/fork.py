@@ -147,8 +147,10 @@ class _NoBar:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Silences a branch, and restores the randomness of VMAS afterwards, which all of
-    its environments in a process share."""
+    """Silences a branch, and restores the randomness of VMAS afterwards.
+
+    All environments of VMAS in a process share their randomness.
+    """
     environment: Any = sys.modules.get("vmas.simulator.environment.environment")
     states = environment and environment.Environment.vmas_random_state
     before = states and list(states)

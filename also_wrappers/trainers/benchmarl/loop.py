@@ -73,10 +73,10 @@ class _Pauses:
     def __next__(self) -> Any:
         experiment = self._experiment
         if self._rest is not None and not self._rested:
-            iterations = experiment.n_iters_performed
+            before = experiment.n_iters_performed
             self._rest()
             self._rested = True
-            if experiment.n_iters_performed != iterations:
+            if experiment.n_iters_performed != before:
                 raise _LeaveError
         if self._until is not None and experiment.total_frames >= self._until:
             self.end()

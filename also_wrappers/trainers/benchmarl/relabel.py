@@ -72,8 +72,10 @@ class RelabelTransform(Transform):
         return tensordict
 
     def _set(self, tensordict: TensorDictBase, rewards: torch.Tensor) -> None:
-        """Puts rewards of the agents in place, shape ``(..., agents)``, and their mean
-        where a learner values the team."""
+        """Puts rewards of the agents in place, shape ``(..., agents)``.
+
+        Where a learner values the team, the mean over agents is put in place as well.
+        """
         mine = tensordict["next", self._group, "reward"]
         paid = rewards.reshape(mine.shape).to(mine.dtype)
         tensordict["next", self._group, "reward"] = paid

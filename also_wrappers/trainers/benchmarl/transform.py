@@ -173,17 +173,19 @@ class ShapeRewardTransform(Transform):
         }
 
     def _tell(self, tensordict: TensorDictBase) -> TensorDictBase:
-        """Writes what the expert in force finds good in the state of each row, and the
-        base returns so far."""
+        """Writes the advice for the state of each row, and the base returns so far.
+
+        The advice is what the expert in force finds good.
+        """
         if self._advises:
             assert self._shaped is not None  # made at the first reset
             everywhere = np.ones(len(self._base), dtype=bool)
             advice = torch.from_numpy(self._shaped.advice(everywhere)[0])
-            told = {"advice": advice, "base_return": self._base.clone()}
+            columns = {"advice": advice, "base_return": self._base.clone()}
             at = 0
             for group, names in self._groups.items():
                 entries = tensordict[group]
-                for name, numbers in told.items():
+                for name, numbers in columns.items():
                     part = numbers[:, at : at + len(names)].reshape(entries.shape)
                     entries.set(name, part.to(tensordict.device, _TOLD[name]))
                 at += len(names)
@@ -223,10 +225,10 @@ class ShapeRewardTransform(Transform):
             return np.ones(count, dtype=bool)
         keys = ["_reset", *((group, "_reset") for group in self._groups)]
         masks = [tensordict.get(key, None) for key in keys]
-        found = [
+        resets = [
             _rows_of(mask, count).any(axis=1) for mask in masks if mask is not None
         ]
-        return np.any(found, axis=0) if found else np.ones(count, dtype=bool)
+        return np.any(resets, axis=0) if resets else np.ones(count, dtype=bool)
 
     def _read(
         self, tensordict: TensorDictBase, acted: TensorDictBase | None, rows: Any
@@ -275,8 +277,11 @@ class ShapeRewardTransform(Transform):
         return columns
 
     def _ends(self, tensordict: TensorDictBase, key: str) -> Any:
-        """Returns whose episode ended, shape ``(agents, rows)``, as the learner reads
-        it: from the group, or else from the environment."""
+        """Returns whose episode ended, shape ``(agents, rows)``.
+
+        Ends are read where the learner reads them: from the group, or else from the
+        environment.
+        """
         count = tensordict.numel()
         whole = _rows_of(tensordict[key], count)[:, :1]
         parts = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.callbacks.callbacks import RLlibCallback
 
 from also_wrappers.advisors.base import Advisor
@@ -69,7 +70,7 @@ class AdaptationCallback(RLlibCallback):
         """Returns itself: RLlib is given classes, and calls them."""
         return self
 
-    def on_algorithm_init(self, *, algorithm: Any, **_: Any) -> None:
+    def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
         """Rests for the first time, before anything is trained."""
         trainer = self._trainer = RLlibTrainer(algorithm, self._total)
         run = self.adaptation.run

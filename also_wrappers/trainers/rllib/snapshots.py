@@ -84,8 +84,10 @@ def sampled(algorithm: Algorithm) -> int:
 
 
 def _count(algorithm: Algorithm, more: int) -> None:
-    """Adds to the number of steps that RLlib's results tell and its schedules go by,
-    as its runners do."""
+    """Adds steps to the number that RLlib's results show, as its runners do.
+
+    RLlib's schedules go by the same number.
+    """
     group, name = _STEPS
     runner = MetricsLogger(root=False)
     runner.log_value(name, more, reduce="lifetime_sum", with_throughput=True)

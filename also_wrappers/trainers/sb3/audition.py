@@ -120,11 +120,11 @@ class _Advised(VecEnvWrapper):
         """Steps the environments, and keeps what they advise to itself."""
         observations, rewards, dones, infos = self.venv.step_wait()
         self._stepped(self.num_envs)
-        told = [
+        latest = [
             reset if done else info
             for info, reset, done in zip(infos, self._first_infos(), dones, strict=True)
         ]
-        self._advice = advice_of(told)
+        self._advice = advice_of(latest)
         plain = [
             {key: value for key, value in info.items() if key != "shaping"}
             for info in infos

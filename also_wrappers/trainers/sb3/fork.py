@@ -60,11 +60,11 @@ class SB3Fork:
         self._evaluates = explores(model)
         self._make_venv = make_venv
         self._total = total
-        held = dict(getattr(model, "replay_buffer_kwargs", {}))
-        held.pop("shape", None)
+        arguments = dict(getattr(model, "replay_buffer_kwargs", {}))
+        arguments.pop("shape", None)
         self._buffer: dict[str, Any] | None = None
         if hasattr(model, "replay_buffer_kwargs"):
-            self._buffer = held
+            self._buffer = arguments
 
     def warm(self) -> None:
         """Makes environments once."""

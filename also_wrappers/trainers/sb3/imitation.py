@@ -37,17 +37,15 @@ class Imitation(Protocol):
     ``start`` at the next rollout's start: after the algorithm's own update, so that the
     rollout is collected by the policy that its update begins with, and before a pause,
     so that no half of an update is ever in a snapshot.
-
-    Attributes:
-        advised: Whether an expert was in force anywhere so far.
-        agreements: Adds up how far the policy agrees with the expert.
     """
 
     @property
-    def advised(self) -> bool: ...
+    def advised(self) -> bool:
+        """Whether an expert was in force anywhere so far."""
 
     @property
-    def agreements(self) -> Agreements: ...
+    def agreements(self) -> Agreements:
+        """Adds up how far the policy agrees with the expert."""
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
         """Reads what a step tells.

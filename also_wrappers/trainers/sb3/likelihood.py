@@ -131,10 +131,12 @@ class LikelihoodImitation:
         aim = aim / aim.sum(dim=1, keepdim=True)
 
         def logits(which: npt.NDArray[np.int64]) -> th.Tensor:
-            seen = obs_as_tensor(_pick(observations, which), model.device)
+            observed = obs_as_tensor(_pick(observations, which), model.device)
             more = () if masks is None else (masks[which],)
-            found: th.Tensor = policy.get_distribution(seen, *more).distribution.logits
-            return found
+            scores: th.Tensor = policy.get_distribution(
+                observed, *more
+            ).distribution.logits
+            return scores
 
         with th.no_grad():
             probabilities = logits(np.arange(len(good))).exp()

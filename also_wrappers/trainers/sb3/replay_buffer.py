@@ -69,8 +69,8 @@ class Rewards:
     @property
     def nbytes(self) -> int:
         """Bytes that are held."""
-        held = 0 if self.rows is None else self.rows.nbytes
-        return self.base.nbytes + self.places.nbytes + held
+        rows = 0 if self.rows is None else self.rows.nbytes
+        return self.base.nbytes + self.places.nbytes + rows
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.base[index] = value
@@ -110,8 +110,10 @@ class Rewards:
         return np.take_along_axis(self._expert.batch(*before), places, axis=-1)[..., 0]
 
     def _posted(self) -> tuple[Posting, Payments | None]:
-        """Returns what is posted, and what pays it, if anything is to be paid; its
-        expert, if there is one, is compiled as well."""
+        """Returns what is posted, and what pays it, if anything is to be paid.
+
+        The expert of the posted signal, if there is one, is compiled as well.
+        """
         board = self._shape.board
         posting = self._posting
         if posting is None or posting.version != board.version:
@@ -189,14 +191,14 @@ class Relabelling(ReplayBuffer):
         """
         at, rewards = self.pos, self.rewards
         super().add(obs, next_obs, action, reward, done, infos)
-        told = [info.get("shaping", {}) for info in infos]
+        shapings = [info.get("shaping", {}) for info in infos]
         if rewards.rows is None:
-            shape = next((t["rows"].shape for t in told if "rows" in t), None)
+            shape = next((t["rows"].shape for t in shapings if "rows" in t), None)
             if shape is None:
                 raise ConfigurationError(_NO_ROWS)
-            held = (self.buffer_size, self.n_envs, *shape)
-            rewards.rows = np.zeros(held, dtype=np.float32)
-        for i, shaping in enumerate(told):
+            size = (self.buffer_size, self.n_envs, *shape)
+            rewards.rows = np.zeros(size, dtype=np.float32)
+        for i, shaping in enumerate(shapings):
             paid = float(reward[i])
             if "rows" not in shaping:  # an agent whose episode is over
                 rewards.rows[at, i] = 0.0
@@ -248,8 +250,8 @@ class Relabelling(ReplayBuffer):
         """All that is stored, by name; only the part of the arrays that is filled."""
         # Where memory is optimised, the last next observation lies one further.
         used = min(self.size() + self.optimize_memory_usage, self.buffer_size)
-        held = {name: array[:used] for name, array in self._arrays().items()}
-        return {**held, "pos": np.array(self.pos), "full": np.array(self.full)}
+        arrays = {name: array[:used] for name, array in self._arrays().items()}
+        return {**arrays, "pos": np.array(self.pos), "full": np.array(self.full)}
 
     def load(self, state: Arrays) -> None:
         """Puts back what ``state`` returned, into the arrays that are there.
@@ -258,8 +260,8 @@ class Relabelling(ReplayBuffer):
             ConfigurationError: It is of another kind of buffer.
         """
         if "rows" in state and self.rewards.rows is None:
-            held = (self.buffer_size, self.n_envs, *state["rows"].shape[2:])
-            self.rewards.rows = np.zeros(held, dtype=np.float32)
+            size = (self.buffer_size, self.n_envs, *state["rows"].shape[2:])
+            self.rewards.rows = np.zeros(size, dtype=np.float32)
         arrays = self._arrays()
         counters = {"pos", "full"}
         if not arrays.keys() >= state.keys() - counters:
@@ -285,15 +287,15 @@ class Relabelling(ReplayBuffer):
             self.timeouts[last] = np.maximum(self.timeouts[last], 1 - self.dones[last])
 
     def _arrays(self) -> Arrays:
-        found = {name: vars(self).get(name) for name in _HELD}
-        found |= {name: getattr(self.rewards, name) for name in ("base", "places")}
-        found["rows"] = self.rewards.rows
+        parts = {name: vars(self).get(name) for name in _HELD}
+        parts |= {name: getattr(self.rewards, name) for name in ("base", "places")}
+        parts["rows"] = self.rewards.rows
         flat: Arrays = {}
-        for name, held in found.items():
-            if isinstance(held, dict):
-                flat |= {f"{name}.{key}": array for key, array in held.items()}
-            elif held is not None:
-                flat[name] = held
+        for name, part in parts.items():
+            if isinstance(part, dict):
+                flat |= {f"{name}.{key}": array for key, array in part.items()}
+            elif part is not None:
+                flat[name] = part
         return flat
 
 

@@ -205,8 +205,11 @@ def load(
 
 
 def share_statistics(model: BaseAlgorithm, venv: VecEnv) -> VecEnv:
-    """Makes environments for evaluation: observations normalised as the model's are,
-    without learning from them, and rewards as they come."""
+    """Prepares environments for an evaluation of a model.
+
+    Observations are normalised as the model's are, without learning from them; rewards
+    stay as they come.
+    """
     own, other = model.get_vec_normalize_env(), normalize_of(venv)
     if own is not None and other is not None:
         if own.norm_obs:
@@ -225,8 +228,8 @@ def normalize_of(venv: VecEnv) -> VecNormalize | None:
 
 
 def _buffer(model: BaseAlgorithm) -> Relabelling | None:
-    found = getattr(model, "replay_buffer", None)
-    return found if isinstance(found, Relabelling) else None
+    buffer = getattr(model, "replay_buffer", None)
+    return buffer if isinstance(buffer, Relabelling) else None
 
 
 def _restore_parts(model: BaseAlgorithm, parts: Arrays, earned: Earned | None) -> None:
@@ -310,13 +313,15 @@ def _statistics(normalize: VecNormalize) -> Arrays:
 
 def _running(normalize: VecNormalize) -> dict[str, RunningMeanStd]:
     """The statistics that are kept, by name."""
-    found: dict[str, RunningMeanStd] = {"rewards": normalize.ret_rms}
-    seen = getattr(normalize, "obs_rms", None)  # not there without norm_obs
-    if isinstance(seen, dict):
-        found |= {f"observations.{key}": running for key, running in seen.items()}
-    elif seen is not None:
-        found["observations"] = seen
-    return found
+    statistics: dict[str, RunningMeanStd] = {"rewards": normalize.ret_rms}
+    observed = getattr(normalize, "obs_rms", None)  # not there without norm_obs
+    if isinstance(observed, dict):
+        statistics |= {
+            f"observations.{key}": running for key, running in observed.items()
+        }
+    elif observed is not None:
+        statistics["observations"] = observed
+    return statistics
 
 
 def _prefixed(prefix: str, arrays: Arrays) -> Arrays:

@@ -109,9 +109,9 @@ class SB3Trainer:
     def observe(self) -> None:
         """Keeps the current observations until there are enough to measure drift."""
         have = sum(len(_first(probe)) for probe in self._probes)
-        seen = self.model._last_obs
-        if self._drift_since is None and have < _PROBES and seen is not None:
-            self._probes.append(copy.deepcopy(seen))
+        observations = self.model._last_obs
+        if self._drift_since is None and have < _PROBES and observations is not None:
+            self._probes.append(copy.deepcopy(observations))
 
     def policy_drift(self) -> list[float] | None:
         """KL divergence of each agent's policy at the last call from its policy now.
@@ -121,8 +121,8 @@ class SB3Trainer:
         values and actors without a distribution.
         """
         policy: Any = self.model.policy
-        told = isinstance(policy, ActorCriticPolicy)
-        if not self._probes or not told or hasattr(policy, "lstm_actor"):
+        has_distribution = isinstance(policy, ActorCriticPolicy)
+        if not self._probes or not has_distribution or hasattr(policy, "lstm_actor"):
             return None
         probes = self._probes
         stacked: Any = (
@@ -131,9 +131,9 @@ class SB3Trainer:
             else np.concatenate(probes)
         )
         with th.no_grad():
-            found = policy.get_distribution(policy.obs_to_tensor(stacked)[0])
+            distribution = policy.get_distribution(policy.obs_to_tensor(stacked)[0])
             # SB3 uses one object for all of them, with another distribution each time.
-            now = copy.copy(found)
+            now = copy.copy(distribution)
             before, self._drift_since = self._drift_since, now
             if before is None:
                 return None

@@ -58,15 +58,17 @@ def play_audition(
         seed_randomness(seed)
         env.seed(seed)
         advised = _Advised(algorithm.policy, noise, seed)
-        seen, _ = env.reset()
+        observations, _ = env.reset()
         while min(map(len, returns)) < wanted:
-            seen, _, ended, cut, _ = env.step(advised.act(seen, env.advice))
+            observations, _, ended, cut, _ = env.step(
+                advised.act(observations, env.advice)
+            )
             stepped(len(env))
             for index, base in env.take().episodes:
                 returns[index].append(base)
             over = np.flatnonzero(ended | cut)
             if len(over):
-                seen[over], _ = env.reset(over)
+                observations[over], _ = env.reset(over)
     # The agents of an environment end together.
     table = np.array([of_index[:wanted] for of_index in returns])
     played = table.reshape(-1, agents, wanted).mean(axis=1).flatten().tolist()
@@ -96,10 +98,12 @@ class _Advised:
         self._noise = noise
         self._chance = np.random.default_rng(seed)
 
-    def act(self, seen: Any, advice: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def act(
+        self, observations: Any, advice: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
         """Returns the actions of a step, shape ``(indices,)``."""
         with torch.no_grad():
-            choice: Any = distribution(self._policy, seen)
+            choice: Any = distribution(self._policy, observations)
             chosen: npt.NDArray[np.int64] = choice.sample().cpu().numpy()
         good = good_actions(advice, choice).cpu().numpy()
         allowed = good_actions(np.full_like(advice, -1), choice).cpu().numpy()

@@ -67,10 +67,12 @@ class Imitation:
         self.agreements.pull = pull
         if pull <= 0.0:
             return
-        indices, seen, advice = map(np.concatenate, zip(*heard.advised, strict=True))
+        indices, observations, advice = map(
+            np.concatenate, zip(*heard.advised, strict=True)
+        )
         policy, step = self._algorithm.policy, self._algorithm.optim.step
         with torch.no_grad(), torch_train_mode(policy, enabled=False):
-            before: Any = distribution(policy, seen)
+            before: Any = distribution(policy, observations)
         good = good_actions(advice, before)
         spoken = good.any(dim=1)
         agreed = (before.probs * good).sum(dim=1)[spoken].cpu().numpy()
@@ -81,22 +83,22 @@ class Imitation:
                 order = places[torch.randperm(len(places))]
                 for part in torch.split(order, self._batch):
                     aim = good[part].float()
-                    choice: Any = distribution(policy, seen[part.numpy()])
+                    choice: Any = distribution(policy, observations[part.numpy()])
                     # A forbidden action is never good, and infinitely unlikely.
                     fits = choice.logits.where(good[part], 0.0) * aim
                     step(-pull * (fits.sum(dim=1) / aim.sum(dim=1)).mean())
 
 
-def distribution(policy: Any, seen: Any) -> Distribution:
+def distribution(policy: Any, observations: Any) -> Distribution:
     """Returns what a policy would do, without drawing an action.
 
     Args:
         policy: The policy.
-        seen: Observations, shape ``(observations, ...)``.
+        observations: Observations, shape ``(observations, ...)``.
     """
-    batch: Any = Batch(obs=seen, info=Batch())
-    found: Distribution = policy.dist_fn(policy.actor(batch.obs, info=batch.info)[0])
-    return found
+    batch: Any = Batch(obs=observations, info=Batch())
+    choice: Distribution = policy.dist_fn(policy.actor(batch.obs, info=batch.info)[0])
+    return choice
 
 
 def good_actions(advice: npt.NDArray[np.int64], choice: Any) -> torch.Tensor:

@@ -111,20 +111,20 @@ class _Copy:
             )
         asked, self.asked = self.asked, {}
         if any(action is None for action in asked.values()):
-            seen, infos = self.env.reset(**self.options)
+            observations, infos = self.env.reset(**self.options)
             self.options = {}
             self.results = {
-                agent: (self._seen(seen, agent), dict(infos.get(agent, {})))
+                agent: (self._seen(observations, agent), dict(infos.get(agent, {})))
                 for agent in self.agents
             }
             return
         live = {agent: asked[agent] for agent in self.env.agents}
-        seen, paid, ended, cut, infos = self.env.step(live)
+        observations, paid, ended, cut, infos = self.env.step(live)
         over = not self.env.agents
         timed_out = {agent for agent in cut if cut[agent] and not ended.get(agent)}
         self.results = {
             agent: (
-                self._seen(seen, agent),
+                self._seen(observations, agent),
                 float(paid.get(agent, 0.0)),
                 over and agent not in timed_out,
                 over and agent in timed_out,
@@ -133,8 +133,8 @@ class _Copy:
             for agent in self.agents
         }
 
-    def _seen(self, seen: dict[str, Any], agent: str) -> Any:
-        return seen[agent] if agent in seen else _zeros(self.space)
+    def _seen(self, observations: dict[str, Any], agent: str) -> Any:
+        return observations[agent] if agent in observations else _zeros(self.space)
 
 
 class _Agent(EnvWorker):
@@ -228,8 +228,10 @@ class HeardVectorEnv(VectorEnvWrapper):
 
     @property
     def probes(self) -> npt.NDArray[Any] | None:
-        """The first observations, shape ``(observations, ...)``; ``None`` before there
-        are any."""
+        """The first observations, shape ``(observations, ...)``.
+
+        ``None`` before there are any.
+        """
         return np.concatenate(self._probes) if self._probes else None
 
     def take(self) -> Heard:
@@ -239,13 +241,13 @@ class HeardVectorEnv(VectorEnvWrapper):
 
     def reset(self, env_id: Any = None, **options: Any) -> Any:
         """Resets some environments."""
-        seen, infos = self.venv.reset(env_id, **options)
+        observations, infos = self.venv.reset(env_id, **options)
         at = self._indices(env_id)
         if len(at) == len(self):
-            self._seen = seen.copy()
+            self._seen = observations.copy()
         self._returns[at] = 0.0
-        self._keep(at, seen, infos)
-        return seen, _plain(infos)
+        self._keep(at, observations, infos)
+        return observations, _plain(infos)
 
     def step(self, action: Any, id: Any = None) -> Any:
         """Steps some environments."""
@@ -256,7 +258,7 @@ class HeardVectorEnv(VectorEnvWrapper):
         if len(spoken):
             states = spoken, self._seen[spoken], self.advice[spoken]
             self._heard.advised.append(states)
-        seen, paid, ended, cut, infos = self.venv.step(action, id)
+        observations, paid, ended, cut, infos = self.venv.step(action, id)
         self.steps += 1
         for place, index in enumerate(at):
             base = infos[place].get("shaping", {}).get("base", paid[place])
@@ -264,26 +266,26 @@ class HeardVectorEnv(VectorEnvWrapper):
             if ended[place] or cut[place]:
                 episode = int(index), float(self._returns[index])
                 self._heard.episodes.append(episode)
-        self._keep(at, seen, infos)
-        return seen, paid, ended, cut, _plain(infos)
+        self._keep(at, observations, infos)
+        return observations, paid, ended, cut, _plain(infos)
 
     def _indices(self, which: Any) -> npt.NDArray[np.int64]:
         return np.arange(len(self)) if which is None else np.atleast_1d(which)
 
-    def _keep(self, at: npt.NDArray[np.int64], seen: Any, infos: Any) -> None:
+    def _keep(self, at: npt.NDArray[np.int64], observations: Any, infos: Any) -> None:
         """Keeps the states that were reached."""
-        self._seen[at] = seen
-        told = [info.get("shaping", {}) for info in infos]
-        self.advised = self.advised or any("advice" in shaping for shaping in told)
-        self.advice[at] = [shaping.get("advice", 0) for shaping in told]
+        self._seen[at] = observations
+        shapings = [info.get("shaping", {}) for info in infos]
+        self.advised = self.advised or any("advice" in shaping for shaping in shapings)
+        self.advice[at] = [shaping.get("advice", 0) for shaping in shapings]
 
 
 def layers(env: Any) -> list[Any]:
     """Returns vector environments from the outermost wrapper to what is innermost."""
-    found = [env]
-    while isinstance(found[-1], VectorEnvWrapper):
-        found.append(found[-1].venv)
-    return found
+    stack = [env]
+    while isinstance(stack[-1], VectorEnvWrapper):
+        stack.append(stack[-1].venv)
+    return stack
 
 
 def agents_of(env: Any) -> int:

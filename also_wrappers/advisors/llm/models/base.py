@@ -63,8 +63,9 @@ def check_allowed(model: str) -> None:
 
 
 def tokens_of(text: str) -> int:
-    """Estimates the tokens of a text: a third of its characters, which is on the safe
-    side for the numbers and names in prompts.
+    """Estimates the tokens of a text, a third of its characters.
+
+    For the numbers and names in prompts, a third is on the safe side.
 
     Example:
         >>> tokens_of("team.episodes = 40")

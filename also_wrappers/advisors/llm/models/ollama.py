@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 from also_wrappers.advisors.llm.models.base import (
     Listening,
@@ -17,7 +17,10 @@ from also_wrappers.advisors.llm.models.base import (
 from also_wrappers.advisors.llm.models.bounds import answer_within, bounded
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError, one_line
 
-__all__ = ["Ollama"]
+if TYPE_CHECKING:
+    import ollama
+
+__all__ = ["About", "Ollama"]
 
 T = TypeVar("T")
 
@@ -27,6 +30,18 @@ _CONTEXT_STEP = 4096
 _BAD_REQUEST = 400
 #: What is raised by an answer that is not what the API promises.
 _NOT_UNDERSTOOD = (ValueError, AttributeError, TypeError, RecursionError)
+
+
+class About(TypedDict, total=False):
+    """What a server says of a model; older servers leave out either.
+
+    Attributes:
+        capabilities: What the model can do, such as ``thinking``.
+        context: The most tokens that the model was made for.
+    """
+
+    capabilities: list[str]
+    context: int
 
 
 class Ollama:
@@ -137,12 +152,8 @@ class Ollama:
             ) from error
         return [model.model or "" for model in listed]
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> About:
         """Asks the server about the model.
-
-        Returns:
-            ``capabilities`` of the model and ``context``, the most tokens that the
-            model was made for; either is missing where an older server does not say.
 
         Raises:
             AdvisorError: The server does not answer.
@@ -152,7 +163,7 @@ class Ollama:
             shown = self._within(
                 _CONNECT_SECONDS, lambda client: client.show(self.name)
             )
-        about: dict[str, Any] = {}
+        about: About = {}
         if shown.capabilities is not None:
             about["capabilities"] = list(shown.capabilities)
         for key, value in (shown.modelinfo or {}).items():
@@ -216,8 +227,11 @@ class Ollama:
             )
 
     def _ask(
-        self, client: Any, messages: list[dict[str, str]], schema: dict[str, Any]
-    ) -> tuple[str, str, Any]:
+        self,
+        client: ollama.Client,
+        messages: list[dict[str, str]],
+        schema: dict[str, Any],
+    ) -> tuple[str, str, ollama.ChatResponse | None]:
         """Asks with the schema, or for JSON of a server that does not know all of it.
 
         Returns:
@@ -225,7 +239,9 @@ class Ollama:
         """
         import ollama
 
-        def ask(form: Any) -> tuple[str, str, Any]:
+        def ask(
+            form: dict[str, Any] | Literal["json"],
+        ) -> tuple[str, str, ollama.ChatResponse | None]:
             return self._listen(
                 client.chat(
                     model=self.name,
@@ -234,7 +250,7 @@ class Ollama:
                     format=form,
                     options=self._all_options(),
                     keep_alive=self._keep_alive,
-                    **({} if self._think is None else {"think": self._think}),
+                    think=self._think,
                 )
             )
 
@@ -254,7 +270,9 @@ class Ollama:
             "num_predict": self._num_predict,
         }
 
-    def _listen(self, parts: Iterator[Any]) -> tuple[str, str, Any]:
+    def _listen(
+        self, parts: Iterator[ollama.ChatResponse]
+    ) -> tuple[str, str, ollama.ChatResponse | None]:
         """Joins the pieces of an answer, up to a bounded length.
 
         Returns:
@@ -271,7 +289,9 @@ class Ollama:
                 return "".join(text), "".join(thinking), part
         return "", "", None
 
-    def _problem(self, text: str, thinking: str, prompt: str, last: Any) -> str:
+    def _problem(
+        self, text: str, thinking: str, prompt: str, last: ollama.ChatResponse
+    ) -> str:
         if last.done_reason == "length" and not text.strip() and thinking:
             return (
                 f"the model thought for all of its {self._num_predict} tokens and did "
@@ -338,7 +358,7 @@ class Ollama:
                 f"the server's answer was not understood: {type(error).__name__}"
             ) from error
 
-    def _within(self, seconds: float, ask: Callable[[Any], T]) -> T:
+    def _within(self, seconds: float, ask: Callable[[ollama.Client], T]) -> T:
         """Asks with a client of its own, for so many seconds at most."""
         import httpx
         import ollama

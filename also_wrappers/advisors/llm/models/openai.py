@@ -6,14 +6,20 @@ import importlib.util
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from also_wrappers.advisors.llm.models.base import Listening, Reply, check_allowed
 from also_wrappers.advisors.llm.models.bounds import answer_within, bounded
 from also_wrappers.exceptions import AdvisorError, ModelUnavailableError
 from also_wrappers.files import keep_secret
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types import CompletionUsage
+    from openai.types.chat import ChatCompletionChunk
+    from openai.types.chat.completion_create_params import ResponseFormat
 
 __all__ = ["OpenAICompatible"]
 
@@ -122,8 +128,8 @@ class OpenAICompatible:
         """Does nothing: the API has no way to unload a model."""
 
     def _ask(
-        self, client: Any, system: str, prompt: str, schema: dict[str, Any]
-    ) -> tuple[str, str | None, Any]:
+        self, client: openai.OpenAI, system: str, prompt: str, schema: dict[str, Any]
+    ) -> tuple[str, str | None, CompletionUsage | None]:
         """Asks with the schema, or in words where the server does not know schemas.
 
         Returns:
@@ -131,7 +137,9 @@ class OpenAICompatible:
         """
         import openai
 
-        def ask(prompt: str, form: dict[str, Any]) -> tuple[str, str | None, Any]:
+        def ask(
+            prompt: str, form: ResponseFormat
+        ) -> tuple[str, str | None, CompletionUsage | None]:
             return self._listen(
                 client.chat.completions.create(
                     model=self.name,
@@ -146,15 +154,20 @@ class OpenAICompatible:
             )
 
         if self._takes_schema:
-            named = {"name": "answer", "schema": schema}
+            form: ResponseFormat = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": schema},
+            }
             try:
-                return ask(prompt, {"type": "json_schema", "json_schema": named})
+                return ask(prompt, form)
             except (openai.BadRequestError, openai.UnprocessableEntityError):
                 self._takes_schema = False
         words = f"{prompt}\n\nThe JSON schema of the answer:\n{json.dumps(schema)}"
         return ask(words, {"type": "json_object"})
 
-    def _listen(self, stream: Iterator[Any]) -> tuple[str, str | None, Any]:
+    def _listen(
+        self, stream: Iterable[ChatCompletionChunk]
+    ) -> tuple[str, str | None, CompletionUsage | None]:
         """Joins the pieces of an answer.
 
         Returns:
@@ -164,7 +177,7 @@ class OpenAICompatible:
         listening = Listening(self.name)
         text: list[str] = []
         finish: str | None = None
-        usage = None
+        usage: CompletionUsage | None = None
         for part in stream:
             usage = part.usage or usage
             for choice in part.choices[:1]:
@@ -203,16 +216,19 @@ class OpenAICompatible:
                 f"{type(error).__name__}"
             ) from error
 
-    def _within(self, seconds: float, ask: Callable[[Any], T]) -> T:
+    def _within(self, seconds: float, ask: Callable[[openai.OpenAI], T]) -> T:
         """Asks with a client of its own, for so many seconds at most."""
         import httpx
         import openai
 
+        # Every openai takes a client of httpx; its types from 3 on name httpx2's only.
+        transport: Any = httpx.Client(**bounded(self.name))
+        timeout: Any = httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds))
         client = openai.OpenAI(
             base_url=self._base_url,
             api_key=os.environ.get(self._key) or "none",
-            timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
+            timeout=timeout,
             max_retries=0,
-            http_client=httpx.Client(**bounded(self.name)),
+            http_client=transport,
         )
         return answer_within(seconds, self.name, client, lambda: ask(client))
