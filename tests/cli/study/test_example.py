@@ -1,0 +1,68 @@
+"""The plans in the repository: they can be read, made, and tried."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from also_wrappers.cli.study.plan import read_plan
+from also_wrappers.cli.user_code import load
+from examples.study import arms, tasks
+from tests.support.corridor import events
+
+ROOT = Path(__file__).parents[3]
+PLANS = sorted((ROOT / "examples" / "study").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_everything_that_a_plan_names_is_there(path: Path) -> None:
+    plan = read_plan(path)
+    assert len(plan.seeds) >= 5
+    for cell in plan.cells():
+        if cell.seed == plan.seeds[0]:
+            assert callable(load(plan.tasks[cell.task].train))
+            for place in plan.arms[cell.arm].make.values():
+                assert load(place)(cell.task, cell.seed) is not None
+
+
+def test_demonstrations_are_recorded_counted_and_imitated(tmp_path: Path) -> None:
+    expert = arms.demonstrations("foraging-8x8", 0)
+    tasks.foraging(tmp_path / "a", 0, 4096, budget=0.0, demonstrations=expert)
+    tasks.foraging(tmp_path / "b", 0, 4096, budget=0.0)
+    (taught,), (alone,) = (events(tmp_path / run, "run_finished") for run in "ab")
+    recorded = taught["env_steps"]["evaluation"] - alone["env_steps"]["evaluation"]
+    assert 50 <= recorded < 50 * 50  # fifty episodes of fifty steps at most
+    last, plain = (events(tmp_path / run, "record")[-1] for run in "ab")
+    assert last["window"]["mean"] > plain["window"]["mean"] + 0.2
+
+
+def test_a_training_ends_where_it_is_compared(tmp_path: Path) -> None:
+    tasks.foraging(tmp_path, 0, 40_000)
+    (finished,) = events(tmp_path, "run_finished")
+    steps = finished["env_steps"]
+    assert steps["branches"] + steps["evaluation"] > 4096
+    assert 40_000 <= steps["total"] < 40_000 + 2048
+    assert steps["mainline"] < 38_000
+
+
+@pytest.mark.slow
+def test_the_plan_can_be_tried(tmp_path: Path) -> None:
+    command = "from also_wrappers.cli import main; main()"
+    plan = "examples/study/plan.toml"
+    arguments = ["study", plan, "--smoke", "--out", str(tmp_path / "s"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", command, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "s" / "results.jsonl").read_text().splitlines()
+    assert {json.loads(line)["arm"] for line in lines} == {"base", "hand-made"}
+    assert (tmp_path / "s" / "study.html").exists()
