@@ -161,14 +161,16 @@ class ShapedVector:
             added[..., skipped] = 0.0
         recorder = self._recorder
         if recorder is not None:
-            recorder.step(columns, self._taken(actions), rewards, added, skipped)
+            recorder.step(columns, self._taken(actions), rewards, added)
             if over is None:
                 over = terminated | truncated
             if skipped is not None:
                 over = over & ~skipped
-            for k in np.flatnonzero(over | recorder.full).tolist():
-                self._leave(k, bool(over[k] and terminated[..., k].any()))
-                recorder.begin_one(columns, k)
+            places = np.flatnonzero(over | recorder.full)
+            if len(places):
+                ends = terminated if terminated.ndim == 1 else terminated.any(axis=0)
+                self._leave(places, (over & ends)[places])
+                recorder.go_on(places)
         self._columns = columns
         return added
 
@@ -332,18 +334,25 @@ class ShapedVector:
     def _swap(self) -> None:
         """Takes a new posting in the middle of all episodes, which are cut in two."""
         if self._recorder is not None:
-            for k in np.flatnonzero(self._recorder.steps).tolist():
-                self._leave(k, terminated=False)
+            places = np.flatnonzero(self._recorder.steps)
+            if len(places):
+                self._leave(places, np.zeros(len(places), dtype=bool))
         self.reset(self._columns)
 
-    def _leave(self, k: int, terminated: bool) -> None:
-        """Leaves the episode of one environment on the board."""
+    def _leave(self, places: npt.NDArray[np.int64], terminated: Mask) -> None:
+        """Leaves the episodes of some environments on the board."""
         assert self._recorder is not None
-        shaper = self._shaper_of(k)
         source = self._source
-        current = not source.outdated and self._versions[k] == source.posting.version
-        paid = shaper.paid(k).tolist() if current else None
-        episode = self._recorder.finish(
-            k, terminated, paid, shaper.values.invalid[:, k].tolist()
+        has_terms = self._versions[places] == source.posting.version
+        has_terms &= not source.outdated
+        most = max(len(shaper.signal.terms) for shaper, _ in self._shapers)
+        paid, invalid = np.zeros((2, len(places), most))
+        for shaper, mask in self._shapers:
+            theirs, count = mask[places], len(shaper.signal.terms)
+            paid[theirs, :count] = shaper.paid(places[theirs])
+            invalid[theirs, :count] = shaper.values.invalid.T[places[theirs]]
+        source.leave_all(
+            self._recorder.finish(
+                places, self._steps[places], terminated, has_terms, paid, invalid
+            )
         )
-        source.leave(episode, int(self._steps[k]))
