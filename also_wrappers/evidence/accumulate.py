@@ -84,7 +84,7 @@ def accumulate(
 def _episodes(s: Steps, views: dict[str, Array], values: Array) -> None:
     base, shaped = s.returns, s.episodes["shaped_return"]
     length, time = s.length, s.time
-    _, first_reward = s.firsts(s.at_reward)
+    _, first_reward = s.first_rewards
     add_scalars(
         values,
         [

@@ -21,9 +21,8 @@ Places = npt.NDArray[np.int64]
 
 #: Numpy adds up to so many numbers that do not lie side by side at once.
 _AT_ONCE = 8192
-#: Odd numbers that mix a copy's place and the number of its episode.
-_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_ONE, _HALF = np.uint64(1), np.uint64(32)
+#: Episodes of a copy after which the choice of those in detail repeats.
+_CHOSEN = 64
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,17 @@ class VectorRecorder:
 
     def __init__(self, layout: Layout, success: Success | None, count: int) -> None:
         self._success = success
-        self._every = np.uint64(detail_every(count))
+        # Chosen beforehand by copy and number of the episode, so that runs repeat.
+        chance = np.random.default_rng(0).random((count, _CHOSEN))
+        self._chosen: Mask = chance < 1.0 / detail_every(count)
         agents = len(layout.agents)
         self._columns = len(layout.features), agents, count
         self._clock = 0
         #: Time of the first state of each environment's episode, and of the earliest.
         self._begun = np.zeros(count, dtype=np.int64)
         self._earliest = 0
-        self._number = np.zeros(count, dtype=np.uint64)
+        #: Episodes that each environment has ended, modulo ``_CHOSEN``.
+        self._number = np.zeros(count, dtype=np.int64)
         # Time is the first axis, modulo its size.
         self._rows: Array = np.zeros((64, *self._columns))
         self._actions: Array = np.zeros((64, count, agents, layout.components))
@@ -152,32 +154,38 @@ class VectorRecorder:
             invalid: How many values of each term were not finite, in that shape.
         """
         _, agents, _ = self._columns
-        length = self._clock - self._begun[places]
-        starts = np.concatenate(([0], np.cumsum(length + 1)))
+        begun = self._begun[places]
+        size = self._clock + 1 - begun
+        length = size - 1
+        starts = np.zeros(len(places) + 1, dtype=np.int64)
+        size.cumsum(out=starts[1:])
         first = starts[:-1]
-        which = np.repeat(places, length + 1)
-        shift = np.repeat(self._begun[places] - first, length + 1)
-        at = (np.arange(starts[-1]) + shift) % len(self._rows)
+        which = places.repeat(size)
+        at = np.arange(starts[-1])
+        at += (begun - first).repeat(size)
+        at %= len(self._rows)
         rows = self._rows[at, :, :, which].swapaxes(1, 2)
         received = self._paid[at, :, :, which]
         received[first] = 0.0  # no step leads to a first state
         rewards = received[:, 0]
-        base = _sums(rewards, starts) / agents
+        base, added = _sums(received, starts) / agents
         numbers = np.empty(len(places), EPISODE)
         numbers["end"] = ends
         numbers["base_return"] = base
-        numbers["shaped_return"] = base + _sums(received[:, 1], starts) / agents
+        numbers["shaped_return"] = base + added
         numbers["length"] = length
         numbers["success"] = self._succeeded(rows[starts[1:] - 1], base, length)
         numbers["terminated"] = terminated
-        rewarded = (rewards > 0.0).any(axis=1)
-        numbers["rewarded"] = np.logical_or.reduceat(rewarded, first)
+        rewarded = np.logical_or.reduceat(rewards > 0.0, first)
+        numbers["rewarded"] = rewarded.any(axis=1)
+        number = self._number[places]
+        self._number[places] = (number + 1) % _CHOSEN
         terms = np.zeros((2, len(places), MAX_RECORDED_TERMS))
         terms[0, has_terms, : paid.shape[1]] = paid[has_terms] / agents
         terms[1, :, : invalid.shape[1]] = invalid
         return EpisodeVector(
             numbers,
-            self._detailed(places),
+            self._chosen[places, number],
             has_terms,
             terms[0],
             terms[1],
@@ -186,20 +194,6 @@ class VectorRecorder:
             self._actions[at, which],
             rewards,
         )
-
-    def _detailed(self, places: Places) -> Mask:
-        """Counts the episodes that end, and returns which of them are detailed.
-
-        That depends on the copy and on how many episodes it has ended alone, so that
-        runs repeat.
-        """
-        with np.errstate(over="ignore"):
-            mixed = (places.astype(np.uint64) + _ONE) * _MIX[0]
-            mixed ^= (mixed >> _HALF) + self._number[places] * _MIX[1]
-            mixed *= _MIX[0]
-        self._number[places] += _ONE
-        detailed: Mask = (mixed >> _HALF) % self._every == 0
-        return detailed
 
     def _succeeded(self, rows: Array, base: Array, length: Places) -> Any:
         """Returns which episodes were a success, from their last rows."""
@@ -222,18 +216,25 @@ class VectorRecorder:
             setattr(self, name, new)
 
 
-def _sums(parts: Array, starts: Places) -> Array:
-    """Adds the rewards of each episode, in the order in which a ``Recorder`` does.
+def _sums(received: Array, starts: Places) -> Array:
+    """Adds what each episode received, in the order in which a ``Recorder`` does.
 
     Args:
-        parts: Rewards, shape ``(rows, agents)``; 0 in the first row of each episode.
+        received: Base rewards and what was added, shape ``(rows, 2, agents)``; 0 in the
+            first row of each episode.
         starts: First row of every episode, and the row after the last one's rows.
+
+    Returns:
+        Shape ``(2, episodes)``.
     """
-    agents = parts.shape[1]
-    flat = parts.ravel()
+    rows, _, agents = received.shape
+    flat = received.swapaxes(0, 1).reshape(2, rows * agents)
     # From the last zero before an episode's rewards to the last one of them.
-    edges = np.stack((starts[:-1] * agents + agents - 1, starts[1:] * agents), axis=1)
-    sums: Array = np.add.reduceat(flat, edges.ravel()[:-1])[::2]
-    for k in np.flatnonzero(np.diff(starts) * agents > _AT_ONCE).tolist():
-        sums[k] = parts[starts[k] + 1 : starts[k + 1]].sum()
+    edges = (starts * agents).repeat(2)[1:-2]
+    edges[::2] += agents - 1
+    sums: Array = np.add.reduceat(flat, edges, axis=1)[:, ::2]
+    if rows * agents > _AT_ONCE:
+        for k in np.flatnonzero(np.diff(starts) * agents > _AT_ONCE).tolist():
+            of_one = received[starts[k] + 1 : starts[k + 1]]
+            sums[:, k] = [of_one[:, part].sum() for part in (0, 1)]
     return sums
