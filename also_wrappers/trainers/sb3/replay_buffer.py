@@ -7,6 +7,7 @@ past as well, and an off-policy learner never mixes two signals.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.advice import Advice
+from also_wrappers.signal.model import Signal
 from also_wrappers.signal.transitions import Payments, decode
 from also_wrappers.wrappers.shape import Shape
 
@@ -35,6 +37,7 @@ __all__ = [
 Arrays = dict[str, npt.NDArray[Any]]
 
 #: What SB3's buffers hold besides rewards; some have no ``next_observations``.
+_NOTHING: Mapping[str, Any] = {}
 _HELD = ("observations", "next_observations", "actions", "dones", "timeouts")
 
 
@@ -42,7 +45,8 @@ class Rewards:
     """Stands in for a buffer's array of rewards.
 
     What is written is kept as base rewards; what is read at any index is the base
-    reward and what the posted signal adds to it there.
+    reward and what the posted signal adds to it there. That is computed once for each
+    step of a team, when one of its transitions is read, and anew after a swap.
 
     Args:
         base: Where base rewards are kept, shape ``(size, environments)``.
@@ -50,17 +54,20 @@ class Rewards:
 
     Attributes:
         base: Base rewards.
-        rows: Encoded transitions, shape ``(size, environments, 2, agents,
-            features + 1)``; made when the first is stored.
-        places: Place in its team of the agent of each transition.
+        rows: Encoded transitions of teams, shape ``(size, teams, 2, agents,
+            features + 1)``; made when the first is stored. As many environments of the
+            buffer as lie side by side for each team are its agents.
+        places: Place in its team of the agent of each environment.
         steps: Steps of an environment copy that were stored since it was made.
     """
 
     def __init__(self, base: npt.NDArray[np.float32], shape: Shape) -> None:
         self.base = base
         self.rows: npt.NDArray[np.float32] | None = None
-        self.places = np.zeros(base.shape, dtype=np.int16)
+        self.places = np.zeros(base.shape[1], dtype=np.int64)
         self.steps = 0
+        #: What the posted signal pays at its full strength; nan where nobody asked yet.
+        self._paid: npt.NDArray[np.float64] | None = None
         self._shape = shape
         self._posting: Posting | None = None
         self._payments: Payments | None = None
@@ -69,8 +76,8 @@ class Rewards:
     @property
     def nbytes(self) -> int:
         """Bytes that are held."""
-        held = 0 if self.rows is None else self.rows.nbytes
-        return self.base.nbytes + self.places.nbytes + held
+        arrays = (self.base, self.rows, self._paid)
+        return sum(array.nbytes for array in arrays if array is not None)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.base[index] = value
@@ -80,22 +87,77 @@ class Rewards:
         posting, payments = self._posted()
         if payments is None or self.rows is None or posting.gamma is None:
             return np.array(base)
-        steps = decode(self.rows[index], posting.bootstraps_truncation)
-        places = self.places[index][..., None]
-        mine = np.take_along_axis(payments(steps, posting.gamma), places, axis=-1)
+        if self._paid is None:
+            self._paid = np.full(self.base.shape, np.nan)
+        added = self._paid[index]
+        if np.isnan(added).any():
+            self._pay(payments, posting, index)
+            added = self._paid[index]
         fade = posting.fade.strength(self.steps) if posting.fade else 1.0
-        paid = base + posting.strength * fade * mine[..., 0]
-        return np.asarray(paid, dtype=np.float32)
+        return np.asarray(base + posting.strength * fade * added, dtype=np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy reads the board itself."""
-        return {**vars(self), "_posting": None, "_payments": None, "_expert": None}
+        own = ("_posting", "_payments", "_expert", "_paid")
+        return {**vars(self), **dict.fromkeys(own)}
+
+    def store(
+        self, at: int, rewards: npt.NDArray[Any], infos: list[dict[str, Any]]
+    ) -> None:
+        """Stores what the infos of one step tell of the teams.
+
+        Args:
+            at: Index of the step.
+            rewards: What the learner is paid, shape ``(environments,)``.
+            infos: Of each environment.
+
+        Raises:
+            ConfigurationError: The infos tell nothing, or the rewards are others than
+                those that the environments' wrapper has paid.
+        """
+        told = [info.get("shaping", _NOTHING) for info in infos]
+        if self.rows is None:
+            self._sit_down(told)
+        assert self.rows is not None
+        rows, base = self.rows[at], self.base[at]
+        rows[...] = 0.0  # of agents whose episode is over, infos tell nothing
+        if self._paid is not None:
+            self._paid[at] = np.nan
+        each = len(base) // len(rows)
+        last = -1
+        for i, (paid, shaping) in enumerate(zip(rewards.tolist(), told, strict=True)):
+            if "rows" not in shaping:
+                continue
+            total = shaping["total"]
+            if abs(paid - total) > 1e-4 * max(1.0, abs(total)):
+                raise ConfigurationError(
+                    f"the learner is paid {paid:g} where the shaped reward is "
+                    f"{total:g}: something changes rewards outside of the shape; put "
+                    "it inside, between the environment and the shape"
+                )
+            base[i] = shaping["base"]
+            team = i // each
+            if team != last:
+                rows[team] = shaping["rows"]
+                last = team
+            if each == 1:
+                self.places[i] = shaping["place"]
+        self.steps += 1
+
+    def load(self, state: Arrays) -> None:
+        """Makes ready for arrays of another buffer that are going to be written."""
+        self._paid = None
+        if "rows" in state:
+            self.places[:] = state["places"]
+            if self.rows is None:
+                _, teams, *shape = state["rows"].shape
+                self._reserve(teams, shape)
 
     def advice(self, index: Any) -> npt.NDArray[np.int64]:
         """Says what the expert that is posted finds good where transitions began.
 
         Args:
-            index: Of the transitions, as of an array of rewards.
+            index: Steps and environments of the transitions.
 
         Returns:
             One number per transition, as of ``Advice``; 0 where no expert is posted, or
@@ -104,10 +166,56 @@ class Rewards:
         posting, _ = self._posted()
         if self._expert is None or self.rows is None or posting.gamma is None:
             return np.zeros(self.base[index].shape, dtype=np.int64)
-        steps = decode(self.rows[index])
-        before = steps.rows[..., 0, :, :], steps.present[..., 0, :]
-        places = self.places[index][..., None]
-        return np.take_along_axis(self._expert.batch(*before), places, axis=-1)[..., 0]
+        at, environments = index
+        each = self.base.shape[1] // self.rows.shape[1]
+        steps = decode(self.rows[at, environments // each])
+        bits = self._expert.batch(steps.rows[..., 0, :, :], steps.present[..., 0, :])
+        places = self.places[environments][..., None]
+        return np.take_along_axis(bits, places, axis=-1)[..., 0]
+
+    def _sit_down(self, told: Sequence[Mapping[str, Any]]) -> None:
+        """Finds out which environments are one team, and makes room."""
+        shape = next((t["rows"].shape for t in told if "rows" in t), None)
+        if shape is None:
+            raise ConfigurationError(_NO_ROWS)
+        agents = shape[1]
+        places = np.arange(len(told)) % agents
+        in_order = all(
+            shaping.get("place", place) == place
+            for shaping, place in zip(told, places.tolist(), strict=True)
+        )
+        together = in_order and len(told) % agents == 0
+        if together:
+            self.places = places
+        self._reserve(len(told) // agents if together else len(told), shape)
+
+    def _reserve(self, teams: int, shape: Sequence[int]) -> None:
+        self.rows = np.zeros((len(self.base), teams, *shape), dtype=np.float32)
+
+    def _pay(self, payments: Payments, posting: Posting, index: Any) -> None:
+        """Computes what is paid at an index, for whole teams, where nobody asked yet.
+
+        Args:
+            payments: What pays.
+            posting: What is posted, with a discount factor.
+            index: As of an array of rewards.
+        """
+        assert self._paid is not None
+        assert self.rows is not None
+        assert posting.gamma is not None
+        count = self.base.shape[1]
+        each = count // self.rows.shape[1]
+        if isinstance(index, tuple) and all(isinstance(i, np.ndarray) for i in index):
+            cells = index[0] * count + index[1]
+        else:
+            cells = np.arange(self.base.size).reshape(self.base.shape)[index]
+        unknown = cells[np.isnan(self._paid.ravel()[cells])]
+        at, teams = np.divmod(np.unique(unknown // each), count // each)
+        steps = decode(self.rows[at, teams], posting.bootstraps_truncation)
+        mates = teams[:, None] * each + np.arange(each)
+        self._paid[at[:, None], mates] = np.take_along_axis(
+            payments(steps, posting.gamma), self.places[mates], axis=1
+        )
 
     def _posted(self) -> tuple[Posting, Payments | None]:
         """Returns what is posted, and what pays it, if anything is to be paid; its
@@ -115,8 +223,10 @@ class Rewards:
         board = self._shape.board
         posting = self._posting
         if posting is None or posting.version != board.version:
-            self._posting = posting = board.read()
-            self._payments = self._expert = None
+            before, posting = posting, board.read()
+            self._posting = posting
+            if before is None or _pays(before) != _pays(posting):
+                self._payments = self._expert = self._paid = None
         signal, task = posting.signal, self._shape.task
         actions = task.actions if signal.expert is not None else None
         compiled = self._payments is not None or not signal.terms
@@ -129,6 +239,11 @@ class Rewards:
                 agents = layout.agents
                 self._expert = Advice(signal, task.features, actions, agents)
         return posting, self._payments
+
+
+def _pays(posting: Posting) -> tuple[Signal, float | None, bool]:
+    """Returns what the payments at full strength depend on."""
+    return posting.signal, posting.gamma, posting.bootstraps_truncation
 
 
 class Relabelling(ReplayBuffer):
@@ -189,29 +304,7 @@ class Relabelling(ReplayBuffer):
         """
         at, rewards = self.pos, self.rewards
         super().add(obs, next_obs, action, reward, done, infos)
-        told = [info.get("shaping", {}) for info in infos]
-        if rewards.rows is None:
-            shape = next((t["rows"].shape for t in told if "rows" in t), None)
-            if shape is None:
-                raise ConfigurationError(_NO_ROWS)
-            held = (self.buffer_size, self.n_envs, *shape)
-            rewards.rows = np.zeros(held, dtype=np.float32)
-        for i, shaping in enumerate(told):
-            paid = float(reward[i])
-            if "rows" not in shaping:  # an agent whose episode is over
-                rewards.rows[at, i] = 0.0
-                continue
-            total = shaping["total"]
-            if abs(paid - total) > 1e-4 * max(1.0, abs(total)):
-                raise ConfigurationError(
-                    f"the learner is paid {paid:g} where the shaped reward is "
-                    f"{total:g}: something changes rewards outside of the shape; put "
-                    "it inside, between the environment and the shape"
-                )
-            rewards.base[at, i] = shaping["base"]
-            rewards.rows[at, i] = shaping["rows"]
-            rewards.places[at, i] = shaping["place"]
-        rewards.steps += 1
+        rewards.store(at, reward, infos)
 
     def sample_advised(
         self, count: int, env: VecNormalize | None = None
@@ -249,7 +342,8 @@ class Relabelling(ReplayBuffer):
         # Where memory is optimised, the last next observation lies one further.
         used = min(self.size() + self.optimize_memory_usage, self.buffer_size)
         held = {name: array[:used] for name, array in self._arrays().items()}
-        return {**held, "pos": np.array(self.pos), "full": np.array(self.full)}
+        counters = {"pos": np.array(self.pos), "full": np.array(self.full)}
+        return {**held, **counters, "places": self.rewards.places}
 
     def load(self, state: Arrays) -> None:
         """Puts back what ``state`` returned, into the arrays that are there.
@@ -257,11 +351,9 @@ class Relabelling(ReplayBuffer):
         Raises:
             ConfigurationError: It is of another kind of buffer.
         """
-        if "rows" in state and self.rewards.rows is None:
-            held = (self.buffer_size, self.n_envs, *state["rows"].shape[2:])
-            self.rewards.rows = np.zeros(held, dtype=np.float32)
+        self.rewards.load(state)
         arrays = self._arrays()
-        counters = {"pos", "full"}
+        counters = {"pos", "full", "places"}
         if not arrays.keys() >= state.keys() - counters:
             odd = ", ".join(sorted(state.keys() - counters - arrays.keys()))
             raise ConfigurationError(f"another kind of replay buffer held {odd}")
@@ -286,8 +378,7 @@ class Relabelling(ReplayBuffer):
 
     def _arrays(self) -> Arrays:
         found = {name: vars(self).get(name) for name in _HELD}
-        found |= {name: getattr(self.rewards, name) for name in ("base", "places")}
-        found["rows"] = self.rewards.rows
+        found |= {name: getattr(self.rewards, name) for name in ("base", "rows")}
         flat: Arrays = {}
         for name, held in found.items():
             if isinstance(held, dict):
@@ -308,8 +399,9 @@ class ShapedReplayBuffer(Relabelling):
     """A replay buffer whose samples are paid by the signal that is active.
 
     Features are kept in single precision, so what is paid agrees with the wrapper's to
-    that precision. Memory: 8 bytes per agent of the team and (feature + 1), for every
-    transition, besides what Stable-Baselines3 keeps.
+    that precision. Memory besides what Stable-Baselines3 keeps: 8 bytes per agent of the
+    team and (feature + 1) for every step of a team, however many of its agents learn,
+    and 8 bytes for every transition.
 
     Example:
         >>> import tempfile
