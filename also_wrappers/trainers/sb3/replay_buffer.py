@@ -36,8 +36,10 @@ __all__ = [
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-#: What SB3's buffers hold besides rewards; some have no ``next_observations``.
 _NOTHING: Mapping[str, Any] = {}
+#: How far a reward in single precision may be off.
+_CLOSE = 1e-4
+#: What SB3's buffers hold besides rewards; some have no ``next_observations``.
 _HELD = ("observations", "next_observations", "actions", "dones", "timeouts")
 
 
@@ -103,13 +105,16 @@ class Rewards:
 
     def store(
         self, at: int, rewards: npt.NDArray[Any], infos: list[dict[str, Any]]
-    ) -> None:
+    ) -> npt.NDArray[np.float64]:
         """Stores what the infos of one step tell of the teams.
 
         Args:
             at: Index of the step.
             rewards: What the learner is paid, shape ``(environments,)``.
             infos: Of each environment.
+
+        Returns:
+            Base rewards, shape ``(environments,)``.
 
         Raises:
             ConfigurationError: The infos tell nothing, or the rewards are others than
@@ -119,22 +124,19 @@ class Rewards:
         if self.rows is None:
             self._sit_down(told)
         assert self.rows is not None
-        rows, base = self.rows[at], self.base[at]
+        rows = self.rows[at]
         rows[...] = 0.0  # of agents whose episode is over, infos tell nothing
         if self._paid is not None:
             self._paid[at] = np.nan
+        base = rewards.tolist()
         each = len(base) // len(rows)
         last = -1
-        for i, (paid, shaping) in enumerate(zip(rewards.tolist(), told, strict=True)):
+        for i, shaping in enumerate(told):
             if "rows" not in shaping:
                 continue
-            total = shaping["total"]
-            if abs(paid - total) > 1e-4 * max(1.0, abs(total)):
-                raise ConfigurationError(
-                    f"the learner is paid {paid:g} where the shaped reward is "
-                    f"{total:g}: something changes rewards outside of the shape; put "
-                    "it inside, between the environment and the shape"
-                )
+            paid, total = base[i], shaping["total"]
+            if not -_CLOSE < paid - total < _CLOSE:
+                _check(paid, total)
             base[i] = shaping["base"]
             team = i // each
             if team != last:
@@ -143,6 +145,7 @@ class Rewards:
             if each == 1:
                 self.places[i] = shaping["place"]
         self.steps += 1
+        return np.array(base)
 
     def load(self, state: Arrays) -> None:
         """Makes ready for arrays of another buffer that are going to be written."""
@@ -241,6 +244,16 @@ class Rewards:
         return posting, self._payments
 
 
+def _check(paid: float, total: float) -> None:
+    """Refuses a reward that differs from the shaped one by more than rounding."""
+    if abs(paid - total) > _CLOSE * max(1.0, abs(total)):
+        raise ConfigurationError(
+            f"the learner is paid {paid:g} where the shaped reward is {total:g}: "
+            "something changes rewards outside of the shape; put it inside, between "
+            "the environment and the shape"
+        )
+
+
 def _pays(posting: Posting) -> tuple[Signal, float | None, bool]:
     """Returns what the payments at full strength depend on."""
     return posting.signal, posting.gamma, posting.bootstraps_truncation
@@ -302,9 +315,8 @@ class Relabelling(ReplayBuffer):
             ConfigurationError: The infos tell nothing, or the rewards are others than
                 those that the environments' wrapper has paid.
         """
-        at, rewards = self.pos, self.rewards
-        super().add(obs, next_obs, action, reward, done, infos)
-        rewards.store(at, reward, infos)
+        base = self.rewards.store(self.pos, reward, infos)
+        super().add(obs, next_obs, action, base, done, infos)
 
     def sample_advised(
         self, count: int, env: VecNormalize | None = None
@@ -399,9 +411,9 @@ class ShapedReplayBuffer(Relabelling):
     """A replay buffer whose samples are paid by the signal that is active.
 
     Features are kept in single precision, so what is paid agrees with the wrapper's to
-    that precision. Memory besides what Stable-Baselines3 keeps: 8 bytes per agent of the
-    team and (feature + 1) for every step of a team, however many of its agents learn,
-    and 8 bytes for every transition.
+    that precision. Memory besides what Stable-Baselines3 keeps: 8 bytes per agent of
+    the team and (feature + 1) for every step of a team, however many of its agents
+    learn, and 8 bytes for every transition.
 
     Example:
         >>> import tempfile
