@@ -86,36 +86,21 @@ class ShapedVector:
             which: The environments whose episodes start; all if not given.
         """
         source = self._source
-        everywhere = which is None
-        if which is None:
-            which = np.ones(self._count, dtype=bool)
         if source.refresh():
             self._put_in_force()
         if len(self._shapers) > 1:
-            self._ids = self._ids.copy()  # infos that were handed out stay
-            self._ids[which] = self._shapers[-1][0].signal.id
-            self._ids.setflags(write=False)
-        if everywhere:
-            self._shapers = self._shapers[-1:]
-        newest, mask = self._shapers[-1]
-        newest.values.forgive(which & ~mask)
-        for _, theirs in self._shapers:
-            theirs[which] = False
-        mask[which] = True
-        self._versions[which] = source.posting.version
-        self._shapers = [pair for pair in self._shapers if pair[1].any()]
-        in_force = {shaper.signal.id for shaper, _ in self._shapers}
-        self._advice = {
-            k: advice for k, advice in self._advice.items() if k in in_force
-        }
+            self._move(self._everywhere if which is None else which)
+        newest, _ = self._shapers[-1]
         strength: float | Array = source.posting.strength
         if source.fades:
             strength = np.ones(self._count)
-            for k in np.flatnonzero(which).tolist():
+            for k in np.flatnonzero(self._everywhere if which is None else which):
                 strength[k] = source.strength(int(self._steps[k]))
-        newest.reset(columns, None if everywhere else which, strength)
+        newest.reset(columns, which, strength)
         if self._recorder is not None:
-            self._recorder.begin(columns, which)
+            begun = self._everywhere if which is None else which
+            self._versions[begun] = source.posting.version
+            self._recorder.begin(columns, begun)
         self._columns = columns
 
     def step(
@@ -289,6 +274,22 @@ class ShapedVector:
         newest = same[0] if same else (self._shaper(), np.zeros(self._count, bool))
         others = [pair for pair in self._shapers if pair is not newest]
         self._shapers = [*others, newest]
+
+    def _move(self, which: Mask) -> None:
+        """Puts the newest shaper in force in some environments, for all others."""
+        newest, mask = self._shapers[-1]
+        self._ids = self._ids.copy()  # infos that were handed out stay
+        self._ids[which] = newest.signal.id
+        self._ids.setflags(write=False)
+        newest.values.forgive(which & ~mask)
+        for _, theirs in self._shapers:
+            theirs[which] = False
+        mask[which] = True
+        self._shapers = [pair for pair in self._shapers if pair[1].any()]
+        in_force = {shaper.signal.id for shaper, _ in self._shapers}
+        self._advice = {
+            k: advice for k, advice in self._advice.items() if k in in_force
+        }
 
     def _shaper(self) -> _Shaper:
         """Returns a shaper of the signal that is posted."""
