@@ -185,9 +185,9 @@ class VectorShaper:
         """
         # The values that a step leaves are those that the step before arrived at.
         arrived, leaves = self._worth
-        last = self._last.T[places]
-        paid: Array = (arrived - leaves) * self._sums.T[places]
-        paid += leaves * (last - self._first.T[places])
+        last = self._last.take(places, axis=1).T
+        paid: Array = (arrived - leaves) * self._sums.take(places, axis=1).T
+        paid += leaves * (last - self._first.take(places, axis=1).T)
         paid -= self._kept * last * self._ended[places, None]
         if self._strength is not None:
             paid *= self._strength[places, None]
