@@ -24,7 +24,7 @@ _BATCH, _STEPS = 256, 2000
 def sampling(scale: int, folder: Path) -> list[Row]:
     """Batches of 256 under signals of one and of three terms, and storing a step."""
     rows = []
-    for terms in (TERMS[:1], SIGNAL.terms):
+    for terms, bar in ((TERMS[:1], 1.3), (SIGNAL.terms, 1.5)):
         posting = Posting(
             version=1, signal=SIGNAL.model_copy(update={"terms": terms}), gamma=GAMMA
         )
@@ -39,6 +39,7 @@ def sampling(scale: int, folder: Path) -> list[Row]:
                 partial(peer.sample, _BATCH),
                 20 * scale,
                 20,
+                bar,
             )
         )
     rows.append(
@@ -49,6 +50,7 @@ def sampling(scale: int, folder: Path) -> list[Row]:
             lambda: peer.add(*step),
             20 * scale,
             50,
+            1.5,
         )
     )
     return rows
