@@ -21,8 +21,8 @@ Array = npt.NDArray[np.float64]
 
 #: Room for the longest segment; a block is accumulated long before it is full.
 _ROWS = LONGEST_SEGMENT + 1
-_MOST_EPISODES = 32
-_ENOUGH_ROWS = 1024
+_MOST_EPISODES = 64
+_ENOUGH_ROWS = 1536
 #: What there is of every episode, and of every row.
 _OF_EPISODES = ("episodes", "detailed", "has_terms", "paid", "invalid")
 _OF_ROWS = ("rows", "actions", "rewards", "alive")

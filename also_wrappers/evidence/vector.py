@@ -174,7 +174,7 @@ class VectorRecorder:
         numbers["base_return"] = base
         numbers["shaped_return"] = base + added
         numbers["length"] = length
-        numbers["success"] = self._succeeded(rows[starts[1:] - 1], base, length)
+        numbers["success"] = self._succeeded(rows, starts, base)
         numbers["terminated"] = terminated
         rewarded = np.logical_or.reduceat(rewards > 0.0, first)
         numbers["rewarded"] = rewarded.any(axis=1)
@@ -195,14 +195,16 @@ class VectorRecorder:
             rewards,
         )
 
-    def _succeeded(self, rows: Array, base: Array, length: Places) -> Any:
+    def _succeeded(self, rows: Array, starts: Places, base: Array) -> Any:
         """Returns which episodes were a success, from their last rows."""
         success = self._success
         if success is None:
             return False
         everyone = np.ones(rows.shape[1], dtype=bool)
-        numbers = zip(rows, base.tolist(), length.tolist(), strict=True)
-        return [success(row, everyone, *of_episode) for row, *of_episode in numbers]
+        length = np.diff(starts) - 1
+        last = rows[starts[1:] - 1]
+        numbers = zip(last, base.tolist(), length.tolist(), strict=True)
+        return [success(row, everyone, *of_one) for row, *of_one in numbers]
 
     def _grow(self) -> None:
         """Doubles the time for which there is room."""
