@@ -22,6 +22,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 _NOTHING: Mapping[str, Any] = {}
 #: How far a reward in single precision may be off.
 _CLOSE = 1e-4
+#: Steps of teams that are paid together.
+_TOGETHER = 1024
 _NO_ROWS = (
     "no environment tells its features, which the replay buffer needs: make the "
     "model's environments with make_venv(run.shape), with the shape around each, and "
@@ -34,7 +36,7 @@ class Rewards:
 
     What is written is kept as base rewards; what is read at any index is the base
     reward and what the posted signal adds to it there. That is computed once for each
-    step of a team, when one of its transitions is read, and anew after a swap.
+    step of a team, when transitions near it are read, and anew after a swap.
 
     Args:
         base: Where base rewards are kept, shape ``(size, environments)``.
@@ -78,8 +80,9 @@ class Rewards:
         if self._paid is None:
             self._paid = np.full(self.base.shape, np.nan)
         added = self._paid[index]
-        if np.isnan(added).any():
-            self._pay(payments, posting, index)
+        unknown = np.isnan(added)
+        if unknown.any():
+            self._pay(payments, posting, index, unknown)
             added = self._paid[index]
         fade = posting.fade.strength(self.steps) if posting.fade else 1.0
         return np.asarray(base + posting.strength * fade * added, dtype=np.float32)
@@ -181,30 +184,42 @@ class Rewards:
     def _reserve(self, teams: int, shape: Sequence[int]) -> None:
         self.rows = np.zeros((len(self.base), teams, *shape), dtype=np.float32)
 
-    def _pay(self, payments: Payments, posting: Posting, index: Any) -> None:
-        """Computes what is paid at an index, for whole teams, where nobody asked yet.
+    def _pay(
+        self,
+        payments: Payments,
+        posting: Posting,
+        index: Any,
+        unknown: npt.NDArray[np.bool_],
+    ) -> None:
+        """Computes what is paid at an index, and around it, where nobody asked yet.
+
+        What is new lies side by side: so the next batches find it.
 
         Args:
             payments: What pays.
             posting: What is posted, with a discount factor.
             index: As of an array of rewards.
+            unknown: Where nobody asked yet, in an array with that index.
         """
         assert self._paid is not None
         assert self.rows is not None
         assert posting.gamma is not None
-        count = self.base.shape[1]
-        each = count // self.rows.shape[1]
+        size, count = self.base.shape
+        teams = self.rows.shape[1]
+        each = count // teams
         if isinstance(index, tuple) and all(isinstance(i, np.ndarray) for i in index):
-            cells = index[0] * count + index[1]
+            steps, _ = np.broadcast_arrays(*index)  # as of all batches
         else:
-            cells = np.arange(self.base.size).reshape(self.base.shape)[index]
-        unknown = cells[np.isnan(self._paid.ravel()[cells])]
-        at, teams = np.divmod(np.unique(unknown // each), count // each)
-        steps = decode(self.rows[at, teams], posting.bootstraps_truncation)
-        mates = teams[:, None] * each + np.arange(each)
-        self._paid[at[:, None], mates] = np.take_along_axis(
-            payments(steps, posting.gamma), self.places[mates], axis=1
-        )
+            steps = np.broadcast_to(np.arange(size)[:, None], self.base.shape)[index]
+        stretch = max(1, _TOGETHER // teams)
+        for number in sorted(set((steps[unknown] // stretch).tolist())):
+            part = slice(number * stretch, (number + 1) * stretch)
+            at, team = np.nonzero(np.isnan(self._paid[part, ::each]))
+            encoded = decode(self.rows[part][at, team], posting.bootstraps_truncation)
+            paid = payments(encoded, posting.gamma)
+            mates = team[:, None] * each + np.arange(each)
+            rows = np.arange(len(team))[:, None]
+            self._paid[part][at[:, None], mates] = paid[rows, self.places[mates]]
 
     def _posted(self) -> tuple[Posting, Payments | None]:
         """Returns what is posted, and what pays it, if anything is to be paid; its
