@@ -26,7 +26,8 @@ _ENOUGH_ROWS = 1536
 #: What there is of every episode, and of every row.
 _OF_EPISODES = ("episodes", "detailed", "has_terms", "paid", "invalid")
 _OF_ROWS = ("rows", "actions", "rewards", "alive")
-#: Environment copies whose episodes are all recorded in detail.
+#: Environment copies whose episodes are all recorded in detail. Hundreds in a window
+#: show effects: of more copies, about as many are recorded as these have.
 _DETAILED_COPIES = 64
 
 

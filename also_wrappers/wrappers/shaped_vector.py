@@ -122,7 +122,8 @@ class ShapedVector:
             rewards: Base rewards, shape ``(..., environments)``.
             terminated: Whose episode terminated, in that shape.
             truncated: Whose episode was truncated.
-            skipped: Environments for which it was no step; they get 0.
+            skipped: Environments for which it was no step, but a reset that is told
+                next; they get 0.
             over: The environments whose episode ended, shape ``(environments,)``; to be
                 given where there is an axis of agents.
 
