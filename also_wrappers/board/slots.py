@@ -23,6 +23,7 @@ from also_wrappers.evidence.block import Block, block_dtype
 from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
 from also_wrappers.evidence.recorder import Episode, Numbers
 from also_wrappers.evidence.statistics import Layout
+from also_wrappers.evidence.vector import EpisodeVector
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import allocate, write_json
 from also_wrappers.signal.language.parser import Node
@@ -75,7 +76,7 @@ def slot_dtype(layout: Layout, copies: int) -> np.dtype[np.void]:
             ("ring", EPISODE, (max(_RING, copies * _RING_PER_COPY),)),
             ("reservoir", np.dtype(whole, align=True), (_RESERVOIR,)),
             ("values", np.float64, (layout.size,)),
-            ("block", block_dtype(layout), ()),
+            ("block", block_dtype(layout, copies), ()),
         ]
         return np.dtype(fields, align=True)
     except ValueError as error:  # numpy: a dtype has at most 2 GiB
@@ -125,6 +126,7 @@ class Slot:
         self._values, self._block = record["values"][0], Block(record["block"])
         self._layout = layout
         self._values[...] = layout.empty()
+        self._best = 0.0
         described = {"layout": layout.to_json(), "copies": copies}
         write_json(path.with_suffix(".json"), described)
 
@@ -159,6 +161,32 @@ class Slot:
         finally:
             self._sequence[0] += 1
 
+    def leave_all(self, ended: EpisodeVector, window: int) -> None:
+        """Leaves episodes that ended with one step, as ``leave`` does with one.
+
+        Args:
+            ended: What was recorded.
+            window: Number of the window that the episodes belong to.
+        """
+        numbers, block = ended.episodes, self._block
+        count = len(numbers)
+        self._sequence[0] += 1  # odd: being written
+        try:
+            if self._window[0] != window:
+                self._begin(window, int(numbers[0]["end"] - numbers[0]["length"]))
+            first = 0
+            while first < count:
+                first = block.extend(ended, first)
+                if block.full or first < count:
+                    self._accumulate()
+            latest = numbers[-len(self._ring) :]
+            places = self._ended[0] + count - len(latest) + np.arange(len(latest))
+            self._ring[places % len(self._ring)] = latest
+            self._ended[0] += count
+            self._keep_all(ended)
+        finally:
+            self._sequence[0] += 1
+
     def _begin(self, window: int, began: int) -> None:
         """Empties what belongs to a window, for the next one."""
         self._window[0] = window
@@ -174,17 +202,35 @@ class Slot:
 
     def _keep(self, episode: Episode, numbers: Numbers) -> None:
         """Keeps the best episode of the window first, then the latest ones."""
-        kept = int(self._kept[0])
-        if kept == 0 or episode.base_return > self._numbers[0]["base_return"]:
-            place = 0
-        else:
-            place = 1 + (kept - 1) % (_RESERVOIR - 1)
-        self._kept[0] = kept + 1
         t = min(episode.length, _RESERVOIR_STEPS)
+        place = self._place_of(episode.base_return)
         self._numbers[place] = numbers
         self._rows[place, : t + 1] = episode.rows[: t + 1]
         self._rewards[place, :t] = episode.rewards[:t]
         self._alive[place, : t + 1] = episode.alive[: t + 1]
+
+    def _keep_all(self, ended: EpisodeVector) -> None:
+        """Keeps episodes as if each were kept after the other."""
+        returns = ended.episodes["base_return"].tolist()
+        last: dict[int, int] = {}
+        for k, base_return in enumerate(returns):
+            last[self._place_of(base_return)] = k
+        for place, k in last.items():
+            first, numbers = int(ended.starts[k]), ended.episodes[k]
+            t = min(int(numbers["length"]), _RESERVOIR_STEPS)
+            self._numbers[place] = numbers
+            self._rows[place, : t + 1] = ended.rows[first : first + t + 1]
+            self._rewards[place, :t] = ended.rewards[first + 1 : first + t + 1]
+            self._alive[place, : t + 1] = True
+
+    def _place_of(self, base_return: float) -> int:
+        """Returns the place at which the next episode is kept."""
+        kept = int(self._kept[0])
+        self._kept[0] = kept + 1
+        if kept == 0 or base_return > self._best:
+            self._best = base_return
+            return 0
+        return 1 + (kept - 1) % (_RESERVOIR - 1)
 
 
 class SlotReader:

@@ -66,19 +66,25 @@ def accumulate(
     views = {name: layout.view(values, name) for name in layout.blocks}
     with np.errstate(all="ignore"):  # a feature may be nan; its numbers then are
         _episodes(steps, views, values)
+        _conditions(steps, views, conditions)
+        _terms(steps, views, values)
+        in_detail = block.in_detail()
+        if in_detail is not block:
+            steps = Steps(layout, in_detail)
+        if not in_detail.count:
+            return
+        _detail(steps, values)
         _agents(steps, views)
         _actions(steps, views, values)
         movement(steps, views, values)
         targets(steps, views, values)
         _features(steps, views)
-        _conditions(steps, views, conditions)
-        _terms(steps, views, values)
 
 
 def _episodes(s: Steps, views: dict[str, Array], values: Array) -> None:
     base, shaped = s.returns, s.episodes["shaped_return"]
     length, time = s.length, s.time
-    _, first_reward = s.firsts(s.at_reward)
+    _, first_reward = s.first_rewards
     add_scalars(
         values,
         [
@@ -106,11 +112,28 @@ def _episodes(s: Steps, views: dict[str, Array], values: Array) -> None:
     lowest, highest = views["return_min"], views["return_max"]
     np.minimum(lowest, base.min(), out=lowest)
     np.maximum(highest, base.max(), out=highest)
+    views["agent_return"][...] += _total(s.base, axis=1)
+
+
+def _detail(s: Steps, values: Array) -> None:
+    """Adds what the numbers of behaviour are compared by."""
+    base, time = s.returns, s.time
+    add_scalars(
+        values,
+        [
+            ("detailed", float(s.count)),
+            ("detailed_steps", float(s.length.sum())),
+            ("detailed_reward_steps", float(s.at_reward.sum())),
+            ("detailed_return", float(base.sum())),
+            ("detailed_return_squared", float(base.dot(base))),
+            ("detailed_time", float(time.sum())),
+            ("detailed_time_squared", float(time.dot(time))),
+        ],
+    )
 
 
 def _agents(s: Steps, views: dict[str, Array]) -> None:
-    """Adds returns, and whether an agent's own state moves, stays or goes back."""
-    views["agent_return"][...] += _total(s.base, axis=1)
+    """Adds whether an agent's own state moves, stays or goes back."""
     views["agent_steps"][...] += _total(s.acted, axis=1)
     views["pair_steps"][...] += _total(s.again, axis=1)
     own = list(s.layout.state)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,34 +12,60 @@ from also_wrappers.evidence.episodes import EPISODE, Episodes
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT, Episode, Numbers
 from also_wrappers.evidence.statistics import MAX_RECORDED_TERMS, Layout
 
-__all__ = ["Block", "block_dtype"]
+if TYPE_CHECKING:
+    from also_wrappers.evidence.vector import EpisodeVector
+
+__all__ = ["Block", "block_dtype", "detail_every"]
 
 Array = npt.NDArray[np.float64]
 
 #: Room for the longest segment; a block is accumulated long before it is full.
 _ROWS = LONGEST_SEGMENT + 1
-_MOST_EPISODES = 32
-_ENOUGH_ROWS = 1024
+_MOST_EPISODES = 64
+_ENOUGH_ROWS = 1536
+#: What there is of every episode, and of every row.
+_OF_EPISODES = ("episodes", "detailed", "has_terms", "paid", "invalid")
+_OF_ROWS = ("rows", "actions", "rewards", "alive")
+#: Environment copies whose episodes are all recorded in detail. Hundreds in a window
+#: show effects: of more copies, about as many are recorded as these have.
+_DETAILED_COPIES = 64
 
 
-def block_dtype(layout: Layout) -> np.dtype[np.void]:
+def detail_every(copies: int) -> int:
+    """Returns of how many episodes one is recorded in detail.
+
+    Args:
+        copies: How many environment copies leave their episodes in one slot.
+    """
+    return max(1, copies // _DETAILED_COPIES)
+
+
+def block_dtype(layout: Layout, copies: int = 1) -> np.dtype[np.void]:
     """Returns the record in which a block keeps its episodes.
 
-    The fields are ``count`` and the attributes of ``Block`` by their names.
+    The fields are ``count`` and the attributes of ``Block`` by their names. There is
+    room for as many detailed episodes, whatever the number of copies.
+
+    Args:
+        layout: Names and sizes of what is recorded.
+        copies: How many environment copies leave their episodes in the block.
     """
     agents, features = len(layout.agents), len(layout.features)
+    every = detail_every(copies)
+    most, room = every * _MOST_EPISODES, _ROWS + (every - 1) * _ENOUGH_ROWS
     fields: list[tuple[str, Any, tuple[int, ...]]] = [
         ("count", np.int64, ()),
         ("began", np.int64, ()),
-        ("starts", np.int64, (_MOST_EPISODES + 1,)),
-        ("episodes", EPISODE, (_MOST_EPISODES,)),
-        ("has_terms", np.bool_, (_MOST_EPISODES,)),
-        ("paid", np.float64, (_MOST_EPISODES, MAX_RECORDED_TERMS)),
-        ("invalid", np.float64, (_MOST_EPISODES, MAX_RECORDED_TERMS)),
-        ("rows", np.float64, (_ROWS, agents, features)),
-        ("actions", np.float64, (_ROWS, agents, layout.components)),
-        ("rewards", np.float64, (_ROWS, agents)),
-        ("alive", np.bool_, (_ROWS, agents)),
+        ("starts", np.int64, (most + 1,)),
+        ("episodes", EPISODE, (most,)),
+        ("detailed", np.bool_, (most,)),
+        ("has_terms", np.bool_, (most,)),
+        ("paid", np.float64, (most, MAX_RECORDED_TERMS)),
+        ("invalid", np.float64, (most, MAX_RECORDED_TERMS)),
+        ("rows", np.float64, (room, agents, features)),
+        ("actions", np.float64, (room, agents, layout.components)),
+        ("rewards", np.float64, (room, agents)),
+        ("alive", np.bool_, (room, agents)),
     ]
     return np.dtype(fields, align=True)
 
@@ -56,6 +83,8 @@ class Block:
         began: Step of the environment copy at which the window began, shape ``(1,)``.
         starts: First row of every episode, and the row after the last one's rows.
         episodes: Numbers of every episode, shape ``(episodes,)``, of ``EPISODE``.
+        detailed: Whether all statistics are of the episode, shape ``(episodes,)``;
+            else it is counted.
         has_terms: Whether ``paid`` is known of the episode, shape ``(episodes,)``.
         paid: What each term paid, mean over agents, shape ``(episodes, terms)``.
         invalid: Values of each term that were not finite until the end of the episode,
@@ -67,11 +96,11 @@ class Block:
     """
 
     def __init__(self, record: npt.NDArray[np.void]) -> None:
-        self._dtype = record.dtype
         self._count: npt.NDArray[np.int64] = record["count"]
         self.began: npt.NDArray[np.int64] = record["began"]
         self.starts: npt.NDArray[np.int64] = record["starts"][0]
         self.episodes: Episodes = record["episodes"][0]
+        self.detailed: npt.NDArray[np.bool_] = record["detailed"][0]
         self.has_terms: npt.NDArray[np.bool_] = record["has_terms"][0]
         self.paid: Array = record["paid"][0]
         self.invalid: Array = record["invalid"][0]
@@ -94,12 +123,14 @@ class Block:
     def full(self) -> bool:
         """True when it is time to accumulate."""
         e = self.count
-        return e >= _MOST_EPISODES or int(self.starts[e]) >= _ENOUGH_ROWS
+        enough = len(self.rows) - _ROWS + _ENOUGH_ROWS
+        return e >= len(self.episodes) or int(self.starts[e]) >= enough
 
     def fits(self, episode: Episode) -> bool:
         """Returns whether there is room for one more episode."""
         e = self.count
-        return e < _MOST_EPISODES and int(self.starts[e]) + episode.length < _ROWS
+        room = len(self.rows) - int(self.starts[e])
+        return e < len(self.episodes) and episode.length < room
 
     def append(self, episode: Episode, numbers: Numbers) -> None:
         """Copies an episode into the block.
@@ -116,6 +147,7 @@ class Block:
         self.rewards[begin + 1 : end] = episode.rewards
         self.actions[begin + 1 : end] = episode.actions
         self.episodes[e] = numbers
+        self.detailed[e] = True
         self.has_terms[e] = episode.paid is not None
         self.paid[e] = 0.0
         if episode.paid is not None:
@@ -125,20 +157,61 @@ class Block:
         self.starts[e + 1] = end
         self._count[0] = e + 1
 
+    def extend(self, ended: EpisodeVector, first: int) -> int:
+        """Copies as many episodes into the block as there is room for.
+
+        Args:
+            ended: The episodes.
+            first: Index of the first of them that is copied.
+
+        Returns:
+            Index of the first one that was not copied.
+        """
+        e = self.count
+        begin = int(self.starts[e])
+        starts = ended.starts
+        room = int(starts[first]) + len(self.rows) - begin
+        after = min(
+            int(np.searchsorted(starts, room, "right")) - 1,
+            first + len(self.episodes) - e,
+        )
+        rows = slice(int(starts[first]), int(starts[after]))
+        end = begin + rows.stop - rows.start
+        for name in ("rows", "actions", "rewards"):
+            getattr(self, name)[begin:end] = getattr(ended, name)[rows]
+        self.alive[begin:end] = True
+        last = e + after - first
+        for name in _OF_EPISODES:
+            getattr(self, name)[e:last] = getattr(ended, name)[first:after]
+        self.starts[e : last + 1] = starts[first : after + 1] - rows.start + begin
+        self._count[0] = last
+        return after
+
     def clear(self) -> None:
         """Drops the episodes."""
         self._count[0] = 0
 
     def copy(self) -> Block:
         """Copies the episodes into memory of their own."""
-        other = Block(np.zeros(1, self._dtype))
+        return self._pick(slice(self.count), slice(int(self.starts[self.count])))
+
+    def in_detail(self) -> Block:
+        """Returns a block of the episodes that are recorded in detail."""
         e = self.count
-        end = int(self.starts[e])
-        other._count[0] = e
-        other.began[0] = self.began[0]
-        other.starts[: e + 1] = self.starts[: e + 1]
-        for name in ("episodes", "has_terms", "paid", "invalid"):
-            getattr(other, name)[:e] = getattr(self, name)[:e]
-        for name in ("rows", "actions", "rewards", "alive"):
-            getattr(other, name)[:end] = getattr(self, name)[:end]
+        detailed = self.detailed[:e]
+        if detailed.all():
+            return self
+        rows = np.repeat(detailed, np.diff(self.starts[: e + 1]))
+        return self._pick(np.flatnonzero(detailed), np.flatnonzero(rows))
+
+    def _pick(self, episodes: Any, rows: Any) -> Block:
+        """Copies some episodes, and their rows, into memory of their own."""
+        other = copy.copy(self)
+        for name in _OF_EPISODES:
+            setattr(other, name, getattr(self, name)[: self.count][episodes].copy())
+        for name in _OF_ROWS:
+            setattr(other, name, getattr(self, name)[rows].copy())
+        length = np.diff(self.starts[: self.count + 1])[episodes]
+        other.starts = np.concatenate(([0], np.cumsum(length)))
+        other._count, other.began = np.array([len(length)]), self.began.copy()
         return other

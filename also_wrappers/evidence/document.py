@@ -86,6 +86,25 @@ class Evidence(BaseModel):
         """The keys that ``text`` shows within a budget."""
         return self._shown(budget, first)[0]
 
+    def episodes_of(self, key: str) -> float:
+        """Returns how many episodes a number is over.
+
+        Of many environment copies, agents' behaviour and features are recorded for a
+        share of the episodes; whatever else there is, for all.
+
+        Args:
+            key: The number's key, or a pattern of keys.
+
+        Example:
+            >>> few = Evidence(values={"team.episodes": 900.0, "team.detailed": 220.0})
+            >>> few.episodes_of("feature.*.better"), few.episodes_of("team.reward_rate")
+            (220.0, 900.0)
+        """
+        episodes = self.values.get("team.episodes", 0.0)
+        if key.partition(".")[0] in _FIRST:
+            return episodes
+        return self.values.get("team.detailed", episodes)
+
     def _line(self, key: str) -> str:
         meaning = MEANINGS.get(key)
         about = meaning.text if meaning else self._count(key)
@@ -94,13 +113,15 @@ class Evidence(BaseModel):
     def _count(self, key: str) -> str:
         """Says how many rewards or episodes a number rests on, where these are few."""
         head, _, last = key.rpartition(".")
-        episodes = self.values.get("team.episodes", 0.0)
+        episodes = self.episodes_of(key)
         rewarded = episodes * self.values.get("team.reward_rate", 1.0)
         if last == "reward_rate":
             few = episodes * self.values.get(f"{head}.rate", 1.0)
             what = f"in {few:.0f} episodes"
         elif last.startswith("reward_"):
-            few = self.values.get("team.reward_steps", math.inf)
+            everything = self.values.get("team.episodes", 0.0)
+            share = episodes / everything if everything else 1.0
+            few = share * self.values.get("team.reward_steps", math.inf)
             what = f"by {few:.0f} reward(s)"
         elif last in ("better", "change_better"):
             # Where nobody is charged, the better episodes are those with a reward.
@@ -172,7 +193,7 @@ class Evidence(BaseModel):
         last = tail.rpartition(".")[2]
         value = self.values[key]
         if last in _EFFECTS:
-            n = max(self.values.get("team.episodes", 0.0), 1.0)
+            n = max(self.episodes_of(key), 1.0)
             clear = abs(value) > 2.0 * math.sqrt((4.0 + value * value / 2.0) / n)
             return (2 if clear else 7), -abs(value), key
         if head == "feature":

@@ -26,6 +26,9 @@ _D = "standard deviations"
 #: component of an action that has several is counted in the key: ``action_0``.
 MEANINGS: dict[str, Meaning] = {
     "team.episodes": Meaning("episodes", "seen in this window"),
+    "team.detailed": Meaning(
+        "episodes", "of those, that numbers of features and actions are over"
+    ),
     "team.base_return.mean": Meaning("reward", "base return of an episode, per agent"),
     "team.base_return.std": Meaning("reward", "its standard deviation"),
     "team.base_return.min": Meaning("reward", "the worst episode"),

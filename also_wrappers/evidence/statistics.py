@@ -55,6 +55,14 @@ SCALARS = (
     "crowded_steps",
     "targeted_steps",
     "term_episodes",
+    # Of the episodes that are recorded in detail.
+    "detailed",
+    "detailed_steps",
+    "detailed_reward_steps",
+    "detailed_return",
+    "detailed_return_squared",
+    "detailed_time",
+    "detailed_time_squared",
 )
 
 

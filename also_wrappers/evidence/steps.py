@@ -129,8 +129,13 @@ class Steps:
     def rewarded(self) -> Mask:
         """Episodes with a step at which the team's base reward is above 0."""
         paid = np.zeros(self.count, dtype=bool)
-        paid[self.firsts(self.at_reward)[0]] = True
+        paid[self.first_rewards[0]] = True
         return paid
+
+    @cached_property
+    def first_rewards(self) -> tuple[Places, Array]:
+        """What ``firsts`` finds of the steps with a base reward above 0."""
+        return self.firsts(self.at_reward)
 
     def firsts(self, marked: Mask) -> tuple[Places, Array]:
         """Finds the first marked step of every episode.
@@ -142,6 +147,8 @@ class Steps:
             Episodes with a marked step, and the first one in each, counted from 1.
         """
         at = np.flatnonzero(marked)
-        episode = np.searchsorted(self.first, at, side="right") - 1
-        which, index = np.unique(episode, return_index=True)
-        return which, (at[index] - self.first[which] + 1).astype(float)
+        episode = self.episode[at]
+        new = np.ones(len(at), dtype=bool)
+        np.not_equal(episode[1:], episode[:-1], out=new[1:])
+        which = episode[new]
+        return which, (at[new] - self.first[which] + 1).astype(float)

@@ -74,19 +74,26 @@ class _Summary(Sums):
     def build(self) -> Evidence:
         insufficient = []
         mapped = len(self._layout.cells) > 1
-        if self._n < FEWEST_EPISODES:
+        in_part = self._detailed < self._n
+        if self._detailed < FEWEST_EPISODES:
             insufficient.append(
-                f"{self._n:.0f} episodes, at least {FEWEST_EPISODES} are needed"
+                f"{self._detailed:.0f} episodes{' in detail' * in_part}, at least "
+                f"{FEWEST_EPISODES} are needed"
             )
         self._put("team.episodes", self._n)
+        if in_part:
+            self._put("team.detailed", self._detailed)
         if self._n:
             self._team()
             self._signal_keys()
             for i, agent in enumerate(self._layout.agents):
-                self._agent(i, agent)
+                earned = float(self._block("agent_return")[i])
+                self._put(f"{agent}.base_return", earned / self._n)
+                if self._detailed:
+                    self._agent(i, agent)
             if len(self._layout.agents) > 1:
                 self._together()
-            for f, name in enumerate(self._layout.features):
+            for f, name in enumerate(self._layout.features if self._detailed else ()):
                 self._feature(f, f"feature.{name}")
             self._condition_keys()
             self._terms()
@@ -119,7 +126,7 @@ class _Summary(Sums):
         self._put("team.base_return.min", float(self._block("return_min")[0]))
         self._put("team.base_return.max", float(self._block("return_max")[0]))
         both = self._scalar("return_times_time")
-        self._effect("team.base_return.late", both, self._return, self._time, _EQUAL)
+        self._effect("team.base_return.late", n, both, self._return, self._time, _EQUAL)
         rewarded = self._scalar("rewarded")
         self._put("team.reward_rate", rewarded / n)
         self._put("team.reward_steps", self._scalar("reward_steps"))
@@ -145,7 +152,7 @@ class _Summary(Sums):
         r = correlation(n, both, self._return, shaped)
         self._put_or("signal.correlation", r, _EQUAL)
         both = self._scalar("shaped_times_time")
-        rises = self._effect("signal.shaped_late", both, shaped, self._time, _EQUAL)
+        rises = self._effect("signal.shaped_late", n, both, shaped, self._time, _EQUAL)
         both = self._scalar("return_times_time")
         falls = effect(n, both, self._return, self._time)
         if rises is not None and falls is not None:
@@ -161,9 +168,6 @@ class _Summary(Sums):
     def _agent(self, i: int, agent: str) -> None:
         taken = max(float(self._block("agent_steps")[i]), 1.0)
         pairs = max(float(self._block("pair_steps")[i]), 1.0)
-        self._put(
-            f"{agent}.base_return", float(self._block("agent_return")[i]) / self._n
-        )
         idle = float(self._block("idle_steps")[i]) / taken
         self._put(f"{agent}.action.idle_share", idle)
         back = float(self._block("back_steps")[i]) / pairs
@@ -210,12 +214,12 @@ class _Summary(Sums):
     def _action_effect(self, key: str, i: int, d: int, choice: int) -> None:
         at = (i, d, choice)
         share = moments(
-            self._n,
+            self._detailed,
             float(self._block("episode_action")[at]),
             float(self._block("episode_action_squared")[at]),
         )
         both = float(self._block("episode_action_times_return")[at])
-        self._effect(key, both, share, self._return, _EQUAL)
+        self._effect(key, self._detailed, both, share, self._detailed_return, _EQUAL)
 
     def _together(self) -> None:
         """What the agents do as a team."""
@@ -249,7 +253,7 @@ class _Summary(Sums):
                 self._missing["team.target.crowding"] = why
 
     def _feature(self, f: int, key: str) -> None:
-        n, steps = self._n, max(self._scalar("steps"), 1.0)
+        n, steps = self._detailed, max(self._scalar("detailed_steps"), 1.0)
         total = float(self._block("agent_steps").sum())
         sums = self._block("feature")[:, f].sum(), self._block("feature_squared")[:, f]
         mean, std = moments(total, float(sums[0]), float(sums[1].sum()))
@@ -275,15 +279,16 @@ class _Summary(Sums):
             n, self._at("episode_mean", f), self._at("episode_mean_squared", f)
         )
         both = self._at("episode_mean_times_return", f)
-        found = self._effect(f"{key}.better", both, average, self._return, _EQUAL)
+        returns, time = self._detailed_return, self._detailed_time
+        found = self._effect(f"{key}.better", n, both, average, returns, _EQUAL)
         if found is not None:
             self._put(f"{key}.better_error", found[1])
         change = moments(n, n * (end - start), self._at("episode_change_squared", f))
         both = self._at("episode_change_times_return", f)
-        self._effect(f"{key}.change_better", both, change, self._return, _EQUAL)
+        self._effect(f"{key}.change_better", n, both, change, returns, _EQUAL)
         both = self._at("episode_mean_times_time", f)
-        self._effect(f"{key}.late", both, average, self._time, STILL)
-        self._before_reward(key, f, steps, self._scalar("reward_steps"))
+        self._effect(f"{key}.late", n, both, average, time, STILL)
+        self._before_reward(key, f, steps, self._scalar("detailed_reward_steps"))
 
     def _before_reward(self, key: str, f: int, steps: float, rewards: float) -> None:
         if not rewards:
@@ -316,9 +321,9 @@ class _Summary(Sums):
             self._put(f"{key}.reward_rate", self._at("condition_rewarded", k) / seen)
             rate = moments(n, seen, seen)
             both = self._at("condition_times_return", k)
-            self._effect(f"{key}.better", both, rate, self._return, _EQUAL)
+            self._effect(f"{key}.better", n, both, rate, self._return, _EQUAL)
             both = self._at("condition_times_time", k)
-            self._effect(f"{key}.late", both, rate, self._time, STILL)
+            self._effect(f"{key}.late", n, both, rate, self._time, STILL)
 
     def _terms(self) -> None:
         n = self._scalar("term_episodes")

@@ -32,24 +32,29 @@ class Sums:
         self._out: dict[str, float] = {}
         self._missing: dict[str, str] = {}
         n = self._n = self._scalar("episodes")
-        self._return = moments(
-            n, self._scalar("return"), self._scalar("return_squared")
-        )
-        self._time = moments(n, self._scalar("time"), self._scalar("time_squared"))
+        self._return = self._moments(n, "return")
+        self._time = self._moments(n, "time")
+        n = self._detailed = self._scalar("detailed")
+        self._detailed_return = self._moments(n, "detailed_return")
+        self._detailed_time = self._moments(n, "detailed_time")
+
+    def _moments(self, n: float, name: str) -> tuple[float, float]:
+        return moments(n, self._scalar(name), self._scalar(f"{name}_squared"))
 
     def _effect(
         self,
         key: str,
+        n: float,
         both: float,
         one: tuple[float, float],
         other: tuple[float, float],
         still: str,
     ) -> tuple[float, float] | None:
-        """Puts an effect size, or says why there is none."""
-        found = effect(self._n, both, one, other)
+        """Puts an effect size over n episodes, or says why there is none."""
+        found = effect(n, both, one, other)
         if found is not None:
             self._put(key, found[0])
-        elif self._n < 4:
+        elif n < 4:
             self._missing[key] = "fewer than four episodes"
         else:
             self._missing[key] = still if other[1] <= 1e-12 else STILL

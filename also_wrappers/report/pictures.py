@@ -71,7 +71,7 @@ def _effects(axes: Axes, evidence: Evidence) -> None:
         )
 
     names = sorted(names, key=size, reverse=True)[:_MOST][::-1]
-    error = 2.0 * (4.0 / max(values["team.episodes"], 1.0)) ** 0.5
+    error = 2.0 * (4.0 / max(evidence.episodes_of("feature.*"), 1.0)) ** 0.5
     for shift, what, color in ((0.2, "better", _BLUE), (-0.2, "late", _ORANGE)):
         axes.barh(
             [place + shift for place in range(len(names))],

@@ -49,7 +49,7 @@ def draw_effects(evidence: Evidence) -> str:
     Returns:
         An SVG element; empty where no feature is known to differ.
     """
-    error = (4.0 / max(evidence.values.get("team.episodes", 1.0), 1.0)) ** 0.5
+    error = (4.0 / max(evidence.episodes_of("feature.*"), 1.0)) ** 0.5
     rows = []
     for name in evidence.features:
         dots = [

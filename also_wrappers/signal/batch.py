@@ -85,6 +85,8 @@ class BatchShaper:
         self._phi: Array = np.zeros((0, 0))
         self._full: Array = np.zeros((0, 0))
         self._weights: Array = np.zeros((0, 0))
+        #: Strength of all environments, if it is one and no term is off anywhere.
+        self._usual: float | None = None
         self._paid: Array = np.zeros((0, 0))
         #: Which terms have been switched off, as far as they were taken back.
         self._off: Mask = np.zeros((0, 0), dtype=bool)
@@ -116,12 +118,20 @@ class BatchShaper:
         whole = which is None
         if which is None:
             which = np.ones(columns.shape[-1], dtype=bool)
-        self._before = np.where(which, columns, self._before)
-        values = self.values.first(columns, self._of_state & which, whole)
-        self._phi = np.where(which, values * self._of_state, self._phi)
-        np.copyto(self._gone, False, where=which)
-        self._paid[:, which] = 0.0
+        np.copyto(self._paid, 0.0, where=which)
+        arrived = not whole and columns is self._before and self.values.plain
+        # Where the step before has arrived there, ``_phi`` is known.
+        if not arrived or (self._anybody_gone and (self._gone & which).any()):
+            self._before = np.where(which, columns, self._before)
+            values = self.values.first(columns, self._of_state & which, whole)
+            self._phi = np.where(which, values * self._of_state, self._phi)
+            np.copyto(self._gone, False, where=which)
         off = self.values.off
+        usual, self._usual = self._usual, None
+        if off is None and isinstance(strength, float) and (whole or usual == strength):
+            self._usual = strength
+            if usual == strength:
+                return
         self._off = np.where(which, False if off is None else off, self._off)
         weights = np.where(self._lift(self._off), 0.0, self._full * strength)
         self._weights = np.where(which, weights, self._weights)
@@ -203,6 +213,7 @@ class BatchShaper:
         self._before = columns
         self._phi = np.zeros((terms, *shape))
         self._weights = np.zeros((terms, *shape))
+        self._usual = None
         self._paid = np.zeros((terms, shape[-1]))
         self._off = np.zeros((terms, shape[-1]), dtype=bool)
         self._gone = np.zeros(shape, dtype=bool)
@@ -222,6 +233,7 @@ class BatchShaper:
         if not ending.any():
             return None
         self._off = self._off | off
+        self._usual = None
         worth = np.where(self._lift(ending), self._weights * self._phi, 0.0)
         for part in [worth] if worth.ndim == 2 else worth.swapaxes(0, 1):
             self._paid -= part

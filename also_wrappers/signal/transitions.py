@@ -163,7 +163,8 @@ class ParsedTerm:
     def bounded(self, values: Array) -> Array:
         """Clips values as the shaper does; one that is not finite counts as 0."""
         bound = self.term.bound
-        return np.clip(np.where(np.isfinite(values), values, 0.0), -bound, bound)
+        finite: Array = np.where(np.isfinite(values), values, 0.0)
+        return np.minimum(np.maximum(finite, -bound), bound)  # quicker than np.clip
 
     def __call__(self, transitions: Transitions, gamma: float) -> Array:
         """Returns what the term adds to the reward of each transition.

@@ -41,6 +41,8 @@ class Values:
     Attributes:
         invalid: How many values were not finite, shape ``(terms, environments)``.
         off: Where terms are switched off, in that shape; ``None`` if nowhere.
+        plain: Whether no term is off and the latest values were all within their
+            bounds, so that nothing was counted.
 
     Raises:
         ExpressionError: A term's expression is not valid.
@@ -66,6 +68,7 @@ class Values:
         self._fine = False
         self.invalid = np.zeros((len(signal.terms), 0), dtype=np.int64)
         self.off: Mask | None = None
+        self.plain = False
 
     def begin(self, count: int) -> None:
         """Counts anew in so many environments."""
@@ -112,6 +115,7 @@ class Values:
                 code(columns, before, out)
                 within = _within(out, self._least_bound)
         self._fine = fine
+        self.plain = within and self.off is None
         if not within:
             self._bound(out, counted)
         return out

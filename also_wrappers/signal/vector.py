@@ -123,6 +123,11 @@ class VectorShaper:
             if self._strength is None:
                 self._strength = np.ones(count)
             self._strength = np.where(which, strength, self._strength)
+        np.copyto(self._sums, 0.0, where=which)
+        if not whole and columns is self._before and self.values.plain:
+            # The step before has arrived there.
+            np.copyto(self._first, self._last, where=which)
+            return
         self._before = np.where(which, columns, self._before)
         counted = self._of_state[:, None] & which
         values = self.values.first(columns, counted, whole)
@@ -130,7 +135,6 @@ class VectorShaper:
             values[self.values.off] = 0.0
         self._last = np.where(which, values, self._last)
         np.copyto(self._first, values, where=which)
-        np.copyto(self._sums, 0.0, where=which)
         self._owed = np.where(which, self._worth.dot(values)[1], self._owed)
 
     def step(
@@ -181,9 +185,9 @@ class VectorShaper:
         """
         # The values that a step leaves are those that the step before arrived at.
         arrived, leaves = self._worth
-        last = self._last.T[places]
-        paid: Array = (arrived - leaves) * self._sums.T[places]
-        paid += leaves * (last - self._first.T[places])
+        last = self._last.take(places, axis=1).T
+        paid: Array = (arrived - leaves) * self._sums.take(places, axis=1).T
+        paid += leaves * (last - self._first.take(places, axis=1).T)
         paid -= self._kept * last * self._ended[places, None]
         if self._strength is not None:
             paid *= self._strength[places, None]

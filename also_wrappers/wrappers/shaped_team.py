@@ -352,4 +352,6 @@ def action_spaces_of(env: Any, agents: Sequence[str]) -> list[spaces.Space[Any]]
 
 def as_float(reward: Any) -> float:
     """Returns a reward as a Python float; it may be a numpy array of one element."""
+    if isinstance(reward, float):
+        return float(reward)
     return float(np.asarray(reward).reshape(())) if np.ndim(reward) else float(reward)

@@ -86,36 +86,21 @@ class ShapedVector:
             which: The environments whose episodes start; all if not given.
         """
         source = self._source
-        everywhere = which is None
-        if which is None:
-            which = np.ones(self._count, dtype=bool)
         if source.refresh():
             self._put_in_force()
         if len(self._shapers) > 1:
-            self._ids = self._ids.copy()  # infos that were handed out stay
-            self._ids[which] = self._shapers[-1][0].signal.id
-            self._ids.setflags(write=False)
-        if everywhere:
-            self._shapers = self._shapers[-1:]
-        newest, mask = self._shapers[-1]
-        newest.values.forgive(which & ~mask)
-        for _, theirs in self._shapers:
-            theirs[which] = False
-        mask[which] = True
-        self._versions[which] = source.posting.version
-        self._shapers = [pair for pair in self._shapers if pair[1].any()]
-        in_force = {shaper.signal.id for shaper, _ in self._shapers}
-        self._advice = {
-            k: advice for k, advice in self._advice.items() if k in in_force
-        }
+            self._move(self._everywhere if which is None else which)
+        newest, _ = self._shapers[-1]
         strength: float | Array = source.posting.strength
         if source.fades:
             strength = np.ones(self._count)
-            for k in np.flatnonzero(which).tolist():
+            for k in np.flatnonzero(self._everywhere if which is None else which):
                 strength[k] = source.strength(int(self._steps[k]))
-        newest.reset(columns, None if everywhere else which, strength)
+        newest.reset(columns, which, strength)
         if self._recorder is not None:
-            self._recorder.begin(columns, which)
+            begun = self._everywhere if which is None else which
+            self._versions[begun] = source.posting.version
+            self._recorder.begin(columns, begun)
         self._columns = columns
 
     def step(
@@ -137,7 +122,8 @@ class ShapedVector:
             rewards: Base rewards, shape ``(..., environments)``.
             terminated: Whose episode terminated, in that shape.
             truncated: Whose episode was truncated.
-            skipped: Environments for which it was no step; they get 0.
+            skipped: Environments for which it was no step, but a reset that is told
+                next; they get 0.
             over: The environments whose episode ended, shape ``(environments,)``; to be
                 given where there is an axis of agents.
 
@@ -161,14 +147,16 @@ class ShapedVector:
             added[..., skipped] = 0.0
         recorder = self._recorder
         if recorder is not None:
-            recorder.step(columns, self._taken(actions), rewards, added, skipped)
+            recorder.step(columns, self._taken(actions), rewards, added)
             if over is None:
                 over = terminated | truncated
             if skipped is not None:
                 over = over & ~skipped
-            for k in np.flatnonzero(over | recorder.full).tolist():
-                self._leave(k, bool(over[k] and terminated[..., k].any()))
-                recorder.begin_one(columns, k)
+            places = np.flatnonzero(over | recorder.full)
+            if len(places):
+                ends = terminated if terminated.ndim == 1 else terminated.any(axis=0)
+                self._leave(places, (over & ends)[places])
+                recorder.go_on(places)
         self._columns = columns
         return added
 
@@ -288,6 +276,22 @@ class ShapedVector:
         others = [pair for pair in self._shapers if pair is not newest]
         self._shapers = [*others, newest]
 
+    def _move(self, which: Mask) -> None:
+        """Puts the newest shaper in force in some environments, for all others."""
+        newest, mask = self._shapers[-1]
+        self._ids = self._ids.copy()  # infos that were handed out stay
+        self._ids[which] = newest.signal.id
+        self._ids.setflags(write=False)
+        newest.values.forgive(which & ~mask)
+        for _, theirs in self._shapers:
+            theirs[which] = False
+        mask[which] = True
+        self._shapers = [pair for pair in self._shapers if pair[1].any()]
+        in_force = {shaper.signal.id for shaper, _ in self._shapers}
+        self._advice = {
+            k: advice for k, advice in self._advice.items() if k in in_force
+        }
+
     def _shaper(self) -> _Shaper:
         """Returns a shaper of the signal that is posted."""
         source = self._source
@@ -332,18 +336,25 @@ class ShapedVector:
     def _swap(self) -> None:
         """Takes a new posting in the middle of all episodes, which are cut in two."""
         if self._recorder is not None:
-            for k in np.flatnonzero(self._recorder.steps).tolist():
-                self._leave(k, terminated=False)
+            places = np.flatnonzero(self._recorder.steps)
+            if len(places):
+                self._leave(places, np.zeros(len(places), dtype=bool))
         self.reset(self._columns)
 
-    def _leave(self, k: int, terminated: bool) -> None:
-        """Leaves the episode of one environment on the board."""
+    def _leave(self, places: npt.NDArray[np.int64], terminated: Mask) -> None:
+        """Leaves the episodes of some environments on the board."""
         assert self._recorder is not None
-        shaper = self._shaper_of(k)
         source = self._source
-        current = not source.outdated and self._versions[k] == source.posting.version
-        paid = shaper.paid(k).tolist() if current else None
-        episode = self._recorder.finish(
-            k, terminated, paid, shaper.values.invalid[:, k].tolist()
+        has_terms = self._versions[places] == source.posting.version
+        has_terms &= not source.outdated
+        most = max(len(shaper.signal.terms) for shaper, _ in self._shapers)
+        paid, invalid = np.zeros((2, len(places), most))
+        for shaper, mask in self._shapers:
+            theirs, count = mask[places], len(shaper.signal.terms)
+            paid[theirs, :count] = shaper.paid(places[theirs])
+            invalid[theirs, :count] = shaper.values.invalid.T[places[theirs]]
+        source.leave_all(
+            self._recorder.finish(
+                places, self._steps[places], terminated, has_terms, paid, invalid
+            )
         )
-        source.leave(episode, int(self._steps[k]))

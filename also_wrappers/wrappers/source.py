@@ -18,6 +18,7 @@ from also_wrappers.board.slots import Slot
 from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.recorder import Episode, Success, compile_success
 from also_wrappers.evidence.statistics import Layout
+from also_wrappers.evidence.vector import EpisodeVector
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal.actions import Actions
 from also_wrappers.signal.advice import Advice
@@ -245,6 +246,16 @@ class SignalSource:
         assert self._slot is not None  # claimed at the first reset
         assert self._board is not None
         self._slot.leave(episode, self._board.window, at)
+
+    def leave_all(self, ended: EpisodeVector) -> None:
+        """Leaves episodes that ended with one step in the slot.
+
+        Args:
+            ended: What was recorded.
+        """
+        assert self._slot is not None  # claimed at the first reset
+        assert self._board is not None
+        self._slot.leave_all(ended, self._board.window)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out the slot: a copy claims one of its own."""

@@ -18,13 +18,14 @@ from also_wrappers.wrappers.shape import Shape
 from tests.benchmarks.measure import Row, row
 from tests.benchmarks.stub import FEATURES, GAMMA, SIGNAL, TERMS, Stub
 
-_BATCH, _STEPS = 256, 2000
+_BATCH, _STEPS = 256, 12_500
 
 
 def sampling(scale: int, folder: Path) -> list[Row]:
-    """Batches of 256 under signals of one and of three terms, and storing a step."""
+    """Batches of 256 under signals of one and of three terms, each after a step was
+    stored, as in training; and storing a step."""
     rows = []
-    for terms in (TERMS[:1], SIGNAL.terms):
+    for terms, bar in ((TERMS[:1], 1.3), (SIGNAL.terms, 1.5)):
         posting = Posting(
             version=1, signal=SIGNAL.model_copy(update={"terms": terms}), gamma=GAMMA
         )
@@ -34,11 +35,12 @@ def sampling(scale: int, folder: Path) -> list[Row]:
         rows.append(
             row(
                 "f: replay buffer",
-                f"a batch of {_BATCH}, {len(terms)} term(s)",
-                partial(ours.sample, _BATCH),
-                partial(peer.sample, _BATCH),
+                f"a step and a batch of {_BATCH}, {len(terms)} term(s)",
+                partial(_learn, ours, step),
+                partial(_learn, peer, step),
                 20 * scale,
                 20,
+                bar,
             )
         )
     rows.append(
@@ -49,9 +51,15 @@ def sampling(scale: int, folder: Path) -> list[Row]:
             lambda: peer.add(*step),
             20 * scale,
             50,
+            1.5,
         )
     )
     return rows
+
+
+def _learn(buffer: ReplayBuffer, step: Any) -> None:
+    buffer.add(*step)
+    buffer.sample(_BATCH)
 
 
 def _filled(shape: Shape) -> tuple[ShapedReplayBuffer, ReplayBuffer, Any]:

@@ -20,6 +20,13 @@ class Row:
     ratio: float
     ours_us: float
     peer_us: float
+    #: The ratio that is to be reached, where one was set.
+    bar: float | None = None
+
+    @property
+    def misses(self) -> bool:
+        """True where the ratio is above its bar."""
+        return self.bar is not None and self.ratio > self.bar
 
 
 def measure(
@@ -38,7 +45,13 @@ def measure(
 
 
 def row(
-    name: str, case: str, ours: Action, peer: Action, stretches: int, calls: int
+    name: str,
+    case: str,
+    ours: Action,
+    peer: Action,
+    stretches: int,
+    calls: int,
+    bar: float | None = None,
 ) -> Row:
     us, them = measure(ours, peer, stretches, calls)
-    return Row(name, case, us / them, us, them)
+    return Row(name, case, us / them, us, them, bar)

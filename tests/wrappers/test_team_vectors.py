@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
+from also_wrappers.evidence.block import Block
 from also_wrappers.signal import Action, Actions, Expert, Fade, Rule, Signal
 from also_wrappers.wrappers.shaped_team import ShapedTeam
 from also_wrappers.wrappers.shaped_vector import ShapedVector
@@ -27,6 +29,7 @@ SPACES: list[spaces.Space[Any]] = [
     spaces.MultiDiscrete([2, 3]),
 ]
 COPIES, STEPS = 4, 40
+ARRAYS = "rows", "actions", "rewards"
 #: Making an example smaller would take minutes.
 BRIEFLY = settings(max_examples=15, phases=[Phase.reuse, Phase.generate])
 OPTIONS: Options = {
@@ -47,23 +50,43 @@ class Left:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.episodes: list[str] = []
-        leave = SignalSource.leave
+        leave, leave_all = SignalSource.leave, SignalSource.leave_all
 
         def keep(source: SignalSource, episode: Any, at: int) -> None:
-            paid = episode.paid and [amount + 0.0 for amount in episode.paid]  # no -0.0
-            parts = (
-                episode.numbers(at),
-                episode.rows.tolist(),
-                episode.rewards.tolist(),
-                episode.actions.tolist(),
-                episode.alive.tolist(),
-                paid,
-                list(episode.invalid),
-            )
-            self.episodes.append(repr(parts))
+            block = Block.empty(source.layout)
+            block.append(episode, episode.numbers(at))
+            self._keep(block)
             leave(source, episode, at)
 
+        def keep_all(source: SignalSource, ended: Any) -> None:
+            for k in range(len(ended.episodes)):
+                block = Block.empty(source.layout)
+                only = slice(k, k + 1)
+                names = ("episodes", "detailed", "has_terms", "paid", "invalid")
+                parts = {name: getattr(ended, name)[only] for name in names}
+                rows = slice(ended.starts[k], ended.starts[k + 1])
+                arrays = {n: getattr(ended, n)[rows] for n in ARRAYS}
+                starts = ended.starts[k : k + 2] - ended.starts[k]
+                one = replace(ended, **parts, **arrays, starts=starts)
+                assert block.extend(one, 0) == 1
+                self._keep(block)
+            leave_all(source, ended)
+
         patch.setattr(SignalSource, "leave", keep)
+        patch.setattr(SignalSource, "leave_all", keep_all)
+
+    def _keep(self, block: Block) -> None:
+        end = int(block.starts[1])
+        parts = (
+            block.episodes[0].item(),
+            block.rows[:end].tolist(),
+            block.rewards[1:end].tolist(),
+            block.actions[1:end].tolist(),
+            block.alive[:end].tolist(),
+            bool(block.has_terms[0]) and (block.paid[0] + 0.0).tolist(),  # no -0.0
+            block.invalid[0].tolist(),
+        )
+        self.episodes.append(repr(parts))
 
     def take(self) -> list[str]:
         """What was left since the last call, in an order of its own."""

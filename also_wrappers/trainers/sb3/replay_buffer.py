@@ -19,10 +19,8 @@ from stable_baselines3.common.buffers import (
 )
 from stable_baselines3.common.vec_env import VecNormalize
 
-from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.signal.advice import Advice
-from also_wrappers.signal.transitions import Payments, decode
+from also_wrappers.trainers.sb3.rewards import Arrays, Rewards
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = [
@@ -32,105 +30,8 @@ __all__ = [
     "ShapedReplayBuffer",
 ]
 
-Arrays = dict[str, npt.NDArray[Any]]
-
 #: What SB3's buffers hold besides rewards; some have no ``next_observations``.
 _HELD = ("observations", "next_observations", "actions", "dones", "timeouts")
-
-
-class Rewards:
-    """Stands in for a buffer's array of rewards.
-
-    What is written is kept as base rewards; what is read at any index is the base
-    reward and what the posted signal adds to it there.
-
-    Args:
-        base: Where base rewards are kept, shape ``(size, environments)``.
-        shape: With the board that the signal is posted on.
-
-    Attributes:
-        base: Base rewards.
-        rows: Encoded transitions, shape ``(size, environments, 2, agents,
-            features + 1)``; made when the first is stored.
-        places: Place in its team of the agent of each transition.
-        steps: Steps of an environment copy that were stored since it was made.
-    """
-
-    def __init__(self, base: npt.NDArray[np.float32], shape: Shape) -> None:
-        self.base = base
-        self.rows: npt.NDArray[np.float32] | None = None
-        self.places = np.zeros(base.shape, dtype=np.int16)
-        self.steps = 0
-        self._shape = shape
-        self._posting: Posting | None = None
-        self._payments: Payments | None = None
-        self._expert: Advice | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that are held."""
-        rows = 0 if self.rows is None else self.rows.nbytes
-        return self.base.nbytes + self.places.nbytes + rows
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self.base[index] = value
-
-    def __getitem__(self, index: Any) -> npt.NDArray[np.float32]:
-        base = self.base[index]
-        posting, payments = self._posted()
-        if payments is None or self.rows is None or posting.gamma is None:
-            return np.array(base)
-        steps = decode(self.rows[index], posting.bootstraps_truncation)
-        places = self.places[index][..., None]
-        mine = np.take_along_axis(payments(steps, posting.gamma), places, axis=-1)
-        fade = posting.fade.strength(self.steps) if posting.fade else 1.0
-        paid = base + posting.strength * fade * mine[..., 0]
-        return np.asarray(paid, dtype=np.float32)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy reads the board itself."""
-        return {**vars(self), "_posting": None, "_payments": None, "_expert": None}
-
-    def advice(self, index: Any) -> npt.NDArray[np.int64]:
-        """Says what the expert that is posted finds good where transitions began.
-
-        Args:
-            index: Of the transitions, as of an array of rewards.
-
-        Returns:
-            One number per transition, as of ``Advice``; 0 where no expert is posted, or
-            it is silent.
-        """
-        posting, _ = self._posted()
-        if self._expert is None or self.rows is None or posting.gamma is None:
-            return np.zeros(self.base[index].shape, dtype=np.int64)
-        steps = decode(self.rows[index])
-        before = steps.rows[..., 0, :, :], steps.present[..., 0, :]
-        places = self.places[index][..., None]
-        return np.take_along_axis(self._expert.batch(*before), places, axis=-1)[..., 0]
-
-    def _posted(self) -> tuple[Posting, Payments | None]:
-        """Returns what is posted, and what pays it, if anything is to be paid.
-
-        The expert of the posted signal, if there is one, is compiled as well.
-        """
-        board = self._shape.board
-        posting = self._posting
-        if posting is None or posting.version != board.version:
-            self._posting = posting = board.read()
-            self._payments = self._expert = None
-        signal, task = posting.signal, self._shape.task
-        actions = task.actions if signal.expert is not None else None
-        compiled = self._payments is not None or not signal.terms
-        compiled &= self._expert is not None or actions is None
-        layout = None if compiled else self._shape.board.layout
-        if layout is not None:  # else no environment was reset yet
-            if signal.terms:
-                self._payments = Payments(signal, task.features, layout.agents)
-            if actions is not None:
-                agents = layout.agents
-                self._expert = Advice(signal, task.features, actions, agents)
-        return posting, self._payments
 
 
 class Relabelling(ReplayBuffer):
@@ -189,31 +90,8 @@ class Relabelling(ReplayBuffer):
             ConfigurationError: The infos tell nothing, or the rewards are others than
                 those that the environments' wrapper has paid.
         """
-        at, rewards = self.pos, self.rewards
-        super().add(obs, next_obs, action, reward, done, infos)
-        shapings = [info.get("shaping", {}) for info in infos]
-        if rewards.rows is None:
-            shape = next((t["rows"].shape for t in shapings if "rows" in t), None)
-            if shape is None:
-                raise ConfigurationError(_NO_ROWS)
-            size = (self.buffer_size, self.n_envs, *shape)
-            rewards.rows = np.zeros(size, dtype=np.float32)
-        for i, shaping in enumerate(shapings):
-            paid = float(reward[i])
-            if "rows" not in shaping:  # an agent whose episode is over
-                rewards.rows[at, i] = 0.0
-                continue
-            total = shaping["total"]
-            if abs(paid - total) > 1e-4 * max(1.0, abs(total)):
-                raise ConfigurationError(
-                    f"the learner is paid {paid:g} where the shaped reward is "
-                    f"{total:g}: something changes rewards outside of the shape; put "
-                    "it inside, between the environment and the shape"
-                )
-            rewards.base[at, i] = shaping["base"]
-            rewards.rows[at, i] = shaping["rows"]
-            rewards.places[at, i] = shaping["place"]
-        rewards.steps += 1
+        base = self.rewards.store(self.pos, reward, infos)
+        super().add(obs, next_obs, action, base, done, infos)
 
     def sample_advised(
         self, count: int, env: VecNormalize | None = None
@@ -250,8 +128,9 @@ class Relabelling(ReplayBuffer):
         """All that is stored, by name; only the part of the arrays that is filled."""
         # Where memory is optimised, the last next observation lies one further.
         used = min(self.size() + self.optimize_memory_usage, self.buffer_size)
-        arrays = {name: array[:used] for name, array in self._arrays().items()}
-        return {**arrays, "pos": np.array(self.pos), "full": np.array(self.full)}
+        held = {name: array[:used] for name, array in self._arrays().items()}
+        counters = {"pos": np.array(self.pos), "full": np.array(self.full)}
+        return {**held, **counters, "places": self.rewards.places}
 
     def load(self, state: Arrays) -> None:
         """Puts back what ``state`` returned, into the arrays that are there.
@@ -259,11 +138,9 @@ class Relabelling(ReplayBuffer):
         Raises:
             ConfigurationError: It is of another kind of buffer.
         """
-        if "rows" in state and self.rewards.rows is None:
-            size = (self.buffer_size, self.n_envs, *state["rows"].shape[2:])
-            self.rewards.rows = np.zeros(size, dtype=np.float32)
+        self.rewards.load(state)
         arrays = self._arrays()
-        counters = {"pos", "full"}
+        counters = {"pos", "full", "places"}
         if not arrays.keys() >= state.keys() - counters:
             odd = ", ".join(sorted(state.keys() - counters - arrays.keys()))
             raise ConfigurationError(f"another kind of replay buffer held {odd}")
@@ -288,8 +165,7 @@ class Relabelling(ReplayBuffer):
 
     def _arrays(self) -> Arrays:
         parts = {name: vars(self).get(name) for name in _HELD}
-        parts |= {name: getattr(self.rewards, name) for name in ("base", "places")}
-        parts["rows"] = self.rewards.rows
+        parts |= {name: getattr(self.rewards, name) for name in ("base", "rows")}
         flat: Arrays = {}
         for name, part in parts.items():
             if isinstance(part, dict):
@@ -299,19 +175,13 @@ class Relabelling(ReplayBuffer):
         return flat
 
 
-_NO_ROWS = (
-    "no environment tells its features, which the replay buffer needs: make the "
-    "model's environments with make_venv(run.shape), with the shape around each, and "
-    "reset them after the model was made"
-)
-
-
 class ShapedReplayBuffer(Relabelling):
     """A replay buffer whose samples are paid by the signal that is active.
 
     Features are kept in single precision, so what is paid agrees with the wrapper's to
-    that precision. Memory: 8 bytes per agent of the team and (feature + 1), for every
-    transition, besides what Stable-Baselines3 keeps.
+    that precision. Memory besides what Stable-Baselines3 keeps: 8 bytes per agent of
+    the team and (feature + 1) for every step of a team, however many of its agents
+    learn, and 8 bytes for every transition.
 
     Example:
         >>> import tempfile

@@ -83,10 +83,9 @@ def test_dqn_is_adapted_and_what_it_remembers_is_paid_anew(tmp_path: Path) -> No
     posted = run.board.read()
     assert posted.signal == HELPFUL.signal
     place = run.task.features.names.index("place")
-    mine = np.take_along_axis(rows, buffer.rewards.places[..., None, None, None], 3)
-    gained = 3.0 * (mine[..., 1, 0, place] - mine[..., 0, 0, place])
+    gained = 3.0 * (rows[:, :, 1, :, place] - rows[:, :, 0, :, place])
     paid = buffer.rewards[:] - buffer.rewards.base
-    np.testing.assert_allclose(paid, gained, atol=1e-5)
+    np.testing.assert_allclose(paid, gained.reshape(paid.shape), atol=1e-5)
     assert posted.strength == 1.0  # a fading signal would take the values away
     assert buffer.full
 

@@ -339,7 +339,60 @@ def test_a_saved_model_can_be_used_where_its_run_is_not(tmp_path: Path) -> None:
 def test_an_episode_without_an_agent_pays_it_nothing(tmp_path: Path) -> None:
     play = Play("team", tmp_path, ShapedReplayBuffer)
     play.swap()
-    absent = play.buffer.rewards.rows[..., -1].max(axis=(2, 3)) == 0.0
+    after = play.buffer.rewards.rows[:, :, 1, :, -1]
+    absent = after.reshape(len(after), -1) == 0.0
     assert absent.any()
     assert (play.buffer.rewards[:][absent] == 0.0).all()
     assert torch.isfinite(play.buffer.sample(64).rewards).all()
+
+
+def store_again(play: Play, at: int, order: list[int], into: Relabelling) -> None:
+    """Stores a step of a full buffer once more, its environments in an order."""
+    rewards = play.buffer.rewards
+    agents = len(order) // rewards.rows.shape[1]
+    infos: list[dict[str, Any]] = []
+    for i in order:
+        told = {"base": rewards.base[at, i], "total": rewards.base[at, i]}
+        told |= {"rows": rewards.rows[at, i // agents], "place": i % agents}
+        infos.append({"shaping": told})
+    space = play.buffer.observation_space
+    seen = np.zeros((len(order), *(space.shape or ())), dtype=space.dtype)
+    done = np.zeros(len(order))
+    into.add(seen, seen, done.astype(int), rewards.base[at, order], done, infos)
+
+
+def test_a_step_of_a_team_is_stored_once(tmp_path: Path) -> None:
+    play = Play("team", tmp_path, ShapedReplayBuffer)
+    held = play.buffer.rewards
+    assert play.buffer.n_envs == 6
+    assert held.rows.shape == (50, 2, 2, 3, len(FEATURES["team"]) + 1)
+    assert held.places.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_what_is_overwritten_is_paid_anew(tmp_path: Path) -> None:
+    play = Play("team", tmp_path, ShapedReplayBuffer)
+    play.swap()
+    paid, at = play.buffer.rewards[:], play.buffer.pos
+    other = int(np.abs(paid - paid[at]).max(axis=1).argmax())
+    store_again(play, other, list(range(6)), play.buffer)
+    np.testing.assert_array_equal(play.buffer.rewards[at], paid[other])
+    assert (paid[at] != paid[other]).any()
+
+
+def test_agents_of_a_team_may_lie_apart(tmp_path: Path) -> None:
+    play = Play("team", tmp_path, ShapedReplayBuffer)
+    play.swap()
+    order = [0, 3, 1, 4, 2, 5]
+    apart = ShapedReplayBuffer(
+        300,
+        play.buffer.observation_space,
+        play.buffer.action_space,
+        "cpu",
+        n_envs=6,
+        shape=play.shape,
+    )
+    for at in range(50):
+        store_again(play, at, order, apart)
+    np.testing.assert_array_equal(apart.rewards[:], play.buffer.rewards[:][:, order])
+    few = np.array([3, 40]), np.array([1, 5])
+    np.testing.assert_array_equal(apart.rewards[few], apart.rewards[:][few])
