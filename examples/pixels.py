@@ -7,7 +7,10 @@ trained on pictures whose places were known. A batched feature group asks the ne
 for many views: for all agents of a team, and for all copies of a Gymnasium vector
 environment.
 
-Expect, with seed 0: EXPECTED
+Expect, with seed 0: the expert "toward mark" is swapped in in the first round, and the
+base return is .938 (standard error .015) after 221,296 environment steps in all, of
+which the policy's own are 150,528, in 89 seconds on two busy cores. On the base reward
+alone (``--budget 0 --steps 221000``) it is .098 (.019) after 222,208.
 
     python examples/pixels.py --smoke
 """
