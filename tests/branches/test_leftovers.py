@@ -41,7 +41,7 @@ def wait_for(condition: Any, seconds: float = 20.0) -> bool:
 
 
 def test_a_factory_that_hangs_costs_its_branches_and_nothing_else() -> None:
-    executor = ProcessExecutor(1, timeout=4.0)
+    executor = ProcessExecutor(1, timeout=10.0)
     list(executor.run(orders(1)))  # the imports of the first worker are another matter
     executor.close()
     began = time.monotonic()
@@ -49,23 +49,23 @@ def test_a_factory_that_hangs_costs_its_branches_and_nothing_else() -> None:
     results = list(executor.run(orders_of(Stuck(), [1, 2])))
     (fine,) = executor.run(orders(1))
     executor.close()
-    assert time.monotonic() - began < 30.0
-    assert all("within 4 seconds" in result.error for result in results)
+    assert time.monotonic() - began < 60.0
+    assert all("within 10 seconds" in result.error for result in results)
     assert pids([fine])
 
 
 @pytest.mark.parametrize(
-    ("seed", "error"), [(777, "within 4 seconds"), (666, "exit code 7"), (1, "enough")]
+    ("seed", "error"), [(777, "within 10 seconds"), (666, "exit code 7"), (1, "enough")]
 )
 def test_processes_of_environments_end_with_their_worker(
     seed: int, error: str, tmp_path: Path
 ) -> None:
-    executor = ProcessExecutor(1, timeout=4.0)
+    executor = ProcessExecutor(1, timeout=10.0)
     list(executor.run(orders(1)))
     began = time.monotonic()
     (result,) = executor.run(orders_of(Clings(tmp_path), [seed]))
     assert error in result.error
-    assert time.monotonic() - began < 8.0
+    assert time.monotonic() - began < 20.0
     executor.close()
     started = processes(tmp_path)
     assert len(started) == 2
@@ -159,7 +159,7 @@ def test_only_what_a_process_of_this_machine_left_is_swept(
 
 
 def test_a_branch_that_is_given_up_leaves_no_folder() -> None:
-    executor = ProcessExecutor(1, timeout=4.0)
+    executor = ProcessExecutor(1, timeout=10.0)
     results = list(executor.run(orders(1, 777)))
     assert len(results) == 2
     # Tests beside this one have branches of their own in the same temporary folder.

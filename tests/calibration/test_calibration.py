@@ -83,11 +83,11 @@ def test_equals_are_rarely_confirmed_on_measured_branches() -> None:
     assert 8.0 < gate.discarded < 10.5
     race = on_all_pools(Race(), 60)
     assert race.confirmed_run < 0.05
-    assert race.discarded < 5.0
+    assert race.discarded < 7.0
     provisional = on_all_pools(Provisional(), 60)
     assert provisional.confirmed_run < 0.05
-    assert provisional.discarded < 3.5
-    assert provisional.discarded < provisional.in_all < 4.0
+    assert provisional.discarded < 4.5
+    assert provisional.discarded < provisional.in_all < 5.5
     assert provisional.swapped > 0.05  # for a while, and claimed by nobody
     assert on_all_pools(FORMS["point score, soft"], 10).swapped > 0.2
 

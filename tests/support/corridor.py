@@ -107,7 +107,16 @@ def check_every_step_is_counted_once(run_dir: Path, mainline: int) -> int:
     # A branch that became the mainline is counted there, every other as discarded.
     branches = sum(event["steps"] for event in recorded if event["event"] == "branch")
     adopted = sum(event.get("adopted_steps", 0) for event in recorded)
-    replaced = sum(event.get("lost_steps", 0) for event in recorded)
+    # What was settled after the last checkpoint before a stop is undone by going on,
+    # and settled again.
+    settled = {
+        (event["round"], json.dumps(event["signal"])): event["lost_steps"]
+        for event in recorded
+        if event["event"] == "settled"
+    }
+    replaced = sum(settled.values()) + sum(
+        event.get("lost_steps", 0) for event in recorded if event["event"] != "settled"
+    )
     lost: int = steps["branches"] - (branches - adopted + replaced)
     assert lost >= 0
     return lost
