@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,16 +108,12 @@ def check_every_step_is_counted_once(run_dir: Path, mainline: int) -> int:
     # A branch that became the mainline is counted there, every other as discarded.
     branches = sum(event["steps"] for event in recorded if event["event"] == "branch")
     adopted = sum(event.get("adopted_steps", 0) for event in recorded)
-    # What was settled after the last checkpoint before a stop is undone by going on,
-    # and settled again.
-    settled = {
-        (event["round"], json.dumps(event["signal"])): event["lost_steps"]
-        for event in recorded
-        if event["event"] == "settled"
-    }
-    replaced = sum(settled.values()) + sum(
-        event.get("lost_steps", 0) for event in recorded if event["event"] != "settled"
-    )
+    replaced = sum(event.get("lost_steps", 0) for event in recorded)
+    for k, (event, later) in enumerate(pairwise(recorded)):
+        if event["event"] == "settled" and later["event"] == "run_resumed":
+            rounds = [e["round"] for e in recorded[k + 1 :] if e["event"] == "settled"]
+            if event["round"] in rounds:  # it was undone by the stop, and made again
+                replaced -= event["lost_steps"]
     lost: int = steps["branches"] - (branches - adopted + replaced)
     assert lost >= 0
     return lost
