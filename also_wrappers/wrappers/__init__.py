@@ -17,41 +17,41 @@ an agent's episode terminated or was cut, and every end then counts as a termina
 ## What a step costs
 
 ``python tests/benchmarks/run.py`` measures a step in turns with a peer, in one process
-(medians; one run on one core of a cloud machine):
+(medians; one run on one core of a cloud machine whose other core was busy). Ratios
+above their bar are to be mended still:
 
-| what | against | ratio | ours, us | peer, us |
-|---|---|---|---|---|
-| 1 term(s) over 6 features | the same terms in a wrapper written by hand, on a stub | 1.60 | 4.0 | 2.5 |
-| 3 term(s) over 6 features | the same terms in a wrapper written by hand, on a stub | 1.33 | 4.5 | 3.4 |
-| 6 term(s) over 6 features | the same terms in a wrapper written by hand, on a stub | 1.11 | 5.6 | 5.1 |
-| mpe2 spread | the bare environment, recording on | 1.15 | 165.6 | 143.8 |
-| mpe2 spread | the same signal without recording | 1.04 | 165.3 | 158.2 |
-| CartPole | the bare environment, recording on | 2.58 | 15.3 | 5.9 |
-| CartPole | the same signal without recording | 1.34 | 14.9 | 11.1 |
-| lbforaging 2p | the bare environment, recording on | 1.33 | 105.2 | 79.0 |
-| lbforaging 2p | the same signal without recording | 1.05 | 104.0 | 98.6 |
-| lbforaging 3p | the bare environment, recording on | 1.27 | 150.1 | 117.8 |
-| lbforaging 3p | the same signal without recording | 1.05 | 149.6 | 143.0 |
-| evidence of 64 copies | reading the bytes of their files | 5.83 | 33,568 | 5,755 |
-| 256 CartPoles, recording on | Gymnasium's vector environment, bare | 13.96 | 688.3 | 49.3 |
-| 256 CartPoles, static | Gymnasium's vector environment, bare | 3.18 | 143.1 | 45.0 |
-| 1 sub-environments | the same terms in numpy written by hand, on a stub | 1.50 | 13.8 | 9.2 |
-| 16 sub-environments | the same terms in numpy written by hand, on a stub | 1.38 | 13.6 | 9.9 |
-| 256 sub-environments | the same terms in numpy written by hand, on a stub | 1.40 | 19.1 | 13.6 |
-| 4096 sub-environments | the same terms in numpy written by hand, on a stub | 1.54 | 74.3 | 48.3 |
-| SuperSuit, spread | their reward wrapper, adding a constant | 0.97 | 155.5 | 160.2 |
-| Gymnasium, CartPole | their reward wrapper, adding a constant | 1.69 | 10.1 | 6.0 |
-| replay buffer, a batch of 256, 1 term | Stable-Baselines3's replay buffer | 3.09 | 201.1 | 65.1 |
-| replay buffer, a batch of 256, 3 terms | Stable-Baselines3's replay buffer | 3.77 | 266.9 | 70.9 |
-| replay buffer, storing a step of 8 | Stable-Baselines3's replay buffer | 2.96 | 10.8 | 3.7 |
-| compiling a signal | reading the signal from JSON | 75.40 | 688.4 | 9.1 |
+| what | against | ratio | bar | ours, us | peer, us |
+|---|---|---|---|---|---|
+| 1 term(s) over 6 features | the same terms in a wrapper written by hand, on a stub | 1.71 | 1.15 | 4.5 | 2.6 |
+| 3 term(s) over 6 features | the same terms in a wrapper written by hand, on a stub | 1.53 | 1.1 | 5.3 | 3.5 |
+| 6 term(s) over 6 features | the same terms in a wrapper written by hand, on a stub | 1.18 | | 6.1 | 5.1 |
+| mpe2 spread | the bare environment, recording on | 1.17 | | 165.7 | 141.7 |
+| mpe2 spread | the same signal without recording | 1.08 | | 172.3 | 159.8 |
+| CartPole | the bare environment, recording on | 2.89 | 1.6 | 17.2 | 6.0 |
+| CartPole | the same signal without recording | 1.36 | | 14.5 | 10.6 |
+| lbforaging 2p | the bare environment, recording on | 1.35 | 1.2 | 108.0 | 80.1 |
+| lbforaging 2p | the same signal without recording | 1.06 | | 110.0 | 103.4 |
+| lbforaging 3p | the bare environment, recording on | 1.29 | | 156.2 | 121.0 |
+| lbforaging 3p | the same signal without recording | 1.05 | | 154.4 | 147.2 |
+| evidence of 64 copies | reading the bytes of their files | 7.58 | | 33,722 | 4,449 |
+| 256 CartPoles, recording on | Gymnasium's vector environment, bare | 7.31 | 2 | 349.1 | 47.7 |
+| 256 CartPoles, static | Gymnasium's vector environment, bare | 2.44 | 1.6 | 110.9 | 45.5 |
+| 1 sub-environments | the same terms in numpy written by hand, on a stub | 1.53 | | 14.2 | 9.3 |
+| 16 sub-environments | the same terms in numpy written by hand, on a stub | 1.48 | | 14.7 | 9.9 |
+| 256 sub-environments | the same terms in numpy written by hand, on a stub | 1.42 | | 19.5 | 13.7 |
+| 4096 sub-environments | the same terms in numpy written by hand, on a stub | 1.56 | 1.1 | 75.1 | 48.0 |
+| SuperSuit, spread | their reward wrapper, adding a constant | 0.99 | | 161.4 | 162.4 |
+| Gymnasium, CartPole | their reward wrapper, adding a constant | 1.63 | | 9.8 | 6.0 |
+| replay buffer, storing a step and a batch of 256, 1 term | Stable-Baselines3's replay buffer | 1.37 | 1.3 | 151.3 | 110.3 |
+| replay buffer, storing a step and a batch of 256, 3 terms | Stable-Baselines3's replay buffer | 1.47 | 1.5 | 182.8 | 124.0 |
+| replay buffer, storing a step of 8 | Stable-Baselines3's replay buffer | 2.22 | 1.5 | 8.2 | 3.7 |
+| compiling a signal | reading the signal from JSON | 53.61 | | 834.9 | 15.6 |
+
 A wrapper costs a few microseconds a step, so it is a large share of a very cheap
 environment (CartPole) and a small one of most others; in lbforaging, most of it is what
 the vocabulary computes. A vector of environments pays for what numpy written by hand
 leaves out: float64, and a check that every value is finite and within its bound;
-recorded, it pays some 50 us for every episode that ends. Ratios vary between runs of
-the command: that of spread was 1.15 to 1.20 over seven, that of 256 sub-environments
-1.20 to 1.53 over five.
+recorded, also for every episode that ends. Ratios vary by a tenth or two between runs.
 """
 
 from __future__ import annotations
