@@ -36,7 +36,8 @@ PPO runs (50 pools, smoothed bootstrap, three candidates; "worst" is the worst p
 Where branches differ by twice what is predicted (synthetic), runs of five confirm an
 equal in up to .08 (``Provisional``) and .12 (``Race``).
 
-``python tests/calibration/live.py`` plays control against itself on live branches.
+``python tests/calibration/live.py`` plays control against itself on live branches (not
+measured again since screening goes on where base return is rare).
 Small corridors, 20 rounds each: ``Provisional`` confirmed 0 (95 % interval 0 to .17)
 and used one for a while in 6, for 3.6 discarded branches a round; ``Race`` 0, for 4.7;
 ``Gate`` 0, for 10.4. With ``--env foraging --rounds 10``: ``Race`` 0 of 10 (0 to .31),
