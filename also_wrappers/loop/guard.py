@@ -51,6 +51,11 @@ class Guard:
         """Takes a window of the mainline and its mean shaped return."""
         self._seen.append((window, shaped))
 
+    @property
+    def blind(self) -> bool:
+        """True until a window was recorded since the swap."""
+        return not self._seen
+
     def exceeds(self, level: float) -> bool:
         """Whether the base return of the last windows is clearly above a level."""
         windows = [window for window, _ in self._seen[-_WINDOWS:]]

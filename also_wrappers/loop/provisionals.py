@@ -24,6 +24,9 @@ __all__ = ["Provisionals"]
 
 Kind = Literal["confirmed", "given_up", "open"]
 
+#: By how much an agreement must rise until the next look to be rising.
+_CLOSER = 0.02
+
 
 class Provisionals:
     """Looks after the provisional signal of a run, from its swap until it is settled.
@@ -160,7 +163,8 @@ class Provisionals:
     def _look(self, trainer: Trainer, watch: Watch) -> None:
         """Ends a signal that has not led to base reward in time.
 
-        The next candidate then gets its turn.
+        The next candidate then gets its turn. An expert has time for as long as the
+        policies come closer to it: before they follow it, what it earns is not theirs.
         """
         guard = self._mainline.guard
         if guard is not None and guard.exceeds(watch.level):
@@ -169,7 +173,15 @@ class Provisionals:
             self._lineage.state.watch = None
             self._save(trainer)
             return
-        if trainer.steps < watch.until:
+        if trainer.steps < watch.until or (guard is not None and guard.blind):
+            return
+        agreement = self._mainline.agreement
+        if agreement is not None and agreement > watch.agreement + _CLOSER:
+            until = trainer.steps + watch.horizon
+            self._lineage.state.watch = watch.model_copy(
+                update={"until": until, "agreement": agreement}
+            )
+            self._lineage.save("round", trainer)
             return
         reason = "it has not led to more base return in time"
         if watch.turns:
@@ -209,6 +221,7 @@ class Provisionals:
             update={
                 "until": trainer.steps + 2 * watch.horizon,
                 "turns": tuple(others),
+                "agreement": 0.0,
             }
         )
         self._lineage.save("round", trainer)

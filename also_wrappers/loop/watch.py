@@ -43,6 +43,7 @@ class Watch(BaseModel):
         level: Base return that has to be exceeded: control's in the round.
         posting: What was posted when the round was played.
         turns: Who is next, in order.
+        agreement: The policies' agreement with the expert at the last look; 0 before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,3 +54,4 @@ class Watch(BaseModel):
     level: float
     posting: Posting
     turns: tuple[Turn, ...] = ()
+    agreement: float = 0.0
