@@ -52,9 +52,9 @@ class Guard:
         self._seen.append((window, shaped))
 
     @property
-    def blind(self) -> bool:
-        """True until a window was recorded since the swap."""
-        return not self._seen
+    def windows(self) -> int:
+        """The number of windows since the swap."""
+        return len(self._seen)
 
     def exceeds(self, level: float) -> bool:
         """Whether the base return of the last windows is clearly above a level."""

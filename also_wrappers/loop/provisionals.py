@@ -173,13 +173,14 @@ class Provisionals:
             self._lineage.state.watch = None
             self._save(trainer)
             return
-        if trainer.steps < watch.until or (guard is not None and guard.blind):
+        windows = 0 if guard is None else guard.windows
+        if trainer.steps < watch.until or windows <= watch.windows:
             return
         agreement = self._mainline.agreement
         if agreement is not None and agreement > watch.agreement + _CLOSER:
             until = trainer.steps + watch.horizon
             self._lineage.state.watch = watch.model_copy(
-                update={"until": until, "agreement": agreement}
+                update={"until": until, "windows": windows, "agreement": agreement}
             )
             self._lineage.save("round", trainer)
             return
@@ -221,6 +222,7 @@ class Provisionals:
             update={
                 "until": trainer.steps + 2 * watch.horizon,
                 "turns": tuple(others),
+                "windows": 0,
                 "agreement": 0.0,
             }
         )

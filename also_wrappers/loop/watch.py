@@ -43,6 +43,7 @@ class Watch(BaseModel):
         level: Base return that has to be exceeded: control's in the round.
         posting: What was posted when the round was played.
         turns: Who is next, in order.
+        windows: Windows of the mainline since the swap at the last look.
         agreement: The policies' agreement with the expert at the last look; 0 before.
     """
 
@@ -54,4 +55,5 @@ class Watch(BaseModel):
     level: float
     posting: Posting
     turns: tuple[Turn, ...] = ()
+    windows: int = 0
     agreement: float = 0.0

@@ -112,7 +112,7 @@ def test_an_expert_has_time_while_the_policies_come_closer_to_it(
 def test_nothing_is_given_up_before_anything_was_recorded_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Guard, "blind", True)
+    monkeypatch.setattr(Guard, "windows", 0)
     run, _ = watched(tmp_path, agreements=(0.0,))
     (settled,) = events(run.dir, "settled")
     assert settled["kind"] == "open"
