@@ -8,11 +8,11 @@ memory are those of the command's process, imports included; Linux only.
 
 Measured on two busy cores, in CPU seconds. The report of 1,000 branches (a ledger of
 10.3 MB): 1.8, a page of 12.6 MB. A ledger of 100 MB, 9,600 branches: ``report`` 8.0, a
-page of 22.7 MB, as it has evidence and dialogue of the last 100 rounds only; ``show`` and
-``compare`` 5.2, with 460 MB of memory; resuming a run 7.2. ``watch`` takes 8.4 for what is
-there, most of it for printing 26,000 lines, reads each byte once, has 77 MB of memory,
-and then takes 0.02 for 200 kB that are added, and 0.01 for ten seconds without an
-event.
+page of 22.7 MB, as it has evidence and dialogue of the last 100 rounds only; ``show``
+and ``compare`` 5.2, with 460 MB of memory; resuming a run 7.2. ``watch`` takes 8.4 for
+what is there, most of it for printing 26,000 lines, reads each byte once, has 77 MB of
+memory, and then takes 0.02 for 200 kB that are added, and 0.01 for ten seconds without
+an event.
 """
 
 from __future__ import annotations
