@@ -1,7 +1,7 @@
 """Wrappers that adapt the learning signal while training runs.
 
-Importing this package imports neither torch nor stable_baselines3 nor ollama; what
-needs them is loaded when it is used.
+Importing this package imports what wraps an environment. What makes a run, and with it
+torch, stable_baselines3, ollama, scipy and jinja2, is loaded when it is used.
 
 Pages, in the order of the loop:
 
@@ -26,7 +26,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
 from also_wrappers.exceptions import (
     AdvisorError,
     AlsoError,
@@ -35,7 +34,6 @@ from also_wrappers.exceptions import (
     FeatureError,
     ModelUnavailableError,
 )
-from also_wrappers.run.run import Run
 from also_wrappers.signal import (
     Action,
     Actions,
@@ -62,6 +60,7 @@ from also_wrappers.wrappers import (
 )
 
 if TYPE_CHECKING:
+    from also_wrappers.advisors import BlindAdvisor, RecordedAdvisor, RuleAdvisor
     from also_wrappers.advisors.llm.advisor import LLMAdvisor
     from also_wrappers.advisors.llm.ceiling import Ceiling
     from also_wrappers.advisors.llm.models.embedded import Embedded
@@ -71,6 +70,7 @@ if TYPE_CHECKING:
     from also_wrappers.gate.gate import Gate
     from also_wrappers.gate.race import Race
     from also_wrappers.loop.adaptation import Adaptation
+    from also_wrappers.run.run import Run
     from also_wrappers.trainers.sb3.callback import AdaptationCallback
     from also_wrappers.trainers.sb3.evaluation import evaluate
     from also_wrappers.trainers.sb3.imitation import ImitationCallback
@@ -86,6 +86,7 @@ __version__ = "0.1.0"
 _LATER = {
     "Adaptation": "also_wrappers.loop.adaptation",
     "AdaptationCallback": "also_wrappers.trainers.sb3.callback",
+    "BlindAdvisor": "also_wrappers.advisors",
     "Ceiling": "also_wrappers.advisors.llm.ceiling",
     "Embedded": "also_wrappers.advisors.llm.models.embedded",
     "Gate": "also_wrappers.gate.gate",
@@ -96,6 +97,9 @@ _LATER = {
     "PettingZooVecEnv": "also_wrappers.trainers.sb3.vec_env",
     "Race": "also_wrappers.gate.race",
     "RayExecutor": "also_wrappers.branches.ray",
+    "RecordedAdvisor": "also_wrappers.advisors",
+    "RuleAdvisor": "also_wrappers.advisors",
+    "Run": "also_wrappers.run.run",
     "ShapedDictReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedNStepReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
     "ShapedReplayBuffer": "also_wrappers.trainers.sb3.replay_buffer",
@@ -153,7 +157,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what needs a trainer or a model server when it is first asked for."""
+    """Loads what no wrapper needs when it is first asked for."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_LATER[name]), name)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["render"]
 
 
 @cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # what wraps or trains renders nothing
+
     root = resources.files("also_wrappers.templates")
 
     def load(name: str) -> str | None:

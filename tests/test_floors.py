@@ -177,6 +177,28 @@ def test_a_heavy_import_waits_until_it_is_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_face_alone_imports_what_wraps_and_no_more() -> None:
+    code = (
+        "import also_wrappers, sys; "
+        "names = {'scipy', 'jinja2', 'rich', 'matplotlib', 'tensorboard'}; "
+        "rooms = 'advisors branches checks ledger loop report run'.split(); "
+        "names |= {f'also_wrappers.{room}' for room in rooms}; "
+        "heavy = names & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_training_imports_nothing_that_checks_or_draws() -> None:
+    code = (
+        "import also_wrappers, sys; also_wrappers.Run; "
+        "also_wrappers.AdaptationCallback; also_wrappers.PettingZooVecEnv; "
+        "heavy = {'scipy', 'jinja2'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_every_public_name_is_there_and_no_other_is_shown() -> None:
     for name in also_wrappers.__all__:
         assert getattr(also_wrappers, name).__doc__, name

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -41,6 +42,7 @@ _RESERVOIR, _RESERVOIR_STEPS = 4, 200
 _slots = itertools.count()
 
 
+@lru_cache(maxsize=8)  # the copies of a process record alike
 def slot_dtype(layout: Layout, copies: int) -> np.dtype[np.void]:
     """Returns the record that the file of a slot holds.
 

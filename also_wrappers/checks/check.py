@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import kendalltau
 
 from also_wrappers.checks.experts import useless_rule, useless_silence
 from also_wrappers.checks.payments import (
@@ -253,6 +252,8 @@ class Checks:
         returns = np.array([episode.base_return for episode in whole])
         if len(whole) < _RANKED or float(np.ptp(returns)) < 1e-9:
             return ""
+        from scipy.stats import kendalltau  # half a second, and most checks need none
+
         correlation = kendalltau([worth_of_end(pay, e) for e in whole], returns)
         if not (correlation.statistic < 0.0 and correlation.pvalue < _SURE):
             return ""

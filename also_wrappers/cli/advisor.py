@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from also_wrappers.advisors.base import Advisor
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.proposals.proposal import Proposal
 
 if TYPE_CHECKING:
+    from also_wrappers.advisors.base import Advisor
     from also_wrappers.cli.demo import DemoSettings
 
 __all__ = ["Who", "check_who", "make_advisor"]
@@ -66,6 +65,7 @@ def make_advisor(settings: DemoSettings, timeout: float, console: Console) -> Ad
     if settings.advisor == Who.recorded:
         from also_wrappers.advisors.recorded import RecordedAdvisor
         from also_wrappers.cli.foraging import recorded_expert
+        from also_wrappers.proposals.proposal import Proposal
 
         expert = recorded_expert(settings.env_id)
         console.print(

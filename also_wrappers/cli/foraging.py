@@ -19,7 +19,7 @@ from also_wrappers.catalog import lbforaging
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.ledger.events import RunFinished
-from also_wrappers.ledger.ledger import LedgerReader, read_ledger
+from also_wrappers.ledger.ledger import LedgerReader, last_event
 from also_wrappers.run.run import Run
 from also_wrappers.signal.model import Signal
 from also_wrappers.task import Task
@@ -136,8 +136,7 @@ def _unshaped(env: Any) -> Any:
 
 def is_finished(run_dir: Path) -> bool:
     """True if a run was trained to its end, and its model is there."""
-    events = list(read_ledger(run_dir / "ledger.jsonl"))
-    finished = bool(events) and isinstance(events[-1], RunFinished)
+    finished = isinstance(last_event(run_dir / "ledger.jsonl"), RunFinished)
     return finished and (run_dir / "model.zip").exists()
 
 

@@ -18,7 +18,7 @@ from also_wrappers.ledger.events import (
     RunStarted,
     Swapped,
 )
-from also_wrappers.ledger.ledger import read_ledger, salvage_ledger
+from also_wrappers.ledger.ledger import last_event, salvage_ledger
 from also_wrappers.report.ending import ending_of
 from also_wrappers.report.rounds import RoundRecord, Use, collect_rounds
 from also_wrappers.report.standing import ActiveSignal, Standing
@@ -191,9 +191,7 @@ def _spent(run_dir: Path, last: Event, running: bool) -> tuple[Counts, Counts]:
 
 def is_finished(run_dir: Path) -> bool:
     """True if there is a run in a directory, and it was trained to its end."""
-    path = run_dir / "ledger.jsonl"
-    events = list(read_ledger(path)) if path.exists() else []
-    return bool(events) and isinstance(events[-1], RunFinished)
+    return isinstance(last_event(run_dir / "ledger.jsonl"), RunFinished)
 
 
 def seconds_of(events: Sequence[Event]) -> float:

@@ -11,7 +11,13 @@ from rich.live import Live
 
 from also_wrappers.cli.panel import RunPanel
 from also_wrappers.exceptions import ConfigurationError
-from also_wrappers.ledger.ledger import follow, other_runs, salvage_ledger
+from also_wrappers.ledger.events import RunFinished
+from also_wrappers.ledger.ledger import (
+    follow,
+    last_event,
+    other_runs,
+    salvage_ledger,
+)
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.lock import holder_of
 
@@ -55,7 +61,7 @@ def watch_run(run_dir: Path, console: Console, remarks: Console) -> None:
         if others := other_runs(run_dir):
             raise ConfigurationError(f"{run_dir} holds no run{others}")
         _remark(remarks, f"{run_dir} holds no run yet; waiting for one")
-    elif holder_of(lock) is None and not _finished(ledger):
+    elif holder_of(lock) is None and not isinstance(last_event(ledger), RunFinished):
         _remark(remarks, f"no process runs {run_dir}; waiting for one to go on with it")
     lines = ProgressLines(console)
     panel = RunPanel(str(run_dir), lambda: holder_of(lock) is not None)
@@ -68,13 +74,6 @@ def watch_run(run_dir: Path, console: Console, remarks: Console) -> None:
             lines(event)
     name = shlex.quote(str(run_dir))
     lines.say("report", f"also-wrappers report {name} writes {run_dir}/report.html")
-
-
-def _finished(ledger: Path) -> bool:
-    if not ledger.stat().st_size:
-        return False  # its first event comes after a rehearsal
-    events, _ = salvage_ledger(ledger)
-    return events[-1].event == "run_finished"
 
 
 def _remark(remarks: Console, text: str) -> None:

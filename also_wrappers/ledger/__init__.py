@@ -6,10 +6,11 @@ from also_wrappers.ledger.ledger import (
     Ledger,
     LedgerReader,
     follow,
-    of_the_lineage,
+    last_event,
     read_ledger,
     salvage_ledger,
 )
+from also_wrappers.ledger.lineage import of_the_lineage
 
 __all__ = [
     "Accounting",
@@ -18,6 +19,7 @@ __all__ = [
     "Ledger",
     "LedgerReader",
     "follow",
+    "last_event",
     "of_the_lineage",
     "read_ledger",
     "salvage_ledger",

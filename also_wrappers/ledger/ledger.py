@@ -11,26 +11,21 @@ import warnings
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 
 from pydantic import ValidationError
 
 from also_wrappers.exceptions import ConfigurationError, StorageError, brief
 from also_wrappers.files import append, redactions
 from also_wrappers.ledger.accounting import Accounting
-from also_wrappers.ledger.events import (
-    EVENT,
-    Event,
-    RunFinished,
-    RunResumed,
-)
-from also_wrappers.ledger.stamp import SCHEMA_VERSION, RoundEvent, RunEvent
+from also_wrappers.ledger.events import EVENT, Event, RunFinished
+from also_wrappers.ledger.stamp import SCHEMA_VERSION, RunEvent
 
 __all__ = [
     "Ledger",
     "LedgerReader",
     "follow",
-    "of_the_lineage",
+    "last_event",
     "other_runs",
     "read_ledger",
     "salvage_ledger",
@@ -40,6 +35,8 @@ E = TypeVar("E", bound=RunEvent)
 
 #: Seconds between two looks at a ledger that is followed.
 _INTERVAL = 0.2
+#: Bytes that are read at a time from the end of a ledger.
+_BLOCK = 1 << 16
 
 #: What is as long may be a number that cannot be drawn, nor be trained for; a count is
 #: less than this.
@@ -176,20 +173,18 @@ def _mend_end(path: Path) -> None:
     Raises:
         ConfigurationError: The file ends in what no run has written.
     """
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    last = data[whole:]
-    if not last:
-        return
     with path.open("r+b") as file:
+        last = _tail(file, 1).rpartition(b"\n")[2]
+        if not last:
+            return
         try:
             EVENT.validate_json(last)
         except ValidationError:
             # After a loss of power, what was cut may be zeros.
             if not last.startswith(b'{"') and last.strip(b"\0"):
-                number = data.count(b"\n") + 1
+                number = path.read_bytes().count(b"\n") + 1
                 raise ConfigurationError(_damage(last, path, number)) from None
-            file.truncate(whole)
+            file.truncate(file.seek(0, os.SEEK_END) - len(last))
         else:
             file.seek(0, os.SEEK_END)
             file.write(b"\n")
@@ -229,6 +224,32 @@ def read_ledger(path: Path) -> Iterator[Event]:
             version.
     """
     return LedgerReader(path).read()
+
+
+def last_event(path: Path) -> Event | None:
+    """Returns the last whole event of a ledger, and reads the end of the file only.
+
+    Returns:
+        The event; ``None`` if there is none.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or its last line is no event of
+            this version.
+    """
+    try:
+        if not path.exists():
+            return None
+        with path.open("rb") as file:
+            whole = _tail(file, 2).rpartition(b"\n")[0]
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not whole:
+        return None
+    try:
+        return _event(whole.rpartition(b"\n")[2] + b"\n", path, 0)
+    except ConfigurationError:
+        *_, event = read_ledger(path)  # knows the number of a line that is no event
+        return event
 
 
 def salvage_ledger(path: Path) -> tuple[list[Event], str]:
@@ -302,10 +323,24 @@ def _whole_lines(path: Path, start: int) -> Iterator[bytes]:
                 if line.endswith(b"\n"):
                     yield line
     except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be read: {error.strerror}; it must be a file that this "
-            "process may read"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _tail(file: BinaryIO, lines: int) -> bytes:
+    """Reads the end of a file, backwards until it has so many ends of lines."""
+    begin, tail = file.seek(0, os.SEEK_END), b""
+    while begin and tail.count(b"\n") < lines:
+        size = min(max(_BLOCK, len(tail)), begin)
+        begin = file.seek(begin - size)
+        tail = file.read(size) + tail
+    return tail
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be read: {error.strerror}; it must be a file that this process "
+        "may read"
+    )
 
 
 def _event(line: bytes, path: Path, number: int) -> Event:
@@ -342,33 +377,3 @@ def _damage(line: bytes, path: Path, number: int) -> str:
         f"{path} has a line that is no event of a run: {start!r}; take the file back "
         f"to what the run wrote, or remove line {number}"
     )
-
-
-def of_the_lineage(
-    events: Iterable[Event], checkpoint: int, going_on: int | None = None
-) -> list[Event]:
-    """Returns the events that tell of the lineage that a run goes on with.
-
-    What a stopped run has recorded after its last checkpoint is true, and of a mainline
-    that was lost; but a round that goes on has lost nothing.
-
-    Args:
-        events: The events of a ledger, in order.
-        checkpoint: Trainer steps that had been spent in all at the last checkpoint.
-        going_on: Number of the round that goes on from that checkpoint, if one does.
-    """
-    lineage: list[Event] = []
-    for event in events:
-        if isinstance(event, RunResumed):
-            lineage = _up_to(event.checkpoint, lineage, event.going_on)
-        lineage.append(event)
-    return _up_to(checkpoint, lineage, going_on)
-
-
-def _up_to(total: int, events: list[Event], going_on: int | None) -> list[Event]:
-    return [
-        event
-        for event in events
-        if event.trainer_steps.total <= total
-        or (isinstance(event, RoundEvent) and event.round == going_on)
-    ]

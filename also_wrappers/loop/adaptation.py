@@ -18,7 +18,7 @@ from also_wrappers.ledger.events import (
     RunStarted,
     Swapped,
 )
-from also_wrappers.ledger.ledger import of_the_lineage
+from also_wrappers.ledger.lineage import of_the_lineage
 from also_wrappers.loop.audition import MOST_RANKED
 from also_wrappers.loop.fading import strength
 from also_wrappers.loop.lineage import Lineage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.gate.rule import CONTROL, Decision, Request, Rule
 from also_wrappers.gate.standing import leader
 from also_wrappers.ledger.events import BranchEnded, Decided, Event, RoundStarted
+from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.loop.arms import Arms
 from also_wrappers.loop.aside import Aside
 from also_wrappers.loop.measured import Arm
@@ -78,7 +79,7 @@ class Confirmation:
         gate: Rule,
         start: Path,
     ) -> None:
-        outcome, screened, fresh = _recorded(run.events(), claim.round)
+        outcome, screened, fresh = _recorded(read_ledger(run.ledger.path), claim.round)
         control = Proposal(signal=outcome.control)
         arms = [Arm(CONTROL, control, claim.posting.promised)]
         for index, arm in enumerate(outcome.arms, start=1):
@@ -199,7 +200,7 @@ class Confirmation:
 
 
 def _recorded(
-    events: Sequence[Event], number: int
+    events: Iterable[Event], number: int
 ) -> tuple[RoundOutcome, list[BranchEnded], list[BranchEnded]]:
     """Returns a round's outcome, its branches until the decision, and those since.
 

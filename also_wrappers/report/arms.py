@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, variance
+from statistics import fmean
 
 from also_wrappers.ledger.events import BranchEnded
 from also_wrappers.report.charts import (
@@ -143,8 +143,10 @@ def course(branches: Sequence[BranchEnded]) -> tuple[Point, ...]:
                 parts[round(place)].append((mean, error))
     points = []
     for place, measures in sorted(parts.items()):
-        means = [mean for mean, _ in measures]
-        within = sum(error**2 for _, error in measures) / len(measures) ** 2
-        between = variance(means) / len(means) if len(means) > 1 else 0.0
-        points.append(Point(place, fmean(means), max(within, between) ** 0.5))
+        count, mean = len(measures), fmean(mean for mean, _ in measures)
+        error = math.hypot(*(error for _, error in measures)) / count
+        if count > 1:
+            apart = math.hypot(*(other - mean for other, _ in measures))
+            error = max(error, apart / math.sqrt(count * (count - 1)))
+        points.append(Point(place, mean, error))
     return tuple(points)

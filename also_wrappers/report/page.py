@@ -6,6 +6,7 @@ a function here; of a round, a method or an attribute of ``RoundRecord``.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from also_wrappers.files import write_atomic
@@ -41,6 +42,9 @@ __all__ = ["write_report"]
 
 #: Characters of a request or an answer that are shown; the ledger has all of it.
 _LONGEST = 6000
+#: Rounds whose evidence and dialogue are shown, the last ones: they take 90 % of what
+#: a page has of a round, and a browser has to open all of it.
+_DETAILED = 100
 
 
 def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
@@ -105,7 +109,8 @@ def write_report(run_dir: Path, baseline: Path | None = None) -> Path:
         shares_of=lambda evidence: action_shares(evidence, actions),
         draw_effects=draw_effects,
         draw_visits=draw_visits,
-        meaning_of=lambda key: meaning_of(key, actions),
+        meaning_of=cache(lambda key: meaning_of(key, actions)),
+        detailed=_DETAILED,
         cut=_cut,
     )
     path = run_dir / "report.html"

@@ -49,13 +49,17 @@ def standing_of(event: Decided | Swapped) -> Standing | None:
 class ActiveSignal:
     """Follows which signal is active and how sure the run is of it.
 
-    What the signal's expert has earned by itself is followed as well.
-
     Args:
         events: The events of the run so far.
+
+    Attributes:
+        signal: The active signal; the empty one if no round swapped any in.
+        audition: Last audition of the active signal's expert; ``None`` without any.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.signal = Signal()
+        self.audition: Auditioned | None = None
         self._id = ""
         self._signals: dict[str, Signal] = {}
         self._standings: dict[str, Standing | None] = {}
@@ -69,18 +73,6 @@ class ActiveSignal:
         return self._standings.get(self._id)
 
     @property
-    def signal(self) -> Signal:
-        """The active signal; the empty one if no round swapped any in."""
-        return self._signals.get(self._id, Signal())
-
-    @property
-    def audition(self) -> Auditioned | None:
-        """Last audition of the active signal's expert; ``None`` without any."""
-        signal = self.signal
-        played = (event for event in reversed(self._auditions) if event.is_of(signal))
-        return next(played, None)
-
-    @property
     def unconfirmed(self) -> bool:
         """Whether the active signal is provisional, exploratory ones included."""
         return self.standing in ("provisional", "exploratory")
@@ -90,22 +82,30 @@ class ActiveSignal:
         match event:
             case Auditioned():
                 self._auditions.append(event)
+                if event.is_of(self.signal):
+                    self.audition = event
             case Swapped(signal=signal):
-                self._use(signal)
+                self._use(signal.id, signal)
                 self._standings[signal.id] = standing_of(event)
             case Settled(signal=signal, kind=kind):
-                self._use(signal)
+                self._use(signal.id, signal)
                 if kind == "confirmed":
                     self._standings[signal.id] = "confirmed"
             # A swap that was lost in a stop is set right by the next round or the end.
             case RolledBack(signal=name) | RoundStarted(signal=name):
-                self._id = name
+                if name != self._id:
+                    self._use(name, self._signals.get(name, Signal()))
             case RunFinished(signal=signal):
-                self._use(signal)
+                self._use(signal.id, signal)
 
-    def _use(self, signal: Signal) -> None:
-        self._id = signal.id
-        self._signals[signal.id] = signal
+    def _use(self, name: str, signal: Signal) -> None:
+        """Makes the signal of an id the active one."""
+        self._id = name
+        self._signals[name] = self.signal = signal
+        self.audition = None
+        if signal.expert is not None:
+            played = (one for one in reversed(self._auditions) if one.is_of(signal))
+            self.audition = next(played, None)
 
 
 def last_audition(events: Iterable[Event]) -> Auditioned | None:

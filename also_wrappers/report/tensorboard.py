@@ -22,7 +22,7 @@ from also_wrappers.ledger.events import (
     Settled,
     Swapped,
 )
-from also_wrappers.ledger.ledger import of_the_lineage
+from also_wrappers.ledger.lineage import of_the_lineage
 from also_wrappers.proposals.diagnosis import Diagnosis
 from also_wrappers.report.arm_curves import ArmCurves
 from also_wrappers.report.ending import ending_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -69,6 +70,8 @@ _IN_NOTEBOOKS = {
 _LONG = 10.0
 #: Seconds after which an event is of the past.
 _LIVE = 5.0
+#: Records that are remembered: those of the last episodes, and of a lost mainline.
+_MOST_RECORDS = 2000
 
 
 class ProgressLines:
@@ -93,7 +96,7 @@ class ProgressLines:
         self._foretold = False
         self._advisor = "the advisor"
         self._plays = True
-        self._records: list[Recorded] = []
+        self._records: deque[Recorded] = deque(maxlen=_MOST_RECORDS)
         self._active = ActiveSignal()
         # Effects of signals on the base return, by their ids.
         self._effects: dict[str, float] = {}
@@ -135,11 +138,9 @@ class ProgressLines:
                 self._plays = event.budget > 0.0
             case RunResumed():
                 self._total = max(event.total, 1)
-                self._records = [
-                    record
-                    for record in self._records
-                    if record.trainer_steps.total <= event.checkpoint
-                ]
+                lost = event.checkpoint
+                while self._records and self._records[-1].trainer_steps.total > lost:
+                    self._records.pop()
             case Recorded():
                 self._records.append(event)
             case Decided(effect=float(effect), outcome=outcome) if outcome.winner:

@@ -11,8 +11,21 @@ from also_wrappers.board.board import Board
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import make_folder, read_json, remove, write_json
 from also_wrappers.ledger.accounting import Accounting, Counts
-from also_wrappers.ledger.events import Event, RunFinished
-from also_wrappers.ledger.ledger import Ledger, of_the_lineage, read_ledger
+from also_wrappers.ledger.events import (
+    Event,
+    RolledBack,
+    RunFinished,
+    RunResumed,
+    Settled,
+    Swapped,
+)
+from also_wrappers.ledger.ledger import (
+    Ledger,
+    LedgerReader,
+    last_event,
+    read_ledger,
+)
+from also_wrappers.ledger.lineage import of_the_lineage
 from also_wrappers.run.checkpoints import Checkpoints
 from also_wrappers.run.lock import Lock
 from also_wrappers.run.meter import Meter
@@ -85,6 +98,8 @@ class Run:
                 f"resume is True, False or 'auto', not {resume!r:.80}"
             )
         self._ledger_path = self.dir / "ledger.jsonl"
+        self._reader = LedgerReader(self._ledger_path)
+        self._swaps: list[Event] = []
         if resume == "auto":
             resume = _recorded(self._ledger_path)
         self.resumed = bool(resume)
@@ -174,8 +189,9 @@ class Run:
 
         Swaps that were lost in a stop are not written.
         """
+        self._read_swaps()
         total = self.accounting.trainer_steps().total
-        entries = schedule_of(of_the_lineage(self.events(), total))
+        entries = schedule_of(of_the_lineage(self._swaps, total))
         data = [entry.model_dump(mode="json") for entry in entries]
         write_json(self.dir / "schedule.json", data)
 
@@ -194,9 +210,10 @@ class Run:
 
         Steps that a process was training when it ended count as unknown.
         """
-        recorded = [event.trainer_steps for event in self.events()[-1:]]
-        spent = max([*recorded, self._meter.spent], key=lambda counts: counts.total)
-        unknown = sum(counts.unknown for counts in recorded) + self._meter.in_flight
+        last = last_event(self._ledger_path)
+        recorded = Counts() if last is None else last.trainer_steps
+        spent = max(recorded, self._meter.spent, key=lambda counts: counts.total)
+        unknown = recorded.unknown + self._meter.in_flight
         return spent.model_copy(update={"unknown": unknown})
 
     @property
@@ -205,9 +222,8 @@ class Run:
 
         ``None`` if the run may go on.
         """
-        last = self.events()[-1:]
-        ended = bool(last) and isinstance(last[0], RunFinished)
-        return last[0].trainer_steps.mainline if ended else None
+        last = last_event(self._ledger_path)
+        return last.trainer_steps.mainline if isinstance(last, RunFinished) else None
 
     def events(self) -> list[Event]:
         """Returns all events that were recorded so far."""
@@ -219,10 +235,17 @@ class Run:
         self._meter.close()
         self._lock.release()
 
+    def _read_swaps(self) -> None:
+        """Reads which swaps were recorded since the last look, and what became of them.
+
+        The ledger grows with the training; each of its bytes is read once.
+        """
+        kinds = (RunResumed, Swapped, Settled, RolledBack)
+        self._swaps += [e for e in self._reader.read() if isinstance(e, kinds)]
+
     def _check_resumable(self, declared: dict[str, Any]) -> None:
         """Refuses a run that cannot be gone on with, before anything is changed."""
-        for _ in read_ledger(self._ledger_path):  # says what is no event
-            pass
+        self._read_swaps()  # says what is no event
         path = self.dir / "run.json"
         if path.exists() and read_json(path) != declared:
             raise ConfigurationError(

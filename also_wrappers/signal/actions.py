@@ -146,6 +146,10 @@ class Actions:
             self._check_compass(self.compass, names)
         self._check_axes()
 
+    def __hash__(self) -> int:
+        """Hashes the names, as places are a mapping, which has no hash."""
+        return hash(tuple(action.name for action in self.actions))
+
     @classmethod
     def from_space(cls, env: Any) -> Actions:
         """Names the actions of an environment, without steps and places.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from also_wrappers.signal.feature_map import FeatureMap
 from also_wrappers.signal.language.arrays import evaluate_binary
 from also_wrappers.signal.language.compiler import Rows, binary
 from also_wrappers.signal.language.parser import Node, parse
-from also_wrappers.signal.language.rules import HOLDS, RuleTrees, compile_rules
+from also_wrappers.signal.language.rules import HOLDS, Choose, RuleTrees, compile_rules
 from also_wrappers.signal.model import Rule, Signal
 
 __all__ = ["Advice"]
@@ -66,17 +67,7 @@ class Advice:
         actions: Actions,
         agents: Sequence[str],
     ) -> None:
-        expert = signal.expert
-        if expert is None:
-            raise ConfigurationError("the signal has no expert to give advice")
-        actions.check_features(features)
-        definitions = parse_definitions(signal.define, features)
-        says = _Says(actions, features)
-        self._rules = [
-            _trees(number, rule, features, definitions, says, agents)
-            for number, rule in enumerate(expert.rules, start=1)
-        ]
-        self._choose = compile_rules(self._rules)
+        self._rules, self._choose = _compile(signal, features, actions, tuple(agents))
 
     def __call__(self, rows: Rows, alive: Sequence[int]) -> list[int]:
         """Says what is good in one state of the team.
@@ -119,6 +110,23 @@ class Advice:
                     good = asked if tree is None else asked & holds(tree)
                     out[good] |= bit
         return out
+
+
+@lru_cache(maxsize=8)
+def _compile(
+    signal: Signal, features: FeatureMap, actions: Actions, agents: tuple[str, ...]
+) -> tuple[list[RuleTrees], Choose]:
+    """Compiles an expert once for all environment copies of a process."""
+    if signal.expert is None:
+        raise ConfigurationError("the signal has no expert to give advice")
+    actions.check_features(features)
+    definitions = parse_definitions(signal.define, features)
+    says = _Says(actions, features)
+    rules = [
+        _trees(number, rule, features, definitions, says, agents)
+        for number, rule in enumerate(signal.expert.rules, start=1)
+    ]
+    return rules, compile_rules(rules)
 
 
 def _trees(

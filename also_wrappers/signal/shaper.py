@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal.definitions import parse_definitions
@@ -119,6 +119,14 @@ def compile_signal(
         >>> compiled.weights, compiled.state_terms
         ((1.0,), ())
     """
+    return _compile(signal, features, tuple(agents))
+
+
+@lru_cache(maxsize=8)
+def _compile(
+    signal: Signal, features: FeatureMap, agents: tuple[str, ...]
+) -> CompiledSignal:
+    """Compiles a signal once for all environment copies of a process."""
     definitions = parse_definitions(signal.define, features)
     nodes = [parse_term(term, features, agents, definitions) for term in signal.terms]
     kinds = [KINDS[term.kind] for term in signal.terms]

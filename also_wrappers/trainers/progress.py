@@ -7,6 +7,7 @@ import shlex
 
 from rich.console import Console
 
+from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.tensorboard import TensorBoardFigures
 from also_wrappers.report.terminal import ProgressLines
 from also_wrappers.run.run import Run
@@ -26,14 +27,15 @@ class Progress:
     def __init__(self, run: Run, verbose: int) -> None:
         self._run = run
         self._verbose = verbose
-        self._lines = ProgressLines(Console(), run.events())
+        self._lines = ProgressLines(Console(), read_ledger(run.ledger.path))
 
     def begin(self) -> None:
         """Listens to the run's ledger from now on."""
         listeners = self._run.ledger.listeners
         if all(map(importlib.util.find_spec, ("tensorboard", "matplotlib"))):
             folder = self._run.dir / "tensorboard"
-            listeners.append(TensorBoardFigures(folder, self._run.events()))
+            past = read_ledger(self._run.ledger.path)
+            listeners.append(TensorBoardFigures(folder, past))
         if self._verbose:
             listeners.append(self._lines)
 

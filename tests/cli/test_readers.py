@@ -17,6 +17,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.signal import Signal
 from also_wrappers.testing import Corridor, corridor_features
 from also_wrappers.wrappers import ShapeRewardParallel
+from tests.support.counted import CountedBytes
 from tests.support.damage import play_run
 from tests.support.ledgers import (
     EXPERT,
@@ -25,6 +26,7 @@ from tests.support.ledgers import (
     whole_run,
     write_ledger,
 )
+from tests.support.long_run import write_long_run
 from tests.support.walker import ROLLOUT
 
 
@@ -246,3 +248,14 @@ def test_runs_are_compared_beside_each_other(tmp_path: Path, found: Path) -> Non
     assert max(map(len, text.splitlines())) <= 80
     read = json.loads(printed("compare", whole, alone, "--json"))
     assert [run["env_steps"]["total"] for run in read] == [7500, 7500]
+
+
+def test_watch_reads_a_ledger_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = write_long_run(tmp_path / "run", 5)
+    console = Console(file=io.StringIO())
+    read = CountedBytes(monkeypatch)
+    watch_run(run_dir, console, console)
+    size = (run_dir / "ledger.jsonl").stat().st_size
+    assert size <= read.count <= size + 2**16 < 1.2 * size  # and its last block

@@ -27,10 +27,12 @@ from also_wrappers.ledger.ledger import (
     Ledger,
     LedgerReader,
     follow,
+    last_event,
     read_ledger,
     salvage_ledger,
 )
 from also_wrappers.signal import Signal
+from tests.support.counted import CountedBytes
 from tests.support.ledgers import (
     EXPERT,
     SIGNAL,
@@ -47,8 +49,11 @@ from tests.support.ledgers import (
     whole_run,
     write_ledger,
 )
+from tests.support.long_run import write_long_run
 
 FINISHED = RunFinished(rounds=0, signal=Signal())
+#: Bytes that are read at a time from the end of a ledger.
+BLOCK = 1 << 16
 
 
 @pytest.fixture
@@ -325,6 +330,58 @@ def test_a_line_that_is_no_event_is_told_in_one_sentence(
         text = str(caught.value)
         assert text.startswith(str(path))
         assert "\n" not in text
+
+
+def test_a_reader_reads_each_byte_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_long_run(tmp_path / "run", 5, finished=False) / "ledger.jsonl"
+    read, reader = CountedBytes(monkeypatch), LedgerReader(path)
+    assert len(list(reader.read())) > 100
+    assert read.take() == path.stat().st_size > 5 * BLOCK
+    line = EVENT.dump_json(FINISHED).decode() + "\n"
+    append(path, line)
+    assert list(reader.read()) == [FINISHED]
+    assert read.take() == len(line)
+
+
+def test_the_last_event_takes_the_end_of_the_file_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_long_run(tmp_path / "run", 5) / "ledger.jsonl"
+    *_, last = read_ledger(path)
+    read = CountedBytes(monkeypatch)
+    assert last_event(path) == last
+    append(path, '{"schema_version": 3, "eve')  # it is being written
+    assert last_event(path) == last
+    assert 0 < read.take() <= 2 * BLOCK
+    Ledger(path, Accounting()).close()  # what was cut is dropped
+    assert 0 < read.take() <= BLOCK
+    assert last_event(path) == last
+    assert path.read_bytes().endswith(b"}\n")
+
+
+def test_a_last_event_may_be_longer_than_what_is_read_at_a_time(path: Path) -> None:
+    assert last_event(path) is None
+    append(path, "")
+    assert last_event(path) is None
+    ledger = Ledger(path, Accounting())
+    for size in (1, BLOCK - 300, BLOCK, 5 * BLOCK):
+        first = ledger.write(exchange(answer="!" * size))
+        assert last_event(path) == first
+        second = ledger.write(recorded(10, 0.0))
+        assert last_event(path) == second
+        append(path, "{" * size)
+        assert last_event(path) == second
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size - size)
+    ledger.close()
+
+
+def test_a_last_line_that_is_no_event_is_told_by_its_number(path: Path) -> None:
+    append(path, EVENT.dump_json(started()).decode() + "\nno JSON\n")
+    with pytest.raises(ConfigurationError, match="remove line 2"):
+        last_event(path)
 
 
 def test_what_follows_a_run_ends_with_the_run(path: Path) -> None:

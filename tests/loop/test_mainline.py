@@ -14,7 +14,7 @@ from also_wrappers.evidence.episodes import Episodes
 from also_wrappers.evidence.stage import Window
 from also_wrappers.ledger.accounting import Counts
 from also_wrappers.ledger.events import Event, Recorded, RolledBack, Swapped
-from also_wrappers.ledger.ledger import of_the_lineage
+from also_wrappers.ledger.lineage import of_the_lineage
 from also_wrappers.loop.guard import Guard
 from also_wrappers.loop.mainline import Mainline
 from also_wrappers.run.run import Run

@@ -8,6 +8,7 @@ import pytest
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.events import (
+    Auditioned,
     Event,
     RolledBack,
     RoundStarted,
@@ -18,6 +19,7 @@ from also_wrappers.ledger.events import (
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report import write_report
 from also_wrappers.report.rounds import collect_rounds
+from also_wrappers.report.standing import last_audition
 from also_wrappers.signal import Signal
 from tests.support.ledgers import (
     EVIDENCE,
@@ -38,6 +40,7 @@ from tests.support.ledgers import (
     whole_run,
     write_ledger,
 )
+from tests.support.long_run import events_of, write_long_run
 from tests.support.pages import text_of
 
 
@@ -345,3 +348,36 @@ def test_an_expert_that_was_in_force_stands_beside_control(tmp_path: Path) -> No
         "control : base return 0.250, mean of 1 branch(es); its expert alone 0.800 ± "
         "0.100 The signal of the mainline."
     ) in text_of(write_report(run_dir))
+
+
+def test_a_page_of_many_rounds_has_the_evidence_of_the_last_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = write_long_run(tmp_path / "run", 5)
+    whole = write_report(run_dir).read_text()
+    assert whole.count("The evidence:") == whole.count("The dialogue with") == 5
+    assert "the ledger has all of it" not in whole
+    monkeypatch.setattr("also_wrappers.report.page._DETAILED", 2)
+    page = write_report(run_dir).read_text()
+    assert page.count("The evidence:") == page.count("The dialogue with") == 2
+    assert page.index("Round 4:") < page.index("The evidence:")
+    assert "those of the last 2 of 5 rounds; the ledger has all of it" in page
+    assert page.count("<h3>Round") == page.count("What was tried") == 5
+    assert len(page) < 0.6 * len(whole)
+
+
+def test_auditions_are_compared_once_for_all_events_between_two_swaps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = 0
+    is_of = Auditioned.is_of
+
+    def counted(event: Auditioned, signal: Signal) -> bool:
+        nonlocal calls
+        calls += 1
+        return is_of(event, signal)
+
+    monkeypatch.setattr(Auditioned, "is_of", counted)
+    events = list(events_of(20))
+    assert last_audition(events) is None
+    assert calls <= 20  # an event each

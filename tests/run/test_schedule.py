@@ -15,7 +15,9 @@ from also_wrappers.run.schedule import read_schedule
 from also_wrappers.signal import Signal
 from also_wrappers.task import Task
 from also_wrappers.testing import corridor_features
+from tests.support.counted import CountedBytes
 from tests.support.ledgers import OTHER, SIGNAL, Line, settled, swapped
+from tests.support.long_run import write_long_run
 
 GIVEN_UP = settled(kind="given_up", signal=Signal())
 
@@ -160,3 +162,23 @@ def test_only_a_schedule_with_a_swap_is_read(tmp_path: Path) -> None:
     (tmp_path / "schedule.json").write_text('[{"signal": 3}]')
     with pytest.raises(ConfigurationError, match="holds no swaps of a run"):
         read_schedule(tmp_path)
+
+
+def test_a_run_reads_each_byte_of_its_ledger_once_for_all_its_schedules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_long_run(tmp_path / "run", 5, finished=False)
+    ledger = tmp_path / "run" / "ledger.jsonl"
+    size, read = ledger.stat().st_size, CountedBytes(monkeypatch)
+    run = Run(Task("x", corridor_features()), tmp_path / "run", resume=True)
+    run.accounting.mainline = 10**6
+    assert run.finished is None
+    assert run.spent_before().mainline == 200_000
+    run.write_schedule()
+    assert size <= read.take() <= size + 3 * 2**16  # and its end, three times
+    (first,) = read_schedule(run.dir)
+    run.ledger.write(swapped(OTHER, since=200_000))
+    run.write_schedule()
+    assert 0 < read.take() < 4096
+    assert [entry.begin for entry in read_schedule(run.dir)] == [first.begin, 200_000]
+    run.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,16 @@ from hypothesis import strategies as st
 
 from also_wrappers.exceptions import ConfigurationError, ExpressionError
 from also_wrappers.signal import (
+    Action,
     Actions,
     Expert,
+    Feature,
+    FeatureMap,
     Rule,
     Signal,
 )
 from also_wrappers.signal.advice import Advice
+from also_wrappers.signal.language.rules import Choose, compile_rules
 from tests.support.advice import CONDITIONS, DEFINE, DRIVE, FEATURES, PLACES, TEAM, WALK
 from tests.support.interpreter import advise
 
@@ -180,3 +185,26 @@ def test_errors_name_the_rule(rule: Rule, message: str) -> None:
 def test_without_an_expert_there_is_no_advice() -> None:
     with pytest.raises(ConfigurationError, match="no expert"):
         Advice(Signal(), FEATURES, WALK, TEAM)
+
+
+def test_an_expert_is_compiled_once_for_all_copies_of_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = []
+
+    def counted(rules: Any) -> Choose:
+        calls.append(rules)
+        return compile_rules(rules)
+
+    monkeypatch.setattr("also_wrappers.signal.advice.compile_rules", counted)
+    signal = Signal(expert=Expert(rules=(Rule(when="1", do="right"),)))
+    features = FeatureMap(Feature("near", "obs[0]"))
+    steps = [Action("stay", 0), Action("right", 1)]
+    copies = [
+        Advice(signal, features, Actions((*steps,)), ["a", "b"]) for _ in range(16)
+    ]
+    assert len(calls) == 1
+    assert all(advice([[0.0], [0.0]], [0, 1]) == [2, 2] for advice in copies)
+    turned = [Action("right", 0), Action("stay", 1)]
+    other = Advice(signal, features, Actions((*turned,)), ["a", "b"])
+    assert other([[0.0], [0.0]], [0, 1]) == [1, 1]

@@ -231,3 +231,13 @@ def test_signals_are_data() -> None:
         Signal(terms=made.terms * 2)
     with pytest.raises(ValueError, match="100"):
         signal("bonus", "x", weight=1e308)
+
+
+def test_the_copies_of_a_process_share_what_is_compiled() -> None:
+    features = FeatureMap(Feature("d", "obs[0]"))
+    near = Term(name="near", kind="potential", expression="-d", weight=1.0)
+    first = compile_signal(Signal(terms=(near,)), features, ["a", "b"])
+    assert compile_signal(Signal(terms=(near,)), features, ["a", "b"]) is first
+    assert compile_signal(Signal(terms=(near,)), features, ["b", "a"]) is not first
+    half = Signal(terms=(near.model_copy(update={"weight": 0.5}),))
+    assert compile_signal(half, features, ["a", "b"]).weights == (0.5,)

@@ -10,6 +10,7 @@ from also_wrappers.advisors.base import Advisor
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.exceptions import ConfigurationError
+from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.loop.settings import AdaptationOptions
 from also_wrappers.run.run import Run
@@ -124,7 +125,7 @@ class AdaptationCallback(BaseCallback):
         if self._listening:
             return
         self._listening = True
-        for event in run.events():
+        for event in read_ledger(run.ledger.path):
             self._figures(event)
         run.ledger.listeners.append(self._figures)
         self._progress.begin()
