@@ -17,7 +17,8 @@ until the run is stuck; ``pause_on="interval"`` plays it whatever the stage is.
 """
 
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.evidence.meanings import MEANINGS, explain
+from also_wrappers.evidence.meanings import explain
+from also_wrappers.evidence.numbers import MEANINGS
 from also_wrappers.evidence.recorder import Recorder
 from also_wrappers.evidence.stage import Stage, Window, detect_stage
 from also_wrappers.evidence.statistics import Layout, merge
