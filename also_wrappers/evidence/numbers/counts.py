@@ -23,8 +23,8 @@ class Counts(Family):
         base, time = steps.returns, steps.time
         totals.add(
             {
-                "return": float(base.sum()),
                 "episodes": float(steps.count),
+                "return": float(base.sum()),
                 "return_squared": float(base.dot(base)),
                 "time": float(time.sum()),
                 "time_squared": float(time.dot(time)),
