@@ -93,7 +93,7 @@ class Basis(NamedTuple):
     Attributes:
         episodes: The number of episodes.
         returns: Mean and standard deviation of their base returns.
-        time: Of the steps of the window at which they ended.
+        time: Mean and standard deviation of the steps at which they ended.
 
     Example:
         >>> basis = Basis(100.0, (0.3, 0.46), (50.0, 0.0))
