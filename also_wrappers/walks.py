@@ -29,12 +29,13 @@ In a branch, which has a board of its own:
 2. ``wrappers.shaped_team``: reads the features of every agent
 3. ``evidence.recorder``: keeps features, actions and rewards until the episode ends
 4. ``board.slots``: leaves the episode in the copy's slot, the best and the latest whole
-5. ``evidence.accumulate``: adds the numbers of a block of episodes to the window's
+5. ``evidence.accumulate``: has each family in ``evidence.numbers`` add a block of
+   episodes to the window's numbers
 6. ``board.slots``: reads the window's numbers, once the loop asks
 7. ``board.board``: merges the numbers of all copies
 8. ``loop.rounds``: collects the numbers where a round begins
 9. ``loop.mainline``: adds what only the trainer knows
-10. ``evidence.summary``: computes the evidence
+10. ``evidence.summary``: computes the evidence, family by family
 11. ``evidence.document``: holds the evidence, under stable keys
 12. ``advisors.base``: shows the evidence to an advisor, as a part of the situation
 

@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from also_wrappers.board.posting import Posting
 from also_wrappers.board.slots import Slot, SlotReader
-from also_wrappers.evidence.accumulate import parse_conditions
 from also_wrappers.evidence.episodes import EPISODE, EpisodeRows, Episodes
+from also_wrappers.evidence.numbers.conditions import parse_conditions
 from also_wrappers.evidence.statistics import Layout, merge
 from also_wrappers.files import make_folder, remove, write_atomic
 

@@ -10,15 +10,17 @@ import numpy.typing as npt
 
 from also_wrappers.evidence.episodes import EPISODE, Episodes
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT, Episode, Numbers
-from also_wrappers.evidence.statistics import MAX_RECORDED_TERMS, Layout
+from also_wrappers.evidence.scope import Scope
 
 if TYPE_CHECKING:
     from also_wrappers.evidence.vector import EpisodeVector
 
-__all__ = ["Block", "block_dtype", "detail_every"]
+__all__ = ["MAX_RECORDED_TERMS", "Block", "block_dtype", "detail_every"]
 
 Array = npt.NDArray[np.float64]
 
+#: Terms of a signal of which it is recorded what they pay.
+MAX_RECORDED_TERMS = 8
 #: Room for the longest segment; a block is accumulated long before it is full.
 _ROWS = LONGEST_SEGMENT + 1
 _MOST_EPISODES = 64
@@ -40,17 +42,17 @@ def detail_every(copies: int) -> int:
     return max(1, copies // _DETAILED_COPIES)
 
 
-def block_dtype(layout: Layout, copies: int = 1) -> np.dtype[np.void]:
+def block_dtype(scope: Scope, copies: int = 1) -> np.dtype[np.void]:
     """Returns the record in which a block keeps its episodes.
 
     The fields are ``count`` and the attributes of ``Block`` by their names. There is
     room for as many detailed episodes, whatever the number of copies.
 
     Args:
-        layout: Names and sizes of what is recorded.
+        scope: Names and sizes of what is recorded.
         copies: How many environment copies leave their episodes in the block.
     """
-    agents, features = len(layout.agents), len(layout.features)
+    agents, features = len(scope.agents), len(scope.features)
     every = detail_every(copies)
     most, room = every * _MOST_EPISODES, _ROWS + (every - 1) * _ENOUGH_ROWS
     fields: list[tuple[str, Any, tuple[int, ...]]] = [
@@ -63,7 +65,7 @@ def block_dtype(layout: Layout, copies: int = 1) -> np.dtype[np.void]:
         ("paid", np.float64, (most, MAX_RECORDED_TERMS)),
         ("invalid", np.float64, (most, MAX_RECORDED_TERMS)),
         ("rows", np.float64, (room, agents, features)),
-        ("actions", np.float64, (room, agents, layout.components)),
+        ("actions", np.float64, (room, agents, scope.components)),
         ("rewards", np.float64, (room, agents)),
         ("alive", np.bool_, (room, agents)),
     ]
@@ -110,9 +112,9 @@ class Block:
         self.alive: npt.NDArray[np.bool_] = record["alive"][0]
 
     @classmethod
-    def empty(cls, layout: Layout) -> Block:
+    def empty(cls, scope: Scope) -> Block:
         """Makes a block without episodes, in memory of its own."""
-        return cls(np.zeros(1, block_dtype(layout)))
+        return cls(np.zeros(1, block_dtype(scope)))
 
     @property
     def count(self) -> int:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from also_wrappers.evidence.meanings import MEANINGS, pattern_of
+from also_wrappers.evidence.meanings import pattern_of
+from also_wrappers.evidence.numbers import MEANINGS
 from also_wrappers.signal.model import Signal
 
 __all__ = ["Evidence"]

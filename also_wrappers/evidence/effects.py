@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["apart", "correlation", "effect", "entropy", "moments"]
+__all__ = ["EQUAL", "Basis", "apart", "correlation", "effect", "entropy", "moments"]
 
 Array = npt.NDArray[np.float64]
+
+#: Why there is no effect.
+EQUAL = "all returns are equal"
+STILL = "it does not vary"
+FEW = "fewer than four episodes"
 
 
 def moments(n: float, total: float, squares: float) -> tuple[float, float]:
@@ -79,6 +85,66 @@ def effect(
     r = max(-0.995, min(0.995, r))  # a perfect order says no more than a near one
     d = 2.0 * r / math.sqrt(1.0 - r * r)
     return d, math.sqrt(4.0 / n + d * d / (2.0 * n))
+
+
+class Basis(NamedTuple):
+    """Episodes that numbers are of, and what the numbers are compared by.
+
+    Attributes:
+        episodes: The number of episodes.
+        returns: Mean and standard deviation of their base returns.
+        time: Mean and standard deviation of the steps at which they ended.
+
+    Example:
+        >>> basis = Basis(100.0, (0.3, 0.46), (50.0, 0.0))
+        >>> round(basis.better(18.0, (0.5, 0.5)), 2), basis.late(2500.0, (0.5, 0.5))
+        (0.26, 'it does not vary')
+    """
+
+    episodes: float
+    returns: tuple[float, float]
+    time: tuple[float, float]
+
+    def better(self, both: float, one: tuple[float, float]) -> float | str:
+        """Returns how much a quantity differs between better and worse episodes.
+
+        Args:
+            both: Sum of its products with the returns.
+            one: Mean and standard deviation of the quantity.
+
+        Returns:
+            The effect in standard deviations, or why there is none.
+        """
+        return self._effect(both, one, self.returns, EQUAL)
+
+    def late(
+        self, both: float, one: tuple[float, float], still: str = STILL
+    ) -> float | str:
+        """Returns how much a quantity differs between late and early episodes.
+
+        Args:
+            both: Sum of its products with the time.
+            one: Mean and standard deviation of the quantity.
+            still: What is said if all episodes ended at the same step.
+
+        Returns:
+            The effect in standard deviations, or why there is none.
+        """
+        return self._effect(both, one, self.time, still)
+
+    def _effect(
+        self,
+        both: float,
+        one: tuple[float, float],
+        other: tuple[float, float],
+        still: str,
+    ) -> float | str:
+        difference = effect(self.episodes, both, one, other)
+        if difference is not None:
+            return difference[0]
+        if self.episodes < 4:
+            return FEW
+        return still if other[1] <= 1e-12 else STILL
 
 
 def entropy(share: Array) -> float:

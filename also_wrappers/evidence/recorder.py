@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence.statistics import Layout
+from also_wrappers.evidence.scope import Scope
 from also_wrappers.signal.language.compiler import compile_nodes
 from also_wrappers.signal.language.parser import Node
 
@@ -93,21 +93,21 @@ class Recorder:
     """Records the episodes of one environment copy.
 
     Args:
-        layout: Names and sizes of what is recorded.
+        scope: Names and sizes of what is recorded.
         success: Whether an episode that ended was a success; see ``compile_success``.
 
     Attributes:
         steps: Environment steps since the episode, or its segment, began.
     """
 
-    def __init__(self, layout: Layout, success: Success | None = None) -> None:
+    def __init__(self, scope: Scope, success: Success | None = None) -> None:
         self.steps = 0
         self._success = success
-        agents = self._agents = len(layout.agents)
+        agents = self._agents = len(scope.agents)
         # One line per state holds everything: a single assignment writes a step.
         self._shapes = (
-            (agents, len(layout.features)),
-            (agents, layout.components),
+            (agents, len(scope.features)),
+            (agents, scope.components),
             (agents,),
             (agents,),
             (agents,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +11,8 @@ import numpy.typing as npt
 
 from also_wrappers.evidence.block import Block
 from also_wrappers.evidence.episodes import Episodes
-from also_wrappers.evidence.statistics import Layout
+from also_wrappers.evidence.scope import Scope
+from also_wrappers.signal.language.parser import Node
 
 __all__ = ["Steps"]
 
@@ -30,12 +32,14 @@ class Steps:
     ``i + 1``; the step is ``valid`` where both rows belong to one episode.
 
     Attributes:
-        layout: Names and sizes of what is recorded.
+        scope: Names and sizes of what is recorded.
         block: The episodes.
+        conditions: Trees of the named expressions to look for.
     """
 
-    layout: Layout
+    scope: Scope
     block: Block
+    conditions: Sequence[Node]
 
     @cached_property
     def count(self) -> int:
@@ -71,6 +75,11 @@ class Steps:
     def rows(self) -> Array:
         """Features, shape ``(agents, features, rows)``."""
         return self.block.rows[: self.end].transpose(1, 2, 0).copy()
+
+    @cached_property
+    def actions(self) -> Array:
+        """Components of the actions, shape ``(agents, components, rows - 1)``."""
+        return self.block.actions[1 : self.end].transpose(1, 2, 0).copy()
 
     @cached_property
     def alive(self) -> Mask:

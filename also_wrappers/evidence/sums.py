@@ -1,82 +1,50 @@
-"""``Sums``: accumulators read by name, and the numbers that are made of them."""
+"""``Sums``: the accumulators of one window, and what is declared of the window."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence.effects import effect, moments
-from also_wrappers.evidence.statistics import Layout
+from also_wrappers.evidence.accumulators import Accumulators, Place
+from also_wrappers.evidence.scope import Scope
+from also_wrappers.signal.model import Signal
 
-__all__ = ["STILL", "Sums"]
+__all__ = ["Sums"]
 
 Array = npt.NDArray[np.float64]
 
-#: Why there is no effect of a quantity.
-STILL = "it does not vary"
 
-
-class Sums:
-    """Reads the accumulators of one window, and collects numbers under their keys.
+class Sums(Accumulators):
+    """What the numbers of one window are computed from.
 
     Args:
-        layout: Layout of ``values``.
         values: Merged accumulators of the window.
+        blocks: Places of the accumulators in ``values``.
+
+    Attributes:
+        scope: Names and sizes of what is recorded.
+        signal: The signal that was active in the window.
+        conditions: Recorded expressions by name, in the order in which they were
+            recorded.
+        has_success: Whether the task declares what success is.
+        figures: Numbers that no episode has, by key; a text says why there is none.
     """
 
-    def __init__(self, layout: Layout, values: Array) -> None:
-        self._layout = layout
-        self._values = values
-        self._out: dict[str, float] = {}
-        self._missing: dict[str, str] = {}
-        n = self._n = self._scalar("episodes")
-        self._return = self._moments(n, "return")
-        self._time = self._moments(n, "time")
-        n = self._detailed = self._scalar("detailed")
-        self._detailed_return = self._moments(n, "detailed_return")
-        self._detailed_time = self._moments(n, "detailed_time")
-
-    def _moments(self, n: float, name: str) -> tuple[float, float]:
-        return moments(n, self._scalar(name), self._scalar(f"{name}_squared"))
-
-    def _effect(
+    def __init__(
         self,
-        key: str,
-        n: float,
-        both: float,
-        one: tuple[float, float],
-        other: tuple[float, float],
-        still: str,
-    ) -> tuple[float, float] | None:
-        """Puts an effect size over n episodes, or says why there is none."""
-        found = effect(n, both, one, other)
-        if found is not None:
-            self._put(key, found[0])
-        elif n < 4:
-            self._missing[key] = "fewer than four episodes"
-        else:
-            self._missing[key] = still if other[1] <= 1e-12 else STILL
-        return found
-
-    def _put_or(self, key: str, value: float | None, why: str) -> None:
-        if value is None:
-            self._missing[key] = why
-        else:
-            self._put(key, value)
-
-    def _put(self, key: str, value: float) -> None:
-        if math.isfinite(value):
-            self._out[key] = value
-        else:
-            self._missing[key] = "not finite"
-
-    def _scalar(self, name: str) -> float:
-        return self._layout.scalar(self._values, name)
-
-    def _block(self, name: str) -> Array:
-        return self._layout.view(self._values, name)
-
-    def _at(self, name: str, k: int) -> float:
-        return float(self._block(name)[k])
+        values: Array,
+        blocks: Mapping[str, Place],
+        scope: Scope,
+        signal: Signal,
+        conditions: Mapping[str, str],
+        has_success: bool,
+        figures: Mapping[str, float | str],
+    ) -> None:
+        super().__init__(values, blocks)
+        self.scope = scope
+        self.signal = signal
+        self.conditions = conditions
+        self.has_success = has_success
+        self.figures = figures

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from also_wrappers.evidence.block import detail_every
+from also_wrappers.evidence.block import MAX_RECORDED_TERMS, detail_every
 from also_wrappers.evidence.episodes import EPISODE, Episodes
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT, Success
-from also_wrappers.evidence.statistics import MAX_RECORDED_TERMS, Layout
+from also_wrappers.evidence.scope import Scope
 
 __all__ = ["EpisodeVector", "VectorRecorder"]
 
@@ -60,18 +60,18 @@ class VectorRecorder:
     of a single agent may have it.
 
     Args:
-        layout: Names and sizes of what is recorded of one environment.
+        scope: Names and sizes of what is recorded of one environment.
         success: Whether an episode that ended was a success.
         count: The number of environments.
     """
 
-    def __init__(self, layout: Layout, success: Success | None, count: int) -> None:
+    def __init__(self, scope: Scope, success: Success | None, count: int) -> None:
         self._success = success
         # Chosen beforehand by copy and number of the episode, so that runs repeat.
         chance = np.random.default_rng(0).random((count, _CHOSEN))
         self._chosen: Mask = chance < 1.0 / detail_every(count)
-        agents = len(layout.agents)
-        self._columns = len(layout.features), agents, count
+        agents = len(scope.agents)
+        self._columns = len(scope.features), agents, count
         self._clock = 0
         #: Time of the first state of each environment's episode, and of the earliest.
         self._begun = np.zeros(count, dtype=np.int64)
@@ -80,7 +80,7 @@ class VectorRecorder:
         self._number = np.zeros(count, dtype=np.int64)
         # Time is the first axis, modulo its size.
         self._rows: Array = np.zeros((64, *self._columns))
-        self._actions: Array = np.zeros((64, count, agents, layout.components))
+        self._actions: Array = np.zeros((64, count, agents, scope.components))
         # Base rewards, and what was added to them.
         self._paid: Array = np.zeros((64, 2, agents, count))
 

@@ -14,9 +14,9 @@ from also_wrappers.board.board import Collected
 from also_wrappers.board.posting import Posting
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.episodes import EPISODE, Episodes, weigh
+from also_wrappers.evidence.numbers.stationarity import expert_figures, policy_figures
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT
 from also_wrappers.evidence.stage import Stage, Window, detect_stage, is_stuck
-from also_wrappers.evidence.stationarity import expert_figures, policy_figures
 from also_wrappers.evidence.summary import summarise
 from also_wrappers.ledger.events import (
     Auditioned,

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from also_wrappers.board.board import Board
 from also_wrappers.board.posting import Posting
 from also_wrappers.board.slots import Slot
-from also_wrappers.evidence.accumulate import parse_conditions
+from also_wrappers.evidence.numbers.conditions import parse_conditions
 from also_wrappers.evidence.recorder import Episode, Success, compile_success
 from also_wrappers.evidence.statistics import Layout
 from also_wrappers.evidence.vector import EpisodeVector

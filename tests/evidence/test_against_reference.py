@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from also_wrappers.evidence import Layout, merge, summarise
-from also_wrappers.evidence.accumulate import accumulate, parse_conditions
+from also_wrappers.evidence.accumulate import accumulate
 from also_wrappers.evidence.block import Block
+from also_wrappers.evidence.numbers.conditions import parse_conditions
 from also_wrappers.evidence.recorder import Episode
 from also_wrappers.signal import Feature, FeatureMap, Signal
 from tests.support.reference_evidence import Story, expected

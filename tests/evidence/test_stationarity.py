@@ -6,10 +6,10 @@ import pytest
 
 from also_wrappers.evidence import MEANINGS, Layout, summarise
 from also_wrappers.evidence.meanings import pattern_of
-from also_wrappers.evidence.stationarity import expert_figures, policy_figures
-from also_wrappers.evidence.statistics import add_scalars
+from also_wrappers.evidence.numbers.stationarity import expert_figures, policy_figures
 from also_wrappers.signal import Signal
 from also_wrappers.trainer import Imitated
+from tests.support.scalars import add_scalars
 
 AGENTS = ("a", "b")
 PLAYED = {"return": 0.8, "error": 0.04, "spread": 0.4, "coverage": 0.9}

@@ -13,8 +13,9 @@ from also_wrappers.board.posting import Posting
 from also_wrappers.evidence import summarise
 from also_wrappers.evidence.block import Block, detail_every
 from also_wrappers.evidence.episodes import EPISODE, Episodes
+from also_wrappers.evidence.numbers import SCALARS
 from also_wrappers.evidence.recorder import LONGEST_SEGMENT, Recorder
-from also_wrappers.evidence.statistics import SCALARS, Layout
+from also_wrappers.evidence.statistics import Layout
 from also_wrappers.evidence.vector import VectorRecorder
 from also_wrappers.signal import Feature, FeatureMap, Signal
 from also_wrappers.wrappers import ShapeRewardVector

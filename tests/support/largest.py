@@ -10,7 +10,7 @@ from also_wrappers.advisors.base import Situation
 from also_wrappers.advisors.llm import prompts
 from also_wrappers.evidence.document import Evidence
 from also_wrappers.evidence.episodes import EpisodeRows
-from also_wrappers.evidence.meanings import MEANINGS
+from also_wrappers.evidence.numbers import MEANINGS
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.outcomes import ArmOutcome, Rejection, RoundOutcome
 from also_wrappers.proposals.proposal import Proposal

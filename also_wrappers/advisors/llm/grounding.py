@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from also_wrappers.evidence.document import Evidence
-from also_wrappers.evidence.meanings import MEANINGS, pattern_of
+from also_wrappers.evidence.meanings import pattern_of
+from also_wrappers.evidence.numbers import MEANINGS
 from also_wrappers.proposals.diagnosis import Claim
 
 __all__ = ["contradiction", "unknown_key"]

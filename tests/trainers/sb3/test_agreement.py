@@ -11,7 +11,7 @@ import torch as th
 from stable_baselines3 import PPO
 
 from also_wrappers.board.posting import Posting
-from also_wrappers.evidence.stationarity import expert_figures
+from also_wrappers.evidence.numbers.stationarity import expert_figures
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Expert, Rule, Signal
 from also_wrappers.testing import Corridor

@@ -40,14 +40,41 @@ the divergence of consecutive policies.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from also_wrappers.evidence.numbers.family import Family, Meaning, Number
+from also_wrappers.evidence.sums import Sums
 from also_wrappers.trainer import Imitated
 
-__all__ = ["expert_figures", "policy_figures"]
+__all__ = ["Stationarity", "expert_figures", "policy_figures"]
 
 #: Numbers by key; a text says why there is none.
 Figures = dict[str, float | str]
+
+
+class Stationarity(Family):
+    """Figures that come from the trainer and from auditions, as no episode has them."""
+
+    def of_names(self, sums: Sums) -> Iterable[Number]:
+        """Returns the figures that are given."""
+        return sums.figures.items()
+
+    meanings = {
+        "*.policy_drift": Meaning("nats", "change of its policy since the last pause"),
+        "trainer.reward_volatility": Meaning(
+            "reward", "standard deviation of the shaped return between records"
+        ),
+        "expert.return": Meaning(
+            "reward", "what the expert earns by itself, per agent"
+        ),
+        "expert.error": Meaning("reward", "standard error of that"),
+        "expert.spread": Meaning("reward", "its standard deviation between episodes"),
+        "expert.coverage": Meaning("share", "steps at which the expert is not silent"),
+        "expert.pull": Meaning("weight", "of imitation beside the trainer's own loss"),
+        "*.expert.distance": Meaning(
+            "share", "of its actions that obeying the expert would change"
+        ),
+    }
 
 
 def policy_figures(
