@@ -1,4 +1,4 @@
-"""Tiny environments: agents walk together, come and go, or take turns."""
+"""Defines tiny environments: agents walk together, come and go, or take turns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Corridor", "Shifts", "Turns", "corridor_features"]
 
 
 class Corridor(ParallelEnv[str, Any, Any]):
-    """Agents walk along a corridor; all are paid 1 when all stand at its end.
+    """Lets agents walk along a corridor, and pays 1 when all are at its end.
 
     An agent observes its own and its mates' mean place, both scaled to [0, 1], and
     stays, goes back or goes on (actions 0, 1, 2). The episode terminates when all are
@@ -24,7 +24,7 @@ class Corridor(ParallelEnv[str, Any, Any]):
     Args:
         length: Number of cells.
         agents: Number of agents.
-        limit: Steps of an episode at most.
+        limit: The most steps of an episode.
         mortal: Whether an agent ends its own episode by going back from the first
             cell.
 
@@ -82,7 +82,7 @@ class Corridor(ParallelEnv[str, Any, Any]):
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Moves all agents."""
+        """Moves all agents by one step."""
         self._steps += 1
         last = self._length - 1
         dead = set()
@@ -113,10 +113,10 @@ class Corridor(ParallelEnv[str, Any, Any]):
         return np.array(places, dtype=np.float32)
 
     def render(self) -> None:
-        """There is nothing to draw."""
+        """Draws nothing."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Closes nothing."""
 
     def _observe(self) -> dict[str, Any]:
         last = self._length - 1
@@ -130,17 +130,17 @@ class Corridor(ParallelEnv[str, Any, Any]):
 
 
 class Shifts(Corridor):
-    """A corridor whose agents leave and come back within an episode.
+    """Lets agents of a corridor leave and come back within an episode.
 
-    An agent leaves by going back from the first cell. It comes back into a random cell
-    of the first half after ``rest`` steps, with an observation of its own, unless
-    nobody is left meanwhile, which ends the episode.
+    An agent leaves by going back from the first cell. After ``rest`` steps the agent
+    comes back into a random cell of the first half, with an observation of its own. The
+    episode ends when no agent is left.
 
     Args:
         rest: Steps after which an agent comes back.
-        silent: Whether an agent leaves without a word; else its episode terminates.
+        silent: Whether an agent just disappears; otherwise its episode terminates.
         agents: Number of agents.
-        limit: Steps of an episode at most.
+        limit: The most steps of an episode.
 
     Example:
         >>> env = Shifts(rest=1)
@@ -175,7 +175,7 @@ class Shifts(Corridor):
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Moves the agents that are there."""
+        """Moves the agents that are present."""
         before = self.agents
         observations, rewards, ends, cuts, infos = super().step(actions)
         if self.agents:
@@ -195,18 +195,19 @@ class Shifts(Corridor):
 
 
 class Turns(AECEnv[str, Any, Any]):
-    """Agents take turns on a corridor; whoever reaches its end wins.
+    """Lets agents take turns on a corridor; the first one at its end wins.
 
-    An agent observes what it does in ``Corridor``, and moves likewise. A winner is paid
-    1, all others -1, and the episode terminates for all. An agent that goes on to a
-    cell where others stand ends their episodes; they are paid -1. After ``limit`` moves
+    Observations and moves are those of ``Corridor``. A winner is paid 1, all others -1,
+    and the episode terminates for all. An agent that goes on to a cell where others
+    stand ends the episodes of these others, which are paid -1. After ``limit`` moves
     the episode is truncated.
 
     Args:
         length: Number of cells.
         agents: Number of agents.
-        limit: Moves of an episode at most.
-        by_chance: Whether chance says whose turn it is; else one follows the other.
+        limit: The most moves of an episode.
+        by_chance: Whether chance says whose turn it is; otherwise agents take turns in
+            order.
 
     Example:
         >>> env = Turns(length=2, agents=2)
@@ -302,13 +303,13 @@ class Turns(AECEnv[str, Any, Any]):
         return np.array([own, mean], dtype=np.float32)
 
     def render(self) -> None:
-        """There is nothing to draw."""
+        """Draws nothing."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Closes nothing."""
 
     def _next(self, agent: str) -> str:
-        """Returns whose turn comes after an agent's."""
+        """Returns the agent whose turn comes after an agent's turn."""
         live = [
             other
             for other in self.agents
