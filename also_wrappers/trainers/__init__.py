@@ -1,4 +1,4 @@
-"""Trainers: one room per library, and what any other trainer must do.
+"""Adapts trainer libraries, one room each, and teaches how to adapt any other trainer.
 
 Stable-Baselines3 is in ``also_wrappers.trainers.sb3``, BenchMARL in
 ``also_wrappers.trainers.benchmarl``, Tianshou in ``also_wrappers.trainers.tianshou``,
