@@ -105,7 +105,7 @@ class Copies:
             rewards[k * n : (k + 1) * n] = [outcome[1][agent] for agent in self.agents]
             observations, infos = outcome[0], outcome[4]
             for agent in self.agents:
-                base = _told(infos, agent).get("base", outcome[1][agent])
+                base = _shaping(infos, agent).get("base", outcome[1][agent])
                 self._running[k] += base / n
             if not env.agents:
                 ends[k * n : (k + 1) * n] = 1.0
@@ -127,7 +127,7 @@ class Copies:
             self.observations = np.zeros(shape, dtype=np.float32)
         part = slice(k * len(rows), (k + 1) * len(rows))
         self.observations[part] = rows
-        self.advice[part] = [_told(infos, a).get("advice", 0) for a in self.agents]
+        self.advice[part] = [_shaping(infos, a).get("advice", 0) for a in self.agents]
 
 
 class Training:
@@ -335,7 +335,7 @@ class Fork:
         return ForkOutcome(trained, trained // per_copy)
 
 
-def _told(infos: dict[str, Any], agent: str) -> dict[str, Any]:
+def _shaping(infos: dict[str, Any], agent: str) -> dict[str, Any]:
     """Returns what the wrapper tells of an agent; empty without a wrapper."""
     shaping: dict[str, Any] = infos.get(agent, {}).get("shaping", {})
     return shaping

@@ -226,12 +226,12 @@ class Slot:
 
     def _place_of(self, base_return: float) -> int:
         """Returns the place of the reservoir at which the next episode is kept."""
-        kept = int(self._kept[0])
-        self._kept[0] = kept + 1
-        if kept == 0 or base_return > self._best:
+        count = int(self._kept[0])
+        self._kept[0] = count + 1
+        if count == 0 or base_return > self._best:
             self._best = base_return
             return 0
-        return 1 + (kept - 1) % (_RESERVOIR - 1)
+        return 1 + (count - 1) % (_RESERVOIR - 1)
 
 
 class SlotReader:

@@ -109,18 +109,18 @@ class ScoreGate:
             trials: All trials of the round so far, in any order.
             number: Number of the round in its run; every round is decided alike.
         """
-        found = {trial.request: trial for trial in trials}
+        measured = {trial.request: trial for trial in trials}
         screens = [Request(arm, "screen", 0) for arm in range(arms)]
-        missing = [request for request in screens if request not in found]
+        missing = [request for request in screens if request not in measured]
         if missing:
             return missing
-        control = found[screens[CONTROL]]
+        control = measured[screens[CONTROL]]
         if not control.ok:
             return Decision("undecided", "the control branch failed")
         level = Points.of(control.points)
         scored = {
             trial.request.arm: Points.of(trial.points)
-            for request, trial in found.items()
+            for request, trial in measured.items()
             if request in screens[1:] and trial.ok
         }
         accepted = [arm for arm in scored if self._accepts(scored[arm], level)]
@@ -132,9 +132,9 @@ class ScoreGate:
         # The winner's branch that becomes the mainline has a fresh seed, as in
         # ``Gate``.
         fresh = Request(winner, "confirm", 1)
-        if fresh not in found:
+        if fresh not in measured:
             return [fresh]
-        if not found[fresh].ok:
+        if not measured[fresh].ok:
             reason = "the best candidate failed on a fresh seed"
             return Decision("no_change", reason, adopt=control.request)
         # Points declare no error rate, so an accepted candidate is never confirmed.

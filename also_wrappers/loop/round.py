@@ -42,7 +42,7 @@ class RoundResult:
         insufficient: Whether the advisor wants to see more before it says anything.
         turns: Candidates to use next, in order, if an exploratory winner leads to no
             base reward.
-        kept: File of control's screening branch, if its end was kept.
+        control_end: File of control's screening branch, if its end was kept.
         probes: Expressions to record from now on.
         outcome: The outcome of the round in short, for the history.
     """
@@ -54,7 +54,7 @@ class RoundResult:
     adopted: int
     insufficient: bool
     turns: tuple[Turn, ...]
-    kept: Path | None
+    control_end: Path | None
     probes: dict[str, str]
     outcome: RoundOutcome
 

@@ -292,8 +292,8 @@ class Rounds:
         self._poster.post(probes=self._run.task.valid_probes(result.probes))
         if result.insufficient:
             # The window grows to twice its length before the advisor is asked again.
-            seen = trainer.steps - state.window
-            state.next_pause = trainer.steps + max(seen, trainer.rollout)
+            length = trainer.steps - state.window
+            state.next_pause = trainer.steps + max(length, trainer.rollout)
         else:
             self.end_round(trainer)
         if result.signal is None:
@@ -337,8 +337,8 @@ class Rounds:
         """Removes the branches' ends of a round that nothing can adopt now."""
         state = self._lineage.state
         needed: set[Path] = set()
-        if state.claim is not None and result.kept is not None:
-            needed = {result.kept}
+        if state.claim is not None and result.control_end is not None:
+            needed = {result.control_end}
         if state.watch is not None:
             folder = self._run.round_dir(number) / "snapshots"
             needed = {folder / turn.snapshot for turn in state.watch.turns}

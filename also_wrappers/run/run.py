@@ -155,16 +155,16 @@ class Run:
         return path
 
     def drop_snapshots(
-        self, kept: int | None = None, files: Collection[Path] | None = None
+        self, number: int | None = None, files: Collection[Path] | None = None
     ) -> None:
         """Removes the ends of branches, except those of one round.
 
         Args:
-            kept: Number of the round whose branches may still be adopted.
+            number: Number of the round whose branches may still be adopted.
             files: Files of that round that are kept; all of them if not given.
         """
         for ends in self.dir.glob("rounds/*/snapshots"):
-            if kept is None or ends.parent != self.round_dir(kept):
+            if number is None or ends.parent != self.round_dir(number):
                 remove(ends)
             elif files is not None:
                 for end in set(ends.iterdir()) - set(files):

@@ -58,8 +58,8 @@ class Loop:
     def collect(self):
         logs, rewards, ends = [], [], []
         for _ in range(self.env_steps):
-            seen = np.array([self.observations[a] for a in self.agents], np.float32)
-            logits = self.policy(torch.from_numpy(seen))
+            rows = np.array([self.observations[a] for a in self.agents], np.float32)
+            logits = self.policy(torch.from_numpy(rows))
             choice = torch.distributions.Categorical(logits=logits)
             actions = choice.sample()
             logs.append(choice.log_prob(actions))

@@ -34,8 +34,8 @@ def recorded_terms(task: str, seed: int) -> Advisor:
 
 def recorded_expert(task: str, seed: int) -> Advisor:
     """Returns an advisor with the expert that a large language model wrote."""
-    found = [Proposal(signal=s, intent="expert") for s in _read(task, "expert")]
-    return also.RecordedAdvisor([found])
+    proposals = [Proposal(signal=s, intent="expert") for s in _read(task, "expert")]
+    return also.RecordedAdvisor([proposals])
 
 
 def demonstrations(task: str, seed: int) -> Signal:

@@ -65,7 +65,7 @@ class Demonstrations(BaseCallback):
         actions: list[int] = []
         steps = 0
         for _ in range(self._episodes):
-            seen, infos = self._env.reset(seed=int(self._chance.integers(2**31)))
+            states, infos = self._env.reset(seed=int(self._chance.integers(2**31)))
             while self._env.agents:
                 chosen = {}
                 for agent in self._env.agents:
@@ -75,9 +75,9 @@ class Demonstrations(BaseCallback):
                     good = np.flatnonzero(advice) if advice.any() else np.arange(count)
                     chosen[agent] = int(self._chance.choice(good))
                     if advice.any():
-                        observations.append(seen[agent])
+                        observations.append(states[agent])
                         actions.append(chosen[agent])
-                seen, _, _, _, infos = self._env.step(chosen)
+                states, _, _, _, infos = self._env.step(chosen)
                 steps += 1
         return observations, actions, steps
 

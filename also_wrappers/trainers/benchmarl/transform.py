@@ -31,7 +31,7 @@ __all__ = ["ShapeRewardTransform"]
 
 
 #: Entries that tell of experts, with the types of their numbers.
-_TOLD = {"advice": torch.int64, "base_return": torch.float64}
+_DTYPES = {"advice": torch.int64, "base_return": torch.float64}
 
 
 class ShapeRewardTransform(Transform):
@@ -154,7 +154,7 @@ class ShapeRewardTransform(Transform):
         """Returns the specs, with those of advice and base return."""
         for group in self._groups if self._advises else ():
             of_group = observation_spec[group]
-            for name, kind in _TOLD.items():
+            for name, kind in _DTYPES.items():
                 spec = Unbounded(of_group.shape, of_group.device, kind)
                 of_group[name] = spec
         if self._replays:
@@ -187,7 +187,7 @@ class ShapeRewardTransform(Transform):
                 entries = tensordict[group]
                 for name, numbers in columns.items():
                     part = numbers[:, at : at + len(names)].reshape(entries.shape)
-                    entries.set(name, part.to(tensordict.device, _TOLD[name]))
+                    entries.set(name, part.to(tensordict.device, _DTYPES[name]))
                 at += len(names)
         return tensordict
 

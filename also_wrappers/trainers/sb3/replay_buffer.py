@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 #: Arrays of SB3's buffers besides rewards; some buffers have no ``next_observations``.
-_HELD = ("observations", "next_observations", "actions", "dones", "timeouts")
+_ARRAYS = ("observations", "next_observations", "actions", "dones", "timeouts")
 
 
 class Relabelling(ReplayBuffer):
@@ -130,9 +130,9 @@ class Relabelling(ReplayBuffer):
         """The filled parts of all arrays, by name."""
         # With optimised memory, the last next observation is stored one place further.
         used = min(self.size() + self.optimize_memory_usage, self.buffer_size)
-        held = {name: array[:used] for name, array in self._arrays().items()}
+        arrays = {name: array[:used] for name, array in self._arrays().items()}
         counters = {"pos": np.array(self.pos), "full": np.array(self.full)}
-        return {**held, **counters, "places": self.rewards.places}
+        return {**arrays, **counters, "places": self.rewards.places}
 
     def load(self, state: Arrays) -> None:
         """Writes the arrays that ``state`` returned into this buffer's arrays.
@@ -166,7 +166,7 @@ class Relabelling(ReplayBuffer):
             self.timeouts[last] = np.maximum(self.timeouts[last], 1 - self.dones[last])
 
     def _arrays(self) -> Arrays:
-        parts = {name: vars(self).get(name) for name in _HELD}
+        parts = {name: vars(self).get(name) for name in _ARRAYS}
         parts |= {name: getattr(self.rewards, name) for name in ("base", "rows")}
         flat: Arrays = {}
         for name, part in parts.items():

@@ -109,9 +109,9 @@ class Rewards:
             ConfigurationError: The infos have no features, or the rewards are not those
                 that the environments' wrapper has paid.
         """
-        told = [info.get("shaping", _NOTHING) for info in infos]
+        shapings = [info.get("shaping", _NOTHING) for info in infos]
         if self.rows is None:
-            self._sit_down(told)
+            self._sit_down(shapings)
         assert self.rows is not None
         rows = self.rows[at]
         rows[...] = 0.0  # agents whose episode is over have no info
@@ -120,7 +120,7 @@ class Rewards:
         base = rewards.tolist()
         each = len(base) // len(rows)
         last = -1
-        for i, shaping in enumerate(told):
+        for i, shaping in enumerate(shapings):
             if "rows" not in shaping:
                 continue
             paid, total = base[i], shaping["total"]
@@ -165,21 +165,21 @@ class Rewards:
         places = self.places[environments][..., None]
         return np.take_along_axis(bits, places, axis=-1)[..., 0]
 
-    def _sit_down(self, told: Sequence[Mapping[str, Any]]) -> None:
+    def _sit_down(self, shapings: Sequence[Mapping[str, Any]]) -> None:
         """Finds out which environments are one team, and makes room for features."""
-        shape = next((t["rows"].shape for t in told if "rows" in t), None)
+        shape = next((t["rows"].shape for t in shapings if "rows" in t), None)
         if shape is None:
             raise ConfigurationError(_NO_ROWS)
         agents = shape[1]
-        places = np.arange(len(told)) % agents
+        places = np.arange(len(shapings)) % agents
         in_order = all(
             shaping.get("place", place) == place
-            for shaping, place in zip(told, places.tolist(), strict=True)
+            for shaping, place in zip(shapings, places.tolist(), strict=True)
         )
-        together = in_order and len(told) % agents == 0
+        together = in_order and len(shapings) % agents == 0
         if together:
             self.places = places
-        self._reserve(len(told) // agents if together else len(told), shape)
+        self._reserve(len(shapings) // agents if together else len(shapings), shape)
 
     def _reserve(self, teams: int, shape: Sequence[int]) -> None:
         self.rows = np.zeros((len(self.base), teams, *shape), dtype=np.float32)
