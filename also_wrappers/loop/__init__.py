@@ -44,8 +44,9 @@ episode of the round earned. A swap may then be carried, as provisional and
 *exploratory*, by the conditions that the task declares (how often and how early they
 hold), by a candidate's own hypothesis where it held on common seeds, or by the audition
 of its expert. A watch ends what does not raise the base return within twice the
-horizon, and the next candidate gets its turn. While there is no signal at all, branches
-begin from the run's first checkpoint: training on nothing spoils a policy.
+horizon, and the next candidate gets its turn; an expert has time for as long as the
+policies come closer to it. While there is no signal at all, branches begin from the
+run's first checkpoint: training on nothing spoils a policy.
 
 ## The end of a training
 

@@ -197,20 +197,22 @@ class Adaptation:
             )
         until = self._rounds.until(trainer)
         check_pays(
-            settings, self.gate, trainer, horizon_of(settings, trainer, 0.0), until
+            settings, self.gate, trainer, horizon_of(settings, trainer, 0.0, 0), until
         )
         check_sendable(trainer.fork(), self.run.task)
         if settings.budget > 0.0:
             self._executor.warm(trainer.fork())
         if self.run.resumed and self._resume(trainer):
             return
-        horizon = horizon_of(settings, trainer, 0.0)
+        horizon = horizon_of(settings, trainer, 0.0, 0)
         if not self.run.resumed:
             self.run.flies(trainer.rollout)
             rehearsal = rehearse(self.run, trainer)
             accounting.evaluation += rehearsal.steps
             self.run.flies(-trainer.rollout)
-            horizon = horizon_of(settings, trainer, rehearsal.length)
+            horizon = horizon_of(
+                settings, trainer, rehearsal.length, self.run.board.copies
+            )
             check_pays(settings, self.gate, trainer, horizon, until)
         first = settings.first_pause(trainer.total)
         self._lineage.state = LoopState(

@@ -45,15 +45,20 @@ class Guard:
         self._pays = bool(signal.terms)
         last = [window.mean for window in before[-_WINDOWS:]]
         self._before = fmean(last) if last else 0.0
-        self._seen: list[tuple[Window, float]] = []
+        self._recorded: list[tuple[Window, float]] = []
 
     def add(self, window: Window, shaped: float) -> None:
         """Adds a window of the mainline, and its mean shaped return."""
-        self._seen.append((window, shaped))
+        self._recorded.append((window, shaped))
+
+    @property
+    def windows(self) -> int:
+        """The number of windows since the swap."""
+        return len(self._recorded)
 
     def exceeds(self, level: float) -> bool:
         """True where the latest windows' base return is clearly above a level."""
-        windows = [window for window, _ in self._seen[-_WINDOWS:]]
+        windows = [window for window, _ in self._recorded[-_WINDOWS:]]
         episodes = sum(window.episodes for window in windows)
         if not episodes:
             return False
@@ -68,9 +73,9 @@ class Guard:
         while there are too few windows, the fall is not clear, or the base return is
         still as large as before the swap.
         """
-        if len(self._seen) < 2 * _WINDOWS:
+        if len(self._recorded) < 2 * _WINDOWS:
             return None
-        early, late = self._seen[:_WINDOWS], self._seen[-_WINDOWS:]
+        early, late = self._recorded[:_WINDOWS], self._recorded[-_WINDOWS:]
         rise = fmean(paid for _, paid in late) - fmean(paid for _, paid in early)
         hacked = rise > 0.0 or not self._pays
         lower = fmean(window.mean for window, _ in late) < self._before

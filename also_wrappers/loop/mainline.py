@@ -48,11 +48,14 @@ class Mainline:
     Attributes:
         windows: The windows that were recorded so far.
         guard: Watches the last swap; ``None`` where there is nothing to watch.
+        agreement: The policies' agreement with the expert in force, in the last event;
+            ``None`` where the expert was not imitated.
     """
 
     def __init__(self, run: Run) -> None:
         self.windows: list[Window] = []
         self.guard: Guard | None = None
+        self.agreement: float | None = None
         self._run = run
         self._pending: Episodes = np.zeros(0, EPISODE)
         self._shaped: list[float] = []
@@ -105,6 +108,7 @@ class Mainline:
         imitated = trainer.imitated()
         if imitated is not None:
             self._imitated.append(imitated)
+            self.agreement = imitated.agreement
         if self.guard is not None:
             self.guard.add(window, shaped)
         self._run.ledger.write(
@@ -124,7 +128,7 @@ class Mainline:
             case Auditioned():
                 self._auditions.append(event)
             case Swapped() | RolledBack() | Settled(kind="given_up"):
-                self._imitated = []
+                self._imitated, self.agreement = [], None
 
     def _weigh(self, episodes: Episodes) -> npt.NDArray[np.float64]:
         """Returns weights with which the latest episodes count as in an evaluation."""
@@ -148,8 +152,9 @@ class Mainline:
         for event in events:
             self._listen(event)
             match event:
-                case Recorded(window=window, shaped=shaped):
+                case Recorded(window=window, shaped=shaped, agreement=agreement):
                     self.windows.append(window)
+                    self.agreement = agreement
                     if self.guard is not None:
                         self.guard.add(window, shaped)
                 case Swapped(signal=signal):

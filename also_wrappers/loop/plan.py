@@ -26,20 +26,26 @@ LONGEST = 4
 _SCORED_EPISODES = 50
 
 
-def horizon_of(settings: Settings, trainer: Trainer, length: float) -> int:
+def horizon_of(settings: Settings, trainer: Trainer, length: float, copies: int) -> int:
     """Returns the trainer steps of a branch of the first round, in whole rollouts.
+
+    Candidates are screened by the first half of a branch, so an episode of every copy
+    must end within that half: a horizon that is too short for that is lengthened.
 
     Args:
         settings: What the user allows.
         trainer: The trainer.
         length: Environment steps of an episode; 0 where that is not known.
+        copies: Number of environment copies, which step together.
     """
-    grain = trainer.rollout
-    if settings.horizon is not None:
-        return math.ceil(settings.horizon / grain) * grain
-    episodes = 0.0 if trainer.evaluates else 2.0 * _SCORED_EPISODES
-    enough = episodes * length * trainer.agents_per_env
-    wanted = max(_HORIZON_SHARE * trainer.total, enough)
+    grain, horizon = trainer.rollout, settings.horizon
+    steps = 0.0 if trainer.evaluates else length * trainer.agents_per_env
+    wanted = 2.0 * copies * steps
+    if horizon is not None and horizon >= wanted:
+        return math.ceil(horizon / grain) * grain
+    if horizon is None:
+        enough = 2.0 * _SCORED_EPISODES * steps
+        wanted = max(_HORIZON_SHARE * trainer.total, enough, wanted)
     # Both halves of a branch are scored, so each has whole rollouts.
     return math.ceil(wanted / (2 * grain)) * 2 * grain
 

@@ -24,6 +24,9 @@ __all__ = ["Provisionals"]
 
 Kind = Literal["confirmed", "given_up", "open"]
 
+#: The least rise of an agreement between two looks that counts as rising.
+_CLOSER = 0.02
+
 
 class Provisionals:
     """Looks after the provisional signal of a run, from its swap to its settling.
@@ -160,7 +163,9 @@ class Provisionals:
     def _look(self, trainer: Trainer, watch: Watch) -> None:
         """Ends an exploratory signal that has not led to base reward in time.
 
-        The next candidate then gets its turn.
+        The next candidate then gets its turn. An expert gets more time while the
+        policies' agreement with it rises, as only policies that follow an expert earn
+        what the expert earns.
         """
         guard = self._mainline.guard
         if guard is not None and guard.exceeds(watch.level):
@@ -169,7 +174,16 @@ class Provisionals:
             self._lineage.state.watch = None
             self._save(trainer)
             return
-        if trainer.steps < watch.until:
+        windows = 0 if guard is None else guard.windows
+        if trainer.steps < watch.until or windows <= watch.windows:
+            return
+        agreement = self._mainline.agreement
+        if agreement is not None and agreement > watch.agreement + _CLOSER:
+            until = trainer.steps + watch.horizon
+            self._lineage.state.watch = watch.model_copy(
+                update={"until": until, "windows": windows, "agreement": agreement}
+            )
+            self._lineage.save("round", trainer)
             return
         reason = "it has not led to more base return in time"
         if watch.turns:
@@ -209,6 +223,8 @@ class Provisionals:
             update={
                 "until": trainer.steps + 2 * watch.horizon,
                 "turns": tuple(others),
+                "windows": 0,
+                "agreement": 0.0,
             }
         )
         self._lineage.save("round", trainer)

@@ -130,9 +130,8 @@ class Rounds:
         begins = self._lineage.snapshot_of("start")[1] if first else due
         evidence = self._observe(trainer, number, collected)
         length = evidence.values.get("team.episode_length", 0.0)
-        shortest = horizon_of(settings, trainer, length)
-        if settings.horizon is None:
-            state.horizon = max(state.horizon, shortest)
+        shortest = horizon_of(settings, trainer, length, collected.copies)
+        state.horizon = max(state.horizon, shortest)
         plan = Plan.make(
             settings,
             settings.gate,

@@ -44,6 +44,9 @@ class Watch(BaseModel):
         level: Base return that has to be exceeded, which is control's in the round.
         posting: The posting when the round was played.
         turns: Candidates to use next, in order.
+        windows: Number of windows of the mainline since the swap, at the last look.
+        agreement: The policies' agreement with the expert at the last look; 0 before
+            the first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,3 +57,5 @@ class Watch(BaseModel):
     level: float
     posting: Posting
     turns: tuple[Turn, ...] = ()
+    windows: int = 0
+    agreement: float = 0.0

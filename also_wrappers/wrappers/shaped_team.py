@@ -42,6 +42,9 @@ class ShapedTeam:
         board: Where to read the active signal and leave evidence (live use).
         **options: See ``Options``.
 
+    Attributes:
+        needs_state: True if a feature reads ``env.state()``.
+
     Raises:
         ConfigurationError: Neither or both of signal and board were given.
         ExpressionError: The signal, a condition or the success does not parse.
@@ -62,6 +65,7 @@ class ShapedTeam:
         self._source = SignalSource(
             features, agents, action_spaces, signal, board, options
         )
+        self.needs_state = features.needs_state
         self._spaces = list(action_spaces)
         sizes = self._source.layout.actions
         # A team that makes one choice each is recorded without detours.
@@ -88,11 +92,6 @@ class ShapedTeam:
         """The signal in force in the episode that is running."""
         compiled = self._shaper.compiled
         return compiled.signal if compiled else self._compiled.signal
-
-    @property
-    def needs_state(self) -> bool:
-        """True if a feature reads ``env.state()``."""
-        return self.features.needs_state
 
     def reset(
         self,
@@ -173,7 +172,8 @@ class ShapedTeam:
             self._encoded = encode(
                 before, was, self._rows, alive, terminated, truncated
             )
-        self._advise()
+        if self._advice is not None:
+            self._advise()
         recorder = self._recorder
         if recorder is not None:
             agents = self.agents
@@ -266,10 +266,8 @@ class ShapedTeam:
 
     def _advise(self) -> None:
         """Asks the expert in force, if there is one, about the current state."""
-        if self._advice is not None:
-            self._advised = self._advice(self._rows, self._present)
-        elif self._advised is not None:
-            self._advised = None
+        advice = self._advice
+        self._advised = None if advice is None else advice(self._rows, self._present)
 
     def _swap(self) -> None:
         """Takes a new posting in the middle of an episode, which is cut in two."""
@@ -282,6 +280,7 @@ class ShapedTeam:
         self._renew()
         self._shaper.swap(self._compiled, self._source.posting.strength)
         self.signal_id = self._compiled.signal.id
+        self._advise()
 
     def _read(
         self,

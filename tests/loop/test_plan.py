@@ -61,9 +61,18 @@ def test_a_forecast_doubles_the_horizon_until_the_budget_is_spent() -> None:
 
 def test_a_first_branch_holds_fifty_scored_episodes_in_whole_rollouts() -> None:
     trainer = StubTrainer()  # 10,000 steps are planned, in rollouts of 10
-    assert horizon_of(Settings(), trainer, 0.0) == 300
-    assert horizon_of(Settings(), trainer, 30.0) == 3000
-    assert horizon_of(Settings(horizon=95), trainer, 30.0) == 100
+    assert horizon_of(Settings(), trainer, 0.0, 1) == 300
+    assert horizon_of(Settings(), trainer, 30.0, 1) == 3000
+    assert horizon_of(Settings(horizon=95), trainer, 30.0, 1) == 100
+
+
+def test_an_episode_of_each_copy_ends_in_half_a_branch() -> None:
+    trainer = StubTrainer()
+    assert horizon_of(Settings(), trainer, 30.0, 64) == 2 * 64 * 30
+    assert horizon_of(Settings(horizon=95), trainer, 30.0, 2) == 120
+    assert horizon_of(Settings(horizon=125), trainer, 30.0, 2) == 130
+    trainer.evaluates = True  # a branch's score is then of episodes of its own
+    assert horizon_of(Settings(horizon=95), trainer, 30.0, 2) == 100
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_leng
 _Place = Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
 
 #: Environment steps of a training of the small version.
-_SMALL = 16_384
+_SMALL = 24_576
 
 
 class _Declared(BaseModel):
@@ -194,7 +194,7 @@ def smaller(plan: Plan) -> Plan:
     """Returns the small version of a plan: that everything runs, and no result.
 
     It has the first task that every arm is tried on, or else the first; the first two
-    arms; one seed, and trainings of 16,384 environment steps.
+    arms; one seed, and trainings of 24,576 environment steps.
     """
     everywhere = (
         name

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from also_wrappers.cli.show import duration
@@ -203,7 +204,13 @@ def begin_study(path: Path, folder: Path, *, small: bool = False) -> Study:
             )
     begun = folder / PLAN
     if begun.is_file():
-        before = Plan.model_validate(read_json(begun))
+        try:
+            before = Plan.model_validate(read_json(begun))
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"{begun} is not the plan of a study; remove it to go on with {path}, "
+                "or give another --out"
+            ) from error
         _check_unchanged(before, plan, folder)
     make_folder(folder)
     write_json(begun, plan.model_dump(mode="json"))

@@ -64,5 +64,5 @@ def test_the_plan_can_be_tried(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "s" / "results.jsonl").read_text().splitlines()
-    assert {json.loads(line)["arm"] for line in lines} == {"base", "hand-made"}
+    assert {json.loads(line)["arm"] for line in lines} == {"base", "rules"}
     assert (tmp_path / "s" / "study.html").exists()

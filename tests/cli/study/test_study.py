@@ -212,3 +212,12 @@ def _wait(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_plan_that_was_damaged_is_named(plan: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "plan.json").write_text('{"seeds": []}')
+    with pytest.raises(
+        ConfigurationError, match=r"plan\.json is not the plan of a study"
+    ):
+        invoke(plan, "--out", tmp_path / "out")
