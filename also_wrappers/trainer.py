@@ -232,7 +232,7 @@ class Trainer(Protocol):
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes in which an expert acts, where it is not silent.
+        """Plays whole episodes in which an expert acts where the expert speaks.
 
         Where the expert is silent, the policy acts. The episodes are played in fresh
         environments, in this process; the training and the global randomness stay as

@@ -62,7 +62,7 @@ def make_env() -> Any:
 
 
 class Untested(IPPO):
-    """Is an IPPO of AgileRL that plays no evaluations, as its rewards are shaped."""
+    """Trains as IPPO of AgileRL, and plays no evaluations, as rewards are shaped."""
 
     def test(self, *_: Any, **__: Any) -> float:
         """Plays no episode, and reports a fitness of 0."""

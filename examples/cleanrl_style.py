@@ -193,7 +193,7 @@ class Training:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes in which an expert acts, where it is not silent."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         with randomness_restored():
             torch.manual_seed(seed)
             chance = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Trains branches on the nodes of a cluster, whose orders come without files."""
+"""Trains branches on nodes of a cluster, from orders that come without files."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def payments(
 
 
 def net(paid: Array) -> Array:
-    """Computes the size of what an episode is paid: of its best or worst stretch.
+    """Computes the size of the largest net payment of any stretch of an episode.
 
     Going back and forth nets to nothing, however often. A whole approach nets to all
     that it pays, also in an episode that goes away again.

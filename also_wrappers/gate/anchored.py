@@ -305,7 +305,7 @@ class Anchored:
         return Screening(winner, z[winner], effect, control, tuple(near), stretch)
 
     def _look(self, trial: Trial, before: Look | None = None) -> Look:
-        """Returns the look at a trial; ``before`` is the look at what it extends."""
+        """Returns the look at a trial, given the look that its branch extends."""
         if before is not None:
             return Look(trial.score, trial.variance, before.score)
         if len(trial.points) != _PARTS:

@@ -196,7 +196,7 @@ class Arms(Measured):
         )
 
     def _length(self, request: Request) -> int:
-        """Returns the trainer steps of a branch, with those of what it extends."""
+        """Returns the trainer steps of a whole branch, extended part included."""
         grain = self._trainer.rollout
         return max(round(request.stretch * self._plan.horizon / grain), 1) * grain
 

@@ -286,7 +286,7 @@ class Measured:
         return sorted(candidates, key=lambda arm: -scores[arm.index])
 
     def _moved(self, arm: Arm) -> list[tuple[float, float]]:
-        """Returns the number of an arm's hypothesis, for the arm and for control.
+        """Returns pairs of a hypothesis's number: the arm's and control's.
 
         The two branches of a pair have common seeds.
         """

@@ -178,7 +178,7 @@ class Plan:
         copy_steps: int,
         at_sight: bool = False,
     ) -> Plan | str:
-        """Plans a round backwards from a decision.
+        """Returns the largest plan that the budget pays for, or why there is none.
 
         Where the budget does not pay for all candidates and replacements, there are
         fewer candidates, then no replacements, then shorter branches. Where the budget

@@ -148,7 +148,7 @@ class Provisionals:
         self._save(trainer)
 
     def _leads(self, arms: Measured) -> str:
-        """Returns by what the mainline has left control behind; empty if it has not.
+        """Returns a clause that the mainline clearly leads control, or an empty text.
 
         The mainline's lead counts only where control hardly earned anything: there,
         confirming branches may be too short to show what the training has shown.

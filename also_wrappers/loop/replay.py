@@ -18,7 +18,7 @@ __all__ = ["Replay"]
 
 
 class Replay:
-    """Makes each signal of an earlier run active after as many trainer steps.
+    """Makes each signal of an earlier run active after the same trainer steps.
 
     A replay tests the signals of a run on seeds that had no part in finding them. No
     swap is rolled back, given up or confirmed.

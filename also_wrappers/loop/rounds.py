@@ -333,7 +333,7 @@ class Rounds:
         self._drop_all_but(number, result)
 
     def _drop_all_but(self, number: int, result: RoundResult) -> None:
-        """Removes the branches' ends of a round that nothing can adopt now."""
+        """Removes those branches' ends of a round that cannot be adopted now."""
         state = self._lineage.state
         needed: set[Path] = set()
         if state.claim is not None and result.control_end is not None:

@@ -171,7 +171,7 @@ class Run:
                     remove(end)
 
     def write_schedule(self) -> None:
-        """Writes the schedule: from which step on which signal was learned from.
+        """Writes the schedule of signals that the final policy has learned from.
 
         Swaps after the checkpoint from which a stopped run went on are not written.
         """

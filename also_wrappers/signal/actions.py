@@ -98,7 +98,7 @@ class Compass:
 
 @dataclass(frozen=True)
 class Actions:
-    """Declares the actions of a task, and the places that they can lead to.
+    """Declares the actions of a task, and the places that actions can lead to.
 
     Attributes:
         actions: The actions that rules may name; an expert advises no others.

@@ -13,7 +13,7 @@ __all__ = ["ReplayHarness", "TrainerHarness"]
 
 
 class TrainerHarness(Protocol):
-    """Drives a trainer adapter for the contract: makes it, trains it, reads it.
+    """Drives a trainer adapter for the contract: makes, trains and reads trainings.
 
     Example:
         For an adapter of Stable-Baselines3's PPO, in an environment of our own:

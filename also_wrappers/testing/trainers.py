@@ -245,7 +245,7 @@ class _Contract:
         )
 
     def check_imitation(self) -> None:
-        """Checks that an expert pulls by what it has promised, and only so."""
+        """Checks that an expert pulls only until its promise is earned."""
         trainer = self._trained(rollouts=1)
         if not trainer.imitates or self.signal.expert is None:
             return

@@ -181,7 +181,7 @@ def toward_conditions(situation: Situation) -> list[Proposal]:
 
 
 def spread_out(situation: Situation) -> list[Proposal]:
-    """Proposes to draw one agent to each target where agents crowd at one."""
+    """Proposes to draw one agent to each target where agents crowd at the same."""
     crowding = situation.evidence.values.get("team.target.crowding", 0.0)
     layout = Layout.declare(situation.agents, situation.features, ())
     names = [layout.features[column] for column, _ in layout.targets]

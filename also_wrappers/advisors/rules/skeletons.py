@@ -143,7 +143,7 @@ def _parted(
 def _by_role(
     actions: Actions, errands: Sequence[_Errand], rules: Sequence[Rule], rationale: str
 ) -> Iterator[Proposal]:
-    """Yields an expert with rules for one agent each, unless it is too long."""
+    """Yields an expert with rules for one agent each, unless rules are too many."""
     if len(rules) <= MAX_RULES and len(errands) <= MAX_DEFINITIONS:
         expert = Expert(rules=tuple(rules))
         signal = Signal(define=_steps(actions, errands), expert=expert)

@@ -1,4 +1,4 @@
-"""Computes functions over arrays that round as those for one number do.
+"""Computes functions over arrays with results that round as for single numbers.
 
 Numpy computes these functions by other algorithms, whose last digit differs. All other
 operators of numpy round as Python's do.
@@ -36,7 +36,7 @@ def exact_functions(agents: int) -> dict[str, Callable[..., Any]]:
 
 
 def _each(op: str, names: str) -> Callable[..., Any]:
-    """Returns a function that applies the one for single numbers to every element."""
+    """Returns a function that applies a function of single numbers to every element."""
     code = CODE[op].format(*names.split(", "))
     # The code is of our own table, without text of a proposal.
     function = eval(f"lambda {names}: {code}", dict(SCOPE))  # noqa: S307

@@ -133,7 +133,7 @@ class BenchMARLTrainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes in which an expert acts, where it is not silent."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         return play_audition(self.experiment, shape, episodes, seed, noise, stepped)
 
     def fork(self) -> BenchMARLFork:

@@ -32,7 +32,7 @@ _NO_ROWS = (
 
 
 class Rewards:
-    """Stands in for a buffer's array of rewards, and computes what it pays.
+    """Stands in for a buffer's array of rewards, and computes the shaped rewards.
 
     Writing stores base rewards. Reading returns the base reward plus what the posted
     signal adds to it. Payments are computed once for each step of a team, when

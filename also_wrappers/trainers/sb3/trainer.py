@@ -156,7 +156,7 @@ class SB3Trainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes in which an expert acts, where it is not silent."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         make_venv = self._make_venv
         return play_audition(
             self.model, make_venv, shape, episodes, seed, noise, stepped

@@ -31,7 +31,7 @@ def play_audition(
     noise: float,
     stepped: Callable[[int], None],
 ) -> AuditionOutcome:
-    """Plays whole episodes in which an expert acts, where it is not silent.
+    """Plays whole episodes in which an expert acts where the expert speaks.
 
     Where the expert is silent, the stochastic policy acts. The algorithm and the global
     randomness stay as they are.

@@ -116,7 +116,7 @@ class TianshouTrainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes in which an expert acts, where it is not silent."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         algorithm = self.loop.algorithm
         check_imitates(algorithm)
         venv = self._make_venv(shape)

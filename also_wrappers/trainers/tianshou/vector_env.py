@@ -196,7 +196,7 @@ class Heard(NamedTuple):
 
 
 class HeardVectorEnv(VectorEnvWrapper):
-    """Reads what our wrappers tell in infos, and hides it from Tianshou.
+    """Reads our wrappers' entries of infos, and hides these entries from Tianshou.
 
     Tianshou stores infos, which change with the signal, in its buffers.
 

@@ -34,7 +34,7 @@ _NOT_UNDERSTOOD = (ValueError, AttributeError, TypeError, RecursionError)
 
 
 class About(TypedDict, total=False):
-    """Holds what a server says of a model; older servers leave out some of it.
+    """Holds what a server says of a model, parts of which older servers leave out.
 
     Attributes:
         capabilities: What the model can do, such as ``thinking``.
@@ -173,7 +173,7 @@ class Ollama:
         return about
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Asks for an answer that follows the schema, and checks that it is whole.
+        """Asks for an answer that follows the schema, and checks the answer.
 
         Raises:
             AdvisorError: The server gave no answer, or none in time.

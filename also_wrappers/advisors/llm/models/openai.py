@@ -99,7 +99,7 @@ class OpenAICompatible:
             raise ModelUnavailableError(str(error)) from error
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Asks for an answer that follows the schema, and checks that it is whole.
+        """Asks for an answer that follows the schema, and checks the answer.
 
         Raises:
             AdvisorError: The server gave no answer, or none in time.
