@@ -129,9 +129,13 @@ class Anchored:
             )
         for name in ("noise", "worth", "keep", "sought", "least_winner"):
             if getattr(self, name) <= 0:
-                raise ConfigurationError(f"{name} must be greater than 0")
+                raise ConfigurationError(
+                    f"{name} must be greater than 0, not {getattr(self, name)}"
+                )
         if not 0.0 < self.missed < 1.0:
-            raise ConfigurationError("missed is a share and lies between 0 and 1")
+            raise ConfigurationError(
+                f"missed is a share between 0 and 1, both excluded, not {self.missed}"
+            )
 
     def screen(
         self, arms: int, trials: Sequence[Trial], *, adopts: bool

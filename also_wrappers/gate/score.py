@@ -97,7 +97,9 @@ class ScoreGate:
 
     def __post_init__(self) -> None:
         if self.margin < 0.0 or self.slack < 0.0:
-            raise ConfigurationError("margin and slack must not be negative")
+            raise ConfigurationError(
+                f"margin ({self.margin}) and slack ({self.slack}) must not be negative"
+            )
 
     def next(
         self, arms: int, trials: Sequence[Trial], number: int = 1

@@ -352,7 +352,7 @@ class _Entrant:
 
 
 def _rank(entrant: _Entrant) -> tuple[float, float]:
-    """Returns the sort key of an expert: what it earns, then its conditions' rate."""
+    """Returns an expert's sort key: its base return, then its rate of conditions."""
     episodes = entrant.episodes
     return (episodes.mean, episodes.rate) if episodes.returns else (-math.inf, 0.0)
 

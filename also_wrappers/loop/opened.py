@@ -123,7 +123,7 @@ def recall(folder: Path, number: int, events: Sequence[Event]) -> Begun:
         journal = Journal(folder / _JOURNAL, goes_on=True)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise ConfigurationError(
-            f"what {folder} has of the round cannot be read ({error})"
+            f"the files of the round in {folder} cannot be read ({error})"
         ) from error
     return Begun(
         observed.evidence,

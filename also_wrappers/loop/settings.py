@@ -116,7 +116,8 @@ class Settings:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
         if min(self.budget, self.refinements, self.checkpoint_every or 0) < 0:
             raise ConfigurationError(
-                "budget, refinements and checkpoint_every must not be negative"
+                "budget, refinements and checkpoint_every must not be negative; 0 "
+                "turns any of them off"
             )
         if self.fade_out is not None and not 0.0 <= self.fade_out < 1.0:
             raise ConfigurationError(

@@ -248,7 +248,8 @@ class Actions:
             if action.index >= count:
                 raise ConfigurationError(
                     f"the action {action.name!r} has the index {action.index}, and the "
-                    f"action space {space} has the actions 0 to {count - 1}"
+                    f"action space {space} has the actions 0 to {count - 1}; declare "
+                    "the actions of this space"
                 )
 
     def _opens(self) -> Iterator[tuple[str, str]]:
@@ -267,7 +268,9 @@ class Actions:
                     f"actions are {', '.join(names)}"
                 )
         if len(compass.headings) < 2:
-            raise ConfigurationError("a compass needs at least two headings, clockwise")
+            raise ConfigurationError(
+                "a compass needs at least two headings; name them in clockwise order"
+            )
         if any(action.step is not None for action in self.actions):
             raise ConfigurationError(
                 "actions of a robot with a compass have no step of their own; give the "

@@ -61,7 +61,8 @@ class Relabelling(ReplayBuffer):
     ) -> None:
         if not isinstance(shape, Shape):
             raise ConfigurationError(
-                f"shape must be run.shape, which knows the board, not {shape!r}"
+                f"shape must be run.shape, which knows the board, not {shape!r}; give "
+                "replay_buffer_kwargs={'shape': run.shape}"
             )
         of_dicts = isinstance(self, DictReplayBuffer)
         if isinstance(observation_space, spaces.Dict) != of_dicts:
@@ -145,7 +146,10 @@ class Relabelling(ReplayBuffer):
         counters = {"pos", "full", "places"}
         if not arrays.keys() >= state.keys() - counters:
             odd = ", ".join(sorted(state.keys() - counters - arrays.keys()))
-            raise ConfigurationError(f"another kind of replay buffer held {odd}")
+            raise ConfigurationError(
+                f"another kind of replay buffer held {odd}; give the model the replay "
+                "buffer that the run was begun with"
+            )
         for name, array in arrays.items():
             if name in state:
                 array[: len(state[name])] = state[name]

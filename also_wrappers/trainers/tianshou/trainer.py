@@ -164,7 +164,8 @@ def check_training(algorithm: Any, params: Any) -> None:
         )
     if not isinstance(params, OnPolicyTrainerParams):
         raise ConfigurationError(
-            f"OnPolicyTrainerParams are wanted, not {type(params).__name__}"
+            f"OnPolicyTrainerParams are wanted, not {type(params).__name__}; give "
+            "the parameters of an on-policy trainer"
         )
     collector = params.training_collector
     if params.collection_step_num_env_steps is None:

@@ -62,7 +62,9 @@ class Embedded:
 
         path = self._path or _smollm2()
         if not path.exists():
-            raise ModelUnavailableError(f"there is no model file {path}")
+            raise ModelUnavailableError(
+                f"there is no model file {path}; give the path of a GGUF file"
+            )
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(path)
         parameters.n_ctx = _CONTEXT
