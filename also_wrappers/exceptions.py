@@ -1,7 +1,7 @@
-"""The one tree of exceptions: every error of this package is an ``AlsoError``.
+"""Defines the one tree of exceptions: every error of this package is an ``AlsoError``.
 
-Each carries one sentence on what was wrong and what to do about it; the command
-line prints it and exits with code 2.
+Each error carries one sentence on what was wrong and what to do; the command line
+prints the sentence and exits with code 2.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = [
     "one_line",
 ]
 
-#: Characters of an error of ours; names and texts of others may be part of it.
+#: The most characters of an error of this package, which may quote texts of others.
 _LONGEST = 2000
-#: Characters of an error of others that is told of.
+#: The most characters that are quoted of an error of others.
 _LONGEST_FOREIGN = 500
 
 
@@ -33,12 +33,12 @@ class AlsoError(Exception):
     """
 
     def __str__(self) -> str:
-        """Returns the sentence, cut where it is longer than a page."""
+        """Returns the error's sentence, cut where it is longer than a page."""
         return _cut(super().__str__(), _LONGEST)
 
 
 class ConfigurationError(AlsoError, ValueError):
-    """What the user declared cannot work; raised before any training.
+    """Reports a declaration of the user that cannot work.
 
     Example:
         >>> from also_wrappers import Fade, FeatureMap, Signal, wrap
@@ -51,7 +51,7 @@ class ConfigurationError(AlsoError, ValueError):
 
 
 class FeatureError(ConfigurationError):
-    """A feature does not fit the environment that it is read from.
+    """Reports a feature that does not fit its environment.
 
     Example:
         >>> from also_wrappers import Feature, FeatureMap
@@ -64,7 +64,7 @@ class FeatureError(ConfigurationError):
 
 
 class ExpressionError(AlsoError, ValueError):
-    """A text that is not a valid expression of the term language.
+    """Reports a text that is not a valid expression of the term language.
 
     Attributes:
         reason: What is wrong and what is allowed instead.
@@ -94,7 +94,7 @@ class ExpressionError(AlsoError, ValueError):
 
 
 class AdvisorError(AlsoError):
-    """An advisor gave no usable answer; the round goes on without it.
+    """Reports that an advisor gave no usable answer; the round goes on without it.
 
     Example:
         >>> issubclass(AdvisorError, AlsoError)
@@ -103,7 +103,7 @@ class AdvisorError(AlsoError):
 
 
 class ModelUnavailableError(AdvisorError, ConfigurationError):
-    """A language model was named and cannot be reached.
+    """Reports a language model that was named and cannot be reached.
 
     Example:
         >>> issubclass(ModelUnavailableError, (AdvisorError, ConfigurationError))
@@ -112,7 +112,7 @@ class ModelUnavailableError(AdvisorError, ConfigurationError):
 
 
 class StorageError(AlsoError, OSError):
-    """A file of a run cannot be written; what was recorded before is whole.
+    """Reports a file of a run that cannot be written.
 
     Example:
         >>> issubclass(StorageError, (AlsoError, OSError))
@@ -123,8 +123,8 @@ class StorageError(AlsoError, OSError):
 def brief(error: BaseException) -> str:
     """Returns an error's kind and message, cut where the message is long.
 
-    Environments, advisors and models of users may raise anything, and what they raise
-    goes into the ledger and onto the terminal.
+    Environments, advisors and models of users may raise any error, which is then
+    written to the ledger and the terminal.
 
     Example:
         >>> brief(ValueError("no such weather"))
@@ -136,11 +136,11 @@ def brief(error: BaseException) -> str:
 
 
 def one_line(text: str, most: int = 300) -> str:
-    r"""Returns what somebody else has said as a part of a sentence of ours.
+    r"""Returns a text of others in one line, as a part of a sentence of ours.
 
     Args:
         text: The text, which may have line breaks and be of any length.
-        most: Characters of it that are returned.
+        most: The most characters that are returned.
 
     Example:
         >>> one_line("no such\r\n\r\nmodel ")

@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never sees half of one.
+"""Writes files so that no reader, and no crash, ever sees half of one.
 
 A change that the disk refuses is a ``StorageError`` and leaves the file as it was.
 """
@@ -39,27 +39,27 @@ __all__ = [
 ]
 
 _TRIES = 20
-#: Errors of a disk, a quota or a limit on files that leaves no room.
+#: Numbers of the errors of a full disk, a quota or a limit on the size of files.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: Zeros that are written at a time.
+#: Number of zeros that are written at a time.
 _ZEROS = 1 << 20
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-#: Shorter values of such variables are no secrets, and would be found everywhere.
+#: The least length of a secret; shorter values would be found everywhere in a text.
 _SHORTEST_SECRET = 8
-#: User and password of an address, at most so long; a password may hold anything but
-#: spaces, and what follows a port is no password.
+#: Pattern of the user and password of an address, of bounded length. A password may
+#: hold anything but spaces; text behind a port is no password.
 _LOGIN = re.compile(
     r"(?<=://)(?:[^\s/?#]{0,300}|[^\s/@:]{0,100}:(?!\d+[/?#])\S{0,200})@"
 )
-#: Names of variables that were given to ``keep_secret``.
+#: Names of the environment variables that were given to ``keep_secret``.
 _named: set[str] = set()
 
 
 def redact(text: str) -> str:
-    """Leaves secrets out of a text.
+    """Replaces the secrets in a text by ``[secret]``.
 
     Secrets are the passwords in addresses, and the values of environment variables
-    whose name says so or was given to ``keep_secret``.
+    whose name sounds like a secret's or was given to ``keep_secret``.
 
     Example:
         >>> redact("asked http://ann:open@server:11434")
@@ -77,17 +77,17 @@ def keep_secret(variable: str) -> None:
     """Declares that an environment variable holds a secret, whatever its name says.
 
     Args:
-        variable: Name of the variable; it need not be set yet.
+        variable: Name of the variable, which need not be set yet.
     """
     _named.add(variable)
 
 
 def redactions(data: Any) -> Iterator[tuple[Any, Any, str]]:
-    """Yields where plain data holds secrets.
+    """Yields the places in plain data at which a text holds secrets.
 
     Args:
         data: Lists and dictionaries of values that JSON can hold. Only strings are
-            searched: the digits of a secret may well be part of a number.
+            searched, as the digits of a secret may be part of a number.
 
     Yields:
         The list or dictionary, the index or key of a string in it, and that string
@@ -105,22 +105,22 @@ def redactions(data: Any) -> Iterator[tuple[Any, Any, str]]:
 
 
 def without_secrets(data: Any) -> Any:
-    """Returns plain data whose strings hold no secrets; the data itself is changed."""
+    """Removes the secrets from the strings of plain data, in place."""
     for holder, place, clean in redactions(data):
         holder[place] = clean
     return data
 
 
 def _pattern(secret: str) -> str:
-    """Returns what finds a secret; one of digits is not found within a number."""
+    """Returns the pattern of a secret; digits must not be part of a longer number."""
     pattern = re.escape(secret)
     return rf"(?<![\d.]){pattern}(?!\d)" if secret.isdigit() else pattern
 
 
 def before_write(path: Path, data: bytes = b"") -> None:
-    """Does nothing; called before every change of a run's files.
+    """Does nothing; every change of a run's files calls this function first.
 
-    Tests put in its place what stops a run at a change of their choice.
+    Tests replace the function to stop a run at a change of their choice.
 
     Args:
         path: The file that is written, replaced or removed.
@@ -130,10 +130,10 @@ def before_write(path: Path, data: bytes = b"") -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields the path of a file beside ``path``, which replaces ``path`` afterwards.
+    """Yields a path beside a file, whose content replaces the file afterwards.
 
-    An error inside the block leaves ``path`` as it was. Where the platform refuses to
-    replace a file for a moment, it is tried again.
+    An error inside the block leaves ``path`` as it was. Where the platform refuses for
+    a moment to replace a file, replacing is tried again.
 
     Raises:
         StorageError: The disk is full, or ``path`` may not be replaced.
@@ -184,7 +184,7 @@ def read_json(path: Path) -> Any:
     """Reads the JSON of a file.
 
     Raises:
-        ConfigurationError: The file cannot be read, or holds something else.
+        ConfigurationError: The file cannot be read, or does not hold JSON.
     """
     try:
         return json.loads(path.read_bytes())
@@ -206,7 +206,7 @@ def append(file: TextIO, text: str) -> None:
         text: The text.
 
     Raises:
-        StorageError: The file cannot grow; it is as long as before.
+        StorageError: The file cannot grow, and is as long as before.
     """
     path, data = Path(file.name), text.encode()
     before_write(path, data)
@@ -217,20 +217,20 @@ def append(file: TextIO, text: str) -> None:
             while data:
                 data = data[os.write(descriptor, data) :]
         except BaseException:
-            with contextlib.suppress(OSError):  # what is half written is skipped
+            with contextlib.suppress(OSError):  # readers skip a half-written line
                 os.ftruncate(descriptor, size)
             raise
 
 
 def overwrite(file: FileIO, data: bytes) -> None:
-    """Writes a few bytes over those at the beginning of an open file.
+    """Writes a few bytes over the beginning of an open file.
 
     Args:
         file: The file, unbuffered.
-        data: The bytes, as many each time.
+        data: The bytes, the same number at each call.
 
     Raises:
-        StorageError: They cannot be written.
+        StorageError: The bytes cannot be written.
     """
     path = Path(str(file.name))
     before_write(path)
@@ -249,7 +249,7 @@ def allocate(path: Path, size: int) -> None:
         size: Number of bytes.
 
     Raises:
-        StorageError: There is not so much room.
+        StorageError: There is not enough room.
     """
     try:
         with _refused(path), path.open("wb") as file:
@@ -258,7 +258,8 @@ def allocate(path: Path, size: int) -> None:
             except (AttributeError, OSError) as error:
                 if getattr(error, "errno", None) in _FULL:
                     raise
-                for start in range(0, size, _ZEROS):  # a platform or disk without it
+                # The platform or the disk cannot allocate without writing.
+                for start in range(0, size, _ZEROS):
                     file.write(bytes(min(_ZEROS, size - start)))
     except StorageError:
         with contextlib.suppress(OSError):
@@ -267,10 +268,10 @@ def allocate(path: Path, size: int) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those around it, where they are not there yet.
+    """Makes a folder and its missing parents.
 
     Raises:
-        StorageError: It cannot be made.
+        StorageError: The folder cannot be made.
     """
     with _refused(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -287,15 +288,15 @@ def cut_half_line(path: Path) -> None:
 
 
 def link(original: Path, path: Path) -> None:
-    """Makes a file appear under a second path; copied where a link cannot be made.
+    """Makes a file appear under a second path, by a link or else by a copy.
 
     Raises:
-        StorageError: It cannot be copied either.
+        StorageError: The file can be neither linked nor copied.
     """
     before_write(path)
     try:
         os.link(original, path)
-    except OSError:  # a file system without links
+    except OSError:  # the file system has no links
         try:
             with _refused(path):
                 shutil.copyfile(original, path)
@@ -306,10 +307,10 @@ def link(original: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder with all that it holds, if it is there.
+    """Removes a file, or a folder with all of its files, if it exists.
 
     Raises:
-        StorageError: It is a file and cannot be removed.
+        StorageError: ``path`` is a file that cannot be removed.
     """
     before_write(path)
     if path.is_dir() and not path.is_symlink():
@@ -321,11 +322,11 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def _refused(path: Path, *numbers: int) -> Iterator[None]:
-    """Says in a sentence what the operating system refuses to do with a file.
+    """Turns an error of the operating system about a file into a ``StorageError``.
 
     Args:
         path: The file.
-        *numbers: Errors that are meant; all that have a number if not given.
+        *numbers: Numbers of the errors to turn; all errors with a number if not given.
     """
     try:
         yield
@@ -344,7 +345,7 @@ def _refused(path: Path, *numbers: int) -> Iterator[None]:
 
 
 def _replace(beside: Path, path: Path) -> None:
-    """Replaces a file; tries again while another process has it open (Windows)."""
+    """Replaces a file; tries again while another process has the file open."""
     for attempt in range(_TRIES):
         try:
             beside.replace(path)

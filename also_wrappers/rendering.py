@@ -1,4 +1,4 @@
-"""The template loader: prompts and the report page live in ``templates/``."""
+"""Renders the templates of prompts and of the report page, from ``templates/``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def render(template: str, /, **context: Any) -> str:
 
     Args:
         template: File name in ``templates/``, such as ``critic.j2``.
-        **context: What the template speaks of. Values are data: nothing in them is
-            interpreted as template code.
+        **context: The values of the template's names. Values are data: nothing in them
+            is interpreted as template code.
     """
     return _environment().get_template(template).render(**context)

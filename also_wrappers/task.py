@@ -1,4 +1,4 @@
-"""``Task``: what is to be learned, in words and numbers."""
+"""Declares with ``Task`` what is to be learned, in words and numbers."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ def _no_features() -> FeatureMap:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned, in words and numbers.
+    """Declares what is to be learned, in words and numbers.
 
     Attributes:
-        description: What the agents should achieve; advisors read it.
+        description: What the agents should achieve, in words that advisors read.
         features: The vocabulary.
         conditions: Expressions to record, by name, such as
             ``{"both_near": "team_max(distance) < 0.2"}``. Declare what is wanted: where
-            no branch sees any base reward, signals are compared by how often these
-            happen, and the decision is marked as exploratory.
+            no branch sees any base reward, signals are compared by how often and how
+            early these conditions hold, and the decision is marked as exploratory.
         success: An expression over the features, ``base_return`` and
             ``episode_length`` that holds at the end of a successful episode.
-        swap_at: When an environment takes a signal that was swapped in: at its next
-            ``"reset"``, or at its next ``"step"`` where episodes do not end.
-        actions: What experts may say; without, no expert is proposed.
+        swap_at: ``"reset"``, where an environment takes a signal that was swapped in at
+            its next reset, or ``"step"``, at its next step, where episodes do not end.
+        actions: The actions that experts may advise; if ``None``, no expert is
+            proposed.
 
     Raises:
         ConfigurationError: A part is of another type than declared, an expression is
-            not valid, or actions speak of features that are not there.
+            not valid, or actions read features that the vocabulary lacks.
 
     Example:
         >>> from also_wrappers import Feature, FeatureMap
@@ -81,7 +82,7 @@ class Task:
             self.actions.check_features(self.features)
 
     def valid_probes(self, probes: Mapping[str, str]) -> dict[str, str]:
-        """Those of an advisor's probes that can be recorded beside the conditions."""
+        """Returns those probes of an advisor that can be recorded."""
         valid = {}
         for name, text in probes.items():
             if name.isidentifier() and len(name) <= 40 and name not in self.conditions:
@@ -93,7 +94,7 @@ class Task:
         return valid
 
     def __repr__(self) -> str:
-        """Returns the description and what is declared besides, in a line."""
+        """Returns the description and the declared parts, in one line."""
         parts = [repr(shorten(self.description, 60)), repr(self.features)]
         if self.conditions:
             parts.append(f"conditions={list(self.conditions)}")

@@ -1,9 +1,9 @@
-"""What the loop needs of a trainer.
+"""Declares what the loop needs of a trainer.
 
 A *snapshot* is a file that holds everything training depends on but the environments:
-parameters, optimizers, buffers, statistics, counters. Its format is the trainer's own.
-Branches start from one, a branch that may be wanted later ends in one, and a run that
-was stopped goes on from one.
+parameters, optimizers, buffers, statistics, counters. The format of a snapshot is the
+trainer's own. Branches start from a snapshot, a branch that may be wanted later ends in
+one, and a run that was stopped goes on from one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
     "Trainer",
 ]
 
-#: One episode of an evaluation.
+#: The record of one episode of an evaluation:
 #:
 #: * ``end``: step of the branch at which the evaluation took place, in environment
 #:   steps of one copy.
@@ -35,14 +35,14 @@ EVALUATED = np.dtype([("end", np.int64), ("base_return", np.float64)])
 
 @dataclass(frozen=True)
 class ForkOutcome:
-    """The counts of a trained branch, and its evaluations if there were any.
+    """Holds the counts of a trained branch, and its evaluations if there were any.
 
     Attributes:
         steps: Trainer steps that were trained: at least as many as were asked for.
-        copy_steps: Steps of one environment copy among them.
+        copy_steps: Steps of one environment copy that were trained.
         evaluated: Episodes of the evaluations in the last half of the branch, an array
-            of ``EVALUATED``, shape ``(episodes,)``. ``None`` where the episodes of the
-            training are as good.
+            of ``EVALUATED``, shape ``(episodes,)``; ``None`` where the episodes of the
+            training score the branch.
         evaluation_steps: Trainer steps that the evaluations took.
     """
 
@@ -54,15 +54,15 @@ class ForkOutcome:
 
 @dataclass(frozen=True)
 class Imitated:
-    """Sums up how an expert was imitated, on the states at which it spoke.
+    """Sums up how an expert was imitated, over the states at which it spoke.
 
     Attributes:
         pull: Weight of the last imitation; 0 where the policy was left alone.
-        states: Number of states on which it was imitated, per agent in the order of the
-            environment's possible agents; one number for all where the trainer cannot
-            tell agents apart.
+        states: Number of states on which the expert was imitated, per agent in the
+            order of the environment's possible agents; one number for all agents where
+            the trainer cannot tell them apart.
         agreed: Sum over these states of the probability that the policy gave to the
-            good actions before it was pulled, per agent.
+            good actions before the pull, per agent.
 
     Example:
         >>> Imitated(pull=1.0, states=(10, 30), agreed=(5.0, 25.0)).agreement
@@ -75,21 +75,22 @@ class Imitated:
 
     @property
     def agreement(self) -> float | None:
-        """The agreement of all agents; ``None`` where nothing was imitated."""
+        """The agreement over all agents; ``None`` where no state was imitated."""
         states = sum(self.states)
         return sum(self.agreed) / states if states else None
 
 
 @dataclass(frozen=True)
 class AuditionOutcome:
-    """The episodes of an audition, and how far the policy is from the expert.
+    """Holds the episodes of an audition, and the policy's agreement in them.
 
     Attributes:
         returns: Base return of each episode, undiscounted, mean over agents.
         steps: Trainer steps that were played.
         spoken: Number of trainer steps at which the expert spoke.
-        agreed: At how many of these the policy would have taken a good action, drawn or
-            expected; 0 of 0 where the trainer does not measure it.
+        agreed: Number of these steps at which the policy would have taken a good
+            action, drawn or expected. Both are 0 where the trainer does not measure
+            agreement.
     """
 
     returns: tuple[float, ...]
@@ -103,7 +104,7 @@ class Fork(Protocol):
 
     @property
     def preload(self) -> tuple[str, ...]:
-        """Modules worth importing once per worker pool."""
+        """The modules that are worth importing once per worker pool."""
 
     def warm(self) -> None:
         """Does what takes long the first time in a process, such as imports.
@@ -124,14 +125,17 @@ class Fork(Protocol):
         """Trains a branch in fresh environments.
 
         Args:
-            start: The snapshot to begin from; it is only read.
-            shape: Goes around each environment.
-            seed: Of the environments and of all sampling. Two branches with the same
-                arguments are identical, bit for bit.
-            steps: Trainer steps to train at least, in whole rollouts.
+            start: File of the snapshot to begin from, which is only read.
+            shape: The shape around each environment.
+            seed: Seed of the environments and of all sampling. Two branches with the
+                same arguments are identical, bit for bit.
+            steps: The least number of trainer steps to train, in whole rollouts.
             new_signal: Whether the shape pays another signal than the one that the
                 snapshot was trained on; statistics of rewards then begin anew.
-            end: Where to write the snapshot of the branch's end; nowhere if ``None``.
+            end: File for the snapshot of the branch's end; ``None`` writes none.
+
+        Returns:
+            The counts of the branch, and its evaluations if there are any.
         """
 
 
@@ -140,50 +144,49 @@ class Trainer(Protocol):
 
     @property
     def steps(self) -> int:
-        """Trainer steps of the lineage so far."""
+        """The trainer steps of the lineage so far."""
 
     @property
     def total(self) -> int:
-        """Trainer steps that were planned."""
+        """The trainer steps that are planned for the whole training."""
 
     @property
     def rollout(self) -> int:
-        """Trainer steps of one rollout, the grain of all budgets.
+        """The trainer steps of one rollout, the grain of all budgets.
 
-        A trainer that samples *at least* so many says so here, and counts what it has
-        sampled.
+        A trainer whose rollouts may be longer gives the least number, and counts the
+        steps that it has sampled.
         """
 
     @property
     def gamma(self) -> float:
-        """The discount factor."""
+        """The discount factor of the learner."""
 
     @property
     def bootstraps_truncation(self) -> bool:
-        """Whether truncated episodes are bootstrapped."""
+        """True where the learner bootstraps truncated episodes."""
 
     @property
     def agents_per_env(self) -> int:
-        """Trainer steps of one environment step."""
+        """The number of trainer steps in one environment step."""
 
     @property
     def evaluates(self) -> bool:
-        """Whether branches are scored by evaluations.
+        """True where branches are scored by evaluations.
 
-        Evaluations score branches where the episodes of the training carry exploration
-        that is no part of the policy.
+        Evaluations score branches where the training explores beyond its policy.
         """
 
     @property
     def replays(self) -> bool:
-        """Whether the trainer learns from a replay buffer.
+        """True where the trainer learns from a replay buffer.
 
-        What the active signal would have paid in the past then counts as well.
+        Stored transitions are then paid by the active signal as well.
         """
 
     @property
     def imitates(self) -> bool:
-        """Whether policies are pulled towards the expert of the posted signal.
+        """True where policies are pulled towards the expert of the posted signal.
 
         The pull works in the mainline and in branches, with the weight
         ``Posting.pull``.
@@ -193,31 +196,32 @@ class Trainer(Protocol):
         """Writes a snapshot to a file, whole or not at all.
 
         Args:
-            path: The file, in a folder that is there; ``also_wrappers.files.replacing``
-                writes beside it and renames.
+            path: The file, in an existing folder; ``also_wrappers.files.replacing``
+                writes a file beside it and renames that.
         """
 
     def adopt(self, path: Path) -> None:
         """Loads a snapshot into the living objects; environments stay.
 
         Args:
-            path: A snapshot of this trainer or of a branch, older or newer than the
-                state that it replaces.
+            path: File of a snapshot of this trainer or of a branch, older or newer than
+                the present state.
         """
 
     def policy_drift(self) -> Sequence[float] | None:
         """Returns how much each agent's policy changed since the last call, in nats.
 
-        The mean divergence of its action distributions on a fixed set of the agent's
-        observations, in the order of the environment's possible agents; one number for
-        all where the trainer cannot tell agents apart. ``None`` at the first call, or
-        where the divergence cannot be told.
+        Each number is the mean divergence between an agent's action distributions on a
+        fixed set of its observations. Numbers are in the order of the environment's
+        possible agents; there is one number for all where the trainer cannot tell
+        agents apart. Returns ``None`` at the first call, or where divergence is not
+        measured.
         """
 
     def imitated(self) -> Imitated | None:
         """Returns how an expert was imitated since the last call.
 
-        ``None`` where no expert was in force, or the trainer imitates none.
+        Returns ``None`` where no expert was in force, or the trainer imitates none.
         """
 
     def audition(
@@ -228,27 +232,28 @@ class Trainer(Protocol):
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes of the policy, in which an expert acts where it speaks.
+        """Plays whole episodes in which an expert acts where the expert speaks.
 
-        The episodes are played in fresh environments, in this process; the training
-        and the global randomness stay as they are.
+        Where the expert is silent, the policy acts. The episodes are played in fresh
+        environments, in this process; the training and the global randomness stay as
+        they are.
 
         Args:
-            shape: Goes around each environment; infos then tell what the expert
-                advises, if there is one, and nothing is paid.
-            episodes: How many at least.
-            seed: Of the environments and of all sampling.
+            shape: The shape around each environment, with which infos tell the advice
+                of the expert, if there is one, and nothing is paid.
+            episodes: The least number of episodes.
+            seed: Seed of the environments and of all sampling.
             noise: Share of all actions that are taken at random.
-            stepped: To be called with the trainer steps of every step as it is played,
-                so that a kill forgets none.
+            stepped: Function to call with the trainer steps of every step as it is
+                played, so that a kill forgets none.
 
         Returns:
-            The episodes: as many for any expert and noise, and those at the same place
-            of the same environment copy.
+            The episodes. Their number does not depend on expert and noise, and the
+            episode at a given place is always of the same environment copy.
 
         Raises:
-            ConfigurationError: The trainer does not imitate, and why.
+            ConfigurationError: The trainer does not imitate; the sentence says why.
         """
 
     def fork(self) -> Fork:
-        """Returns what a worker needs to train a branch of this run."""
+        """Returns what a worker needs to train a branch of this training."""

@@ -1,13 +1,13 @@
-"""IPPO of AgileRL with an adapted signal.
+"""Trains IPPO of AgileRL with an adapted signal.
 
 Three agents are to cover three landmarks. There is no adapter for AgileRL: ``Training``
 and ``Fork`` are what a trainer has to offer, and they pass ``check_trainer`` at the
 level ``exact``. The loop calls ``Adaptation.step`` between two calls of AgileRL's own
 training function. One agent is trained and no population evolves.
 
-AgileRL evaluates in the environment of the training, whose rewards are shaped, and
-closes it at the end: both are put off. Its training function resets the environment at
-each call.
+AgileRL would evaluate in the environment of the training, whose rewards are shaped, and
+close the environment at the end; ``Untested`` and ``Training`` prevent both. AgileRL's
+training function resets the environment at each call.
 
 Expect, with seed 0 and AgileRL 2.58.0: two candidates are tried and nothing is swapped
 in. The base return in training is -52.3 after 27,600 environment steps in all, 20,000
@@ -57,15 +57,15 @@ class Arguments:
 
 
 def make_env() -> Any:
-    """Makes one environment; all agents are paid alike."""
+    """Makes one environment, in which all agents are paid alike."""
     return simple_spread_v3.parallel_env(local_ratio=0.0)
 
 
 class Untested(IPPO):
-    """An agent that AgileRL does not evaluate: its environment pays what is shaped."""
+    """Trains as IPPO of AgileRL, and plays no evaluations, as rewards are shaped."""
 
     def test(self, *_: Any, **__: Any) -> float:
-        """Plays nothing."""
+        """Plays no episode, and reports a fitness of 0."""
         self.metrics.add_fitness(0.0)
         return 0.0
 
@@ -87,18 +87,18 @@ def make_agent() -> Untested:
 
 
 class Training:
-    """A training of AgileRL; satisfies ``also_wrappers.trainer.Trainer``.
+    """Adapts a training of AgileRL to ``also_wrappers.trainer.Trainer``.
 
     A trainer step is a step of the environment, with all its agents.
 
     Args:
-        shape: What goes around the environment.
+        shape: The shape around the environment.
         total: Trainer steps that are planned.
-        seed: Of the environment, the networks and the sampling.
+        seed: Seed of the environment, the networks and the sampling.
     """
 
     agents_per_env = 1
-    bootstraps_truncation = False  # AgileRL takes ends of either kind for ends
+    bootstraps_truncation = False  # AgileRL treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else
     replays = False
     imitates = False
@@ -108,18 +108,18 @@ class Training:
         self.total = total
         self.agent = make_agent()
         self.env = shape(make_env())
-        self.env.reset(seed=seed)  # only from here on does the run know of it
-        self.env.close = lambda: None  # AgileRL does so after each rollout
+        self.env.reset(seed=seed)  # with this reset the run learns of the environment
+        self.env.close = lambda: None  # AgileRL would close it after each rollout
         self.rollout = int(self.agent.learn_step)
         self.gamma = float(self.agent.gamma)
 
     @property
     def steps(self) -> int:
-        """Trainer steps of the lineage."""
+        """The trainer steps of the lineage so far."""
         return int(self.agent.steps)
 
     def train(self, until: int, rest: Callable[[], None] = lambda: None) -> None:
-        """Trains until so many steps were trained, in whole rollouts.
+        """Trains whole rollouts until ``until`` steps of the lineage are trained.
 
         Args:
             until: Trainer steps of the lineage at which to stop.
@@ -127,9 +127,10 @@ class Training:
         """
         while self.steps < until:
             rest()
-            if self.steps >= until:  # a branch was adopted
+            if self.steps >= until:  # rest has adopted a branch
                 break
-            with contextlib.redirect_stderr(io.StringIO()):  # a bar for each call
+            # AgileRL shows a progress bar at each call.
+            with contextlib.redirect_stderr(io.StringIO()):
                 train_multi_agent_on_policy(
                     self.env,
                     "spread",
@@ -150,19 +151,19 @@ class Training:
         self.agent.load_checkpoint(str(path))
 
     def policy_drift(self) -> None:
-        """Not measured here."""
+        """Returns ``None``, as the drift is not measured here."""
 
     def imitated(self) -> None:
-        """Nobody is imitated here."""
+        """Returns ``None``, as no expert is imitated here."""
 
     def audition(self, *_: Any) -> AuditionOutcome:
-        """Refuses: no expert is imitated here, so none is played."""
+        """Refuses an audition, as no expert is imitated here."""
         raise ConfigurationError(
             "experts are not imitated here; leave actions= out of the Task"
         )
 
     def fork(self) -> Fork:
-        """What a worker needs to train a branch."""
+        """Returns what a worker needs to train a branch."""
         return Fork(self.total)
 
 
@@ -174,7 +175,7 @@ class Fork:
     preload: tuple[str, ...] = ("agilerl.training.train_multi_agent_on_policy",)
 
     def warm(self) -> None:
-        """Makes an environment once."""
+        """Makes and closes one environment."""
         make_env().close()
 
     def __call__(
@@ -187,7 +188,7 @@ class Fork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch in a fresh environment; no statistics of rewards are kept."""
+        """Trains a branch in a fresh environment."""
         branch = Training(shape, self.total, seed)
         branch.adopt(start)
         first = branch.steps
@@ -198,7 +199,7 @@ class Fork:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains with an adapted signal."""
+    """Trains with an adapted signal, and prints the base return."""
     torch.set_num_threads(1)  # the nets are small
     np.seterr(invalid="ignore")
     steps = 2000 if arguments.smoke else arguments.steps
@@ -206,7 +207,7 @@ def main(arguments: Arguments) -> None:
     task = also.Task("Three agents cover three landmarks.", features)
     run = also.Run(task, arguments.run_dir)
     run.ledger.listeners.append(ProgressLines(Console()))
-    # So short a training has no time to outlive its signal: the signal does not fade.
+    # The signal does not fade, as a policy needs longer than this to outlive it.
     options: Any = {"fade_out": 0.0, "seed": arguments.seed}
     if arguments.smoke:
         options |= {"first": 400, "horizon": 400}

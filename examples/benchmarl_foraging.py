@@ -1,4 +1,4 @@
-"""MAPPO of BenchMARL with the callback, beside the same MAPPO on the base reward alone.
+"""Trains MAPPO of BenchMARL with the callback, and on the base reward alone.
 
 Two agents of level-based foraging are paid only for a food that both load together.
 Three lines make an experiment of BenchMARL an adapted one: the run, the task with its
@@ -53,12 +53,12 @@ class Arguments:
 
 
 def make_env() -> TupleParallelEnv:
-    """Makes one environment."""
+    """Makes one foraging environment."""
     return lbforaging.parallel_env(ENV)
 
 
 def make_config(folder: Path, frames: int) -> ExperimentConfig:
-    """Makes the configuration, the same for both trainings but for the frames."""
+    """Makes the configuration, which differs between the trainings in frames only."""
     config = ExperimentConfig.get_from_yaml()
     config.save_folder = str(folder)
     config.loggers = []
@@ -97,7 +97,7 @@ def train(
 
 
 def main(arguments: Arguments) -> None:
-    """Trains twice and compares."""
+    """Trains twice, and compares the base returns."""
     torch.set_num_threads(1)  # the nets are small
     warnings.filterwarnings("ignore", module="torchrl")
     logging.getLogger("lbforaging").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A plain PyTorch loop in the manner of CleanRL, without a trainer library.
+"""Trains a plain PyTorch loop in the manner of CleanRL, without a trainer library.
 
 PPO in one file, on level-based foraging. What has to be written for a trainer of one's
 own is ``Training`` with its snapshot, and ``Fork``; the loop then calls
@@ -52,7 +52,7 @@ class Arguments:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Hyperparameters."""
+    """Holds the hyperparameters of PPO."""
 
     copies: int = 16
     n_steps: int = 64
@@ -67,13 +67,13 @@ class Settings:
 
 
 class Copies:
-    """Environment copies with the same agents throughout, stepped one by one.
+    """Steps environment copies one by one, with the same agents throughout.
 
-    Every agent of every copy is a row of the batch; its number is appended to its
-    observation. A copy whose agents are done is reset at once.
+    Every agent of every copy is a row of the batch; the agent's number is appended to
+    its observation. A copy whose agents are done is reset at once.
 
     Attributes:
-        advice: What the expert finds good now, a bit for each action; one per row.
+        advice: The expert's advice for the present states, a bit for each action.
         returns: Base returns of the episodes that have ended, by copy.
         steps: Steps of one copy.
     """
@@ -88,13 +88,13 @@ class Copies:
         self._running = np.zeros(count)
 
     def reset(self, seed: int) -> np.ndarray:
-        """Observations of shape ``(copies * agents, size)``."""
+        """Returns first observations, shape ``(copies * agents, size)``."""
         for k, env in enumerate(self.envs):
             self._observe(k, *env.reset(seed=seed + k))
         return self.observations.copy()
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Observations, rewards and ends, one per row; time-outs count as ends."""
+        """Returns observations, rewards and ends, one per row; time-outs are ends."""
         n = len(self.agents)
         rewards = np.zeros(len(self.envs) * n)
         ends = np.zeros(len(self.envs) * n)
@@ -105,7 +105,7 @@ class Copies:
             rewards[k * n : (k + 1) * n] = [outcome[1][agent] for agent in self.agents]
             observations, infos = outcome[0], outcome[4]
             for agent in self.agents:
-                base = _told(infos, agent).get("base", outcome[1][agent])
+                base = _shaping(infos, agent).get("base", outcome[1][agent])
                 self._running[k] += base / n
             if not env.agents:
                 ends[k * n : (k + 1) * n] = 1.0
@@ -127,11 +127,11 @@ class Copies:
             self.observations = np.zeros(shape, dtype=np.float32)
         part = slice(k * len(rows), (k + 1) * len(rows))
         self.observations[part] = rows
-        self.advice[part] = [_told(infos, a).get("advice", 0) for a in self.agents]
+        self.advice[part] = [_shaping(infos, a).get("advice", 0) for a in self.agents]
 
 
 class Training:
-    """PPO with shared parameters; satisfies ``also_wrappers.trainer.Trainer``."""
+    """Trains PPO with shared parameters; is an ``also_wrappers.trainer.Trainer``."""
 
     bootstraps_truncation = False  # the loop below treats time-outs as ends
     evaluates = False  # actions are sampled from the policy and nothing else
@@ -180,10 +180,10 @@ class Training:
         self.steps, self.earned = state["steps"], state["earned"]
 
     def policy_drift(self) -> None:
-        """Not measured here."""
+        """Returns ``None``, as the drift is not measured here."""
 
     def imitated(self) -> None:
-        """Not measured here."""
+        """Returns ``None``, as the agreement is not measured here."""
 
     def audition(
         self,
@@ -193,7 +193,7 @@ class Training:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes: the expert where it speaks, else the policy."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         with randomness_restored():
             torch.manual_seed(seed)
             chance = np.random.default_rng(seed)
@@ -215,13 +215,13 @@ class Training:
         return AuditionOutcome(tuple(played), steps)
 
     def fork(self) -> Fork:
-        """What a worker needs to train a branch."""
+        """Returns what a worker needs to train a branch."""
         return Fork(self._make_env, self.total, self.settings)
 
     # The loop.
 
     def train(self, steps: int, rest: Callable[[], None] | None = None) -> None:
-        """Trains until so many steps were trained, in whole rollouts.
+        """Trains whole rollouts until ``steps`` steps of the lineage are trained.
 
         Args:
             steps: Trainer steps of the lineage at which to stop.
@@ -230,7 +230,7 @@ class Training:
         while self.steps < steps:
             if rest is not None:
                 rest()
-                if self.steps >= steps:  # a branch was adopted
+                if self.steps >= steps:  # rest has adopted a branch
                     break
             self._learn(*self._collect())
 
@@ -310,7 +310,7 @@ class Fork:
     preload: tuple[str, ...] = ("torch", "torch._dynamo")
 
     def warm(self) -> None:
-        """Makes an environment once."""
+        """Makes and closes one environment."""
         self.make_env(lambda env: env).close()
 
     def __call__(
@@ -323,7 +323,7 @@ class Fork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch in fresh environments; no statistics of rewards are kept."""
+        """Trains a branch in fresh environments."""
         training = Training(self.make_env, shape, self.total, seed, self.settings)
         training.adopt(start)
         first = training.steps
@@ -335,14 +335,14 @@ class Fork:
         return ForkOutcome(trained, trained // per_copy)
 
 
-def _told(infos: dict[str, Any], agent: str) -> dict[str, Any]:
-    """What the wrapper tells of an agent; nothing where there is none."""
+def _shaping(infos: dict[str, Any], agent: str) -> dict[str, Any]:
+    """Returns what the wrapper tells of an agent; empty without a wrapper."""
     shaping: dict[str, Any] = infos.get(agent, {}).get("shaping", {})
     return shaping
 
 
 def _good(advice: np.ndarray, actions: int) -> torch.Tensor:
-    """Which actions are good, 1 or 0, of shape ``(rows, actions)``."""
+    """Returns 1 for good actions and 0 for others, shape ``(rows, actions)``."""
     return torch.from_numpy(advice[:, None] >> np.arange(actions) & 1).float()
 
 
@@ -362,7 +362,7 @@ def make_env(shape: Shape) -> Any:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains with an adapted signal."""
+    """Trains with an adapted signal, and prints the base return."""
     torch.set_num_threads(1)  # the nets are small
     began = time.perf_counter()
     logging.getLogger("lbforaging").setLevel(logging.ERROR)

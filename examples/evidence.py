@@ -1,4 +1,4 @@
-"""What the evidence says of policies that act by chance, not at all, together, or well.
+"""Shows the evidence of policies that act by chance, not at all, together, or well.
 
 Every policy plays an environment with recording on; its evidence is printed as a Critic
 sees it, and drawn. The trained policy learns here, with PPO on the base reward.
@@ -33,7 +33,7 @@ from also_wrappers.evidence import Evidence, summarise
 from also_wrappers.report import plot_evidence
 from also_wrappers.wrappers.shape import Shape
 
-#: Observations of the whole team -> an action per agent.
+#: A function from observations of the whole team to an action per agent.
 Policy = Callable[[dict[str, Any]], dict[str, int]]
 
 
@@ -59,7 +59,7 @@ def make_spread() -> Any:
 
 
 def crowd_foraging(observations: dict[str, Any]) -> dict[str, int]:
-    """Everybody walks to the first food that is left, and loads nothing else."""
+    """Sends every agent to the first food that is left, to load it."""
     actions = {}
     for agent, observation in observations.items():
         foods = [observation[k : k + 2] for k in (0, 3) if observation[k] >= 0]
@@ -75,7 +75,7 @@ def crowd_foraging(observations: dict[str, Any]) -> dict[str, int]:
 
 
 def crowd_spread(observations: dict[str, Any]) -> dict[str, int]:
-    """Everybody goes to the first landmark."""
+    """Sends every agent to the first landmark."""
     actions = {}
     for agent, observation in observations.items():
         dx, dy = observation[4], observation[5]
@@ -86,7 +86,7 @@ def crowd_spread(observations: dict[str, Any]) -> dict[str, int]:
     return actions
 
 
-#: Names -> environment, vocabulary, and who crowds there.
+#: For each name: environment, vocabulary, and a policy that crowds there.
 ENVIRONMENTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Policy]] = {
     "foraging": (make_foraging, lbforaging.features, crowd_foraging),
     "spread": (make_spread, mpe2.spread_features, crowd_spread),
@@ -100,7 +100,7 @@ def watch(
     episodes: int,
     noise: float,
 ) -> Evidence:
-    """Plays with recording on and collects the evidence."""
+    """Plays episodes with recording on, and returns the evidence."""
     task = also.Task("watched", features)
     board = Board.create(Path(mkdtemp()) / "board", Posting(version=1, gamma=0.99))
     env = Shape(task, board)(make_env())
@@ -119,7 +119,7 @@ def watch(
 
 
 def train(make_env: Callable[[], Any], steps: int, seed: int) -> Policy:
-    """PPO with shared parameters on the base reward."""
+    """Trains PPO with shared parameters on the base reward; returns the policy."""
     model = PPO(
         "MlpPolicy",
         also.PettingZooVecEnv(make_env, num_envs=8),
@@ -142,7 +142,7 @@ def train(make_env: Callable[[], Any], steps: int, seed: int) -> Policy:
 
 
 def main(arguments: Arguments) -> None:
-    """Prints and draws."""
+    """Prints and draws the evidence of each policy."""
     torch.set_num_threads(1)  # the nets are small
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     make_env, make_features, crowd = ENVIRONMENTS[arguments.env]

@@ -1,4 +1,4 @@
-"""An expert written by hand, and no run: PPO is pulled towards four rules.
+"""Pulls PPO towards four rules written by hand, without a run.
 
 Two agents of level-based foraging must load each food together. ``--pull 0`` trains
 without the expert.
@@ -66,7 +66,7 @@ def make_env() -> Any:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains, and shows what the policy earns before and after."""
+    """Trains, and prints what the policy earns before and after."""
     torch.set_num_threads(1)  # the nets are small
     venv = also.PettingZooVecEnv(make_env, num_envs=16)
     model = PPO(

@@ -1,4 +1,4 @@
-"""DQN with a replay buffer that pays what the active signal pays now.
+"""Trains DQN with a replay buffer that pays what the active signal pays now.
 
 Two agents of level-based foraging share one Q-network, and are paid only for a food
 that both load together. ``--budget 0`` trains on the base reward alone.
@@ -47,7 +47,7 @@ def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains, and evaluates with as much exploration as is left in the end."""
+    """Trains, and evaluates with the exploration that is left in the end."""
     torch.set_num_threads(1)  # the nets are small
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     env = lbforaging.parallel_env(ENV)

@@ -1,8 +1,8 @@
-"""Bring your own environment: a PettingZoo ParallelEnv, features, a task, training.
+"""Brings an environment of your own: a PettingZoo ParallelEnv, features, a task.
 
 Two agents walk on a grid and are paid 1, once, when both stand on the well, whose cell
-is drawn anew for every episode. What an advisor will see of it, and whether the
-wrapper contract holds for it, is printed by this, in the folder of this file:
+is drawn anew for every episode. In the folder of this file, this command prints what an
+advisor will see of the environment, and whether the wrapper contract holds for it:
 
     also-wrappers inspect own_environment:Well --features own_environment:FEATURES
 
@@ -132,7 +132,7 @@ def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains with an adapted signal."""
+    """Trains with an adapted signal, and prints the base return."""
     torch.set_num_threads(1)  # the nets are small
     began = time.perf_counter()
     run = also.Run(TASK, arguments.run_dir)

@@ -1,4 +1,4 @@
-"""Features from pictures: a net of one's own says where things are.
+"""Reads features from pictures, with a net of one's own.
 
 A red dot walks on a picture of 14 by 14 pixels and is paid 1, once, on the blue mark;
 both are put somewhere else in every episode. The policy sees the picture alone. Terms
@@ -67,7 +67,7 @@ class Dot(gym.Env[npt.NDArray[np.float32], int]):
 
 
 class Way(nn.Module):
-    """Reads the way from dot to mark from pictures: down and right, in sides."""
+    """Reads the way from the dot to the mark in pictures: down and right, in sides."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Way(nn.Module):
         return way
 
     def fit(self, passes: int, seed: int) -> float:
-        """Trains on pictures whose places are known; returns the error in pixels."""
+        """Trains the net on pictures with known places; returns the error in pixels."""
         random = np.random.default_rng(seed)
         optimizer = torch.optim.Adam(self.parameters(), lr=3e-3)
         error = 0.0
@@ -98,7 +98,7 @@ class Way(nn.Module):
 
 
 def task_of(way: Way) -> also.Task:
-    """Declares the task, in whose features the net is asked."""
+    """Declares the task, whose features ask the net."""
 
     def measure(views: Sequence[also.View]) -> npt.NDArray[np.float32]:
         pictures = torch.as_tensor(np.stack([view.observation for view in views]))

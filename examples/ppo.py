@@ -1,4 +1,4 @@
-"""PPO with the callback, beside the same PPO on the base reward alone.
+"""Trains PPO with the callback, and on the base reward alone.
 
 Two agents of level-based foraging are paid only for a food that both load together.
 Built-in rules propose; the base reward alone gets as many steps as adapting took in
@@ -64,7 +64,7 @@ def make_model(venv: VecEnv, seed: int) -> PPO:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains twice and compares."""
+    """Trains twice, and compares the base returns."""
     torch.set_num_threads(1)  # the nets are small
     logging.getLogger("lbforaging").setLevel(logging.ERROR)
     env = lbforaging.parallel_env(ENV)

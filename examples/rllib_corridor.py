@@ -1,4 +1,4 @@
-"""PPO of RLlib with an adapted signal, beside the same on the base reward alone.
+"""Trains PPO of RLlib with an adapted signal, and on the base reward alone.
 
 Two agents are paid only when both stand at the far end of a corridor. Three lines make
 a training of RLlib an adapted one: the run, the configuration with its environments,
@@ -50,12 +50,12 @@ class Arguments:
 
 
 def make_env() -> Corridor:
-    """Makes one environment."""
+    """Makes one corridor."""
     return Corridor(length=10, limit=20)
 
 
 def make_config(arguments: Arguments) -> PPOConfig:
-    """Makes the configuration, the same for both trainings but for the environments."""
+    """Makes the configuration of both trainings, but for the environments."""
     return (
         PPOConfig()
         .env_runners(num_env_runners=arguments.runners, num_envs_per_env_runner=8)
@@ -91,7 +91,7 @@ def train_alone(arguments: Arguments, steps: int) -> float:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains twice and compares."""
+    """Trains twice, and compares the returns."""
     torch.set_num_threads(1)  # the nets are small
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     ray.init(log_to_driver=False, logging_level=logging.ERROR)
@@ -99,7 +99,7 @@ def main(arguments: Arguments) -> None:
     began = time.perf_counter()
 
     run = also.Run(aim, arguments.run_dir)
-    # So short a training has no time to outlive its signal: the signal does not fade.
+    # The signal does not fade, as a policy needs longer than this to outlive it.
     options: Any = {"fade_out": 0.0, "seed": arguments.seed}
     if arguments.smoke:
         options |= {"first": 512, "horizon": 512}

@@ -1,4 +1,4 @@
-"""IPPO of skrl with an adapted signal, beside the same on the base reward alone.
+"""Trains IPPO of skrl with an adapted signal, and on the base reward alone.
 
 Two agents are paid only when both stand at the far end of a corridor; each has networks
 of its own. There is no adapter for skrl: ``Training`` and ``Fork`` are what a trainer
@@ -79,7 +79,7 @@ def make_agent(env: MultiAgentEnvWrapper, rollout: int) -> IPPO:
         }
         for role, model in models[name].items():
             model.init_state_dict(role=role)
-    # skrl 2.1 refuses its own defaults of these, since they name no agent.
+    # skrl 2.1 refuses its own defaults of these options, since they name no agent.
     parts = ("observation_preprocessor", "state_preprocessor", "value_preprocessor")
     unset: dict[str, dict[str, Any]] = {
         f"{part}_kwargs": {name: {} for name in env.possible_agents}
@@ -101,21 +101,21 @@ def make_agent(env: MultiAgentEnvWrapper, rollout: int) -> IPPO:
             "rollouts": rollout,
             "mini_batches": 4,
             "entropy_loss_scale": 0.01,
-            "time_limit_bootstrap": True,  # else episodes leak into those that follow
+            "time_limit_bootstrap": True,  # otherwise returns cross episodes
             "experiment": {"write_interval": 0, "checkpoint_interval": 0},
         },
     )
 
 
 class Training:
-    """A training of skrl; satisfies ``also_wrappers.trainer.Trainer``.
+    """Adapts a training of skrl to ``also_wrappers.trainer.Trainer``.
 
     A trainer step is a step of the environment, with all its agents.
 
     Args:
-        shape: What goes around the environment.
+        shape: The shape around the environment.
         total: Trainer steps that are planned.
-        seed: Of the environment, the networks and the sampling.
+        seed: Seed of the environment, the networks and the sampling.
     """
 
     agents_per_env = 1
@@ -131,7 +131,7 @@ class Training:
         skrl.config.torch.key = seed  # the wrapper below seeds the environment with it
         self.total, self.steps = total, 0
         env = wrap_env(shape(make_env()), wrapper="pettingzoo", verbose=False)
-        env.reset()  # only from here on does the run know of the environment
+        env.reset()  # with this reset the run learns of the environment
         self.agent = make_agent(env, self.rollout)
         self.trainer = SequentialTrainer(
             env=env,
@@ -145,9 +145,9 @@ class Training:
         )
 
     def train(self, until: int, rest: Callable[[], None] = lambda: None) -> None:
-        """Trains until so many steps were trained, in whole rollouts.
+        """Trains whole rollouts until ``until`` steps of the lineage are trained.
 
-        skrl's trainer resets the environment at the start of each.
+        skrl's trainer resets the environment at the start of each rollout.
 
         Args:
             until: Trainer steps of the lineage at which to stop.
@@ -155,7 +155,7 @@ class Training:
         """
         while self.steps < until:
             rest()
-            if self.steps < until:  # unless a branch was adopted
+            if self.steps < until:  # False where rest has adopted a branch
                 self.trainer.train()
                 self.steps += self.rollout
 
@@ -177,19 +177,19 @@ class Training:
                 module.load_state_dict(parts[f"{name} {part}"])
 
     def policy_drift(self) -> None:
-        """Not measured here."""
+        """Returns ``None``, as the drift is not measured here."""
 
     def imitated(self) -> None:
-        """Nobody is imitated here."""
+        """Returns ``None``, as no expert is imitated here."""
 
     def audition(self, *_: Any) -> AuditionOutcome:
-        """Refuses: no expert is imitated here, so none is played."""
+        """Refuses an audition, as no expert is imitated here."""
         raise ConfigurationError(
             "experts are not imitated here; leave actions= out of the Task"
         )
 
     def fork(self) -> Fork:
-        """What a worker needs to train a branch."""
+        """Returns what a worker needs to train a branch."""
         return Fork(self.total)
 
 
@@ -201,7 +201,7 @@ class Fork:
     preload: tuple[str, ...] = ("skrl.multi_agents.torch.ippo", "skrl.trainers.torch")
 
     def warm(self) -> None:
-        """Makes an environment once."""
+        """Makes and closes one environment."""
         make_env().close()
 
     def __call__(
@@ -214,7 +214,7 @@ class Fork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch in a fresh environment; no statistics of rewards are kept."""
+        """Trains a branch in a fresh environment."""
         branch = Training(shape, self.total, seed)
         branch.adopt(start)
         first = branch.steps
@@ -225,7 +225,7 @@ class Fork:
 
 
 def train(arguments: Arguments, name: str, steps: int, **options: Any) -> also.Run:
-    """Trains, with an adapted signal or, where branches may cost nothing, without."""
+    """Trains with an adapted signal, or without one where the budget is 0."""
     task = also.Task("Both agents walk to the far end.", corridor_features())
     run = also.Run(task, f"{arguments.run_dir}/{name}")
     run.ledger.listeners.append(ProgressLines(Console()))
@@ -238,9 +238,9 @@ def train(arguments: Arguments, name: str, steps: int, **options: Any) -> also.R
 
 
 def main(arguments: Arguments) -> None:
-    """Trains twice and compares."""
+    """Trains twice, and compares the base returns."""
     torch.set_num_threads(1)  # the nets are small
-    # So short a training has no time to outlive its signal: the signal does not fade.
+    # The signal does not fade, as a policy needs longer than this to outlive it.
     options: Any = {"fade_out": 0.0}
     if arguments.smoke:
         options |= {"first": 512, "horizon": 512}

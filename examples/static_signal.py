@@ -1,4 +1,4 @@
-"""A signal that stays as it is, on a Gymnasium environment: no run, no advisor.
+"""Trains with a signal that stays, on a Gymnasium environment, without a run.
 
 PPO learns MountainCar-v0 twice, with and without one potential term.
 
@@ -42,7 +42,7 @@ FEATURES = also.FeatureMap(
     ),
     also.Feature("speed", "obs[1]", "to the right, per step", -0.07, 0.07),
 )
-# What the car could climb to: its height, and what its speed is worth in height.
+# The height that the car could reach: its height, plus its speed converted to height.
 ENERGY = also.Term(
     name="energy", kind="potential", expression="height + 600 * speed**2", weight=5.0
 )
@@ -54,7 +54,7 @@ def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
 
 
 def train(signal: also.Signal, arguments: Arguments) -> str:
-    """Trains with a signal, and says what the policy earns without it."""
+    """Trains with a signal; returns what the policy earns of the base reward."""
     began = time.perf_counter()
     model = PPO(
         "MlpPolicy",
@@ -75,7 +75,7 @@ def train(signal: also.Signal, arguments: Arguments) -> str:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains without and with the term."""
+    """Trains without and with the term, and prints what both policies earn."""
     torch.set_num_threads(1)  # the nets are small
     shaped = also.Signal(terms=(ENERGY,))
     print("the signal:", shaped.describe())

@@ -1,4 +1,4 @@
-"""A PettingZoo environment that SuperSuit makes a vector of, with three lines added.
+"""Adds a signal, in three lines, to a vector environment that SuperSuit makes.
 
 Two agents of mpe2's simple_spread are paid 1, and the episode ends, when both landmarks
 are covered. The recipe is the one that SuperSuit's users know; the three lines that add
@@ -64,7 +64,7 @@ class CoverBoth(BaseParallelWrapper):
 
 
 def split_distance(view: also.View) -> float:
-    """Returns the mean distance of the better way to take a landmark each."""
+    """Returns the mean distance if each agent takes a landmark, the better way."""
     own = view.observation[4:8].reshape(2, 2)
     mate = own - view.observation[8:10]  # the landmarks, seen by the other agent
     own_far, mate_far = np.linalg.norm(own, axis=1), np.linalg.norm(mate, axis=1)
@@ -77,7 +77,7 @@ SIGNAL = also.Signal(terms=(TERM,))  # added, 2 of 3
 
 
 def shaped(env: Any) -> Any:
-    """Returns an environment that pays the signal, too."""
+    """Returns an environment that pays the signal besides the base reward."""
     return also.wrap(env, FEATURES, signal=SIGNAL)  # added, 3 of 3
 
 
@@ -93,7 +93,7 @@ def make_venv(shape: Callable[[Any], Any]) -> VecEnv:
 
 
 def train(shape: Callable[[Any], Any], arguments: Arguments) -> str:
-    """Trains with or without the signal, and says what the policy earns without it."""
+    """Trains with a shape; returns what the policy earns of the base reward."""
     began = time.perf_counter()
     set_random_seed(arguments.seed)  # PPO(seed=...) fails on vectors of SuperSuit
     model = PPO(
@@ -117,7 +117,7 @@ def train(shape: Callable[[Any], Any], arguments: Arguments) -> str:
 
 
 def main(arguments: Arguments) -> None:
-    """Trains without and with the signal."""
+    """Trains without and with the signal, and prints what both policies earn."""
     torch.set_num_threads(1)  # the nets are small
     print("the signal:", SIGNAL.describe())
     print("without:", train(lambda env: env, arguments), flush=True)

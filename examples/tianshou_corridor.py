@@ -1,4 +1,4 @@
-"""PPO of Tianshou with an adapted signal, beside the same on the base reward alone.
+"""Trains PPO of Tianshou with an adapted signal, and on the base reward alone.
 
 Two agents are paid only when both stand at the far end of a corridor, and share one
 policy. Three lines make a training of Tianshou an adapted one: the run, the shape
@@ -57,8 +57,8 @@ def make_algorithm(venv: ParallelVectorEnv) -> PPO:
     """Makes the algorithm and its networks."""
     size, actions = venv.observation_space[0].shape, venv.action_space[0]
     actor, critic = (Net(state_shape=size, hidden_sizes=[64, 64]) for _ in range(2))
-    # The policy takes what it is given for logits, and its actor gives probabilities
-    # unless asked not to.
+    # The policy takes the actor's output for logits, but an actor returns probabilities
+    # by default.
     policy = DiscreteActorPolicy(
         actor=DiscreteActor(
             preprocess_net=actor, action_shape=actions.n, softmax_output=False
@@ -74,7 +74,7 @@ def make_algorithm(venv: ParallelVectorEnv) -> PPO:
 
 
 def make_params(algorithm: PPO, venv: Any, steps: int) -> OnPolicyTrainerParams:
-    """Makes the settings of the training, the same for both but for the steps."""
+    """Makes the parameters of both trainings, which differ in steps only."""
     buffer = VectorReplayBuffer(1024, len(venv))
     return OnPolicyTrainerParams(
         training_collector=Collector(algorithm, venv, buffer),
@@ -91,7 +91,7 @@ def make_params(algorithm: PPO, venv: Any, steps: int) -> OnPolicyTrainerParams:
 def train(
     arguments: Arguments, steps: int, run: also.Run | None = None, **options: Any
 ) -> float:
-    """Trains; returns the base return of episodes that are played afterwards."""
+    """Trains, and returns the base return of episodes that are played afterwards."""
     np.random.seed(arguments.seed)
     torch.manual_seed(arguments.seed)
     venv = make_venv((lambda env: env) if run is None else run.shape)
@@ -108,12 +108,12 @@ def train(
 
 
 def main(arguments: Arguments) -> None:
-    """Trains twice and compares."""
+    """Trains twice, and compares the base returns."""
     torch.set_num_threads(1)  # the nets are small
     began = time.perf_counter()
     task = also.Task("Both agents walk to the far end.", corridor_features())
     run = also.Run(task, arguments.run_dir)
-    # So short a training has no time to outlive its signal: the signal does not fade.
+    # The signal does not fade, as a policy needs longer than this to outlive it.
     options: Any = {"fade_out": 0.0, "seed": arguments.seed}
     if arguments.smoke:
         options |= {"first": 1024, "horizon": 1024}

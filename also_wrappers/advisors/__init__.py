@@ -1,4 +1,4 @@
-"""Who proposes: rules, language models, chance, recordings.
+"""Advisors, which diagnose and propose: rules, language models, chance, recordings.
 
 | advisor | what it does |
 |---|---|

@@ -1,4 +1,7 @@
-"""What every advisor is asked and what it answers. Answers are data, never code."""
+"""Defines what an advisor is asked and what an advisor answers: data, never code.
+
+Answers are data, never code.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ __all__ = ["Advisor", "Situation", "check_is_advisor", "tried"]
 class Situation:
     """Holds what an advisor knows of a run at the time when it is asked.
 
-    A situation is plain data that later rounds leave as it is: it can be handed to a
-    thread, or through ``cloudpickle`` to a process.
+    A situation is plain data that later rounds leave as it is: a situation can be
+    handed to a thread, or through ``cloudpickle`` to a process.
 
     Attributes:
         task: The user's description of the task.
@@ -38,14 +41,15 @@ class Situation:
         progress: Share of the planned training that is done, 0 to 1.
         history: Earlier rounds; stored as a tuple.
         diagnosis: The diagnosis of this round; ``None`` where there is none.
-        rejected: Candidates of this round that were rejected before training; where
-            there are any, ``propose`` is asked for others in place of the latest;
-            stored as a tuple.
-        results: How the candidates of this round did so far; where there are any,
-            ``propose`` is asked for replacements; stored as a tuple.
-        played: What the experts earned that played in this round, of which the best
-            becomes a candidate; stored as a tuple.
-        actions: What experts may say; ``None`` where no expert can be proposed.
+        rejected: Candidates of this round that were rejected before training; unless
+            empty, ``propose`` is asked for others in place of the latest; stored as a
+            tuple.
+        results: How the candidates of this round did so far; unless empty, ``propose``
+            is asked for replacements; stored as a tuple.
+        played: What experts earned that played in this round, of which the best becomes
+            a candidate; stored as a tuple.
+        actions: The actions that experts may advise; ``None`` where no expert can be
+            proposed.
         gamma: The learner's discount factor; ``None`` where it is not known.
         horizon: Environment steps of a branch; 0 where that is not known.
         episodes: Some recorded episodes; stored as a tuple.
@@ -69,23 +73,23 @@ class Situation:
     episodes: Sequence[EpisodeRows] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # The lists of a run grow while an advisor may still be thinking.
+        # The lists of a run grow, while a slow advisor may still read the situation.
         for name in ("history", "rejected", "results", "played", "episodes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 class Advisor(ABC):
-    """Diagnoses what goes wrong and proposes what may help; it never decides.
+    """Diagnoses what goes wrong and proposes what may help; the gate decides.
 
     A subclass needs a ``name`` and the two verbs, ``diagnose`` and ``propose``. Where a
     subclass has an ``__init__`` of its own, it calls ``super().__init__()``.
 
     Attributes:
         name: A short name for the record.
-        slow: Whether answers take so long that they are asked for ahead: training goes
-            on until the pause at which they are tried.
-        exchanges: Requests to a language model and their answers since the record was
-            last written; whoever runs the loop moves them to the ledger.
+        slow: Whether answers take so long that the advisor is asked ahead: training
+            goes on until the pause at which its candidates are tried.
+        exchanges: Requests to a language model and the answers since the last call; the
+            loop moves them to the ledger.
 
     Example:
         >>> class Silent(Advisor):
@@ -108,13 +112,13 @@ class Advisor(ABC):
 
     @abstractmethod
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Says what goes wrong, and which evidence shows it.
+        """Returns what goes wrong, and the evidence that shows it.
 
         Args:
             situation: The situation, without a diagnosis.
 
         Returns:
-            The diagnosis; the round ends with one that is ``insufficient``.
+            The diagnosis; an ``insufficient`` diagnosis ends the round.
 
         Raises:
             AdvisorError: There is no usable answer.
@@ -125,8 +129,8 @@ class Advisor(ABC):
         """Returns up to ``k`` candidates that were not tried before.
 
         A round asks for candidates first, and for replacements once ``results`` are
-        there. Where some of the answer are rejected before training, the round asks
-        once more, with ``rejected``, for as many others.
+        there. Where some candidates are rejected before training, the round asks once
+        more, with ``rejected``, for as many others.
 
         Args:
             situation: The situation with the round's diagnosis.
@@ -134,7 +138,7 @@ class Advisor(ABC):
 
         Returns:
             The candidates, the most promising first; see ``tried`` for the signals
-            that none of them may have.
+            that no candidate may have.
 
         Raises:
             AdvisorError: There is no usable answer.
@@ -143,9 +147,10 @@ class Advisor(ABC):
     def experts(self, situation: Situation) -> list[Proposal]:
         """Returns experts to play, of which the best becomes a candidate.
 
-        To play an expert costs a hundredth of what a branch costs, so there may be many
-        of them, the most promising first. While the answer names any, they play, and
-        the advisor is asked again, with what they have earned in ``played``.
+        To play an expert costs a hundredth of what a branch costs, so an answer may
+        name many experts, the most promising first. The experts play, and the advisor
+        is asked again, with what they have earned in ``played``, until an answer is
+        empty.
 
         Args:
             situation: The situation with the round's diagnosis and ``actions``.
@@ -164,21 +169,21 @@ class Advisor(ABC):
         """
 
     def rest(self) -> None:  # noqa: B027 -- most advisors have nothing to free
-        """Frees memory that only asking needs; called when a round is over."""
+        """Frees the memory that only asking needs; a round calls this at its end."""
 
 
 def tried(situation: Situation) -> list[Signal]:
-    """Returns the signals that must not be proposed again, each once.
+    """Returns the signals that must not be proposed again, each signal once.
 
     These are the active signal, the signals that this round trained, played or
     rejected, and those of the history.
 
-    What an earlier round admitted and trained no branch with, because its budget ran
-    out, may come again.
+    A candidate that an earlier round admitted without training a branch, because the
+    budget ran out, may come again.
 
-    To go without a signal is another question after every swap, so the empty signal of
-    an earlier round counts only where that round tried it against the signal that is
-    active now.
+    Whether to go without a signal is a new question after every swap. So the empty
+    signal of an earlier round counts only where that round tried the empty signal
+    against the signal that is active now.
     """
     signals = [situation.signal]
     signals += [rejection.proposal.signal for rejection in situation.rejected]
@@ -199,10 +204,10 @@ def tried(situation: Situation) -> list[Signal]:
 
 
 def check_is_advisor(advisor: object) -> Advisor:
-    """Returns the advisor; rejects an object that is none, with what to give instead.
+    """Returns an advisor unchanged; rejects any object that is no advisor.
 
     Args:
-        advisor: What a user gave as an advisor.
+        advisor: The object that a user gave as an advisor.
 
     Raises:
         ConfigurationError: The object is no advisor, such as a language model, a class

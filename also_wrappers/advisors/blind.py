@@ -1,4 +1,4 @@
-"""``BlindAdvisor``: random signals, the baseline that others have to beat."""
+"""Proposes random signals with ``BlindAdvisor``, a baseline for other advisors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from also_wrappers.signal.model import Expert, Rule, Signal, Term
 __all__ = ["BlindAdvisor"]
 
 
-#: Random experts that play in a round, and the most rules of one.
+#: Number of random experts that play in a round, and the most rules of an expert.
 _EXPERTS, _RULES = 10, 3
 
 
 class BlindAdvisor(Advisor):
-    """Proposes without looking at the evidence.
+    """Proposes random signals, without looking at the evidence.
 
     Args:
         seed: Seed of the random choices.
@@ -45,7 +45,7 @@ class BlindAdvisor(Advisor):
         return [_proposal(situation, pick) for _ in range(k)]
 
     def experts(self, situation: Situation) -> list[Proposal]:
-        """Draws random rules, once a round."""
+        """Draws experts with random rules, once a round."""
         if situation.actions is None or situation.played:
             return []
         says = situation.actions.says
@@ -53,7 +53,7 @@ class BlindAdvisor(Advisor):
         return [_expert(situation, says, pick) for _ in range(_EXPERTS)]
 
     def _chance(self, situation: Situation) -> random.Random:
-        """Returns what draws for a situation: a run that was stopped draws alike."""
+        """Returns randomness that depends on the seed and the situation alone."""
         outcomes = (situation.history, situation.rejected, situation.results)
         counts = "/".join(str(len(outcome)) for outcome in outcomes)
         return random.Random(f"{self._seed}/{counts}")
@@ -92,6 +92,6 @@ def _proposal(situation: Situation, pick: random.Random) -> Proposal:
 
 
 def _of_state(situation: Situation) -> list[str]:
-    """Returns the features that do not depend on the action."""
+    """Returns the names of the features that do not depend on the action."""
     features = situation.features
     return [name for name in features.names if name not in features.action_names]

@@ -1,4 +1,4 @@
-"""``RecordedAdvisor``: the proposals of a ledger, or of a list, in order."""
+"""Repeats the proposals of a ledger, or of a list, with ``RecordedAdvisor``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RecordedAdvisor(Advisor):
 
     @classmethod
     def from_ledger(cls, path: str | Path) -> RecordedAdvisor:
-        """Takes the answers of every round of a ledger that was played.
+        """Reads the answers of every round that a ledger has recorded.
 
         Args:
             path: The ``ledger.jsonl`` of a run.
@@ -82,23 +82,23 @@ class RecordedAdvisor(Advisor):
                 case Proposed(round=number, proposal=proposal, refined=refined):
                     (refinements if refined else rounds)[number].append(proposal)
                 case RoundFinished(round=number, skipped=skipped) if skipped:
-                    # Such a round is in no history, so nobody would ask for it.
+                    # A skipped round is in no history, so nobody would ask for it.
                     del rounds[number], refinements[number], diagnoses[number]
         return cls(
             list(rounds.values()), list(refinements.values()), list(diagnoses.values())
         )
 
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Returns the round's diagnosis, whatever the situation is now."""
+        """Returns the recorded diagnosis of the round."""
         index = len(situation.history)
         recorded = index < len(self._diagnoses)
         return self._diagnoses[index] if recorded else _NO_DIAGNOSIS
 
     def propose(self, situation: Situation, k: int) -> list[Proposal]:
-        """Returns the round's next proposals, or its next replacements.
+        """Returns the recorded proposals of the round, or its replacements.
 
         Raises:
-            AdvisorError: The recording has no such round.
+            AdvisorError: The recording has fewer rounds.
         """
         index = len(situation.history)
         refined = bool(situation.results)
@@ -106,7 +106,7 @@ class RecordedAdvisor(Advisor):
         if index >= len(recorded):
             if refined:
                 return []
-            raise AdvisorError(f"the recording has {len(self._rounds)} rounds")
+            raise AdvisorError(f"the recording has only {len(self._rounds)} rounds")
         begin = self._given.get((index, refined), 0)
         self._given[index, refined] = begin + k
         return list(recorded[index][begin : begin + k])

@@ -1,4 +1,4 @@
-"""The board: where the active signal is posted and evidence is left."""
+"""Posts the active signal, and collects the evidence of environment copies."""
 
 from also_wrappers.board.board import Board, Collected
 from also_wrappers.board.posting import Posting

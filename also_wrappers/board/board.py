@@ -1,15 +1,16 @@
-"""The board: where the active signal is posted and where copies leave evidence.
+"""Posts the active signal to environment copies, and collects their evidence.
 
-A board is a directory, so it reaches every environment copy in any process under any
-vectoriser, also where attribute calls do not:
+A board is a directory, so that it reaches every environment copy in any process under
+any vectoriser, also where attribute calls do not:
 
-* ``signal.json`` holds what is posted, replaced atomically. It alone decides.
+* ``signal.json`` holds the posting, and is replaced atomically. No other file decides
+  what is posted.
 * ``words`` is a small mapped file, never replaced, with the version of the posting
-  and the number of the evidence window. A copy reads it for the price of a memory
-  read to learn whether there is something to read.
+  and the number of the evidence window. At the cost of a memory read, a copy learns
+  from the file whether there is a new posting to read.
 * ``slots/`` holds one mapped file per copy, made at the copy's first reset and named
   by process and copy. The copy leaves its acknowledgement and its evidence there,
-  behind a sequence number; whoever collects never waits for it.
+  behind a sequence number, so that readers never wait for a copy.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ _WORDS = 8
 
 @dataclass(frozen=True)
 class Collected:
-    """What all copies left in one window.
+    """Holds what all environment copies recorded in one window.
 
     Attributes:
         layout: Layout of ``values``.
         values: Merged accumulators.
         episodes: Whole episodes, in an order that does not depend on processes.
-        copies: How many environment copies share the slots that were read.
+        copies: Number of environment copies that the slots belong to.
     """
 
     layout: Layout
@@ -57,7 +58,7 @@ class Collected:
 
 
 class Board:
-    """The reader's and the poster's end of a board directory.
+    """Posts signals into a board directory, and reads what copies leave there.
 
     Args:
         path: The directory; made by ``Board.create``.
@@ -70,13 +71,13 @@ class Board:
 
     @classmethod
     def create(cls, path: Path, posting: Posting | None = None) -> Board:
-        """Makes a board, or makes one anew, without the slots that it had.
+        """Makes a board, or makes an existing board anew without its slots.
 
-        What was posted stays posted, if it can be read.
+        An earlier posting stays posted, if it can be read.
 
         Args:
             path: The directory.
-            posting: What is posted instead.
+            posting: The posting to post in place of an earlier one.
 
         Raises:
             StorageError: The board cannot be written.
@@ -106,12 +107,12 @@ class Board:
 
     @property
     def version(self) -> int:
-        """The version of the posting, to tell cheaply that the posting changed."""
+        """The version of the posting, by which a copy notices a new posting cheaply."""
         return self._words[_VERSION]
 
     @property
     def window(self) -> int:
-        """The number of the evidence window."""
+        """The number of the present evidence window."""
         return self._words[_WINDOW]
 
     @property
@@ -122,8 +123,9 @@ class Board:
     def ask_for_rows(self) -> None:
         """Asks the environment copies to put the features of each step into infos.
 
-        A replay buffer needs them, to compute anew what a signal pays. A copy begins
-        at its next reset. What is posted stays as it is: the loop owns that.
+        A replay buffer needs these features to compute anew what a signal pays. A copy
+        begins to write them at its next reset. The posting does not change, as only the
+        loop writes it.
         """
         self._words[_ROWS] = 1
 
@@ -134,7 +136,7 @@ class Board:
         self._words[_VERSION] = posting.version
 
     def read(self) -> Posting:
-        """Reads the posting."""
+        """Reads the posting from its file."""
         return Posting.model_validate_json((self.path / "signal.json").read_bytes())
 
     def claim(self, layout: Layout, copies: int = 1) -> Slot:
@@ -142,15 +144,15 @@ class Board:
         return Slot(self.path / "slots", layout, copies)
 
     def begin_window(self) -> None:
-        """Starts a new evidence window, for which copies empty their accumulators."""
+        """Begins a new window, for which copies empty their accumulators."""
         self._words[_WINDOW] += 1
 
     def collect(self, conditions: Mapping[str, str] | None = None) -> Collected | None:
-        """Reads what copies recorded in this window; ``None`` if nothing yet.
+        """Reads what copies recorded in this window; ``None`` if no episode ended.
 
         Args:
-            conditions: The task's conditions, by name; the posting's probes come after
-                them.
+            conditions: The task's conditions, by name; the posting's probes are
+                recorded after the conditions.
 
         Raises:
             ConfigurationError: A condition is not a valid expression.
@@ -194,7 +196,7 @@ class Board:
 
     @property
     def layout(self) -> Layout | None:
-        """Names and sizes of what copies record; ``None`` before one claims a slot."""
+        """The layout of what copies record; ``None`` before a copy claims a slot."""
         return next((reader.layout for reader in self._slots()), None)
 
     @property
@@ -206,7 +208,7 @@ class Board:
         return {"path": self.path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A board that was pickled is opened anew, when it is used."""
+        """Opens an unpickled board anew, when the board is first used."""
         Board.__init__(self, state["path"])
 
     @cached_property

@@ -1,4 +1,4 @@
-"""``Posting``: what a board says to every environment copy."""
+"""Declares ``Posting``: what a board says to every environment copy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from also_wrappers.signal.model import Fade, Signal
 
 __all__ = ["Posting"]
 
-#: Keeps the share of a promise that is 0 apart from a division by zero.
+#: Least size of a promise in a division, as a promise may be 0.
 _LEAST = 1e-9
 
 
 class Posting(BaseModel):
-    """What is posted on a board.
+    """Holds what is posted on a board for every environment copy.
 
     Attributes:
-        version: Counts postings.
+        version: Number of the posting, which grows with every posting.
         signal: The active signal.
         provisional: Whether the signal is in use without having been confirmed.
         strength: Factor of all that the signal adds.
         since: Trainer steps at which the signal was at its full strength last.
-        fade: Takes it to zero, in steps of an environment copy; for branches, whose
-            environments are fresh.
+        fade: Takes the strength to zero, in steps of an environment copy; for branches,
+            whose environments are fresh.
         gamma: The learner's discount factor; until a trainer has posted it, no
             signal is in force.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
@@ -54,7 +54,7 @@ class Posting(BaseModel):
     promised: float | None = None
 
     def pull(self, earned: float, steps: int = 0) -> float:
-        """Returns the weight of imitation, which ends as the policy earns as much.
+        """Returns the weight of imitation, which falls as the policy earns more.
 
         Where the expert earns nothing by itself, a policy that loses nothing is not
         pulled either.

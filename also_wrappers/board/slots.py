@@ -1,8 +1,8 @@
-"""Slots of a board: where one environment copy leaves what it recorded.
+"""Keeps the slots of a board, where environment copies leave what they recorded.
 
-A slot is one record in a mapped file. Its writer brackets every change by a sequence
-number that is odd meanwhile, so a reader in another process never needs to wait, nor to
-lock.
+A slot is one record in a mapped file. The writer makes the record's sequence number odd
+before every change and even after it, so that a reader in another process needs neither
+to wait nor to lock.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ __all__ = ["Slot", "SlotReader", "slot_dtype"]
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
 
-#: Episodes whose numbers a slot remembers until somebody reads them.
+#: Number of episodes whose numbers a slot keeps until a reader reads them.
 _RING, _RING_PER_COPY = 1024, 128
-#: Whole episodes whose rows a slot keeps, and how many steps of each.
+#: Number of whole episodes whose rows a slot keeps, and the most steps of each.
 _RESERVOIR, _RESERVOIR_STEPS = 4, 200
 
 _slots = itertools.count()
@@ -44,7 +44,7 @@ _slots = itertools.count()
 
 @lru_cache(maxsize=8)  # the copies of a process record alike
 def slot_dtype(layout: Layout, copies: int) -> np.dtype[np.void]:
-    """Returns the record that the file of a slot holds.
+    """Returns the numpy dtype of the record in the file of a slot.
 
     * ``sequence``: odd while the writer changes the record.
     * ``acknowledged``: version of the posting that the copy took last.
@@ -99,12 +99,12 @@ def _open(
 
 
 class Slot:
-    """The writer's end: where environment copies leave what they recorded.
+    """Writes what environment copies recorded into the file of a slot.
 
     Args:
         folder: Folder of the board's slots.
         layout: Names and sizes of what is recorded.
-        copies: How many environment copies leave their episodes here.
+        copies: Number of environment copies that leave their episodes in this slot.
 
     Attributes:
         conditions: Trees of the named expressions to look for in episodes.
@@ -118,7 +118,8 @@ class Slot:
         self.conditions: Sequence[Node] = ()
         path = folder / f"{os.getpid()}-{next(_slots)}.map"
         record = _open(path, layout, copies, "r+")
-        # Numbers stay arrays of one element, which write through at the least cost.
+        # Arrays of one element write into the mapped file faster than fields of a
+        # record.
         self._sequence, self._acknowledged = record["sequence"], record["acknowledged"]
         self._window, self._kept = record["window"], record["kept"]
         self._ended, self._ring = record["ended"], record["ring"][0]
@@ -133,14 +134,14 @@ class Slot:
         write_json(path.with_suffix(".json"), described)
 
     def acknowledge(self, version: int) -> None:
-        """Says that the posting of this version is in force in this copy."""
+        """Writes that this copy has taken the posting of a version."""
         self._acknowledged[0] = version
 
     def leave(self, episode: Episode, window: int, at: int) -> None:
-        """Leaves an episode; what was left in an older window is emptied first.
+        """Writes an episode into the slot, after emptying the slot of older windows.
 
         Args:
-            episode: What was recorded.
+            episode: The recorded episode.
             window: Number of the window that the episode belongs to.
             at: Step of the environment copy at which the episode ended.
         """
@@ -164,10 +165,10 @@ class Slot:
             self._sequence[0] += 1
 
     def leave_all(self, ended: EpisodeVector, window: int) -> None:
-        """Leaves episodes that ended with one step, as ``leave`` does with one.
+        """Writes episodes that ended with one step, as ``leave`` writes one.
 
         Args:
-            ended: What was recorded.
+            ended: The recorded episodes.
             window: Number of the window that the episodes belong to.
         """
         numbers, block = ended.episodes, self._block
@@ -190,7 +191,7 @@ class Slot:
             self._sequence[0] += 1
 
     def _begin(self, window: int, began: int) -> None:
-        """Empties what belongs to a window, for the next one."""
+        """Empties those parts of the record that belong to a window."""
         self._window[0] = window
         self._kept[0] = 0
         self._numbers["length"] = 0
@@ -203,7 +204,7 @@ class Slot:
         self._block.clear()
 
     def _keep(self, episode: Episode, numbers: Numbers) -> None:
-        """Keeps the best episode of the window first, then the latest ones."""
+        """Keeps a whole episode: the best of the window first, then the latest ones."""
         t = min(episode.length, _RESERVOIR_STEPS)
         place = self._place_of(episode.base_return)
         self._numbers[place] = numbers
@@ -212,7 +213,7 @@ class Slot:
         self._alive[place, : t + 1] = episode.alive[: t + 1]
 
     def _keep_all(self, ended: EpisodeVector) -> None:
-        """Keeps episodes as if each were kept after the other."""
+        """Keeps whole episodes as ``_keep`` would, one after the other."""
         returns = ended.episodes["base_return"].tolist()
         last: dict[int, int] = {}
         for k, base_return in enumerate(returns):
@@ -226,25 +227,25 @@ class Slot:
             self._alive[place, : t + 1] = True
 
     def _place_of(self, base_return: float) -> int:
-        """Returns the place at which the next episode is kept."""
-        kept = int(self._kept[0])
-        self._kept[0] = kept + 1
-        if kept == 0 or base_return > self._best:
+        """Returns the place of the reservoir at which the next episode is kept."""
+        count = int(self._kept[0])
+        self._kept[0] = count + 1
+        if count == 0 or base_return > self._best:
             self._best = base_return
             return 0
-        return 1 + (kept - 1) % (_RESERVOIR - 1)
+        return 1 + (count - 1) % (_RESERVOIR - 1)
 
 
 class SlotReader:
-    """The reader's end of a slot.
+    """Reads what environment copies left in the file of a slot.
 
     Args:
-        description: The file that describes the slot, beside the slot's own.
+        description: The JSON file that describes the slot, beside the slot's file.
 
     Attributes:
         name: Name of the slot.
         layout: Names and sizes of what is recorded.
-        copies: How many environment copies leave their episodes in the slot.
+        copies: Number of environment copies that leave their episodes in the slot.
     """
 
     def __init__(self, description: Path) -> None:
@@ -291,14 +292,14 @@ class SlotReader:
         return values, episodes
 
     def recent(self, since: int) -> tuple[int, Episodes]:
-        """Reads how many episodes ended so far, and the numbers of the latest.
+        """Reads the number of ended episodes, and the numbers of unread ones.
 
         Args:
-            since: Episodes that the caller has read the numbers of.
+            since: Number of episodes whose numbers the caller has read.
 
         Returns:
             The number of episodes, and the numbers of those that the caller has not
-            read; of those that the ring has overwritten, nothing is left.
+            read; episodes that the ring has overwritten are missing.
         """
 
         def copy() -> tuple[int, Episodes]:
@@ -309,10 +310,10 @@ class SlotReader:
         return self._consistent(copy, (since, np.zeros(0, EPISODE)))
 
     def _consistent(self, copy: Callable[[], T], nothing: T) -> T:
-        """Copies until no write happened meanwhile.
+        """Copies from the record until no write has happened meanwhile.
 
-        A writer that died half-way through a write leaves an odd number: there is
-        nothing to trust then.
+        Returns ``nothing`` where the sequence number stays odd, as it does after a
+        writer that died half-way through a write.
         """
         record = self._record
         for attempt in range(50):

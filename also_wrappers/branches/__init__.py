@@ -1,4 +1,4 @@
-"""Branches: trained from one snapshot, here or in worker processes.
+"""Trains branches from one snapshot, in this process or in worker processes.
 
 ``python tests/benchmarks/scaling.py`` measures branches of the demo's training (16,384
 trainer steps) in worker processes: eight of them take 18.5 seconds one after the other

@@ -1,4 +1,4 @@
-"""Branches, from their order to their result."""
+"""Trains a branch, from its order to its result."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
-#: Parts of a branch whose mean returns are kept.
+#: Number of equal parts of a branch whose mean returns are kept.
 POINTS = 8
 
 
 @dataclass(frozen=True)
 class BranchOrder:
-    """All that a worker needs to train one branch.
+    """Holds all that a worker needs to train one branch.
 
     Attributes:
-        request: What the gate asked for.
+        request: The gate's request for the branch.
         fork: The trainer's fork.
         task: The task.
-        posting: What the branch's environments read.
+        posting: The posting that the branch's environments read.
         snapshot: The snapshot that the branch begins from.
-        seed: Of environments and sampling; the same for all arms.
-        steps: Trainer steps.
+        seed: Seed of environments and sampling; the same for all arms.
+        steps: Trainer steps to train.
         keys: Keys of the evidence whose numbers are wanted.
         scored_from: Trainer steps of the branch after which its episodes count for the
             score.
         new_signal: Whether the snapshot was trained on another signal.
-        end: Where to write the snapshot of the branch's end, to go on from there;
-            ``None`` where it is not wanted.
+        end: File for the snapshot of the branch's end, to go on from there; ``None``
+            where no end is wanted.
     """
 
     request: Request
@@ -75,10 +75,10 @@ class BranchOrder:
 
 @dataclass(frozen=True)
 class BranchResult:
-    """The measurements of one branch, or why there are none.
+    """Holds the measurements of one branch, or the error that ended the branch.
 
     Attributes:
-        request: What the gate asked for.
+        request: The gate's request for the branch.
         seed: The seed that the branch was trained on.
         steps: Trainer steps that were trained.
         score: Mean base return of the episodes that count, weighed by ``weigh``.
@@ -86,8 +86,8 @@ class BranchResult:
         largest: Size of the largest base return of any episode of the branch.
         episodes: Number of episodes that count.
         shaped: Mean shaped return of the training episodes that count, weighed alike.
-        seconds: Wall-clock time.
-        error: Why the branch failed; empty if it did not.
+        seconds: Wall-clock seconds.
+        error: Why the branch failed; empty if it did not fail.
         points: Mean base returns of equal parts of the branch, in order.
         errors: Standard errors of the points between episodes; ``None`` for a part in
             which fewer than two episodes ended.
@@ -119,19 +119,19 @@ class BranchResult:
         return not self.error
 
     def trial(self, largest: float) -> Trial:
-        """Returns what the gate gets to see.
+        """Returns the branch's trial, as the gate sees it.
 
         Args:
             largest: Size of the largest base return that any branch of the round has
-                seen. One such episode more or less is the least that a score can be
-                uncertain by, also in a branch in which all episodes were alike.
+                seen. The uncertainty of a score is at least one such episode more or
+                less, also in a branch in which all episodes were alike.
         """
         floor = (largest / self.episodes) ** 2 if self.episodes else 0.0
         variance = max(self.variance, floor)
         return Trial(self.request, self.score, variance, self.ok, self.points, largest)
 
     def condition_trial(self, latest: Mapping[str, float]) -> Trial:
-        """Returns what the gate gets to see where the base return is blind.
+        """Returns a trial by conditions, where the base return is blind.
 
         The score is the mean of the conditions' rates, each of which counts in full if
         the condition held at an episode's first step, and for two thirds if it held as
@@ -150,21 +150,21 @@ class BranchResult:
         rate = sum(rates) / len(rates)
         least = 1.0 / self.episodes if self.episodes else 0.0
         variance = max(rate * (1.0 - rate) * least, least * least)
-        # Rates are not known by parts, so that they do not seem to rise.
+        # Rates are not known by parts; equal points show no rise.
         return Trial(self.request, rate, variance, self.ok, (rate,) * POINTS)
 
 
 def run_branch(order: BranchOrder) -> BranchResult:
-    """Trains one branch with a board of its own and scores it.
+    """Trains one branch with a board of its own, and scores the branch.
 
     The score is the mean base return over the training episodes of the stochastic
     policy that end after ``order.scored_from``, weighed so that it agrees with that of
-    a separate evaluation (``also_wrappers.evidence.episodes.weigh``): free, and as
-    telling. Where training explores beyond the policy, the score is the mean over
-    the episodes of the fork's evaluations.
+    a separate evaluation (``also_wrappers.evidence.episodes.weigh``) without costing
+    steps. Where training explores beyond the policy, the score is the mean over the
+    episodes of the fork's evaluations.
 
-    The global randomness is seeded and left as the branch leaves it. A branch that
-    fails in any way is a result with an error, and leaves no file at ``order.end``.
+    The global randomness is seeded, and is not restored afterwards. A branch that fails
+    in any way is a result with an error, and leaves no file at ``order.end``.
     """
     began = time.perf_counter()
     seed_randomness(order.seed)
@@ -176,13 +176,13 @@ def run_branch(order: BranchOrder) -> BranchResult:
 
 
 def failed_branch(order: BranchOrder, error: str) -> BranchResult:
-    """Returns the result of a branch that failed, and removes what it left.
+    """Returns the result of a branch that failed, and removes its end.
 
-    For executors, where the process or the machine of a branch is lost.
+    Executors call this where the process or the machine of a branch is lost.
 
     Args:
         order: The order of the branch.
-        error: Why it failed, in a sentence.
+        error: Why the branch failed, in a sentence.
     """
     if order.end is not None:
         remove(order.end)
@@ -190,7 +190,7 @@ def failed_branch(order: BranchOrder, error: str) -> BranchResult:
 
 
 def describe_error(error: Exception) -> str:
-    """Returns an error's kind and message, cut short, and the line that raised it."""
+    """Returns an error's kind and message, cut short, and where it was raised."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{brief(error)} ({Path(where.filename).name}:{where.lineno})"
 
@@ -210,7 +210,7 @@ def _train(order: BranchOrder) -> BranchResult:
         observed = _observe(order, board)
         starts = np.concatenate((np.zeros(board.copies, np.int64), played["end"]))
     error = ""
-    # Copies that do not step together may be ahead of what they step on the average.
+    # Copies that do not step together may be ahead of the average copy.
     last = max(outcome.copy_steps, int(starts.max(initial=0)))
     skipped = order.scored_from * outcome.copy_steps / max(outcome.steps, 1)
     episodes = played if outcome.evaluated is None else outcome.evaluated
@@ -251,9 +251,9 @@ def _window(
     begin: float,
     end: float,
 ) -> tuple[Array, Array]:
-    """Returns a number of the episodes that end in a part of a branch, and weights.
+    """Returns values of the episodes that end in a part of a branch, with weights.
 
-    Evaluations play as many episodes in every copy, so that all of them weigh the same.
+    All episodes of evaluations weigh the same, as every copy plays as many of them.
     """
     inside = episodes[(episodes["end"] > begin) & (episodes["end"] <= end)]
     weights = np.ones(len(inside))
@@ -301,7 +301,7 @@ def _points(
 
 
 def _observe(order: BranchOrder, board: Board) -> dict[str, float]:
-    """Returns the wanted numbers of a branch's evidence that are there."""
+    """Returns those wanted numbers that the branch's evidence has, by key."""
     collected = board.collect(order.task.conditions) if order.keys else None
     if collected is None:
         return {}

@@ -1,4 +1,4 @@
-"""Where branches run: in this process, or in worker processes."""
+"""Runs branches in this process, or in worker processes."""
 
 from __future__ import annotations
 
@@ -52,55 +52,55 @@ class Executor(Protocol):
 
     @property
     def beside(self) -> bool:
-        """Whether branches run outside this process, so that training goes on beside.
+        """True where branches run outside this process, beside the training.
 
-        ``run`` is then called from a thread, never from two at a time.
+        Where it is True, ``run`` is called from a thread, and never from two at a time.
         """
 
     def warm(self, fork: Fork) -> None:
         """Called before the first ``run``, so that workers can start and import early.
 
         Args:
-            fork: The fork whose branches will come.
+            fork: The fork whose branches will be ordered.
         """
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
         """Yields the results of branches in the order in which they end."""
 
     def close(self) -> None:
-        """Gives back processes and memory; another ``run`` would start new ones."""
+        """Frees processes and memory; a later ``run`` starts new processes."""
 
 
 class SerialExecutor:
-    """Runs one branch after the other in this process, and restores its randomness."""
+    """Runs one branch after the other in this process, and restores randomness."""
 
     beside = False
 
     def warm(self, fork: Fork) -> None:
-        """Does nothing: this process has what it needs."""
+        """Does nothing, as there is no worker to start."""
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
-        """Yields results in the order of the orders."""
+        """Yields the results of branches, in the order of the orders."""
         for order in orders:
             with randomness_restored():
                 result = run_branch(order)
             yield result
 
     def close(self) -> None:
-        """Does nothing: there is nothing to give back."""
+        """Does nothing, as there is no worker to end."""
 
 
 class ProcessExecutor:
     """Runs branches in worker processes, a few at a time.
 
-    Workers stay for the next branches and rounds, so that imports are paid for once.
-    One that dies, or exceeds its time, costs the branch that it was at and is
-    replaced; after so many branches each is replaced anyway, so that what environments
-    leak stays bounded. The processes that a branch has started end with its worker.
+    Workers stay for later branches and rounds, so that imports are paid for once. A
+    worker that dies, or exceeds its time, costs the branch in training and is replaced.
+    Every worker is replaced after ``recycle`` branches, which bounds what environments
+    leak. The processes that a branch has started end with its worker.
 
     Args:
         workers: Branches at a time; the number of processors if not given.
-        timeout: Seconds after which a branch is given up, whatever its worker is at.
+        timeout: Seconds after which a branch is given up and its worker is killed.
         recycle: Branches after which a worker is replaced.
     """
 
@@ -115,14 +115,14 @@ class ProcessExecutor:
         self._pool: list[_Worker] = []
 
     def warm(self, fork: Fork) -> None:
-        """Starts the workers, which import what the fork needs meanwhile."""
+        """Starts the workers, which import what the fork needs."""
         payload = cloudpickle.dumps(fork)
         while len(self._pool) < self.workers:
             self._pool.append(_Worker(fork.preload))
             self._pool[-1].warm(payload)
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
-        """Yields results as branches end."""
+        """Yields the results of branches in the order in which they end."""
         waiting = list(orders)
         try:
             while waiting or any(worker.order for worker in self._pool):
@@ -138,20 +138,20 @@ class ProcessExecutor:
                             self._pool.remove(worker)
                         yield result
         finally:
-            # Whoever asked does not want the rest any more.
+            # A caller that stops early does not want the other results.
             for worker in [worker for worker in self._pool if worker.order]:
                 worker.stop()
                 self._pool.remove(worker)
 
     def close(self) -> None:
-        """Ends the workers; more branches would start new ones."""
+        """Ends the workers; a later ``run`` starts new ones."""
         for worker in self._pool:
             worker.stop()
         self._pool.clear()
         sweep()
 
     def _assign(self, waiting: list[BranchOrder]) -> None:
-        """Gives waiting orders to idle workers, and starts more where there are few."""
+        """Gives waiting orders to idle workers, and starts missing workers."""
         for worker in list(self._pool):
             if not worker.order and not worker.alive:
                 worker.stop()
@@ -164,12 +164,12 @@ class ProcessExecutor:
 
 
 class _Worker:
-    """The parent's end of a worker process.
+    """Controls one worker process, from the side of the parent.
 
     Attributes:
-        pipe: Where results come from.
-        order: What it is at.
-        branches: How many it has been given.
+        pipe: Pipe on which results arrive.
+        order: The order of the branch in training; ``None`` while idle.
+        branches: Number of orders that the worker was given.
     """
 
     def __init__(self, preload: Sequence[str]) -> None:
@@ -179,11 +179,13 @@ class _Worker:
         self._process = start_process(_work, (theirs,), preload)
         self._began = 0.0
         theirs.close()
-        # Called when this process ends, before multiprocessing ends the worker alone.
+        # Called when this process ends, before multiprocessing kills the worker without
+        # the processes that the worker has started.
         self._end = Finalize(self, _end, (self._process,), exitpriority=10)
         self._messages: queue.SimpleQueue[tuple[str, bytes] | None]
         self._messages = queue.SimpleQueue()
-        # A worker that hangs does not read, and a full pipe keeps whoever writes.
+        # A worker that hangs does not read, and a full pipe blocks the thread that
+        # writes.
         threading.Thread(
             target=_deliver, args=(self._messages, self.pipe), daemon=True
         ).start()
@@ -195,19 +197,19 @@ class _Worker:
 
     @property
     def news(self) -> list[Any]:
-        """What to wait for: the pipe, and the end of the process.
+        """The pipe and the end of the process, to wait for either.
 
         Processes that a branch has started may hold the other end of the pipe open.
         """
         return [self.pipe, self._process.sentinel]
 
     def warm(self, payload: bytes) -> None:
-        """Sends a pickled fork that is to be warmed."""
+        """Sends a pickled fork to the worker, which warms the fork."""
         self._send("warm", payload)
 
     def give(self, order: BranchOrder) -> None:
-        """Sends an order."""
-        # The worker may have another working directory.
+        """Sends an order to the worker."""
+        # The path is absolute, as the worker may have another working directory.
         end = None if order.end is None else order.end.absolute()
         sent = replace(order, snapshot=order.snapshot.absolute(), end=end)
         self._send("run", cloudpickle.dumps(sent))
@@ -218,7 +220,7 @@ class _Worker:
         """Returns the result of the order; ``None`` while the branch is trained."""
         order = self.order
         assert order is not None
-        ended = not self.alive  # before the pipe: its last words may be in there
+        ended = not self.alive  # asked before the pipe, which may hold a last result
         if self.pipe.poll():
             try:
                 answer: BranchResult | str = self.pipe.recv()
@@ -235,7 +237,7 @@ class _Worker:
         return failed_branch(order, answer) if isinstance(answer, str) else answer
 
     def stop(self) -> None:
-        """Ends the process, whatever it is at, and all that it has started."""
+        """Kills the worker process, and all processes that it has started."""
         self._end()
         self._messages.put(None)
         self.pipe.close()
@@ -254,30 +256,30 @@ class _Worker:
 def _deliver(
     messages: queue.SimpleQueue[tuple[str, bytes] | None], pipe: connection.Connection
 ) -> None:
-    """Sends messages one after the other, while somebody reads them."""
+    """Sends messages through a pipe, one after the other, until the pipe closes."""
     with contextlib.suppress(OSError, TypeError):  # the pipe may be closed meanwhile
         while (message := messages.get()) is not None:
             pipe.send(message)
 
 
 def _end(process: Any) -> None:
-    """Ends a worker and all that it has started."""
+    """Kills a worker process, and all processes that it has started."""
     if hasattr(os, "killpg"):
-        with contextlib.suppress(OSError):  # all of them are gone
+        with contextlib.suppress(OSError):  # all processes of the group have ended
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.join()
 
 
 def check_sendable(fork: Fork, task: Task) -> None:
-    """Checks that what a branch needs can be sent to a worker process.
+    """Checks that fork and task can be sent to a worker process.
 
     Args:
         fork: The fork of the trainer.
         task: The task.
 
     Raises:
-        ConfigurationError: A part cannot be pickled, or not be unpickled.
+        ConfigurationError: The fork or the task cannot be pickled or unpickled.
     """
     parts = {
         "make_venv": fork,
@@ -288,7 +290,7 @@ def check_sendable(fork: Fork, task: Task) -> None:
     for name, part in parts.items():
         try:
             cloudpickle.loads(cloudpickle.dumps(part))
-        except AlsoError:  # what it cannot send, it says itself
+        except AlsoError:  # the error of a fork says itself what cannot be sent
             raise
         except Exception as error:
             raise ConfigurationError(
@@ -299,14 +301,14 @@ def check_sendable(fork: Fork, task: Task) -> None:
 
 
 def available_processors() -> int:
-    """Processors that this process may use."""
+    """Returns the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def start_method() -> str:
-    """How worker processes start on this platform, as ``multiprocessing`` calls it."""
+    """Returns the start method of worker processes on this platform."""
     methods = multiprocessing.get_all_start_methods()
     return "forkserver" if "forkserver" in methods else "spawn"
 
@@ -314,8 +316,8 @@ def start_method() -> str:
 def start_process(target: Any, args: tuple[Any, ...], preload: Sequence[str]) -> Any:
     """Starts a daemon process that does not import the user's main module.
 
-    The user's script may well have no ``if __name__ == "__main__"`` guard, and what
-    it defines travels by cloudpickle, so workers must not run it again.
+    Workers must not run the user's script again, as it may have no ``if __name__ ==
+    "__main__"`` guard. What the script defines travels by cloudpickle.
     """
     context: Any = multiprocessing.get_context(start_method())
     if context.get_start_method() == "forkserver":
@@ -333,11 +335,12 @@ def start_process(target: Any, args: tuple[Any, ...], preload: Sequence[str]) ->
 
 
 def follow_parent() -> None:
-    """Makes this worker ignore Ctrl-C, and end when its parent does, even by kill.
+    """Makes this worker ignore Ctrl-C, and end when its parent ends, even by kill.
 
-    What the worker has started ends with it, where the platform has process groups.
-    Ending takes a thread: a worker that hangs inside a library which never lets other
-    threads run outlives a parent that is killed; its parent can end it all the same.
+    Processes that the worker has started end with the worker, where the platform has
+    process groups. A thread of the worker waits for the parent's end. So a worker that
+    hangs in a library which lets no other thread run outlives a parent that is killed;
+    a living parent can still kill such a worker.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgid"):
@@ -356,10 +359,10 @@ def follow_parent() -> None:
 
 
 def _work(pipe: connection.Connection) -> None:
-    """A worker's life: orders in, results out, until the pipe or the parent ends."""
+    """Answers orders with results in a worker, until the pipe or the parent ends."""
     follow_parent()
-    # The parent ends its daemons when it exits, which is wanted; that daemons may have
-    # no children is not, since a branch's environments may run in processes.
+    # Workers are daemons so that the parent ends them when it exits. But daemons may
+    # have no children, and a branch's environments may run in processes of their own.
     vars(multiprocessing.current_process())["_config"]["daemon"] = False
     while True:
         try:
@@ -369,20 +372,21 @@ def _work(pipe: connection.Connection) -> None:
         if verb == "run":
             pipe.send(_run(payload))
         else:
-            with contextlib.suppress(Exception):  # the first branch will say it
+            # The first branch raises the error again.
+            with contextlib.suppress(Exception):
                 cloudpickle.loads(payload).warm()
 
 
 def _run(payload: bytes) -> BranchResult | str:
-    """Returns the result of a pickled order, or why it could not be unpickled."""
+    """Returns the result of a pickled order, or why the order cannot be unpickled."""
     order = read_order(payload)
     return order if isinstance(order, str) else run_branch(order)
 
 
 def read_order(payload: bytes) -> BranchOrder | str:
-    """Returns a pickled order, or why it could not be unpickled.
+    """Returns an order from its pickle, or why the order cannot be unpickled.
 
-    Torch gets a single thread: branches share the processors between them.
+    Torch gets a single thread, as branches share the processors.
     """
     try:
         order: BranchOrder = cloudpickle.loads(payload)

@@ -1,4 +1,4 @@
-"""What the worker of a node does with an order that came without files."""
+"""Trains branches on nodes of a cluster, from orders that come without files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Bytes", "train", "warm"]
 #: The content of a file, shape ``(bytes,)``.
 Bytes = npt.NDArray[np.uint8]
 
-#: Ends the process group of a worker once the worker is gone, however it went.
+#: Program that kills the process group of a worker once the worker has ended.
 _GUARD = """
 import os, sys, time
 worker = int(sys.argv[1])
@@ -48,7 +48,7 @@ def train(payload: bytes, start: Bytes) -> tuple[BranchResult | str, Bytes | Non
     if isinstance(order, str):
         return order, None
     with scratch() as folder:
-        # Formats may go by the names of files.
+        # The name is kept, as a format may be chosen by a file's name.
         snapshot = folder / f"start-{order.snapshot.name}"
         start.tofile(snapshot)
         end = None if order.end is None else folder / f"end-{order.end.name}"
@@ -60,26 +60,26 @@ def train(payload: bytes, start: Bytes) -> tuple[BranchResult | str, Bytes | Non
 
 
 def warm(payload: bytes) -> None:
-    """Does what takes long the first time in a process.
+    """Imports and builds in a worker what takes long the first time.
 
     Args:
-        payload: The pickled fork whose branches will come.
+        payload: The pickled fork whose branches will be ordered.
     """
     _end_with_worker()
-    with contextlib.suppress(Exception):  # the first branch will say it
+    with contextlib.suppress(Exception):  # the first branch raises the error again
         cloudpickle.loads(payload).warm()
 
 
 @functools.cache
 def _end_with_worker() -> None:
-    """Sees to it that processes which branches start end with their worker.
+    """Ensures that processes which branches start end with their worker.
 
-    Ray ends the worker's own children at most, and none where the worker is killed.
+    Ray ends only direct children of a worker, and none where the worker is killed.
     """
     if hasattr(os, "setpgid"):
-        with contextlib.suppress(PermissionError):  # it leads a group already
+        with contextlib.suppress(PermissionError):  # the worker leads a group already
             os.setpgid(0, 0)
-        # This interpreter runs a text of ours.
+        # This interpreter runs the program above and nothing of a user's.
         subprocess.Popen(  # noqa: S603
             [sys.executable, "-ISc", _GUARD, str(os.getpid())],
             stdin=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
-"""The global randomness of Python, numpy and torch: seeded, saved, restored.
+"""Seeds, saves and restores the global randomness of Python, numpy and torch.
 
-Torch is not imported here: a module that was not imported has no state to lose. Other
-libraries that keep randomness of their own are registered by who knows them.
+Torch is not imported here, as a module that was not imported has no state to lose.
+Other libraries with randomness of their own are registered by ``keep_randomness``.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ __all__ = [
 ]
 
 
-#: By name: what returns the state of a library's randomness, and what restores it.
+#: For each library by name, functions that return and restore its randomness.
 _others: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
 
 
 def keep_randomness(
     name: str, state: Callable[[], Any], restore: Callable[[Any], None]
 ) -> None:
-    """Has the randomness of a library saved and restored with the global one.
+    """Has a library's own randomness saved and restored with the global one.
 
-    To be called when what knows the library is imported. Seeds are the environments'
-    own: a branch seeds them.
+    Call it when the module that uses the library is imported. The randomness is not
+    seeded here, as environments are seeded by their branch.
 
     Args:
-        name: Of the library.
-        state: Returns its state as plain data that JSON can hold; ``None`` where the
-            library was not imported.
-        restore: Puts it back to a state that is not ``None``.
+        name: Name of the library.
+        state: Returns the randomness as plain data that JSON can hold; ``None`` where
+            the library was not imported.
+        restore: Restores the randomness from a state that is not ``None``.
 
     Example:
         >>> dice = random.Random(0)
@@ -59,7 +59,7 @@ def keep_randomness(
 def seed_randomness(seed: int) -> None:
     """Seeds the global randomness of this process.
 
-    A branch then does not depend on what its process has done before.
+    A branch that begins so does not depend on what its process has done before.
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -87,7 +87,7 @@ def randomness_states() -> dict[str, Any]:
     torch: Any = sys.modules.get("torch")
     if torch:
         states["torch"] = torch.get_rng_state().numpy().tobytes().hex()
-        # A device that was not used yet has no randomness that could be disturbed.
+        # A device that was not used yet has no randomness to save.
         if torch.cuda.is_available() and torch.cuda.is_initialized():
             devices = torch.cuda.get_rng_state_all()
             states["cuda"] = [state.numpy().tobytes().hex() for state in devices]
@@ -97,10 +97,10 @@ def randomness_states() -> dict[str, Any]:
 
 
 def restore_randomness(states: Mapping[str, Any]) -> None:
-    """Puts the global randomness back to a state of ``randomness_states``.
+    """Restores the global randomness from a saved state.
 
     Raises:
-        ConfigurationError: It is the state of no randomness.
+        ConfigurationError: The states are not those of ``randomness_states``.
     """
     try:
         _restore(states)
@@ -135,7 +135,7 @@ def _numbers(text: str, kind: type[np.generic]) -> npt.NDArray[Any]:
 
 @contextlib.contextmanager
 def randomness_restored() -> Iterator[None]:
-    """Restores the global randomness after a block."""
+    """Restores, after a block, the global randomness from before the block."""
     states = randomness_states()
     try:
         yield

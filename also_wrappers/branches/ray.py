@@ -1,4 +1,4 @@
-"""Branches as Ray tasks, on this machine or on a cluster.
+"""Runs branches as Ray tasks, on this machine or on a cluster.
 
 ``pip install 'also-wrappers[ray]'``, and then
 
@@ -88,19 +88,19 @@ from also_wrappers.trainer import Fork
 
 __all__ = ["RayExecutor"]
 
-#: Snapshots that stay in the object store for later orders: that of a round and that
-#: of a claim which is confirmed beside it.
+#: The most snapshots that stay in the object store for later orders: one of a round and
+#: one of a claim that is confirmed at the same time.
 _STORED = 2
 
 
 @dataclass(frozen=True)
 class _Flight:
-    """A branch that was sent off.
+    """Holds a branch that was sent to a node and has not ended.
 
     Attributes:
-        order: Its order.
-        node: The node that it was sent to.
-        began: When it was sent, in seconds of the monotonic clock.
+        order: The order of the branch.
+        node: The node that the branch was sent to.
+        began: Time at which the branch was sent, in seconds of the monotonic clock.
     """
 
     order: BranchOrder
@@ -111,24 +111,24 @@ class _Flight:
 class RayExecutor:
     """Runs branches as Ray tasks, on this machine or on a cluster.
 
-    Where Ray runs already in this process, branches run there and Ray is left as it
-    is. Where it does not, Ray is started, or the cluster joined, with the first branch,
-    and left with ``close``. A worker or a node that dies, or exceeds its time, costs
-    the branches that it was at.
+    Where Ray runs already in this process, branches run there and ``close`` leaves Ray
+    running. Otherwise the first branch starts Ray or joins the cluster, and ``close``
+    leaves it. A worker or a node that dies, or exceeds its time, costs the branches in
+    training there.
 
-    Branches reserve no processors: a paused training may hold all of them. The number
-    of branches in flight is bounded instead, and each goes to the node with the fewest
-    branches for its processors.
+    Branches reserve no processors, as a paused training may have reserved all of them.
+    The number of branches in flight is bounded instead, and each branch goes to the
+    node with the fewest branches for its processors.
 
     Args:
         address: Address of a cluster, as ``ray.init`` takes it; ``"auto"`` for the one
             that this machine is part of, ``"local"`` for a Ray of its own. If not
-            given, such a cluster is looked for, and else Ray is started here.
+            given, a cluster of this machine is joined, or else Ray is started here.
         in_flight: Branches at a time; the number of processors of the cluster if not
             given.
-        timeout: Seconds after which a branch is given up, whatever its worker is at.
-        runtime_env: What workers on other machines need of this one, as ``ray.init``
-            takes it, such as ``{"working_dir": "."}``.
+        timeout: Seconds after which a branch is given up and its worker is killed.
+        runtime_env: Files and packages that workers on other machines need, as
+            ``ray.init`` takes them, such as ``{"working_dir": "."}``.
 
     Raises:
         ConfigurationError: Ray is not installed, or ``in_flight`` is less than 1.
@@ -168,11 +168,11 @@ class RayExecutor:
         self._lock = threading.Lock()
 
     def warm(self, fork: Fork) -> None:
-        """Starts Ray and its workers, which import what the fork needs meanwhile.
+        """Starts Ray and its workers, which import what the fork needs.
 
         Raises:
-            ConfigurationError: There is no such cluster, or Ray runs already in this
-                process and is told of an address or an environment.
+            ConfigurationError: There is no such cluster, or ``address`` or
+                ``runtime_env`` is given and Ray runs already in this process.
         """
         self._join()
         payload = cloudpickle.dumps(fork)
@@ -183,7 +183,7 @@ class RayExecutor:
             self._warming.append(task_on(warm, node).remote(payload))
 
     def run(self, orders: Sequence[BranchOrder]) -> Iterator[BranchResult]:
-        """Yields results as branches end.
+        """Yields the results of branches in the order in which they end.
 
         Raises:
             ConfigurationError: See ``warm``.
@@ -203,20 +203,20 @@ class RayExecutor:
                         yield failed_branch(order, "its executor was closed")
                     return
         finally:
-            # Whoever asked does not want the rest any more.
+            # A caller that stops early does not want the other results.
             with self._lock:
                 if self._flying is flying:
                     cancel(flying)
 
     def close(self) -> None:
-        """Ends the branches in flight, and leaves Ray if it was started or joined here.
+        """Ends the branches in flight, and leaves a Ray that was started here.
 
         Branches that are run afterwards start or join Ray again.
         """
         import ray
 
         flying, self._flying = self._flying, {}
-        # Another thread may be waiting, and its next call would start Ray again.
+        # The next call of another thread that waits in ``run`` would start Ray again.
         with self._lock:
             if ray.is_initialized():
                 cancel((*self._warming, *flying))
@@ -230,11 +230,11 @@ class RayExecutor:
     def _advance(
         self, waiting: list[BranchOrder], flying: dict[Any, _Flight]
     ) -> list[BranchResult]:
-        """Sends what may be in flight, and waits a moment for what is.
+        """Sends orders while there is room, and returns results that are there.
 
         Args:
-            waiting: Orders that were not sent yet; those that are sent are taken out.
-            flying: Branches in flight, by task; those that have ended are taken out.
+            waiting: Orders that were not sent yet; sent orders are taken out.
+            flying: Branches in flight, by task; ended branches are taken out.
 
         Returns:
             The results of branches that have ended or were given up.
@@ -253,7 +253,7 @@ class RayExecutor:
                 flying[task] = _Flight(order, node, time.monotonic())
         if not flying:  # no order could be sent
             return results
-        # Ends stay on their nodes until it is their turn to be written here.
+        # Results stay on their nodes until each is fetched and written here.
         done, _ = ray.wait(list(flying), timeout=1.0, fetch_local=False)
         results += [_collect(flying.pop(task).order, task) for task in done]
         now = time.monotonic()
@@ -266,7 +266,7 @@ class RayExecutor:
         return results
 
     def _join(self) -> None:
-        """Starts Ray or joins a cluster, where this process has not done so."""
+        """Starts Ray or joins a cluster, unless this process has done so."""
         import ray
 
         if not ray.is_initialized():
@@ -278,7 +278,7 @@ class RayExecutor:
                     log_to_driver=False,
                     logging_level="ERROR",
                 )
-            # Ray ends a process whose cluster does not answer.
+            # Ray raises SystemExit where the cluster does not answer.
             except (ConnectionError, ValueError, RuntimeError, SystemExit) as error:
                 where = "here"
                 if self._address is not None:
@@ -296,18 +296,18 @@ class RayExecutor:
             )
 
     def _most(self) -> int:
-        """Branches at a time; nodes may have come and gone."""
+        """Returns how many branches may run at a time on the present nodes."""
         import ray
 
         return self._in_flight or max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
     def _send(self, order: BranchOrder, node: str) -> Any:
-        """Sends an order to a node; its snapshot goes to every node only once."""
+        """Sends an order to a node as a Ray task."""
         start = self._put(order.snapshot)
         return task_on(train, node).remote(cloudpickle.dumps(order), start)
 
     def _put(self, snapshot: Path) -> Any:
-        """Puts a snapshot into the object store, where it is not there yet."""
+        """Returns a snapshot's place in the object store, where it is put once."""
         import ray
 
         state = snapshot.stat()
@@ -317,7 +317,7 @@ class RayExecutor:
             reference = ray.put(np.fromfile(snapshot, np.uint8))
         self._stored[key] = reference
         while len(self._stored) > _STORED:
-            # Branches in flight keep what they begin from.
+            # Ray keeps a snapshot that branches in flight refer to.
             del self._stored[next(iter(self._stored))]
         return reference
 

@@ -1,4 +1,4 @@
-"""Temporary folders that outlive no process for long."""
+"""Makes temporary folders that are removed even after a kill."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PREFIX = "also-branch"
 def scratch() -> Iterator[Path]:
     """Yields a temporary folder, which is removed afterwards.
 
-    The folders of processes that were killed are removed first: a process that is
-    killed cannot do so itself.
+    The folders of killed processes are removed first, as a process that is killed
+    cannot remove its folder.
 
     Example:
         >>> with scratch() as folder:
@@ -37,8 +37,8 @@ def scratch() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Removes the temporary folders of processes of this machine that are gone."""
-    if os.name == "nt":  # a process cannot be asked for there without ending it
+    """Removes the temporary folders of processes on this machine that have ended."""
+    if os.name == "nt":  # os.kill ends any process there, also with signal 0
         return
     prefix = f"{_PREFIX}-{platform.node()}-"
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -48,16 +48,16 @@ def sweep() -> None:
 
 
 def _runs(process: int) -> bool:
-    """True while there is a process of that number, whoever it belongs to.
+    """True while there is a process of that number, of any user.
 
-    One that has ended keeps its number until somebody waits for it: in a container
-    that may be nobody.
+    A process that has ended keeps its number until its parent waits for it, which in a
+    container may never happen; such a process does not count.
     """
     try:
         os.kill(process, 0)
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except (OSError, IndexError):  # it is another user's, or there is no /proc
+    except (OSError, IndexError):  # the process is another user's, or there is no /proc
         return True
     return state not in ("Z", "X")

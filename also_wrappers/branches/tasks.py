@@ -1,4 +1,4 @@
-"""Functions as Ray tasks: with what they run, on which node, and how they are ended."""
+"""Makes Ray tasks of functions, places the tasks on nodes, and ends them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 
 __all__ = ["cancel", "roomiest", "task_on"]
 
-#: Branches after which a worker is replaced, so that what environments leak stays
-#: bounded.
+#: Branches after which a worker is replaced, which bounds what environments leak.
 _RECYCLE = 50
 
 
 def task_on(function: Any, node: str) -> Any:
-    """Returns a function as a task for a node, or for another one if that is gone."""
+    """Returns a function as a Ray task for a node, or any node if that one is gone."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    # Workers know the folder of the script, and not what was added to the path. Ray
-    # would set threads to the processors that are reserved. Whoever goes through a set
-    # of names, as RLlib through agents, does so in an order of the process's own.
+    # Workers know the folder of the script, but not folders that were added to the
+    # path. Ray would set the number of threads to the reserved processors. The hash
+    # seed is fixed, as libraries go through sets of names (RLlib through agents) in an
+    # order that depends on that seed.
     own = tuple({sys.prefix, sys.base_prefix})
     added = [path for path in sys.path if path and not path.startswith(own)]
     variables = {
@@ -40,21 +40,21 @@ def task_on(function: Any, node: str) -> Any:
 
 @functools.cache
 def _remote(function: Any) -> Any:
-    """Returns a function as Ray's; each one is sent to the cluster once."""
+    """Returns a function as a Ray task, which is sent to the cluster once."""
     import ray
 
     return ray.remote(num_cpus=0, max_retries=0, max_calls=_RECYCLE)(function)
 
 
 def roomiest(flying: Counter[str]) -> str:
-    """Returns the node that would have the fewest branches for its processors.
+    """Returns the node with the fewest branches for each of its processors.
 
     Args:
         flying: Branches in flight, by node.
     """
     import ray
 
-    # A head without processors is to be left alone.
+    # A head that was started without processors runs no branches.
     processors: dict[str, float] = {
         node["NodeID"]: node["Resources"].get("CPU", 0.0) or 1e-9
         for node in ray.nodes()
@@ -64,7 +64,7 @@ def roomiest(flying: Counter[str]) -> str:
 
 
 def cancel(tasks: Iterable[Any]) -> None:
-    """Ends tasks and the workers that are at them."""
+    """Ends tasks, and the workers that run them."""
     import ray
 
     for task in tasks:

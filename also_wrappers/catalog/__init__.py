@@ -1,1 +1,1 @@
-"""Ready vocabularies for well-known environments."""
+"""Makes vocabularies for well-known environments."""

@@ -1,6 +1,6 @@
-"""Level-based foraging (``lbforaging``): the environment and its vocabulary.
+"""Makes level-based foraging (``lbforaging``) environments and their vocabulary.
 
-It names what can be measured and holds no shaping formula.
+The vocabulary names what can be measured and holds no shaping formula.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
     """Makes a foraging environment as a PettingZoo ParallelEnv with a team reward.
 
     Args:
-        env_id: Such as ``Foraging-8x8-2p-2f-coop-v3``.
+        env_id: Id of the environment, such as ``Foraging-8x8-2p-2f-coop-v3``.
 
     Raises:
         ConfigurationError: lbforaging is not installed, or has no such environment.
@@ -48,17 +48,18 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
 
 
 def features(env: TupleParallelEnv, *, experts: bool = False) -> FeatureMap:
-    """The vocabulary of a foraging environment with vector observations.
+    """Returns the vocabulary of a foraging environment with vector observations.
 
-    Distances are in grid steps to standing next to the thing (0 when there, or when
-    it is gone), divided by the sum of the field's sides. Foods are numbered in the
-    order in which the observation lists those that are left.
+    Distances are the grid steps to a cell next to a thing (0 when there, or when the
+    thing is gone), divided by the sum of the field's sides. Foods are numbered in the
+    order in which the observation lists the foods that are left.
 
     Args:
         env: Made by ``parallel_env``.
-        experts: Whether to name also what ``actions`` speaks of: where foods and the
-            nearest other agent are, from the own cell, in sides of the field (0 when
-            gone), and which of the four moves a food, an agent or the border blocks.
+        experts: Whether to add the features that ``actions`` reads: offsets of foods
+            and of the nearest other agent from the own cell, in sides of the field (0
+            when gone), and which of the four moves a food, an agent or the border
+            blocks.
 
     Raises:
         ConfigurationError: The observation is a grid of layers, or experts would not
@@ -113,7 +114,7 @@ def features(env: TupleParallelEnv, *, experts: bool = False) -> FeatureMap:
 
 
 def actions(env: TupleParallelEnv) -> Actions:
-    """The actions of a foraging environment, for ``features(env, experts=True)``.
+    """Returns the actions of foraging, for ``features(env, experts=True)``.
 
     Moves lead to foods and to the nearest other agent, where nothing blocks them.
 
@@ -143,7 +144,7 @@ def actions(env: TupleParallelEnv) -> Actions:
 
 
 class _Measure:
-    """Reads all features from one agent's observation."""
+    """Reads all features from the observation of one agent."""
 
     def __init__(self, foods: int, players: int, scale: int) -> None:
         self._foods = tuple(range(0, 3 * foods, 3))
@@ -191,7 +192,7 @@ class _Measure:
 
 
 class _Offsets:
-    """Reads where things are, from one agent's observation, and what blocks its way."""
+    """Reads the offsets of things, and what blocks each move, for one agent."""
 
     def __init__(self, foods: int, players: int, rows: int, columns: int) -> None:
         self._foods = range(0, 3 * foods, 3)

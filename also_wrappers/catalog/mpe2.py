@@ -1,8 +1,8 @@
-"""Multi-particle environments (``mpe2``): vocabularies.
+"""Makes the vocabularies of multi-particle environments (``mpe2``).
 
-They name what can be measured and hold no shaping formula. Distances and speeds are in
-the units of the plane, whose field of view is [-1, 1] in both directions. The range of
-distances is that within the field; agents can leave it.
+The vocabularies name what can be measured and hold no shaping formula. Distances and
+speeds are in the units of the plane, whose field of view is [-1, 1] in both directions.
+The declared range of distances is that within the field, which agents can leave.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ __all__ = [
 _LANDMARKS = 3
 #: The diagonal of the field.
 _FAR = 2.83
-#: How far one push moves an agent that was at rest.
+#: Distance that one push moves an agent that was at rest.
 _STEP = 0.05
 
 
 def spread_features(env: Any, *, experts: bool = False) -> FeatureMap:
-    """The vocabulary of ``simple_spread`` with full observability.
+    """Returns the vocabulary of ``simple_spread`` with full observability.
 
-    Per landmark the own distance to it, the distance to the nearest other agent, and
-    the own speed.
+    The features are the own distance to each landmark, the distance to the nearest
+    other agent, and the own speed.
 
     Args:
         env: A ``simple_spread`` parallel or AEC environment.
-        experts: Whether to name also what ``spread_actions`` speaks of: where landmarks
-            and the nearest other agent are, from the own place, and the own velocity.
+        experts: Whether to add the features that ``spread_actions`` reads: offsets of
+            landmarks and of the nearest other agent, and the own velocity.
 
     Raises:
         ConfigurationError: The observations have another layout.
@@ -51,7 +51,7 @@ def spread_features(env: Any, *, experts: bool = False) -> FeatureMap:
         ('landmark0_distance', 'landmark1_distance', 'mate_distance', 'speed')
     """
     agents = len(env.possible_agents)
-    # Velocity, place, landmarks, other agents, what the others say (2 each).
+    # Velocity, place, landmarks, other agents, messages of the others (2 numbers each).
     size = 4 + 2 * agents + 4 * (agents - 1)
     _expect(env, "simple_spread with full observability", [size] * agents)
     named = _distances(agents, "own distance to landmark {}")
@@ -73,9 +73,10 @@ def spread_features(env: Any, *, experts: bool = False) -> FeatureMap:
 
 
 def spread_actions(env: Any) -> Actions:
-    """The actions of ``simple_spread``, for ``spread_features(env, experts=True)``.
+    """Returns the actions of ``simple_spread``, for experts.
 
-    They push the agent, which has momentum and is damped, to one of four sides.
+    The actions are for ``spread_features(env, experts=True)``. They push the agent,
+    which has momentum and is damped, to one of four sides.
 
     Args:
         env: A ``simple_spread`` parallel or AEC environment with discrete actions.
@@ -99,9 +100,9 @@ def spread_actions(env: Any) -> Actions:
 
 
 def reference_features(env: Any) -> FeatureMap:
-    """The vocabulary of ``simple_reference``.
+    """Returns the vocabulary of ``simple_reference``.
 
-    Each agent knows where its mate should go, and has to tell it.
+    Each agent knows where its mate should go, and has to tell its mate.
 
     Args:
         env: A ``simple_reference`` parallel or AEC environment.
@@ -133,7 +134,7 @@ def reference_features(env: Any) -> FeatureMap:
 
 
 def speaker_listener_features(env: Any) -> FeatureMap:
-    """The vocabulary of ``simple_speaker_listener``; the same for both agents.
+    """Returns the vocabulary of ``simple_speaker_listener``.
 
     Args:
         env: A ``simple_speaker_listener`` parallel or AEC environment.
@@ -162,7 +163,7 @@ def speaker_listener_features(env: Any) -> FeatureMap:
 
 
 def tag_features(env: Any) -> FeatureMap:
-    """The vocabulary of ``simple_tag`` with full observability, for both sides.
+    """Returns the vocabulary of ``simple_tag`` with full observability.
 
     Args:
         env: A ``simple_tag`` parallel or AEC environment.
@@ -215,7 +216,7 @@ class _Spread:
 
 
 class _SpreadOffsets(_Spread):
-    """Reads where things are, and the velocity."""
+    """Reads the offsets of landmarks and mate, and the own velocity."""
 
     def __call__(self, view: View) -> list[float]:
         observed = view.observation.tolist()
@@ -229,7 +230,7 @@ class _SpreadOffsets(_Spread):
 
 
 class _Reference:
-    """Velocity 2, landmarks 6, the mate's goal as a colour 3, message 10; twice."""
+    """Reads the features of ``simple_reference`` for one agent."""
 
     def __init__(self, env: Any) -> None:
         self._first = env.possible_agents[0]
@@ -255,7 +256,7 @@ class _Reference:
 
 
 def _speaker_listener(view: View) -> list[float]:
-    """The goal as a colour 3; then velocity 2, landmarks 6, message 3."""
+    """Reads the features of ``simple_speaker_listener`` for one agent."""
     both = view.state.tolist()
     goal = _largest(both[:3])
     near = _lengths(both, range(5, 11, 2))
@@ -274,7 +275,7 @@ class _Tag:
         observed = view.observation.tolist()
         place, chasers = self._places[view.agent], self._chasers
         chaser = place < chasers
-        # The others are listed in the order of the team, without the agent itself.
+        # Other agents are listed in the order of the team, without the agent itself.
         border = self._first + 2 * (chasers - 1 if chaser else chasers)
         end = self._first + 2 * (len(self._places) - 1)
         sides = (range(self._first, border, 2), range(border, end, 2))
@@ -306,10 +307,10 @@ def _distances(count: int, description: str) -> list[Feature]:
 
 
 def _lengths(numbers: Sequence[float], at: range) -> list[float]:
-    """Lengths of the 2-d vectors that begin at these places."""
+    """Returns the lengths of the 2-d vectors that begin at some places."""
     return [math.hypot(numbers[k], numbers[k + 1]) for k in at]
 
 
 def _largest(numbers: Sequence[float]) -> int:
-    """The place of the largest; the first where nothing was said yet."""
+    """Returns the place of the largest number; the first where all are equal."""
     return max(range(len(numbers)), key=numbers.__getitem__)

@@ -1,4 +1,4 @@
-"""Making environments that a package registers with Gymnasium, with clear errors."""
+"""Makes environments that a package registers with Gymnasium, with clear errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["make_registered"]
 
 
 def make_registered(package: str, env_id: str, attribute: str, example: str) -> Any:
-    """Makes the inner environment of a registered id.
+    """Makes the environment of a registered id, without Gymnasium's wrappers.
 
     Args:
-        package: The package that registers it.
-        env_id: The id.
-        attribute: What every environment of the package has.
-        example: An id that is there, for the message.
+        package: The package that registers the environment.
+        env_id: Id of the environment.
+        attribute: Name of an attribute that every environment of the package has.
+        example: An id that is registered, for the error.
 
     Raises:
         ConfigurationError: The package is not installed, or has no such environment.

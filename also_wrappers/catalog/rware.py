@@ -1,6 +1,6 @@
-"""The robotic warehouse (``rware``): the environment and its vocabulary.
+"""Makes robotic warehouse (``rware``) environments and their vocabulary.
 
-It names what can be measured and holds no shaping formula.
+The vocabulary names what can be measured and holds no shaping formula.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
     """Makes a warehouse as a PettingZoo ParallelEnv with a team reward.
 
     Args:
-        env_id: Such as ``rware-tiny-2ag-v2``.
+        env_id: Id of the environment, such as ``rware-tiny-2ag-v2``.
 
     Raises:
         ConfigurationError: rware is not installed, or has no such environment.
@@ -54,13 +54,13 @@ def parallel_env(env_id: str) -> TupleParallelEnv:
 
 
 def features(env: TupleParallelEnv, *, experts: bool = False) -> FeatureMap:
-    """The vocabulary of a warehouse with flattened observations and sensor range 1.
+    """Returns the vocabulary of a warehouse with flattened observations.
 
     Args:
         env: Made by ``parallel_env``.
-        experts: Whether to name also what ``actions`` speaks of: where the robot heads,
-            what is on the four cells next to it, where the nearest goal is, in cells
-            from the own one, and which headings lead on.
+        experts: Whether to add the features that ``actions`` reads: the robot's
+            heading, what is on the four cells next to the robot, the offset of the
+            nearest goal in cells, and which headings are open.
 
     Raises:
         ConfigurationError: The observations are of another kind.
@@ -110,10 +110,10 @@ def features(env: TupleParallelEnv, *, experts: bool = False) -> FeatureMap:
 
 
 def actions(env: TupleParallelEnv) -> Actions:
-    """The actions of a warehouse, for ``features(env, experts=True)``.
+    """Returns the actions of a warehouse, for ``features(env, experts=True)``.
 
-    ``go up`` and the like say the next action on the way there, and ``toward goal`` the
-    next on an open way to the nearest goal.
+    ``go up`` and the like say the next action on the way up, and ``toward goal`` says
+    the next action on an open way to the nearest goal.
 
     Args:
         env: Made by ``parallel_env``.
@@ -163,7 +163,7 @@ def _measure(view: View) -> list[float]:
 
 
 class _Around:
-    """Reads where a robot heads, what is next to it and where the nearest goal is."""
+    """Reads a robot's heading, its four next cells, and the nearest goal."""
 
     def __init__(
         self, rows: int, columns: int, goals: list[tuple[float, float]]

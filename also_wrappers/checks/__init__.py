@@ -1,4 +1,4 @@
-"""Checks of candidates before any training."""
+"""Checks candidates before any training."""
 
 from also_wrappers.checks.check import Checks
 

@@ -1,4 +1,4 @@
-"""Checks of candidates on recorded episodes, before any training."""
+"""Checks candidates on recorded episodes, before any training."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from also_wrappers.signal.transitions import ParsedTerm, Payments
 
 __all__ = ["Checks"]
 
-#: Values that differ by less are the same one.
+#: Values that differ by less count as equal.
 _ALIKE = 1e-9
-#: Share of values that may be not finite.
+#: The largest share of values that may not be finite.
 _MOST_INVALID = 0.01
-#: Size of what an episode is paid net, as a multiple of the base reward's scale, above
-#: which weights are scaled down, and below which nobody would notice it.
+#: Net payment of an episode, as a multiple of the base reward's scale, above which
+#: weights are scaled down, and below which a signal is too weak to matter.
 _MOST_PAID, _LEAST_PAID = 10.0, 0.001
-#: Share of each other's size by which two signals must differ.
+#: Share of their size by which the payments of two signals must differ.
 _APART = 0.1
-#: Share of a good episode's base return that dying may be worth.
+#: The largest gain by dying, as a share of a good episode's base return.
 _DYING = 0.5
 _DEATHS = 3
-#: Episodes that a ranking needs, and the error that is allowed for.
+#: The fewest episodes for a ranking, and the probability that a rejection is wrong.
 _RANKED, _SURE = 8, 0.01
 
 _FADES = (
@@ -54,16 +54,17 @@ _FADES = (
 
 @dataclass(frozen=True)
 class Checks:
-    """What candidates of a round are checked against.
+    """Checks the candidates of a round on the recorded episodes of a window.
 
     Attributes:
         features: The vocabulary.
         agents: The team.
-        episodes: Recorded feature rows for a dry run.
+        episodes: Recorded whole episodes, on which candidates are tried.
         scale: Size of the base return of a good episode.
         gamma: The learner's discount factor.
-        may_fade: Whether the learner stands a signal that fades by itself.
-        actions: What experts may say; ``None`` where no expert can be tried.
+        may_fade: Whether the learner can keep what it learned from a fading signal.
+        actions: The actions that experts may advise; ``None`` where no expert can be
+            tried.
     """
 
     features: FeatureMap
@@ -77,17 +78,18 @@ class Checks:
     def check(
         self, proposal: Proposal, tried: Sequence[Signal]
     ) -> tuple[Proposal | None, str]:
-        """Checks one candidate.
+        """Checks one candidate; returns the candidate or the reason to reject it.
 
         Args:
             proposal: The candidate.
-            tried: Signals that it must differ from: the active one, its siblings, and
-                those that were trained or rejected before.
+            tried: Signals that the candidate must differ from: the active one, other
+                candidates of the round, and signals that were trained or rejected
+                before.
 
         Returns:
-            The candidate, scaled down where it would flood the base reward, or
-            ``None``; and a sentence on what was wrong or changed, empty where nothing
-            was.
+            The candidate, scaled down where it would flood the base reward, or ``None``
+            if it is rejected; and a sentence that says what was wrong or changed, empty
+            where nothing was.
         """
         signal = proposal.signal
         try:
@@ -115,14 +117,13 @@ class Checks:
         return scaled, "; ".join(filter(None, (remark, roles)))
 
     def repeats(self, signal: Signal, tried: Sequence[Signal]) -> str:
-        """Says whether a signal is one of others, in the same or in other words.
+        """Returns a sentence if a signal repeats an earlier one; empty if not.
+
+        A signal also repeats another one where both pay the same in other words.
 
         Args:
             signal: The signal.
-            tried: The others.
-
-        Returns:
-            A sentence; empty where the signal is another one.
+            tried: The earlier signals.
 
         Raises:
             AlsoError: The signal cannot be read.
@@ -134,7 +135,7 @@ class Checks:
         return self._repeats(Payments(signal, self.features, self.agents), tried)
 
     def _expert(self, signal: Signal) -> str:
-        """Says what is certainly wrong with an expert.
+        """Returns what is certainly wrong with an expert; empty if nothing is.
 
         Raises:
             AlsoError: A rule or a definition cannot be read.
@@ -149,7 +150,7 @@ class Checks:
         ) or useless_silence(advice, self.episodes)
 
     def _roles(self, signal: Signal) -> str:
-        """Says whether an expert has roles that a shared policy may not tell apart."""
+        """Returns a warning about roles that a shared policy may not tell apart."""
         rules = signal.expert.rules if signal.expert else ()
         if not self.episodes or not any(rule.agents for rule in rules):
             return ""
@@ -157,7 +158,7 @@ class Checks:
         return "" if apart else _SHARED
 
     def _values(self, pay: Payments) -> str:
-        """Says which term is not a number, or is the same one everywhere."""
+        """Returns which term has no finite value, or only one; empty if none."""
         for parsed in pay.terms:
             term = parsed.term
             pairs = [values(parsed, episode) for episode in self.episodes]
@@ -177,15 +178,16 @@ class Checks:
         return ""
 
     def _reach(self, parsed: ParsedTerm) -> Interval:
-        """Bounds the values that a term may have, clipped as it clips them."""
+        """Returns an interval that holds all clipped values of a term."""
         low, high = interval(parsed.tree, self._ranges, len(self.agents))
         bound = parsed.term.bound
         return max(min(low, bound), -bound), min(max(high, -bound), bound)
 
     def _dormant(self, parsed: ParsedTerm) -> bool:
-        """Returns whether a term had one value at all recorded steps.
+        """True where a term had one and the same value at all recorded steps.
 
-        What such a term is about, a milestone for example, has not happened yet.
+        The event that such a term pays for, a milestone for example, has not happened
+        yet.
         """
         pairs = [values(parsed, episode) for episode in self.episodes]
         every = parsed.bounded(np.concatenate([value[there] for value, there in pairs]))
@@ -195,8 +197,8 @@ class Checks:
         """Makes weights smaller with which a signal would flood the base reward.
 
         Returns:
-            What is paid with the smaller weights, and a sentence on them; the same
-            payments and no sentence where nothing is flooded.
+            The payments with the smaller weights, and a sentence that says so; the same
+            payments and an empty sentence where nothing is flooded.
         """
         paid = self._paid(pay)
         limit = _MOST_PAID * self.scale
@@ -214,7 +216,7 @@ class Checks:
         )
 
     def _effect(self, pay: Payments) -> str:
-        """Says what agents would learn from a signal that nobody wants."""
+        """Returns what unwanted behaviour a signal would teach; empty if none."""
         paid = self._paid(pay)
         if paid < _LEAST_PAID * self.scale:
             return (
@@ -244,9 +246,9 @@ class Checks:
         return self._ranking(pay)
 
     def _ranking(self, pay: Payments) -> str:
-        """Says whether a signal prefers worse episodes to better ones.
+        """Returns a sentence if a signal prefers worse episodes; empty if not.
 
-        By Kendall's rank correlation, which allows for ties (Kendall 1945).
+        Preference is Kendall's rank correlation, which allows for ties (Kendall 1945).
         """
         whole = [episode for episode in self.episodes if episode.complete]
         returns = np.array([episode.base_return for episode in whole])
@@ -264,10 +266,10 @@ class Checks:
         )
 
     def _dying(self, pay: Payments) -> float:
-        """Computes what agents gain by ending without success, the mean over such ends.
+        """Computes what agents gain by ending without success, a mean over ends.
 
-        An end gains what its last step pays, and what agents would have been charged
-        for the steps that it saves them.
+        The gain of an end is the pay of its last step, and the charges of the steps
+        that the end saves the agents.
         """
         gains = []
         for episode in self.episodes:
@@ -283,16 +285,16 @@ class Checks:
         return float(np.mean(gains)) if len(gains) >= _DEATHS else 0.0
 
     def _repeats(self, pay: Payments, tried: Sequence[Signal]) -> str:
-        """Says whether a signal pays the same as another one, however it is written."""
+        """Returns which earlier signal pays the same; empty if none does."""
         if any(self._dormant(parsed) for parsed in pay.terms):
-            return ""  # what they have paid so far tells them not apart
+            return ""  # a dormant term has not shown yet what it pays
         paid = self._flat(pay)
         for other in tried:
             if _kinds(other) != _kinds(pay.signal) or _rest(other) != _rest(pay.signal):
                 continue
             try:
                 other_pay = Payments(other, self.features, self.agents)
-            except AlsoError:  # it was rejected because it does not parse
+            except AlsoError:  # a signal that was rejected may not parse
                 continue
             other_paid = self._flat(other_pay)
             size = max(_size(paid), _size(other_paid))
@@ -301,12 +303,12 @@ class Checks:
         return ""
 
     def _flat(self, pay: Payments) -> npt.NDArray[np.float64]:
-        """Computes what is paid at all recorded steps, as one vector."""
+        """Computes the payments at all recorded steps, as one vector."""
         paid = [payments(pay, episode, self.gamma) for episode in self.episodes]
         return np.concatenate([part.ravel() for part in paid])
 
     def _paid(self, pay: Payments) -> float:
-        """Computes the size of what an episode is paid.
+        """Computes the size of the payments of an episode.
 
         The size is a sum over terms, and a mean over episodes and agents. A term whose
         event has not happened yet counts as if it happened once.
@@ -352,13 +354,13 @@ def _kinds(signal: Signal) -> list[str]:
 
 
 def _rest(signal: Signal) -> tuple[object, ...]:
-    """Returns what a signal does besides what its terms pay."""
+    """Returns what a signal does besides the payments of its terms."""
     expert = signal.expert
     return signal.fade, (expert.rules, expert.pull) if expert else None
 
 
 def _same_text(one: Signal, other: Signal) -> bool:
-    """True where two signals differ in names, and in weights by a tenth, only."""
+    """True where two signals differ only in names, and in weights by a tenth."""
     if len(one.terms) != len(other.terms) or _rest(one) != _rest(other):
         return False
     if one.define != other.define:

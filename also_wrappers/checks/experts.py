@@ -1,4 +1,4 @@
-"""What is certainly wrong with an expert, before it plays."""
+"""Finds what is certainly wrong with an expert, before the expert plays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from also_wrappers.signal.model import Signal
 
 __all__ = ["useless_rule", "useless_silence"]
 
-#: Steps of agents without advice after which an expert has nothing to say.
+#: Recorded steps of agents, all without advice, that show an expert to be useless.
 _MANY = 500
 
 
@@ -28,18 +28,18 @@ def useless_rule(
     actions: Actions,
     agents: Sequence[str],
 ) -> str:
-    """Says which rule can never count, and why; empty if every one may.
+    """Returns which rule can never count, and why; empty if every rule may.
 
-    Rules that were never asked while a policy acted at random may be for states that it
-    does not reach, so only what holds nowhere in the features' ranges is wrong, and
-    what stands behind a rule that holds everywhere and names an action.
+    A rule that never counted while a policy acted at random may be for states that this
+    policy does not reach. So a rule is useless only if its condition holds nowhere in
+    the features' ranges, or if an earlier rule holds everywhere and names an action.
 
     Args:
-        signal: A signal with an expert that advice can be made of.
+        signal: A signal with an expert whose rules can be parsed.
         features: The vocabulary.
         ranges: The range of each feature.
-        actions: What rules may say.
-        agents: The team.
+        actions: The actions that rules may say.
+        agents: Names of the agents.
     """
     assert signal.expert is not None
     definitions = parse_definitions(signal.define, features)
@@ -68,7 +68,7 @@ def useless_rule(
 
 
 def useless_silence(advice: Advice, episodes: Sequence[EpisodeRows]) -> str:
-    """Says whether an expert has nothing to say of any recorded step.
+    """Returns a sentence if an expert is silent at all recorded steps.
 
     Args:
         advice: The expert's advice.

@@ -1,4 +1,4 @@
-"""What a signal would have paid in recorded episodes."""
+"""Computes what a signal would have paid in recorded episodes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def values(parsed: ParsedTerm, episode: EpisodeRows) -> tuple[Array, Mask]:
     """Computes the values of a term's expression, before bound and weight.
 
     Returns:
-        The values, one per state in terms of a state, shape ``(steps + 1, agents)``,
-        else one per step, shape ``(steps, agents)``: 0.0 for agents that are not
-        there, nan where the expression has no value. And which agents are there, in
-        the same shape.
+        The values: one per state in terms of a state, shape ``(steps + 1, agents)``,
+        otherwise one per step, shape ``(steps, agents)``; 0.0 for absent agents, nan
+        where the expression has no value. And a mask of the present agents, in the same
+        shape.
     """
     rows, alive = episode.rows, episode.alive
     if parsed.kind.of_state:
@@ -36,17 +36,18 @@ def payments(
     *,
     strict: bool = True,
 ) -> Array:
-    """Computes what is added at every step of an episode, at full strength.
+    """Computes the payments of a signal at every step of an episode.
 
     Args:
-        pay: What a signal pays, or one of its terms.
+        pay: Computes the payments of a signal, or of one of its terms.
         episode: A recorded episode.
         gamma: The learner's discount factor.
         strict: Whether potentials are discounted and end with a terminated episode, as
-            they are paid. Without, they are paid like progress: what they guide to.
+            they are paid in training. If False, potentials are paid like progress,
+            which shows what they guide to.
 
     Returns:
-        Shape ``(steps, agents)``.
+        Payments at full strength, shape ``(steps, agents)``.
     """
     rows, alive = episode.rows, episode.alive
     steps = Transitions(
@@ -58,16 +59,16 @@ def payments(
 
 
 def net(paid: Array) -> Array:
-    """Computes the size of what an episode is paid: of its best or worst stretch.
+    """Computes the size of the largest net payment of any stretch of an episode.
 
-    To go back and forth nets to nothing, however often, and a whole approach to all
-    that it pays, also in an episode that loses it again.
+    Going back and forth nets to nothing, however often. A whole approach nets to all
+    that it pays, also in an episode that goes away again.
 
     Args:
         paid: What is added at every step, shape ``(steps, agents)``.
 
     Returns:
-        Shape ``(agents,)``.
+        The size for each agent, shape ``(agents,)``.
 
     Example:
         >>> net(np.array([[1.0], [-1.0], [1.0], [1.0], [-0.5]]))
@@ -78,10 +79,10 @@ def net(paid: Array) -> Array:
 
 
 def pay_for_staying(pay: Payments, episode: EpisodeRows) -> Array:
-    """Computes what each state of an episode would pay every step if nothing changed.
+    """Computes what each state would pay at every step if nothing changed.
 
-    Terms of a state are left out: progress pays nothing then; potentials may pay, and
-    keep the optimal policy all the same (Ng et al. 1999).
+    Terms of a state are left out: progress pays nothing for staying, and a potential
+    keeps the optimal policy whatever it pays (Ng et al. 1999).
 
     Returns:
         Mean over agents, shape ``(steps,)``.
@@ -96,10 +97,10 @@ def pay_for_staying(pay: Payments, episode: EpisodeRows) -> Array:
 
 
 def worth_of_end(pay: Payments, episode: EpisodeRows) -> float:
-    """Computes how well an episode ended in the eyes of a signal, mean over agents.
+    """Computes how much a signal values the end of an episode, mean over agents.
 
-    What counts is Phi of the last state and all bonuses. The first state is left out:
-    it is none of the agents' doing, and a lucky start leaves less to gain.
+    The sum is of Phi of the last state and of all bonuses. Phi of the first state is
+    left out, as agents do not choose their first state.
     """
     total = 0.0
     there = episode.alive
@@ -107,7 +108,7 @@ def worth_of_end(pay: Payments, episode: EpisodeRows) -> float:
     for parsed in pay.terms:
         worth = parsed.bounded(values(parsed, episode)[0])
         worth = worth * (parsed.term.weight * parsed.payees)
-        if parsed.kind.of_state:  # of each agent, the last state that it was there for
+        if parsed.kind.of_state:  # each agent's last state
             last = len(there) - 1 - np.argmax(there[::-1], axis=0)
             total += float(worth[last, np.arange(agents)].sum())
         else:

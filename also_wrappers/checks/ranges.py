@@ -1,8 +1,9 @@
-"""What values an expression may have while features are in their ranges.
+"""Computes which values an expression may have, from the ranges of features.
 
-By interval arithmetic (Moore 1966): the interval holds every value that the expression
-can have, and maybe more. So an expression whose interval is one number is constant, and
-one that nobody has seen change yet is not taken for constant.
+Intervals are computed by interval arithmetic (Moore 1966): the interval holds every
+value that the expression can have, and maybe more. So an expression whose interval is
+one number is constant, and an expression that has not changed yet is not taken for
+constant.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _TRUE, _FALSE, _EITHER = (1.0, 1.0), (0.0, 0.0), (0.0, 1.0)
 
 
 def ranges(features: FeatureMap, episodes: Sequence[EpisodeRows]) -> list[Interval]:
-    """Returns the range of each feature: as declared, and what was recorded.
+    """Returns the range of each feature, as declared and as recorded.
 
-    A feature without a declared range may have any value, but one that was recorded
-    with a single value: nothing tells that it can have another one.
+    A feature without a declared range may have any value, unless all recorded values
+    are equal: then this value is its range.
 
     Args:
         features: The vocabulary.
@@ -63,7 +64,8 @@ def interval(node: Node, features: Sequence[Interval], agents: int) -> Interval:
         agents: How many agents the team has.
 
     Returns:
-        The interval; all numbers where the expression may have no value.
+        The least and the largest value; minus and plus infinity where the expression
+        may have no value.
 
     Example:
         >>> from also_wrappers.signal import parse
@@ -98,7 +100,7 @@ def _reduced(op: str, arg: Interval, agents: int) -> Interval:
 
 
 def _corners(function: Callable[..., np.float64]) -> Callable[..., Interval]:
-    """An operation that has its least and largest values at the ends of arguments."""
+    """Returns the interval form of a function whose extremes are at the corners."""
 
     def ends(x: Interval, y: Interval) -> Interval:
         values = [function(np.float64(a), np.float64(b)) for a in x for b in y]
@@ -110,7 +112,7 @@ def _corners(function: Callable[..., np.float64]) -> Callable[..., Interval]:
 def _rising(
     function: Callable[[np.float64], np.float64], least: float = -math.inf
 ) -> Callable[[Interval], Interval]:
-    """A function that rises, and has no value below ``least``."""
+    """Returns the interval form of a rising function, undefined below ``least``."""
 
     def ends(x: Interval) -> Interval:
         if x[0] < least:
@@ -153,7 +155,7 @@ def _equal(x: Interval, y: Interval) -> Interval:
 
 
 def _truth(x: Interval) -> Interval:
-    """Whether a value is other than 0."""
+    """Returns the interval of the truth of a value: 1 where it is not 0."""
     if x[0] > 0.0 or x[1] < 0.0:
         return _TRUE
     return _FALSE if x[0] == x[1] == 0.0 else _EITHER

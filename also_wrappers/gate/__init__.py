@@ -1,4 +1,4 @@
-"""The rules that decide a round; they know nothing of training.
+"""Rules that decide a round from trials alone, without knowing of training.
 
 The branch, not the episode, is the unit of statistics.
 

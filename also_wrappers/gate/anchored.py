@@ -1,12 +1,12 @@
-"""What ``Race`` and ``Provisional`` share: how they screen and confirm.
+"""Screens and confirms candidates, in the way that ``Race`` and ``Provisional`` share.
 
-They screen by extended branches, and confirm on fresh branches with a variance that is
-anchored by a prediction.
+Both rules screen by extended branches, and confirm on fresh branches with a variance
+that is anchored by a prediction.
 
 How much the branches of one arm differ can be predicted from a single one: by the
 standard error between its episodes, and by how fast its score rises, as branches of an
-arm that is learning differ by when they learn. The prediction counts as much as a few
-branches would, so that a few branches can decide.
+arm that is learning differ in the time at which they learn. The prediction counts as
+much as a few branches would, so that a few branches can decide.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from also_wrappers.gate.rule import CONTROL, Decision, Request, Trial
 
 __all__ = ["Anchored", "Look", "Screening", "wallace"]
 
-#: Equal parts of a branch of which a trial has the mean returns.
+#: Number of equal parts of a branch of which a trial has the mean returns.
 _PARTS = 8
-#: Looks of screening, in horizons of the round.
+#: Lengths of the screening branches at each look, in horizons of the round.
 _STRETCHES = (0.5, 1, 2, 4)
 
 
 @dataclass(frozen=True)
 class Look:
-    """Says what one branch had measured by one of its looks.
+    """Holds what one branch had measured by one look at it.
 
     Attributes:
         score: Mean base return of an episode in the last half of what was run.
         variance: Squared standard error of ``score`` between the episodes.
-        before: The score a look earlier, at half of what was run.
+        before: The score one look earlier, at half of what was run.
     """
 
     score: float
@@ -44,14 +44,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Screening:
-    """Says which candidate a screening picked, and by what.
+    """Holds which candidate a screening picked, and the numbers behind that.
 
     Attributes:
         winner: Index of the candidate with the best score.
         z: Difference of the winner to control, in predicted standard deviations.
         effect: Difference of the winner to control in base return.
         control: What control's branch measured.
-        near: Scores of control and of the losers that are not far from control.
+        near: Scores of control and of losers whose score is not far from control's.
         stretch: Horizon of the screening branches as a multiple of the round's.
     """
 
@@ -67,7 +67,7 @@ class Screening:
         return Request(arm, "screen", 0, self.stretch)
 
     def no_change(self, reason: str, bar: float) -> Decision:
-        """Ends the round with control, as ``z`` did not reach ``bar``."""
+        """Returns the decision for control, as ``z`` did not reach ``bar``."""
         adopt = self.branch(CONTROL)
         return Decision("no_change", reason, None, adopt, self.effect, self.z, 0, bar)
 
@@ -90,8 +90,8 @@ class Anchored:
         rare: Share of the largest base return of the round up to which the score of a
             branch counts as rare.
         near: Largest size of z at which the score of a loser counts for the variance.
-        sought: Effect that shall be found, in standard deviations between branches.
-        missed: Share of the effects of that size that may be given up.
+        sought: Effect that is to be found, in standard deviations between branches.
+        missed: Share of winners with the sought effect that may be given up.
         min_gain: Smallest gain that is worth a change, relative to control.
         least_winner: Fresh branches of the winner that a confirmation needs.
         least_control: Fresh branches of control that a confirmation needs.
@@ -99,7 +99,7 @@ class Anchored:
 
     Raises:
         ConfigurationError: ``most`` does not suffice for a confirmation, ``missed`` is
-            no share, or a number that must be positive is not.
+            not between 0 and 1, or a number that must be positive is not.
     """
 
     noise: float = 2.0
@@ -119,7 +119,7 @@ class Anchored:
     most: int = 16
 
     def __post_init__(self) -> None:
-        # Branches alternate, the winner's first.
+        # Branches of winner and control alternate, and the winner's comes first.
         least = max(2 * self.least_winner - 1, 2 * self.least_control)
         if self.most < least:
             raise ConfigurationError(
@@ -129,9 +129,13 @@ class Anchored:
             )
         for name in ("noise", "worth", "keep", "sought", "least_winner"):
             if getattr(self, name) <= 0:
-                raise ConfigurationError(f"{name} must be greater than 0")
+                raise ConfigurationError(
+                    f"{name} must be greater than 0, not {getattr(self, name)}"
+                )
         if not 0.0 < self.missed < 1.0:
-            raise ConfigurationError("missed is a share and lies between 0 and 1")
+            raise ConfigurationError(
+                f"missed is a share between 0 and 1, both excluded, not {self.missed}"
+            )
 
     def screen(
         self, arms: int, trials: Sequence[Trial], *, adopts: bool
@@ -151,8 +155,8 @@ class Anchored:
         """
         measured = {trial.request: trial for trial in trials}
         largest = max((trial.largest for trial in trials), default=0.0)
-        # The first fresh branch ends screening: a larger return that was seen since
-        # moves the floor of all variances, but revives no candidate.
+        # The first fresh branch ends screening. A larger return after that changes the
+        # least variance of all arms, but must not bring back a dropped candidate.
         ended = any(trial.request.phase == "confirm" for trial in trials)
         live = list(range(arms))
         looks: dict[int, Look] = {}
@@ -177,7 +181,7 @@ class Anchored:
                 "every candidate failed or is clearly worse",
                 adopt=requests[0],
             )
-            # What was extended already stays in, whatever has joined since.
+            # An arm that was extended stays in, whichever arms have joined since.
             on = {
                 arm
                 for arm in looks
@@ -203,21 +207,21 @@ class Anchored:
             if not on - {CONTROL}:
                 return worse
             live = [CONTROL, *(arm for arm in looks if arm in on and arm != CONTROL)]
-            # Of two candidates with equal scores, the one that was better here.
+            # At equal scores later on, the candidate that was better at this look wins.
             live.sort(key=lambda arm: (arm != CONTROL, -looks[arm].score))
         raise AssertionError("the last look decides")
 
     def confirm(
         self, screening: Screening, trials: Sequence[Trial], critical: float
     ) -> list[Request] | Decision:
-        """Asks for one fresh branch, the winner's and control's in turn, or decides.
+        """Asks for one fresh branch, of winner or control in turn, or decides.
 
         A fresh branch that failed is replaced by the next replicate of its arm. After a
-        second failure the candidate is given up: those of its branches that survive
-        would not speak for it.
+        second failure the candidate is given up, as the branches that did not fail
+        would be a biased sample.
 
         Args:
-            screening: What screening came to.
+            screening: The result of screening.
             trials: All trials of the round so far, in any order.
             critical: The z from which the winner is confirmed.
 
@@ -297,7 +301,7 @@ class Anchored:
         if not fit:
             return None
         winner = max(fit, key=lambda arm: looks[arm].score)
-        # Control is among them, with z = 0.
+        # Control is one of the near arms, with z = 0.
         near = [
             looks[arm].score for arm in z if arm != winner and abs(z[arm]) <= self.near
         ]
@@ -305,7 +309,7 @@ class Anchored:
         return Screening(winner, z[winner], effect, control, tuple(near), stretch)
 
     def _look(self, trial: Trial, before: Look | None = None) -> Look:
-        """Reads a trial; ``before`` is the look that its branch extends."""
+        """Returns the look at a trial, given the look that its branch extends."""
         if before is not None:
             return Look(trial.score, trial.variance, before.score)
         if len(trial.points) != _PARTS:
@@ -313,17 +317,17 @@ class Anchored:
                 f"a trial has {len(trial.points)} points; {type(self).__name__} needs "
                 f"the mean returns of {_PARTS} equal parts of a branch"
             )
-        # The last half of the first half.
+        # The last half of the first half is what the look before was scored by.
         before_score = _mean(trial.points[_PARTS // 4 : _PARTS // 2])
         return Look(trial.score, trial.variance, before_score)
 
     def _anchor(self, look: Look) -> float:
-        """Predicts the variance between branches of the arm."""
+        """Predicts the variance between branches of an arm from one look."""
         rise = look.score - look.before
         return self.noise * look.variance + (self.timing * rise) ** 2
 
     def _against_control(self, arm: int, looks: dict[int, Look]) -> float:
-        """Returns the z of one branch of an arm against control's."""
+        """Returns the z of an arm's branch against control's branch."""
         mine, theirs = looks[arm], looks[CONTROL]
         spread = self._anchor(mine) + self._anchor(theirs)
         return (mine.score - theirs.score) / math.sqrt(spread) if spread > 0.0 else 0.0
@@ -331,11 +335,11 @@ class Anchored:
     def _z(
         self, mine: Sequence[Look], theirs: Sequence[Look], near: Sequence[float]
     ) -> float:
-        """Returns the z of the difference of the winner to control.
+        """Returns the z of the difference between the winner and control.
 
-        The variance is the mean of the predicted one, which counts for ``worth``
-        degrees of freedom, and of the variances within the samples; it is not below
-        what the episodes tell.
+        The variance is the weighted mean of the predicted variance, which counts for
+        ``worth`` degrees of freedom, and of the variances within the samples. The
+        variance is at least the one between episodes.
         """
         samples = [[look.score for look in looks] for looks in (mine, theirs)]
         predicted = _mean(
@@ -356,15 +360,15 @@ class Anchored:
     def _boundary(self, winners: int, controls: int) -> float:
         """Returns the z below which a winner is given up (Wald 1945).
 
-        A winner with the sought effect falls below that z with probability ``missed``
-        at most.
+        The probability that a winner with the sought effect falls below that z is at
+        most ``missed``.
         """
         size = self.sought / math.sqrt(1.0 / winners + 1.0 / controls)
         return math.log(self.missed) / size + size / 2.0
 
 
 def wallace(t: float, df: float) -> float:
-    """Carries a t of ``df`` degrees of freedom to the normal scale.
+    """Converts a t of ``df`` degrees of freedom to a z.
 
     ``z = sign(t) sqrt(df ln(1 + t^2 / df)) (1 - 3 / (8 df))`` (Wallace 1959).
 

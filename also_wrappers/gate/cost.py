@@ -1,4 +1,4 @@
-"""What a rule costs, found by playing the rule on branches that are made up."""
+"""Computes what a rule costs, by playing the rule on made-up branches."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from also_wrappers.gate.rule import Decision, Request, Rule, Trial
 
 __all__ = ["cheapest", "check_extends"]
 
-#: Times that a rule is asked; one that has not decided by then never will.
+#: Times that a rule is asked before it counts as one that never decides.
 _ENDLESS = 200
 _PARTS = 8
 
 
 def cheapest(rule: Rule, arms: int) -> float:
-    """Returns the horizons that the cheapest swap of a rule trains.
+    """Returns the cost of a rule's cheapest swap, in horizons of branches.
 
     The rule is played where the evidence is overwhelming: one candidate has all the
-    base return there is, the others and control have hardly any, and nothing is
-    uncertain. A rule that swaps nothing in even then counts with its first branches.
+    base return there is, the others and control have hardly any, and no score is
+    uncertain. The cost of a rule that swaps nothing in even then is that of its first
+    branches.
 
     Args:
         rule: The rule.
@@ -29,11 +30,11 @@ def cheapest(rule: Rule, arms: int) -> float:
 
     Returns:
         The length of all branches of the round together, as a multiple of one branch
-        of the round's horizon; an extension counts what is new in it.
+        of the round's horizon; an extension counts with the steps that it adds.
 
     Raises:
-        ConfigurationError: The rule asks to extend a branch whose end it has not
-            asked to keep.
+        ConfigurationError: The rule asks to extend a branch without having asked to
+            keep the end of that branch.
 
     Example:
         >>> from also_wrappers.gate import Provisional, Race
@@ -73,14 +74,14 @@ _remembered = lru_cache(maxsize=256)(_play)
 
 
 def check_extends(request: Request, earlier: list[Request]) -> None:
-    """Refuses a request that extends a branch whose end is not there.
+    """Refuses a request that extends a branch whose end was not kept.
 
     Args:
-        request: What a rule asks for.
-        earlier: What the rule has asked for before.
+        request: The request of a rule.
+        earlier: All earlier requests of the rule.
 
     Raises:
-        ConfigurationError: With what the rule has to do.
+        ConfigurationError: The end of the branch was not to be kept.
     """
     for before in earlier:
         shorter = before.stretch < request.stretch

@@ -1,7 +1,7 @@
-"""``Gate``: screening, then sequential confirmation on fresh pairs of branches.
+"""Decides with ``Gate``: screening, then confirmation on fresh pairs of branches.
 
-Selection (screening) and confirmation are separate, so that the luck of the selected
-arm is not counted as its merit.
+Screening and confirmation are separate, so that the luck by which an arm was selected
+is not counted as its merit.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["Gate", "statistic"]
 
 @dataclass(frozen=True)
 class Gate:
-    """Screening, then sequential confirmation on fresh pairs of branches.
+    """Screens all arms, then confirms the best one on fresh pairs of branches.
 
     One branch per arm screens: an arm that failed or lies clearly below control is
-    dropped, the best two get a second branch, and the better of them goes against
+    dropped, the best two get a second branch, and the better of these two goes against
     control on fresh pairs. From the second pair on an unpaired z statistic with a
     variance floor is compared with ``critical``. The default answer is no change.
     Where no arm has seen any base reward, the same branches are extended to twice the
@@ -45,8 +45,8 @@ class Gate:
         top: Arms that get a second screening branch, or that are extended.
         collapse: Standard errors below control at which an arm is dropped.
         min_gain: Smallest gain that is worth a change, relative to control.
-        futility: A candidate is given up once ``z < futility * (pairs - 2)``: one that
-            is better pulls away from control.
+        futility: A candidate is given up once ``z < futility * (pairs - 2)``, as the z
+            of a better candidate grows with the pairs.
 
     Example:
         >>> gate = Gate(critical=2.30, max_pairs=8)
@@ -74,7 +74,7 @@ class Gate:
             number: Number of the round in its run; every round is decided alike.
         """
         measured = {trial.request: trial for trial in trials}
-        # A branch that failed is not tried again at a longer horizon.
+        # An arm whose branch failed is not tried again at a longer horizon.
         failed = {trial.request.arm for trial in trials if not trial.ok}
         live = list(range(arms))
         for stretch in (0.5, 1, 2) if self.early else (1, 2):
@@ -147,7 +147,7 @@ class Gate:
         effect = z = None
         for pair in range(1, self.max_pairs + 1):
             requests = [
-                # The winner's first fresh branch is what would become the mainline.
+                # The winner's first fresh branch becomes the mainline if it wins.
                 Request(arm, "confirm", pair, stretch, keep=pair == 1 and arm == winner)
                 for arm in (CONTROL, winner)
             ]
@@ -200,7 +200,7 @@ class Gate:
         z: float | None = None,
         pairs: int = 0,
     ) -> Decision:
-        """Keeps the signal; control's screening branch becomes the mainline."""
+        """Returns the decision to keep the signal and adopt control's branch."""
         critical = self.critical if pairs else None
         adopt = screens[CONTROL].request
         return Decision("no_change", reason, None, adopt, effect, z, pairs, critical)
@@ -215,11 +215,11 @@ class Gate:
 def statistic(
     control: Sequence[float], candidate: Sequence[float], floor: float
 ) -> float:
-    """The z of the difference of two equally long samples.
+    """Returns the z of the difference of two equally long samples.
 
     With n pairs, ``t = d / sqrt(2 s2 / n)`` with s2 the mean of the two sample
-    variances, but not below ``floor``; ``wallace`` carries t, with
-    df = 2 (n - 1), to the normal scale.
+    variances, but not below ``floor``; ``wallace`` converts t, with df = 2 (n - 1), to
+    a z.
     """
     n = len(control)
     pooled = max((_variance(control) + _variance(candidate)) / 2.0, floor)

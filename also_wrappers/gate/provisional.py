@@ -1,4 +1,4 @@
-"""``Provisional``: what stands out is used at once, and claimed later or taken back."""
+"""Decides with ``Provisional``: swaps first, and confirms or undoes the swap later."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["Beside", "Provisional"]
 
 @dataclass(frozen=True)
 class Provisional(Anchored):
-    """Swaps in what stands out in screening, and confirms it beside the training.
+    """Swaps in a candidate that stands out in screening, and confirms it later.
 
     All arms are screened as in ``Race``. If the best candidate reaches ``bar``, its
     screening branch becomes the mainline at once, as provisional: no error is declared
     for that. The decision's ``then`` is a rule that goes on asking for fresh branches
     of winner and control, one at a time, which are trained beside the mainline from the
-    same snapshot. It ends with "confirmed", or gives the winner up: the signal goes and
-    the weights stay, but for a z of ``back`` or less, where control's screening branch
-    becomes the mainline again.
+    same snapshot. That rule ends with "confirmed", or gives the winner up: the signal
+    goes and the weights stay, but for a z of ``back`` or less, where control's
+    screening branch becomes the mainline again.
 
     Declared error of "confirmed", on 345 real PPO branches in 50 pools: a run of five
     rounds whose three candidates all equal control confirms one in .007 of runs in the
@@ -31,15 +31,17 @@ class Provisional(Anchored):
     than .01, by .03 in the mean. Until the swap a round discards 4.1 branches where
     there is nothing to find, 1.8 where all candidates do harm, and 3.2 where one is
     good; 4.9, 1.8 and 8.1 with those beside the training.
-    ``python tests/calibration/gate.py --rounds 500 --gates provisional`` measures all
-    of it.
+    ``python tests/calibration/gate.py --rounds 500 --gates provisional`` measures these
+    numbers.
 
-    A candidate whose screening branch failed is out; without control's branch the
-    round is undecided. One fresh branch that failed is replaced, not two.
+    A candidate whose screening branch failed is dropped; without control's branch the
+    round is undecided. The first fresh branch that fails is replaced; a second failure
+    ends the confirmation.
 
     Attributes:
         critical: The z from which the winner is confirmed.
-        back: The z at or below which a winner that is given up takes its weights along.
+        back: The z at or below which control's branch replaces the weights of a winner
+            that is given up.
 
     The numbers of screening and confirmation that both rules share are attributes of
     ``also_wrappers.gate.anchored.Anchored``.
@@ -101,11 +103,11 @@ class Provisional(Anchored):
 
 @dataclass(frozen=True)
 class Beside:
-    """Confirms a signal that is in use already, or takes it back.
+    """Confirms a signal that is in use already, or takes the signal back.
 
     Attributes:
         rule: The rule that swapped the signal in.
-        screening: What the signal was swapped in on.
+        screening: The screening by which the signal was swapped in.
     """
 
     rule: Provisional
@@ -114,7 +116,7 @@ class Beside:
     def next(
         self, arms: int, trials: Sequence[Trial], number: int = 1
     ) -> list[Request] | Decision:
-        """Asks for one fresh branch, or decides.
+        """Asks for one fresh branch to run next, or decides.
 
         Args:
             arms: Number of arms, control included.
@@ -131,7 +133,7 @@ class Beside:
         """
         step = self.rule.confirm(self.screening, trials, self.rule.critical)
         if not isinstance(step, Decision):
-            # Nothing of a fresh branch is adopted.
+            # The end of a fresh branch is never adopted, so it is not kept.
             return [replace(request, keep=False) for request in step]
         harms = step.z is not None and step.z <= self.rule.back
         adopt = self.screening.branch(CONTROL) if harms else None

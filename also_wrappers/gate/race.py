@@ -1,4 +1,4 @@
-"""``Race``: a claim with a declared error before anything changes."""
+"""Decides with ``Race``: confirms a candidate before anything changes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ class Race(Anchored):
     Declared error, on 345 real PPO branches in 50 pools: a run of five rounds whose
     three candidates all equal control confirms one in .011 of runs in the mean over the
     pools, and in .09 in the worst. Where branches differ by twice what their episodes
-    tell, as in made-up ones, it is up to .12. A round discards 6.4 branches where there
-    is nothing to find, 1.8 where all candidates do harm, and 9.4 where one is good.
-    ``python tests/calibration/gate.py --rounds 500 --gates race`` measures all of it.
+    tell, as in made-up branches, the error is up to .12. A round discards 6.4 branches
+    where there is nothing to find, 1.8 where all candidates do harm, and 9.4 where one
+    is good. ``python tests/calibration/gate.py --rounds 500 --gates race`` measures
+    these numbers.
 
-    A candidate whose screening branch failed is out; without control's branch the
-    round is undecided. One fresh branch that failed is replaced, not two.
+    A candidate whose screening branch failed is dropped; without control's branch the
+    round is undecided. The first fresh branch that fails is replaced; a second failure
+    ends the confirmation.
 
     Attributes:
         first: The z from which a candidate is confirmed in the first round of a run.

@@ -1,4 +1,4 @@
-"""What a rule is: it asks for branches, sees what they measured, and decides.
+"""Declares what a rule is: it asks for branches, sees their trials, and decides.
 
 The branch, not the episode, is the unit of statistics: replicates of one arm differ
 1.3 to 1.9 times more than their episodes suggest.
@@ -36,11 +36,11 @@ class Request:
     Attributes:
         arm: Index of the arm; 0 is control.
         phase: Screening or confirmation; seeds of the two never overlap.
-        index: Which replicate. The seed of a branch depends on phase, index and
-            stretch only, so arms share it.
+        index: Number of the replicate. The seed of a branch depends on phase, index and
+            stretch only, so that arms share seeds.
         stretch: Horizon of the branch as a multiple of the round's. A longer request
-            with the same arm, phase and index extends the branch that is there, if
-            its end was kept.
+            with the same arm, phase and index extends the shorter branch, if the end of
+            that branch was kept.
         keep: Whether the end of the branch is kept, to be extended or adopted.
     """
 
@@ -53,13 +53,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Trial:
-    """Shows a rule what one branch measured.
+    """Holds what one branch measured, as a rule sees it.
 
     Attributes:
         request: The request that the branch answers.
         score: Mean base return of an episode in the last half of the branch.
         variance: Squared standard error of ``score`` between the episodes; a lower
-            bound of how much replicates differ.
+            bound of the variance between replicates.
         ok: Whether the branch ran to its end with a finite score.
         points: Mean base returns of equal parts of the branch, in order.
         largest: Size of the largest base return of an episode that any branch of the
@@ -76,14 +76,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Decision:
-    """Ends a round.
+    """Holds how a round ends: what is swapped in, and which branch is adopted.
 
     Attributes:
-        kind: What was decided; see ``DecisionKind``.
+        kind: The kind of the decision; see ``DecisionKind``.
         reason: The reason, in words for people.
         winner: Index of the arm to swap in; ``None`` for no change.
-        adopt: The branch that becomes the mainline; ``None`` for none. A winner needs
-            a branch of its own here, one whose end was kept.
+        adopt: The branch that becomes the mainline; ``None`` for none. A decision with
+            a winner must adopt a branch of the winner, whose end was kept.
         effect: Mean difference of the winner to control in base return.
         z: The statistic that was compared with ``critical``.
         pairs: Confirmation pairs that were run.
@@ -115,10 +115,11 @@ class Rule(Protocol):
 
         Args:
             arms: Number of arms, control included; more may join after the first
-                branches of all.
+                branches of all arms.
             trials: All trials of the round so far, in any order.
             number: Number of the round in its run, counted from 1.
 
         Returns:
-            Branches that have not been run yet, at least one; or the decision.
+            Requests for branches that have not been run yet, at least one; or the
+            decision.
         """

@@ -1,4 +1,4 @@
-"""Point scores as a rule of decision, for comparison: they declare no error rate."""
+"""Decides by point scores, for comparison with rules that declare an error."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LAST = 5
 
 
 class Points(NamedTuple):
-    """What a branch's curve is reduced to.
+    """Holds the numbers to which the curve of a branch is reduced.
 
     Attributes:
-        last: Mean of its last five points.
+        last: Mean of the last five values of the curve.
         area: Mean over the branch, by the trapezoidal rule.
-        final: Its last point.
-        best: Its highest point.
-        spike: How far the best lies above the mean of the last five.
-        spread: Standard deviation of the last five.
+        final: The last value.
+        best: The largest value.
+        spike: Difference of ``best`` and ``last``.
+        spread: Standard deviation of the last five values.
     """
 
     last: float
@@ -36,7 +36,7 @@ class Points(NamedTuple):
 
     @classmethod
     def of(cls, points: Sequence[float]) -> Points:
-        """Reduces a curve of at least two points."""
+        """Computes the points of a branch's curve, which has two values at least."""
         late = points[-_LAST:]
         inner = sum(points) - (points[0] + points[-1]) / 2.0
         best, last = max(points), fmean(late)
@@ -51,7 +51,7 @@ class Points(NamedTuple):
 
     @property
     def score(self) -> float:
-        """The weighted sum."""
+        """The weighted sum of a branch's points."""
         earned = 0.35 * self.last + 0.35 * self.area
         earned += 0.20 * self.final + 0.10 * self.best
         return earned - 0.10 * (self.spike + self.spread)
@@ -61,16 +61,17 @@ class Points(NamedTuple):
 class ScoreGate:
     """Accepts the candidate with the best point score after one branch per arm.
 
-    The rule of the LLM-ALSO paper (arXiv 2605.29293): a weighted sum of the mean of the
-    last five points, the area under the curve, the final and the best point, minus what
-    speaks of spikes and spread. ``python tests/calibration/gate.py`` shows what it does
-    where no candidate is better than control: it promotes one in about half of the
-    rounds. Use ``Gate``, unless it is this that is to be studied.
+    The rule of the LLM-ALSO paper (arXiv 2605.29293) is a weighted sum of the mean of
+    the last five points, the area under the curve, the final and the best point, minus
+    spike and spread. The rule declares no error: where no candidate is better than
+    control, it promotes a candidate in about half of the rounds
+    (``python tests/calibration/gate.py``). Use ``Gate``, unless point scores themselves
+    are to be studied.
 
     Attributes:
         margin: By how much the score has to lie above control's.
-        hard: Whether mean of the last five and area have to lie above control's as
-            well, and spike and spread not above them by more than ``slack``.
+        hard: Whether ``last`` and ``area`` have to lie above control's as well, and
+            ``spike`` and ``spread`` at most ``slack`` above control's.
         slack: See ``hard``.
 
     Raises:
@@ -96,30 +97,32 @@ class ScoreGate:
 
     def __post_init__(self) -> None:
         if self.margin < 0.0 or self.slack < 0.0:
-            raise ConfigurationError("margin and slack must not be negative")
+            raise ConfigurationError(
+                f"margin ({self.margin}) and slack ({self.slack}) must not be negative"
+            )
 
     def next(
         self, arms: int, trials: Sequence[Trial], number: int = 1
     ) -> list[Request] | Decision:
-        """Asks for one branch per arm, and one of the winner to go on with.
+        """Asks for one branch per arm, then for one of the winner, or decides.
 
         Args:
             arms: Number of arms, control included.
             trials: All trials of the round so far, in any order.
             number: Number of the round in its run; every round is decided alike.
         """
-        found = {trial.request: trial for trial in trials}
+        measured = {trial.request: trial for trial in trials}
         screens = [Request(arm, "screen", 0) for arm in range(arms)]
-        missing = [request for request in screens if request not in found]
+        missing = [request for request in screens if request not in measured]
         if missing:
             return missing
-        control = found[screens[CONTROL]]
+        control = measured[screens[CONTROL]]
         if not control.ok:
             return Decision("undecided", "the control branch failed")
         level = Points.of(control.points)
         scored = {
             trial.request.arm: Points.of(trial.points)
-            for request, trial in found.items()
+            for request, trial in measured.items()
             if request in screens[1:] and trial.ok
         }
         accepted = [arm for arm in scored if self._accepts(scored[arm], level)]
@@ -128,14 +131,15 @@ class ScoreGate:
             return Decision("no_change", reason, adopt=control.request)
         winner = max(accepted, key=lambda arm: scored[arm].score)
         gain = scored[winner].score - level.score
-        # What becomes the mainline is a branch on a fresh seed, as with any gate.
+        # The winner's branch that becomes the mainline has a fresh seed, as in
+        # ``Gate``.
         fresh = Request(winner, "confirm", 1)
-        if fresh not in found:
+        if fresh not in measured:
             return [fresh]
-        if not found[fresh].ok:
+        if not measured[fresh].ok:
             reason = "the best candidate failed on a fresh seed"
             return Decision("no_change", reason, adopt=control.request)
-        # Points declare no error rate, so what they accept is never confirmed.
+        # Points declare no error rate, so an accepted candidate is never confirmed.
         reason = "its score is above control's"
         return Decision("provisional", reason, winner, fresh, gain)
 

@@ -1,4 +1,4 @@
-"""How candidates stand against control, whatever has ended their round."""
+"""Computes how candidates stand against control, whatever has ended their round."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOISE = 2.0
 
 @dataclass(frozen=True)
 class Standing:
-    """Says how one candidate stands against control.
+    """Holds how one candidate stands against control.
 
     Attributes:
         arm: Index of the candidate.
@@ -34,10 +34,10 @@ class Standing:
 
 
 def leader(trials: Sequence[Trial]) -> Standing | None:
-    """Returns how the best candidate stands against control.
+    """Returns the standing of the candidate that stands best against control.
 
     Args:
-        trials: All trials of a round, in any order; those that failed do not count.
+        trials: All trials of a round, in any order; failed branches do not count.
 
     Returns:
         The candidate with the largest z; ``None`` where no candidate has a pair.

@@ -1,4 +1,4 @@
-"""The ledger: the append-only record of a run, and the count of its steps."""
+"""Keeps the append-only record of a run, and counts the run's steps."""
 
 from also_wrappers.ledger.accounting import Accounting, Counts
 from also_wrappers.ledger.events import Event

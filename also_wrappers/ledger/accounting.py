@@ -1,4 +1,4 @@
-"""``Accounting``: every step of a run, counted once."""
+"""Counts every step of a run once, with ``Accounting``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Counts(BaseModel):
         branches: Steps that were spent on branches and discarded.
         evaluation: Steps that were spent on evaluation.
         total: The sum of the three.
-        unknown: Steps that may have been spent besides, at most: of branches that
-            failed, and of what was being trained when the run was stopped.
+        unknown: The most steps that may have been spent besides: steps of failed
+            branches, and steps that were being trained when the run was stopped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,8 +39,8 @@ class Accounting:
         mainline: Trainer steps of the final policy's lineage.
         branches: Trainer steps that were spent on branches and discarded.
         evaluation: Trainer steps that were spent on evaluation.
-        unknown: Trainer steps that may have been spent besides, at most.
-        in_flight: Trainer steps that are being trained now, at most; none is counted.
+        unknown: The most trainer steps that may have been spent besides.
+        in_flight: The most trainer steps that are being trained now, not counted yet.
 
     Example:
         >>> steps = Accounting(agents_per_env=2, mainline=100, branches=300)
@@ -56,11 +56,12 @@ class Accounting:
     in_flight: int = 0
 
     def move(self, steps: int) -> None:
-        """Moves the lineage to another state; what was spent in all stays the same.
+        """Moves the lineage to another state, without changing the total.
 
         Args:
-            steps: Trainer steps of the lineage at that state: a branch that becomes
-                the mainline brings its steps along, what it replaces is discarded.
+            steps: Trainer steps of the lineage at that state. The steps of a branch
+                that becomes the mainline count as the mainline's; the steps that the
+                branch replaces count as discarded.
         """
         self.branches += self.mainline - steps
         self.mainline = steps

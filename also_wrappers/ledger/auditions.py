@@ -1,4 +1,4 @@
-"""The events of auditions in a ledger: what experts earned before any branch."""
+"""Declares the events of auditions: what experts earned before any branch."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ __all__ = ["Auditioned", "Ranked"]
 
 
 class Auditioned(RoundEvent):
-    """Says what an expert earned that played before any branch.
+    """Records what an expert earned in its audition, before any branch.
 
     Attributes:
         signal: Id of the signal with the expert.
         expert: The expert and the definitions that it uses, as a signal of their own.
-        passed: Whether the expert is tried, or pulls on.
+        passed: Whether the expert is tried, or stays in force.
         active: Whether the expert was in force already.
         refusal: Why the expert is not tried, in a sentence; empty if it is.
         promised: Base return at which the pull of the expert ends; ``None`` where it is
-            not tried, or only declared conditions speak for it.
-        earned: Mean base return of the expert, the larger one of those that it earns
-            exactly and with some of the actions at random.
+            the expert is not tried, or only declared conditions speak for it.
+        earned: Mean base return of the expert: the larger one of its returns when it
+            plays exactly and when some of the actions are random.
         error: Standard error of ``earned``.
-        noise: Share of the actions that were random where it earned so much.
+        noise: Share of the actions that were random in the play of ``earned``.
         policy: Mean base return of the policy alone, on the same seeds.
         episodes: Number of episodes of which ``earned`` is the mean.
         steps: Trainer steps that were played.
         coverage: Share of the steps at which the expert was not silent.
-        distance: How far the policy was from the expert there: 1 less the share of good
-            actions among its own; ``None`` where the expert was silent.
+        distance: Distance of the policy from the expert at these steps: 1 less the
+            share of good actions among the policy's own; ``None`` where the expert was
+            silent throughout.
         shares: Share of the steps at which each rule spoke.
-        late: The same of the last steps of episodes without reward; empty where there
-            were none.
+        late: Share of the last steps of episodes without reward at which each rule
+            spoke; empty where there were no such episodes.
     """
 
     event: Literal["audition"] = "audition"
@@ -57,14 +58,14 @@ class Auditioned(RoundEvent):
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the base return between episodes."""
+        """The standard deviation of the base return between episodes."""
         return self.error * math.sqrt(self.episodes)
 
     def is_of(self, signal: Signal) -> bool:
-        """Returns whether it was the expert of a signal that played.
+        """True where this was the audition of a signal's expert.
 
         Args:
-            signal: The signal; how hard its expert pulls makes no difference.
+            signal: The signal; the pull of its expert makes no difference.
         """
         mine, other = self.expert.expert, signal.expert
         if mine is None or other is None:
@@ -73,15 +74,16 @@ class Auditioned(RoundEvent):
 
 
 class Ranked(RoundEvent):
-    """Says which of many experts earned most; the best becomes a candidate.
+    """Records which of many experts earned most and becomes a candidate.
 
     Attributes:
         played: How many experts played.
-        best: The signal of the best one.
-        earned: Its mean base return, with a tenth of the actions at random.
+        best: The signal of the best expert.
+        earned: Mean base return of the best expert, with a tenth of the actions at
+            random.
         error: Standard error of ``earned``.
         policy: Mean base return of the policy alone.
-        steps: Trainer steps that all of them played.
+        steps: Trainer steps that all experts played.
     """
 
     event: Literal["ranking"] = "ranking"

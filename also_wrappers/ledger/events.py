@@ -1,4 +1,4 @@
-"""The events of a ledger: one frozen model each, told apart by ``event``.
+"""Declares the events of a ledger: one frozen model each, told apart by ``event``.
 
 Readers match on the class::
 
@@ -64,12 +64,12 @@ __all__ = [
     "Waited",
 ]
 
-#: A base return beyond this is too large to be squared.
+#: The largest size of a base return, beyond which its square may overflow.
 _LARGEST: Final = 1e100
 
 
 class RunStarted(RunEvent):
-    """Opens a run.
+    """Records the beginning of a run, and what was declared.
 
     Attributes:
         task: The user's description of the task.
@@ -81,10 +81,10 @@ class RunStarted(RunEvent):
         every: Trainer steps from the first round to the second.
         budget: Trainer steps that branches may spend, as a multiple of ``total``.
         horizon: Trainer steps of a branch of the first round.
-        rounds: Rounds that the budget pays for if none of them finds anything.
+        rounds: Rounds that the budget pays for if no round finds anything.
         search: Trainer steps of the branches of these rounds.
-        auditions: Trainer steps for which experts may play in a round before one is
-            chosen; 0 where none can be tried.
+        auditions: Trainer steps that the ranked experts of a round may play; 0 where no
+            expert can be tried.
         seed: Seed of the branches.
     """
 
@@ -104,15 +104,15 @@ class RunStarted(RunEvent):
 
 
 class RunResumed(RunEvent):
-    """Goes on with a run from its last checkpoint.
+    """Records that a run goes on from its last checkpoint.
 
     Attributes:
         rounds: Rounds that had been played by then.
         total: Trainer steps that are planned.
-        checkpoint: Trainer steps that had been spent in all at the checkpoint; what was
-            recorded since then is of a mainline that was lost.
-        going_on: Number of the round that goes on, with all that was recorded of it;
-            ``None`` where none was interrupted.
+        checkpoint: Trainer steps that had been spent in all at the checkpoint; later
+            events are of a mainline that was lost.
+        going_on: Number of the round that goes on, with all of its recorded events;
+            ``None`` where no round was interrupted.
     """
 
     event: Literal["run_resumed"] = "run_resumed"
@@ -123,7 +123,7 @@ class RunResumed(RunEvent):
 
 
 class Recorded(RunEvent):
-    """Records the episodes of the mainline that ended since the last such event.
+    """Records the mainline's episodes that ended since the last such event.
 
     Attributes:
         window: Base returns of the episodes.
@@ -131,9 +131,8 @@ class Recorded(RunEvent):
         strength: Strength of the signal.
         length: Mean length of the episodes, in environment steps.
         pull: Weight of the last imitation; ``None`` where no expert is in force.
-        agreement: Probability that the policies gave to the good actions before they
-            were pulled, the mean over the states that were imitated; ``None`` where
-            none were.
+        agreement: Probability that the policies gave to the good actions before the
+            pull, a mean over the imitated states; ``None`` where none were imitated.
     """
 
     event: Literal["record"] = "record"
@@ -147,7 +146,7 @@ class Recorded(RunEvent):
     @field_validator("window")
     @classmethod
     def _can_be(cls, window: Window) -> Window:
-        """Refuses windows that no run has seen and nobody can compute with."""
+        """Refuses windows with negative counts or returns too large to compute with."""
         if min(window.steps, window.episodes) < 0:
             raise ValueError("a window counts steps and episodes from 0 on")
         if any(_LARGEST < abs(x) < math.inf for x in (window.mean, window.std)):
@@ -156,7 +155,7 @@ class Recorded(RunEvent):
 
 
 class RolledBack(RunEvent):
-    """Says that a swap was undone, signal and weights.
+    """Records that a swap was undone, signal and weights.
 
     Attributes:
         lost_steps: Trainer steps of the lineage that were given up.
@@ -171,7 +170,7 @@ class RolledBack(RunEvent):
 
 
 class FadeStopped(RunEvent):
-    """Says that a signal stays to the end, as the base return fell while it faded.
+    """Records that a signal stays, as the base return fell while it faded.
 
     Attributes:
         fall: How far the base return fell.
@@ -184,7 +183,7 @@ class FadeStopped(RunEvent):
 
 
 class RunFinished(RunEvent):
-    """Closes a run.
+    """Records the end of a run.
 
     Attributes:
         rounds: Rounds that were begun.

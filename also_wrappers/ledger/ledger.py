@@ -1,4 +1,4 @@
-"""The ledger: the append-only record of a run."""
+"""Writes and reads the ledger: the append-only record of a run."""
 
 from __future__ import annotations
 
@@ -38,33 +38,32 @@ _INTERVAL = 0.2
 #: Bytes that are read at a time from the end of a ledger.
 _BLOCK = 1 << 16
 
-#: What is as long may be a number that cannot be drawn, nor be trained for; a count is
-#: less than this.
+#: Pattern of whole numbers that may be too long to be a count, and the bound of counts.
 _LONG_NUMBER, _ENDLESS = re.compile(rb"\d{19}"), 2**63
 
 
 class Ledger:
     """Appends events to ``ledger.jsonl``, one JSON object a line, flushed at once.
 
-    It may be written to from several threads: an advisor is asked beside the training.
+    Several threads may write to a ledger, as an advisor is asked beside the training.
 
-    Secrets of the environment that found their way into a text are left out.
+    Secrets of the environment variables are left out of all texts.
 
-    A line that was cut by a crash is dropped when the ledger is opened again: it was
-    never a whole event.
+    A line that was cut by a crash is dropped when the ledger is opened again, as a cut
+    line was never a whole event.
 
     Args:
         path: The file.
         accounting: The counts that go into every event.
 
     Raises:
-        ConfigurationError: The file ends in what no run has written.
+        ConfigurationError: The end of the file was written by no run.
         StorageError: The file cannot be opened.
 
     Attributes:
-        listeners: Called with every event, after its line is in the file; for progress
-            lines and figures. A listener that raises an error is warned of, and the
-            run goes on: what is shown of a training must not end the training.
+        listeners: Functions that are called with every event after its line is in the
+            file, for progress lines and figures. An error of a listener becomes a
+            warning, as a display must not end the training.
     """
 
     def __init__(self, path: Path, accounting: Accounting) -> None:
@@ -84,17 +83,17 @@ class Ledger:
         self._writing = threading.RLock()
 
     def write(self, event: E) -> E:
-        """Records one event.
+        """Records one event as a line of the ledger.
 
         Args:
-            event: What happened; the ledger fills its stamp.
+            event: The event; the ledger fills in its time and its steps.
 
         Returns:
             The event as it was written.
 
         Raises:
             ConfigurationError: The ledger was closed.
-            StorageError: The line cannot be written; the ledger is as it was.
+            StorageError: The line cannot be written; the ledger stays as it was.
         """
         if self._file.closed:
             raise ConfigurationError(
@@ -108,13 +107,13 @@ class Ledger:
             return self._write(event)
 
     def repeat(self, events: Iterable[RunEvent] = ()) -> None:
-        """Takes events that will happen again, as they are recorded already.
+        """Takes recorded events that will happen again and must not be written twice.
 
-        The next event of the same kind as one of them is not written, and is returned
-        as it was recorded.
+        The next event of the same kind as a given event is not written; ``write``
+        returns the given event instead.
 
         Args:
-            events: The events, in order. They replace those that were given before.
+            events: The events, in order, in place of all that were given before.
         """
         self._again = defaultdict(deque)
         for event in events:
@@ -128,11 +127,11 @@ class Ledger:
                 "trainer_steps": self.accounting.trainer_steps(),
             }
         )
-        # Listeners print and draw, and must not tell secrets either.
+        # Secrets are left out before listeners print and draw the event.
         stamped = _without_secrets(stamped)
         line = json.dumps(stamped.model_dump(mode="json"), allow_nan=True)
         append(self._file, f"{line}\n")
-        shown = cast(Event, stamped)  # every event is one of the union
+        shown = cast(Event, stamped)  # every event is a member of the union
         for listener in self.listeners:
             try:
                 listener(shown)
@@ -147,15 +146,15 @@ class Ledger:
         return stamped
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file of the ledger."""
         self._file.close()
 
 
 def _without_secrets(event: E) -> E:
     """Returns an event whose texts hold no secrets.
 
-    A text that must be as it is for the event to be one, such as the name of its kind,
-    stays: a secret that says the same is none.
+    A text that the form of the event prescribes, such as the name of its kind, stays,
+    even if a secret is the same text.
     """
     data = event.model_dump(mode="json")
     for holder, place, clean in redactions(data):
@@ -168,10 +167,10 @@ def _without_secrets(event: E) -> E:
 
 
 def _mend_end(path: Path) -> None:
-    """Drops a line that was cut by a crash, and ends one that lacks only its end.
+    """Mends the last line of a ledger after a crash: drops it, or ends it.
 
     Raises:
-        ConfigurationError: The file ends in what no run has written.
+        ConfigurationError: The end of the file was written by no run.
     """
     with path.open("r+b") as file:
         last = _tail(file, 1).rpartition(b"\n")[2]
@@ -180,7 +179,7 @@ def _mend_end(path: Path) -> None:
         try:
             EVENT.validate_json(last)
         except ValidationError:
-            # After a loss of power, what was cut may be zeros.
+            # After a loss of power, zeros may stand in place of the cut line.
             if not last.startswith(b'{"') and last.strip(b"\0"):
                 number = path.read_bytes().count(b"\n") + 1
                 raise ConfigurationError(_damage(last, path, number)) from None
@@ -194,7 +193,7 @@ class LedgerReader:
     """Reads the events of a ledger that were added since the last look.
 
     Args:
-        path: The file; it may not be there yet.
+        path: The file, which may be missing yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -253,11 +252,11 @@ def last_event(path: Path) -> Event | None:
 
 
 def salvage_ledger(path: Path) -> tuple[list[Event], str]:
-    """Reads the events of a ledger that can be read, whatever became of the others.
+    """Reads those events of a damaged ledger that can still be read.
 
     Returns:
-        The events, of which there is one at least, and what is wrong with the ledger,
-        in a sentence; empty if nothing is.
+        The events, at least one, and a sentence on what is wrong with the ledger; empty
+        if nothing is.
 
     Raises:
         ConfigurationError: There is no event that can be read.
@@ -281,7 +280,7 @@ def salvage_ledger(path: Path) -> tuple[list[Event], str]:
 
 
 def other_runs(folder: Path) -> str:
-    """Returns which run may have been meant by a folder above it; empty if none."""
+    """Returns a hint at the latest run in a folder's subfolders; empty if none."""
     ledgers = sorted(
         folder.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_mtime
     )
@@ -291,10 +290,10 @@ def other_runs(folder: Path) -> str:
 def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
     """Yields the events of a ledger as they are written, until the run has finished.
 
-    A run that was stopped may be resumed at any time, so its ledger is waited for.
+    The ledger of a stopped run is waited for, as the run may be resumed at any time.
 
     Args:
-        path: The file; it may not be there yet.
+        path: The file, which may be missing yet.
         interval: Seconds between two looks.
 
     Raises:
@@ -313,7 +312,7 @@ def follow(path: Path, interval: float = _INTERVAL) -> Iterator[Event]:
 
 
 def _whole_lines(path: Path, start: int) -> Iterator[bytes]:
-    """Yields the lines of a file from a position on; one that has no end yet is not."""
+    """Yields the lines of a file from a position on, except an unfinished one."""
     try:
         if not path.exists():
             return
@@ -353,7 +352,7 @@ def _event(line: bytes, path: Path, number: int) -> Event:
 
 
 def _count(digits: str) -> int:
-    """Reads a whole number; one that no run counts to is an error."""
+    """Reads a whole number; refuses numbers that no run counts to."""
     number = int(digits)
     if abs(number) >= _ENDLESS:
         raise ValueError(f"{number} is no count of a run")
@@ -361,7 +360,7 @@ def _count(digits: str) -> int:
 
 
 def _damage(line: bytes, path: Path, number: int) -> str:
-    """Says what is wrong with a line that is no event."""
+    """Returns what is wrong with a line that is no event, as a sentence."""
     try:
         version = json.loads(line).get("schema_version", 1)
     except (ValueError, AttributeError, RecursionError):

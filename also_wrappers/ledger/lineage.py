@@ -1,4 +1,4 @@
-"""Which events of a ledger tell of the lineage of the final policy."""
+"""Events of the lineage: those of a ledger that tell of the final policy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ __all__ = ["of_the_lineage"]
 def of_the_lineage(
     events: Iterable[Event], checkpoint: int, going_on: int | None = None
 ) -> list[Event]:
-    """Returns the events that tell of the lineage that a run goes on with.
+    """Returns the events of the lineage that a run goes on with.
 
-    What a stopped run has recorded after its last checkpoint is true, and of a mainline
-    that was lost; but a round that goes on has lost nothing.
+    Events after the last checkpoint of a stopped run are left out, as they are of a
+    mainline that was lost. Events of a round that goes on stay, as nothing of the round
+    was lost.
 
     Args:
         events: The events of a ledger, in order.
         checkpoint: Trainer steps that had been spent in all at the last checkpoint.
-        going_on: Number of the round that goes on from that checkpoint, if one does.
+        going_on: Number of the round that goes on from that checkpoint; ``None`` if
+            none does.
     """
     lineage: list[Event] = []
     for event in events:

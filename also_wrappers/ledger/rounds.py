@@ -1,4 +1,4 @@
-"""The events of a round in a ledger: one frozen model each, told apart by ``event``."""
+"""Declares the events of a round: one frozen model each, told apart by ``event``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class RoundStarted(RoundEvent):
-    """Opens a round.
+    """Records the beginning of a round.
 
     Attributes:
         signal: Id of the active signal.
@@ -44,7 +44,7 @@ class RoundStarted(RoundEvent):
 
 
 class Observed(RoundEvent):
-    """Keeps the evidence of the window that a round begins with.
+    """Records the evidence of the window that a round begins with.
 
     Attributes:
         stage: The learning stage.
@@ -57,7 +57,7 @@ class Observed(RoundEvent):
 
 
 class Planned(RoundEvent):
-    """Says how much a round may try.
+    """Records how much a round may try.
 
     Attributes:
         wanted: Candidates that the user asked for.
@@ -76,7 +76,7 @@ class Planned(RoundEvent):
 
 
 class Exchanged(RoundEvent):
-    """Keeps one request to a language model and its answer.
+    """Records one request to a language model and the answer.
 
     Attributes:
         exchange: Request and answer.
@@ -87,7 +87,7 @@ class Exchanged(RoundEvent):
 
 
 class Diagnosed(RoundEvent):
-    """Keeps the diagnosis of a round.
+    """Records the diagnosis of a round.
 
     Attributes:
         diagnosis: The diagnosis.
@@ -98,7 +98,7 @@ class Diagnosed(RoundEvent):
 
 
 class Proposed(RoundEvent):
-    """Keeps one candidate as it was proposed.
+    """Records one candidate as it was proposed.
 
     Attributes:
         proposal: The candidate.
@@ -111,7 +111,7 @@ class Proposed(RoundEvent):
 
 
 class Checked(RoundEvent):
-    """Says whether a candidate passed the checks.
+    """Records whether a candidate passed the checks.
 
     Attributes:
         signal: Id of the signal as it was proposed.
@@ -130,17 +130,17 @@ class Checked(RoundEvent):
 
 
 class BranchEnded(RoundEvent):
-    """Keeps what one branch measured.
+    """Records what one branch measured.
 
     Attributes:
         name: Name of the arm.
         signal: Id of the arm's signal.
         arm: Index of the arm.
         phase: Phase of the gate that asked for the branch.
-        index: Which replicate of the arm it is.
+        index: Number of the replicate.
         stretch: Horizon of the branch as a multiple of the round's.
         seed: Seed of environments and sampling.
-        trained: Trainer steps of the shorter branch that the branch goes on with.
+        trained: Trainer steps of the shorter branch that this branch extends.
         steps: Trainer steps that were trained, besides ``trained``.
         evaluation_steps: Trainer steps of evaluations, besides ``steps``.
         score: Mean base return of the episodes in the last half of the branch.
@@ -152,10 +152,10 @@ class BranchEnded(RoundEvent):
         episodes: Number of episodes that were scored.
         shaped: Mean shaped return of these episodes.
         observed: Numbers of the branch's evidence that were asked for, by key.
-        seconds: Wall-clock time.
-        error: Why the branch failed; empty if it did not.
-        done: How many branches of the same request have ended.
-        of: How many branches the request has.
+        seconds: Wall-clock seconds.
+        error: Why the branch failed; empty if it did not fail.
+        done: How many of the branches that were requested together have ended.
+        of: How many branches were requested together.
     """
 
     event: Literal["branch"] = "branch"
@@ -184,7 +184,7 @@ class BranchEnded(RoundEvent):
 
 
 class Refined(RoundEvent):
-    """Says what joined a round after its first results.
+    """Records which arms joined a round after its first results.
 
     Attributes:
         added: Names of the arms that joined.
@@ -197,10 +197,10 @@ class Refined(RoundEvent):
 
 
 class Decided(RoundEvent):
-    """Keeps the decision of a round.
+    """Records the decision of a round.
 
     Attributes:
-        kind: What was decided; see ``also_wrappers.gate.Decision``.
+        kind: Kind of the decision; see ``also_wrappers.gate.Decision``.
         winner: Name of the arm to swap in; ``None`` for no change.
         reason: The reason, in words.
         effect: Mean difference of the winner to control in base return.
@@ -228,17 +228,17 @@ class Decided(RoundEvent):
 
 
 class Swapped(RoundEvent):
-    """Says that a signal became the active one.
+    """Records that a signal became the active one.
 
     Attributes:
         old: Id of the signal that was active.
         signal: The signal that is active now.
         describe: The signal in one line.
-        since: Trainer steps of the lineage at which the signal became active: those at
-            which its branch began, where a branch was adopted.
+        since: Trainer steps of the lineage at which the signal became active; where a
+            branch was adopted, those at which the branch began.
         provisional: Whether the signal is used before it is confirmed.
-        exploratory: Whether conditions, a hypothesis or an audition speak for the
-            signal, as no base reward of a branch does.
+        exploratory: Whether only conditions, a hypothesis or an audition speak for the
+            signal, and no base reward of a branch.
         promised: Base return that the signal's expert earns by itself, where that is
             known.
     """
@@ -254,7 +254,7 @@ class Swapped(RoundEvent):
 
 
 class Settled(RoundEvent):
-    """Says what became of a signal that was swapped in as provisional.
+    """Records what became of a signal that was swapped in as provisional.
 
     Attributes:
         kind: ``"confirmed"``; ``"given_up"``, which takes the signal out; or
@@ -285,11 +285,11 @@ class Settled(RoundEvent):
 
 
 class AdvisorFailed(RoundEvent):
-    """Says that an advisor gave no usable answer.
+    """Records that an advisor gave no usable answer.
 
     Attributes:
-        asked_for: What the advisor was asked for.
-        error: What went wrong.
+        asked_for: The answer that was asked for, such as ``proposal``.
+        error: What went wrong, in a sentence.
     """
 
     event: Literal["advisor_error"] = "advisor_error"
@@ -298,7 +298,7 @@ class AdvisorFailed(RoundEvent):
 
 
 class Waited(RoundEvent):
-    """Says that training waits, or has waited, for an advisor.
+    """Records that training waits, or has waited, for an advisor.
 
     Attributes:
         advisor: Name of the advisor.
@@ -311,13 +311,13 @@ class Waited(RoundEvent):
 
 
 class RoundFinished(RoundEvent):
-    """Closes a round.
+    """Records the end of a round.
 
     Attributes:
         adopted_steps: Trainer steps of branches that became the mainline.
-        lost_steps: Trainer steps of the lineage that these replaced: where branches
-            began from the first checkpoint, all since then.
-        skipped: Why the round was not played; empty if it was.
+        lost_steps: Trainer steps of the lineage that the branch replaced: all steps
+            since the branch's beginning.
+        skipped: Why the round was not played; empty if it was played.
     """
 
     event: Literal["round_finished"] = "round_finished"

@@ -1,4 +1,4 @@
-"""What every event of a ledger carries: when it was written, and the steps so far."""
+"""Declares what every event carries: when it was written, and the steps so far."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SCHEMA_VERSION: Final = 3
 
 
 class RunEvent(BaseModel):
-    """Stamps an event of a run; the ledger fills the stamp when it writes the event.
+    """Base of all events of a run; the ledger fills in time and steps.
 
     Attributes:
         schema_version: Version of the form of the events.
         time: Seconds since 1970.
-        env_steps: Environment steps that were spent so far.
-        trainer_steps: Trainer steps that were spent so far.
+        env_steps: Environment steps that were spent so far, by what they were spent on.
+        trainer_steps: Trainer steps that were spent so far, in the same way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +33,7 @@ class RunEvent(BaseModel):
 
 
 class RoundEvent(RunEvent):
-    """Stamps an event of a round.
+    """Base of all events of a round, which adds the number of the round.
 
     Attributes:
         round: Number of the round, counted from 1.

@@ -1,4 +1,4 @@
-"""``Adaptation``: the loop of one run, whatever trains it."""
+"""Adapts the learning signal of one run with ``Adaptation``, whatever trains it."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ __all__ = ["Adaptation"]
 
 
 class Adaptation:
-    """Adapts the learning signal of one run, whatever trains it.
+    """Adapts the learning signal of one run, whatever trainer trains it.
 
     Call ``step`` wherever the trainer is at rest; most calls only read the board.
 
     Args:
         run: The run.
-        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        advisor: Proposes signals; ``RuleAdvisor`` if not given.
         **options: See ``AdaptationOptions``.
 
     Attributes:
         run: The run.
-        advisor: Who proposes.
-        gate: What decides.
+        advisor: Proposes signals.
+        gate: The rule that decides rounds.
         settings: What the user allows.
 
     Raises:
@@ -83,7 +83,8 @@ class Adaptation:
         self.run = run
         if settings.replay is not None and advisor is not None:
             raise ConfigurationError(
-                "a replay asks no advisor; leave advisor out, or replay"
+                "advisor and replay are both given, and a replay asks no advisor; "
+                "leave one of them out"
             )
         self.advisor: Advisor = (
             RuleAdvisor() if advisor is None else check_is_advisor(advisor)
@@ -120,22 +121,22 @@ class Adaptation:
 
     @property
     def state(self) -> LoopState:
-        """What a checkpoint remembers of the loop."""
+        """The state of the loop, as a checkpoint keeps it."""
         return self._lineage.state
 
     @property
     def history(self) -> list[RoundOutcome]:
-        """What became of the rounds that were decided."""
+        """The outcomes of the rounds that were decided, in order."""
         return self._rounds.history
 
     def step(self, trainer: Trainer) -> None:
-        """Records what was seen since the last call, and plays a round if one is due.
+        """Records the latest episodes, and plays a round if a round is due.
 
         Args:
             trainer: At rest: no update running, no rollout half collected.
 
         Raises:
-            ConfigurationError: At the first call, if something cannot work.
+            ConfigurationError: At the first call, if the run cannot work as declared.
         """
         if not self._started:
             self._start(trainer)
@@ -160,21 +161,21 @@ class Adaptation:
         self.run.flies(self._trains)
 
     def finish(self, trainer: Trainer) -> None:
-        """Ends the record and the workers; call it when training is over."""
+        """Ends the record and the workers of a run after its training."""
         self._rest(trainer)
         reason = "the training has ended"
         self._provisionals.stop(trainer, reason)
         self._rounds.drop(trainer, reason)
         posting = self._poster.posting
         self._mainline.record(trainer, posting.strength, at_least=1)
-        self._lineage.save("end", trainer)  # whoever plans more goes on from here
+        self._lineage.save("end", trainer)  # a longer plan goes on from here
         self.run.ledger.write(
             RunFinished(rounds=self.state.rounds, signal=posting.signal)
         )
         self._executor.close()
 
     def _rest(self, trainer: Trainer) -> None:
-        """Counts what was trained since the last call."""
+        """Counts the trainer steps since the last call as steps of the mainline."""
         self.run.accounting.mainline = trainer.steps
         self.run.flies(-self._trains)
         self._trains = 0
@@ -254,13 +255,13 @@ class Adaptation:
         )
 
     def _advisor_name(self) -> str:
-        """Returns who proposes, or which run is replayed."""
+        """Returns the advisor's name, or names the run that is replayed."""
         if self.settings.replay is not None:
             return f"none, a replay of {self.settings.replay}"
         return self.advisor.name
 
     def _resume(self, trainer: Trainer) -> bool:
-        """Goes on from the last checkpoint; returns whether there was one."""
+        """Resumes from the last checkpoint; returns False where there is none."""
         accounting = self.run.accounting
         events = self.run.events()
         spent = self.run.spent_before()
@@ -281,7 +282,7 @@ class Adaptation:
             asked = state.claim or state.watch
             open_round = asked.round if asked else going_on
             total = state.trainer_steps.total
-        # The ends of other branches serve nobody any longer.
+        # No other branch can be adopted any longer.
         self.run.drop_snapshots(open_round)
         lived = of_the_lineage(events, total, going_on)
         outcomes = {
@@ -301,15 +302,16 @@ class Adaptation:
                 going_on=going_on,
             )
         )
-        self.run.write_schedule()  # a swap may have been lost
+        self.run.write_schedule()  # a swap after the checkpoint is undone
         if checkpoint is not None:
             self._rounds.resume(trainer, lived)
         return checkpoint is not None
 
     def _fade(self, trainer: Trainer) -> None:
-        """Posts the strength that the signal has at the end of a run.
+        """Posts the strength that the active signal should have now.
 
-        Where the base return leans on the signal, the strength stays full.
+        The strength returns to 1, and stays there, once the base return has clearly
+        fallen while the signal fades.
         """
         posting = self._poster.posting
         begin = self._rounds.until(trainer)
@@ -325,11 +327,11 @@ class Adaptation:
             self._poster.post(strength=wanted)
 
     def _roll_back(self, trainer: Trainer, fall: float) -> None:
-        """Undoes a swap that was hacked: signal and weights."""
+        """Undoes a swap after which the base return fell: signal and weights."""
         self._provisionals.drop()
         self._rounds.drop(trainer, "the swap before it was undone")
         checkpoint = self.run.checkpoints.load(LoopState, "before_swap")
-        assert checkpoint is not None  # a swap is guarded only after it was saved
+        assert checkpoint is not None  # every guarded swap was preceded by a save
         lost = self._lineage.adopt(trainer, checkpoint.snapshot)
         self._mainline.guard = None
         posting = checkpoint.state.posting

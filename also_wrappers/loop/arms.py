@@ -1,4 +1,4 @@
-"""The branches of a round, from their requests to the ledger."""
+"""Trains and records the branches of a round, from their requests to the ledger."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["Arms"]
 
 
 class Arms(Measured):
-    """Trains the branches of one round, and reads what they measured.
+    """Trains the branches of one round, and records what the branches measured.
 
     Args:
         number: Number of the round.
         run: The run.
         trainer: The trainer, at rest.
         executor: Where branches run.
-        plan: How much may be tried.
+        plan: How much the round may try.
         posting: What is posted now.
         start: File of the snapshot that branches begin from.
         arms: Control and the candidates; more may join.
@@ -63,7 +63,7 @@ class Arms(Measured):
         self._ended = {_request(event): event for event in ended}
 
     def unaffordable(self, requests: Sequence[Request]) -> str:
-        """Says why the requested branches cannot be run; empty if they can."""
+        """Returns why requested branches cannot be run; empty if they can."""
         cost = sum(self._steps(request) for request in requests)
         spent = sum(result.steps for result in self.results)
         if spent + cost > self._plan.budget:
@@ -81,7 +81,7 @@ class Arms(Measured):
         return ""
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Trains branches and records each branch as it ends.
+        """Trains the requested branches, and records each branch as it ends.
 
         Branches that an earlier process has ended are not trained again.
 
@@ -102,20 +102,20 @@ class Arms(Measured):
         try:
             for done, result in enumerate(self._executor.run(orders), start=1):
                 self.record(result, flying.pop(result.request), done, len(orders))
-        except Exception:  # the run goes on; who knows how far the branches were
+        except Exception:  # nobody knows how far the branches were
             self._lose(sum(flying.values()))
             raise
 
     def record(
         self, result: BranchResult, ordered: int, done: int = 1, of: int = 1
     ) -> None:
-        """Counts a branch that has ended, and writes what it measured.
+        """Counts the steps of an ended branch, and writes its result to the ledger.
 
         Args:
             result: What the branch measured.
             ordered: Trainer steps that were ordered.
-            done: How many branches of the same request have ended.
-            of: How many branches the request has.
+            done: How many of the branches that were requested together have ended.
+            of: How many branches were requested together.
         """
         self.results.append(result)
         accounting = self._run.accounting
@@ -157,15 +157,15 @@ class Arms(Measured):
             append(lines, f"{json.dumps(line)}\n")
 
     def _lose(self, steps: int) -> None:
-        """Counts trainer steps of branches that failed: as many or fewer were spent."""
+        """Counts all ordered trainer steps of failed branches as spent."""
         self._run.accounting.unknown += steps
         self._run.flies(-steps)
 
     def restore(self, ended: Iterable[BranchEnded]) -> None:
-        """Takes the branches of the round that a ledger tells of.
+        """Restores the round's branches from their events in the ledger.
 
         Args:
-            ended: Their events, in order.
+            ended: The events of the branches, in order.
         """
         for event in ended:
             request = _request(event)
@@ -174,7 +174,7 @@ class Arms(Measured):
             self.results.append(self._result(event))
 
     def _result(self, event: BranchEnded) -> BranchResult:
-        """Returns what a branch measured that a ledger tells of."""
+        """Returns the result of a branch, read from its event in the ledger."""
         request = _request(event)
         snapshot = self._end(request)
         return BranchResult(
@@ -196,18 +196,18 @@ class Arms(Measured):
         )
 
     def _length(self, request: Request) -> int:
-        """Trainer steps of a branch, what it extends included."""
+        """Returns the trainer steps of a whole branch, extended part included."""
         grain = self._trainer.rollout
         return max(round(request.stretch * self._plan.horizon / grain), 1) * grain
 
     def _steps(self, request: Request) -> int:
-        """An extension trains only what is new in it."""
+        """Returns the trainer steps that a branch adds to the one it extends."""
         shorter = self._shorter(request)
         before = 0 if shorter is None else self._length(shorter.request)
         return max(self._length(request) - before, self._trainer.rollout)
 
     def _shorter(self, request: Request) -> BranchResult | None:
-        """The branch that a longer request goes on with, if its end was kept."""
+        """Returns the result that a longer request extends, if its end was kept."""
         shorter = [
             result
             for result in self.results
@@ -218,10 +218,10 @@ class Arms(Measured):
         return max(shorter, key=lambda r: r.request.stretch, default=None)
 
     def order(self, request: Request) -> BranchOrder:
-        """Returns the order of one branch.
+        """Returns the order that trains one requested branch.
 
         Raises:
-            ConfigurationError: It extends one whose end was not to be kept.
+            ConfigurationError: The branch extends one whose end was not to be kept.
         """
         check_extends(request, self._asked)
         self._asked.append(request)
@@ -247,7 +247,7 @@ class Arms(Measured):
         )
 
     def _end(self, request: Request) -> Path:
-        """Where the end of a branch goes."""
+        """Returns the file to which the end of a branch is written."""
         folder = self._run.round_dir(self._number) / "snapshots"
         folder.mkdir(exist_ok=True)
         name = self.arms[request.arm].name
@@ -256,10 +256,10 @@ class Arms(Measured):
         )
 
     def _posted(self, arm: Arm, trained: int) -> Posting:
-        """Builds the posting that a branch's environments read.
+        """Builds the posting that the environments of a branch read.
 
-        The environments are fresh, so a signal that fades goes on from the strength
-        that it has by now.
+        A signal that fades by itself goes on from the strength that it has by now,
+        although the environments are fresh.
         """
         strength = self._posting.strength if arm.index == CONTROL else 1.0
         fade = None
@@ -274,7 +274,7 @@ class Arms(Measured):
         )
 
     def _keys(self) -> tuple[str, ...]:
-        """Keys of the evidence whose numbers are wanted of every branch."""
+        """Returns the keys of the evidence that every branch is to report."""
         hypotheses = [arm.proposal.hypothesis for arm in self.arms]
         keys = [expected.key for expected in hypotheses if expected is not None]
         for name in self._task.conditions:

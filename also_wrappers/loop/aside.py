@@ -1,4 +1,4 @@
-"""Work that goes on beside the training."""
+"""Does slow work, such as asking an advisor, in a thread beside the training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Aside(Generic[T]):
-    """Does one piece of work in a thread, or when its result is asked for.
+    """Does one piece of work in a thread, or later, when its result is asked for.
 
     Args:
         work: The work; it must not touch what training touches.
@@ -34,18 +34,18 @@ class Aside(Generic[T]):
 
     @property
     def done(self) -> bool:
-        """Whether the work has ended, well or not."""
+        """True once the work has ended, with a result or with an error."""
         return bool(self._results or self._errors)
 
     def wait(self) -> None:
-        """Waits until the work is done; does it if it has not begun."""
+        """Waits until the work is done; begins the work if it has not begun."""
         if self._thread.ident is not None:
             self._thread.join()
         elif not self.done:
             self._run()
 
     def result(self) -> T:
-        """Returns what the work returned, or raises what it raised; waits for it."""
+        """Waits for the work, then returns its result or raises its error."""
         self.wait()
         if self._errors:
             raise self._errors[0]

@@ -1,4 +1,4 @@
-"""Auditions: an expert plays before any branch is trained with it, many to choose."""
+"""Plays experts in auditions before any branch is trained with them."""
 
 from __future__ import annotations
 
@@ -36,30 +36,32 @@ __all__ = ["MOST_RANKED", "Auditions", "Verdict"]
 
 Array = npt.NDArray[np.float64]
 
-#: Episodes after which an audition is looked at, and how clear it must be to end early:
-#: ten tell idle from good, a hundred are needed between experts that earn alike.
+#: Episodes after which an audition may end, and the standard errors at which it ends
+#: early. Ten episodes tell idle from good; a hundred are needed between experts that
+#: earn nearly alike.
 _LOOKS, _AT_ONCE = (10, 20, 40, 100), 3.0
-#: Share of the actions that are random in the second half: exact followers dead-lock.
+#: Share of the actions that are random when an expert plays for the second time:
+#: agents that all follow an expert exactly may block each other for ever.
 _NOISE = 0.1
-#: Looks of rankings have seeds of their own: an audition does not repeat the luck by
-#: which an expert was the best of many.
+#: Added to the seeds of rankings, so that an audition does not repeat the luck by which
+#: an expert was the best of many.
 _RANKED = 10
 #: Share of the planned training that a ranking may play.
 MOST_RANKED = 0.1
-#: Steps at the end of an episode without reward that say what went wrong.
+#: Last steps of an episode without reward, in which a refusal looks for the cause.
 _LATE = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Says what an audition came to.
+    """Holds the result of one expert's audition.
 
     Attributes:
         refusal: Why the expert is not tried, in a sentence; empty if it is.
         promised: Base return that the expert earns by itself; ``None`` where only
             declared conditions speak for it.
-        alone: Whether it is used without any branch: the policy has no base return to
-            lose, and the expert clearly earns some.
+        alone: Whether the expert is used without any branch: the policy has no base
+            return to lose, and the expert clearly earns some.
         played: What the expert earned; ``None`` where it could not play.
     """
 
@@ -74,10 +76,10 @@ _RANKING = TypeAdapter(tuple[list[Played], int])
 
 
 class Auditions:
-    """Plays experts, and the policy alone on the same seeds.
+    """Plays experts, and the policy without an expert on the same seeds.
 
     An expert is played twice: exactly, and with a tenth of the actions at random. Where
-    it is silent, the policy acts.
+    the expert is silent, the policy acts.
 
     Args:
         number: Number of the round.
@@ -85,7 +87,7 @@ class Auditions:
         trainer: The trainer, at rest; it is left as it is.
         plan: How much the round may try. Once an audition has taken half the steps of a
             branch, it comes to an end.
-        journal: Takes what was played.
+        journal: Keeps the results of what was played.
     """
 
     def __init__(
@@ -102,15 +104,15 @@ class Auditions:
         self._alone: dict[int, Plays] = {}
 
     def play(self, signal: Signal, *, active: bool = False) -> Verdict:
-        """Plays the expert of a signal until it is clear whether it is worth a try.
+        """Plays a signal's expert until it clearly passes or fails its audition.
 
         Args:
             signal: The signal.
             active: Whether the expert is in force already.
 
         Raises:
-            ConfigurationError: The trainer does not imitate, and why; or its factory is
-                wrong.
+            ConfigurationError: The trainer does not imitate, and why; or the trainer's
+                factory of environments is wrong.
         """
         work = partial(self._audition, signal, active)
         return self._journal.once("audition", _VERDICT, work)
@@ -134,7 +136,7 @@ class Auditions:
         promised: float | None = best.mean
         passed = z >= CLEAR
         if same and self._run.task.conditions:
-            # An expert that earns nothing has no return that could end its pull.
+            # No base return could end the pull of an expert that earns none.
             best = max(exact, noisy, key=lambda episodes: episodes.rate)
             passed = more_often(best, alone)
             promised = None
@@ -172,17 +174,17 @@ class Auditions:
         return Verdict(refusal, promised, unrivalled, played)
 
     def rank(self, proposals: Sequence[Proposal]) -> list[Played]:
-        """Plays many experts, all for a few episodes and the better half for more.
+        """Plays many experts for a few episodes each, and the better half for more.
 
         All rankings of a round together play at most a tenth of the planned training;
-        what is left over then is not played.
+        experts that are left over then are not played.
 
         Args:
             proposals: The experts, as candidates that passed the checks.
 
         Returns:
-            What they earned, the best first; where none earns more than the policy,
-            by how often the declared conditions held.
+            What the experts earned, the best first; experts that earn alike are in
+            the order of how often the declared conditions held.
         """
         if self._left <= 0:
             return []
@@ -192,7 +194,7 @@ class Auditions:
         return ranked
 
     def _rank(self, proposals: Sequence[Proposal]) -> tuple[list[Played], int]:
-        """Returns what experts earned, the best first, and the trainer steps."""
+        """Returns what experts earned, best first, and the trainer steps played."""
         before = self._spent
         entrants = [_Entrant(proposal) for proposal in proposals]
         playing = entrants
@@ -239,7 +241,7 @@ class Auditions:
         return ranked, steps
 
     def _play_alone(self, episodes: Plays, wanted: int, look: int) -> None:
-        """Plays the policy; once for all experts of a round."""
+        """Plays the policy without an expert, once for all experts of a round."""
         if look not in self._alone:
             self._alone[look] = Plays()
             self._play(self._alone[look], Signal(), wanted, look, 0.0)
@@ -275,7 +277,7 @@ class Auditions:
     def _counted(self) -> Iterator[Callable[[int], None]]:
         """Counts the trainer steps that the yielded function is called with.
 
-        The steps count whatever ends the play.
+        The steps are counted even if an error ends the play.
         """
         played = 0
 
@@ -303,10 +305,10 @@ class Auditions:
     def _shares(
         self, signal: Signal, episodes: Sequence[EpisodeRows]
     ) -> tuple[list[float], list[float]]:
-        """Returns the share of the steps in which each rule spoke.
+        """Returns the share of the steps at which each rule of an expert spoke.
 
         The first list is of all steps, the second of the last steps of episodes without
-        reward.
+        reward; the second is empty where no episode was without reward.
         """
         expert, actions = signal.expert, self._run.task.actions
         layout = self._run.board.layout
@@ -337,20 +339,20 @@ class Auditions:
 
 @dataclass
 class _Entrant:
-    """Holds one of the experts that are ranked, and the episodes that it played."""
+    """Holds one expert of a ranking, and the episodes that the expert played."""
 
     proposal: Proposal
     episodes: Plays = field(default_factory=Plays)
 
     def exceeds(self, alone: Plays) -> bool:
-        """Whether more episodes of it may be worth their steps."""
+        """True where the expert has done better so far than the policy alone."""
         if not self.episodes.returns:
             return False
         return _rank(self) > (alone.mean, alone.rate)
 
 
 def _rank(entrant: _Entrant) -> tuple[float, float]:
-    """Orders experts by what they earn, then by how often conditions held."""
+    """Returns an expert's sort key: its base return, then its rate of conditions."""
     episodes = entrant.episodes
     return (episodes.mean, episodes.rate) if episodes.returns else (-math.inf, 0.0)
 
@@ -358,7 +360,7 @@ def _rank(entrant: _Entrant) -> tuple[float, float]:
 def _played(
     proposal: Proposal, episodes: Plays, alone: Plays, coverage: float
 ) -> Played:
-    """Says what an expert earned beside the policy alone."""
+    """Returns what an expert earned, with what the policy earned alone."""
     return Played(
         proposal=proposal,
         earned=episodes.mean,
@@ -371,5 +373,5 @@ def _played(
 
 
 def _expert_only(signal: Signal) -> Signal:
-    """Returns the expert of a signal, without terms."""
+    """Returns a signal with the expert of another signal and without terms."""
     return Signal(define=signal.define, expert=signal.expert)

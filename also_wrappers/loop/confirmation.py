@@ -1,4 +1,4 @@
-"""The confirmation of a provisional signal, beside the training that uses it."""
+"""Confirms a provisional signal on fresh branches beside the training that uses it."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from also_wrappers.trainer import Trainer
 
 __all__ = ["PACE", "Claim", "Confirmation"]
 
-#: Trainer steps of the mainline for each discarded one, at least.
+#: The least number of mainline trainer steps for each discarded trainer step.
 PACE = 3
 
 
 class Claim(BaseModel):
-    """Holds what the confirmation of a provisional signal has to remember.
+    """Holds what a confirmation has to remember from one process to the next.
 
     Attributes:
         round: Number of the round that swapped the signal in.
         since: Trainer steps of the lineage at the swap.
         start: Name of the checkpoint that all branches of the round begin from.
-        posting: What was posted when the round was played: control.
+        posting: The posting when the round was played, which control has.
         plan: The plan of the round.
     """
 
@@ -52,14 +52,14 @@ class Claim(BaseModel):
 
 
 class Confirmation:
-    """Trains fresh branches of a winner and of control until the rule has decided.
+    """Trains fresh branches of a winner and of control until the rule decides.
 
     At most one trainer step is discarded for every three of the mainline's own. A
     confirmation is made from the ledger, so that a run that was stopped goes on with
-    it.
+    its confirmation.
 
     Args:
-        claim: What to confirm.
+        claim: The provisional signal to confirm.
         run: The run.
         executor: Where branches run.
         trainer: The trainer.
@@ -95,8 +95,8 @@ class Confirmation:
             or decision.winner is None
         ):
             raise ConfigurationError(
-                "the rule does not decide again as it did on the same branches; a rule "
-                "must depend on nothing but its arguments"
+                "the rule does not decide again as it did on the same branches; make "
+                "its next() depend on nothing but its arguments"
             )
         self.arms.restore(fresh)
         self._screened = len(screened)
@@ -111,22 +111,22 @@ class Confirmation:
 
     @property
     def branches(self) -> int:
-        """Number of the branches that were trained beside the training."""
+        """The number of branches that this confirmation has trained so far."""
         return len(self.arms.results) - self._screened
 
     def step(self, trainer: Trainer, budget: int, until: int) -> Decision | None:
-        """Takes the branch that has ended, and begins the next.
+        """Records the branch that has ended, and begins the next branch.
 
         Branches are taken at trainer steps that are fixed beforehand, however fast
         they run, so that a run can be repeated.
 
         Args:
-            trainer: At rest.
+            trainer: The trainer, at rest.
             budget: Trainer steps that branches of the run may spend in all.
             until: Trainer steps of the lineage at which the last branch must end.
 
         Returns:
-            The rule's decision, once there is one.
+            The rule's decision; ``None`` while the rule needs more branches.
         """
         own = trainer.steps - self._since
         while True:
@@ -134,7 +134,7 @@ class Confirmation:
                 if own < PACE * (self._discarded + self._cost):
                     return None
                 self.collect()
-            elif own < PACE * self._discarded:  # the run has gone back since
+            elif own < PACE * self._discarded:  # after a rollback
                 return None
             if not self._waiting:
                 step = self._then.next(len(self.arms.arms), self.arms.trials)
@@ -164,7 +164,7 @@ class Confirmation:
         return result
 
     def collect(self) -> None:
-        """Waits for the branch that is being trained, and records it."""
+        """Waits for the branch in training, if any, and records its result."""
         if self._flight is not None:
             result = self._flight.result()
             self._flight = None
@@ -174,10 +174,10 @@ class Confirmation:
         """Ends the confirmation before the rule has decided.
 
         Args:
-            reason: Why.
+            reason: Why the confirmation ends, in a sentence.
 
         Returns:
-            A decision with what was measured so far.
+            The decision ``undecided``, with what was measured so far.
         """
         self.collect()
         of = (CONTROL, self._winner)
@@ -195,14 +195,14 @@ class Confirmation:
 
     @property
     def _discarded(self) -> int:
-        """Trainer steps of the branches that were taken."""
+        """The trainer steps of all branches of this confirmation."""
         return sum(result.steps for result in self.arms.results[self._screened :])
 
 
 def _recorded(
     events: Iterable[Event], number: int
 ) -> tuple[RoundOutcome, list[BranchEnded], list[BranchEnded]]:
-    """Returns a round's outcome, its branches until the decision, and those since.
+    """Returns a round's outcome, and its branches before and after the decision.
 
     A round that was played more than once counts as it was played last.
     """

@@ -1,7 +1,7 @@
-"""Consultation: the advisor diagnoses and proposes, and its answers are checked.
+"""Asks the advisor for a diagnosis and proposals, and checks its answers.
 
-It needs a situation and no trainer, so that it goes on while training does where the
-advisor is slow.
+A consultation needs a situation and no trainer, so that training goes on while a slow
+advisor answers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class _Waiting(NamedTuple):
-    """Holds a candidate whose expert has to play first.
+    """Holds a candidate that has passed the checks and waits for its audition.
 
     Attributes:
         proposal: The candidate as it was proposed.
@@ -66,24 +66,24 @@ _LONGEST_REASON = 600
 
 
 class Consultation:
-    """Asks the advisor in one round, and checks what it proposes.
+    """Asks the advisor in one round, and checks what the advisor proposes.
 
     Whatever fails in the advisor is recorded and costs that answer.
 
     Args:
         number: Number of the round.
         run: The run.
-        advisor: Who is asked.
+        advisor: The advisor that is asked.
         situation: What the advisor is told.
-        checks: What candidates have to pass.
-        journal: Takes what was answered.
+        checks: The checks that candidates have to pass.
+        journal: Keeps the answers.
         promised: Base return that the active signal's expert earns by itself, where
             that is known.
 
     Attributes:
         arms: Control, and the candidates that passed the checks.
-        rejected: The candidates that did not.
-        diagnosis: What the advisor makes of the evidence; ``None`` without an answer.
+        rejected: The candidates that did not pass, with the reasons.
+        diagnosis: The advisor's diagnosis; ``None`` without an answer.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Consultation:
         self._alone: list[tuple[Played, Arm]] = []
 
     def diagnose(self) -> None:
-        """Asks what goes wrong."""
+        """Asks the advisor what goes wrong, and keeps the diagnosis."""
         ask = self._advisor.diagnose
         diagnosis = self._ask("diagnosis", _DIAGNOSIS, ask, self._situation)
         if diagnosis is not None:
@@ -120,7 +120,7 @@ class Consultation:
 
     @property
     def slow(self) -> bool:
-        """Whether training goes on while the advisor answers."""
+        """True where training goes on while the advisor answers."""
         return self._advisor.slow
 
     @property
@@ -130,24 +130,24 @@ class Consultation:
 
     @property
     def unrivalled(self) -> Arm | None:
-        """The arm that is used without any branch, if there is one."""
+        """The best arm that needs no branch to be used; ``None`` without one."""
         best = best_of([played for played, _ in self._alone])
         return next((arm for played, arm in self._alone if played is best), None)
 
     def ask_experts(self) -> bool:
-        """Asks for experts to play; they wait for that, which needs the trainer.
+        """Asks the advisor for experts to play in ``audition``.
 
         Returns:
-            Whether there are any.
+            True if there are experts to play.
         """
         if self._situation.actions is not None:
             self._entrants = self._ask_experts()
         return bool(self._entrants)
 
     def propose(self, wanted: int, results: Sequence[ArmOutcome] = ()) -> bool:
-        """Asks for candidates; those that pass the checks become arms.
+        """Asks for candidates, and makes arms of those that pass the checks.
 
-        Those with an expert that is new wait for its audition, which needs the trainer.
+        Candidates with a new expert wait for its audition, which needs the trainer.
         Candidates that do not pass go back to the advisor, once, for as many others.
 
         Args:
@@ -156,7 +156,7 @@ class Consultation:
                 replacements are asked for.
 
         Returns:
-            Whether any passed the checks.
+            True if any candidate passed the checks.
         """
         before = len(self.arms) + len(self._waiting)
         what = "refinement" if results else "proposal"
@@ -182,12 +182,12 @@ class Consultation:
     def audition(
         self, auditions: Auditions, results: Sequence[ArmOutcome] = ()
     ) -> None:
-        """Lets the experts play that wait for that; those that pass become arms.
+        """Plays the experts that wait, and makes arms of those that pass.
 
-        Those that do not go back to the advisor, once, for as many others.
+        Experts that do not pass go back to the advisor, once, for as many others.
 
         Args:
-            auditions: Plays them, with the trainer at rest.
+            auditions: Plays the experts, with the trainer at rest.
             results: As in ``propose``.
         """
         rejected = 0
@@ -200,18 +200,18 @@ class Consultation:
             self._play(auditions)
 
     def renew(self, auditions: Auditions) -> float | None:
-        """Lets the expert that is in force play again, beside the policy as it is now.
+        """Plays the active signal's expert again, beside the present policy.
 
-        Where it is silent the policy acts, so what both earn together grows with the
-        policy; an expert that speaks seldom would else be outgrown too early.
+        Where the expert is silent the policy acts, so what both earn together grows
+        with the policy; the pull towards an expert that speaks seldom would end early.
 
         Args:
-            auditions: Plays it, with the trainer at rest.
+            auditions: Plays the expert, with the trainer at rest.
 
         Returns:
-            What it promises from now on: what it earns, where that is clearly more than
-            what the policy earns alone, else what it has promised before; ``None``
-            where that is not known, or no expert is in force.
+            The base return that the expert promises from now on: what it earns, where
+            that is clearly more than what the policy earns alone, else what it has
+            promised before; ``None`` where that is not known, or no expert is in force.
         """
         control = self.arms[CONTROL]
         if control.signal.expert is None:
@@ -227,7 +227,7 @@ class Consultation:
         return self.arms[CONTROL].promised
 
     def wait(self, asked: Aside[T]) -> T:
-        """Returns what was asked for beside the training; says if training waits.
+        """Returns an answer of the advisor; records how long training waits.
 
         Args:
             asked: Work that asks the advisor.
@@ -242,11 +242,11 @@ class Consultation:
         return asked.result()
 
     def rest(self) -> None:
-        """Lets the advisor free what only asking needs."""
+        """Asks the advisor to free the memory that only its answers need."""
         self._asked("rest", self._advisor.rest, ())
 
     def _ask_experts(self) -> list[Proposal]:
-        """Asks for experts, and leaves out what cannot be played."""
+        """Asks for experts, and returns those that can be played."""
         situation = replace(
             self._situation, diagnosis=self.diagnosis, played=tuple(self._played)
         )
@@ -268,16 +268,16 @@ class Consultation:
         return entrants
 
     def _choose(self, auditions: Auditions) -> bool:
-        """Lets many experts play; the best becomes a candidate, and plays once more.
+        """Ranks many experts, and makes a candidate of the best one.
 
         Returns:
-            Whether any earned more than the policy, or met declared conditions more
-            often.
+            True if any expert earned more than the policy, or met declared conditions
+            more often.
         """
         while self._entrants:
             played = auditions.rank(self._entrants)
             self._played += played
-            # Where no steps are left, the same ones would be asked for for ever.
+            # Without trainer steps nothing is played, and asking would never end.
             self._entrants = self._ask_experts() if played else []
         best = best_of(self._played)
         if best is None:
@@ -285,7 +285,7 @@ class Consultation:
         return self._admit(best.proposal, self._situation, refined=False)
 
     def _play(self, auditions: Auditions) -> int:
-        """Lets the experts play that wait; returns how many did not pass."""
+        """Plays the waiting experts; returns how many of them did not pass."""
         waiting, self._waiting = self._waiting, []
         rejected = 0
         for proposal, passed, remark in waiting:
@@ -310,7 +310,7 @@ class Consultation:
     def _admit(
         self, proposal: Proposal, situation: Situation, *, refined: bool
     ) -> bool:
-        """Checks one candidate; returns whether it passed."""
+        """Checks one candidate; returns True if the candidate passed."""
         ledger = self._run.ledger
         ledger.write(Proposed(round=self._number, proposal=proposal, refined=refined))
         known = replace(situation, rejected=tuple(self.rejected))
@@ -329,7 +329,7 @@ class Consultation:
         return passed is not None
 
     def _settle(self, proposal: Proposal, arm: Arm | None, remark: str) -> None:
-        """Lets a candidate be an arm, or rejects it where there is none; records it."""
+        """Makes an arm of a candidate, or rejects one without an arm."""
         if arm is None:
             reason = remark[:_LONGEST_REASON]
             self.rejected.append(Rejection(proposal=proposal, reason=reason))
@@ -364,9 +364,9 @@ class Consultation:
         ask: Callable[..., T],
         *question: object,
     ) -> T | None:
-        """Asks the advisor, once; an answer that cannot be used is recorded.
+        """Asks the advisor once; records an answer that cannot be used.
 
-        Advisors are the user's to write: whatever they raise must not end a run.
+        Users write advisors, too: no error of an advisor may end a run.
         """
         return self._journal.once(what, form, partial(self._asked, what, ask, question))
 
@@ -394,7 +394,7 @@ class Consultation:
 
 
 def _says_the_same(one: Signal, other: Signal) -> bool:
-    """Whether two signals have the same expert."""
+    """True where two signals have the same expert."""
     if one.expert is None or other.expert is None or one.define != other.define:
         return False
     return one.expert.rules == other.expert.rules

@@ -1,4 +1,4 @@
-"""How the strength of the active signal falls: at a run's end, or by itself."""
+"""Computes how the strength of the active signal falls towards 0."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from also_wrappers.trainer import Trainer
 
 __all__ = ["fade_begin", "strength"]
 
-#: Share of the planned training at whose end policies learn on the base reward alone.
+#: Share of the planned training, at its end, over which the strength falls to 0.
 _USUAL = 0.1
 
 
 def fade_begin(fade_out: float | None, trainer: Trainer) -> int:
-    """Returns the trainer steps after which the strength begins to fall.
+    """Returns the trainer steps at which the strength begins to fall.
 
     Args:
-        fade_out: Share of the planned training, if that was given. By default a tenth,
-            but 0 where values of a replay buffer would fade with the signal.
+        fade_out: Share of the planned training; by default a tenth, but 0 where the
+            trainer learns from a replay buffer, whose values would fade with the
+            signal.
         trainer: The trainer.
     """
     usual = 0.0 if trainer.replays else _USUAL
@@ -29,9 +30,10 @@ def fade_begin(fade_out: float | None, trainer: Trainer) -> int:
 def strength(posting: Posting, begin: int, trainer: Trainer) -> float:
     """Returns the strength that the active signal should have now, in hundredths.
 
-    It is that of the run's end times that of a signal that fades by itself. At the end
-    of a run an expert alone does not fade: the pull towards it ends itself, and what is
-    left of the pull keeps a policy steady that has nothing more to learn.
+    The strength is the product of two: one falls at the end of the run, the other while
+    a signal fades by itself. At the end of a run an expert without terms does not fade:
+    the pull towards the expert ends itself, and what is left of the pull keeps a policy
+    steady that has nothing more to learn.
 
     Args:
         posting: What is posted.
@@ -48,5 +50,5 @@ def strength(posting: Posting, begin: int, trainer: Trainer) -> float:
 
 
 def _falling(begin: float, lasts: float, steps: int) -> float:
-    """A strength that falls from 1 to 0 within so many steps from a beginning."""
+    """Returns a strength that falls linearly from 1 to 0 within ``lasts`` steps."""
     return min(max(1.0 - (steps - begin) / max(lasts, 1.0), 0.0), 1.0)

@@ -1,4 +1,4 @@
-"""The guard: notices when a swapped-in signal is paid at the cost of the task."""
+"""Notices when the base return falls after a signal was swapped in."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["Guard", "clear_fall"]
 
 #: Windows at either end that are compared.
 _WINDOWS = 4
-#: Standard errors, and share of the base return, by which it has to fall.
+#: Standard errors, and share of the base return, by which the base return has to fall.
 _CLEAR = 3.0
 _SHARE = 0.1
-#: Standard errors by which it has to exceed a level.
+#: Standard errors by which the base return has to exceed a level.
 _ABOVE = 2.0
 
 
 class Guard:
-    """Watches the mainline since a swap.
+    """Watches the mainline's base return since a signal was swapped in.
 
-    A fall counts once the base return is below what it was before the swap: to undo the
-    swap would lose more than the fall did before.
+    A fall counts only once the base return is lower than before the swap: above that,
+    undoing the swap would lose more than the fall has lost.
 
     Args:
         signal: The signal that was swapped in. Where it has terms, a fall counts only
@@ -45,20 +45,20 @@ class Guard:
         self._pays = bool(signal.terms)
         last = [window.mean for window in before[-_WINDOWS:]]
         self._before = fmean(last) if last else 0.0
-        self._seen: list[tuple[Window, float]] = []
+        self._recorded: list[tuple[Window, float]] = []
 
     def add(self, window: Window, shaped: float) -> None:
-        """Takes a window of the mainline and its mean shaped return."""
-        self._seen.append((window, shaped))
+        """Adds a window of the mainline, and its mean shaped return."""
+        self._recorded.append((window, shaped))
 
     @property
     def windows(self) -> int:
         """The number of windows since the swap."""
-        return len(self._seen)
+        return len(self._recorded)
 
     def exceeds(self, level: float) -> bool:
-        """Whether the base return of the last windows is clearly above a level."""
-        windows = [window for window, _ in self._seen[-_WINDOWS:]]
+        """True where the latest windows' base return is clearly above a level."""
+        windows = [window for window, _ in self._recorded[-_WINDOWS:]]
         episodes = sum(window.episodes for window in windows)
         if not episodes:
             return False
@@ -67,15 +67,15 @@ class Guard:
         return mean - level > _ABOVE * math.sqrt(variance / episodes)
 
     def fall(self) -> float | None:
-        """By how much the base return fell, if it did, while the shaped one rose.
+        """Returns by how much the base return fell while the shaped return rose.
 
-        The first windows since the swap are compared with the last; ``None`` while
-        they are too few, the fall is not clear, or the base return is still as large
-        as before the swap.
+        The first windows since the swap are compared with the last. Returns ``None``
+        while there are too few windows, the fall is not clear, or the base return is
+        still as large as before the swap.
         """
-        if len(self._seen) < 2 * _WINDOWS:
+        if len(self._recorded) < 2 * _WINDOWS:
             return None
-        early, late = self._seen[:_WINDOWS], self._seen[-_WINDOWS:]
+        early, late = self._recorded[:_WINDOWS], self._recorded[-_WINDOWS:]
         rise = fmean(paid for _, paid in late) - fmean(paid for _, paid in early)
         hacked = rise > 0.0 or not self._pays
         lower = fmean(window.mean for window, _ in late) < self._before
@@ -86,14 +86,14 @@ class Guard:
 
 
 def clear_fall(early: Sequence[Window], late: Sequence[Window]) -> float | None:
-    """By how much the base return fell from some windows to others, if it clearly did.
+    """Returns the fall of base return between two groups of windows, if clear.
 
     Args:
         early: The windows before; at least one.
         late: The windows after; at least one.
 
     Returns:
-        The fall; ``None`` where there is none, or it may be chance.
+        The fall; ``None`` where there is none, or the fall may be chance.
 
     Example:
         >>> windows = [Window(k, 50, 1.0 - 0.1 * k, 0.1, 1.0) for k in range(4)]

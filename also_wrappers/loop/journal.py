@@ -1,4 +1,4 @@
-"""The journal of a round: what was answered and played, so that it happens once."""
+"""Keeps a round's answers and plays in a file, so that each happens once."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ T = TypeVar("T")
 
 
 class Journal:
-    """Does each piece of a round's work once, in however many processes it is played.
+    """Does each piece of a round's work once, even if the process was killed.
 
-    What a piece came to is a line of a file. A round that was interrupted takes its
-    first pieces from there, in the order in which they were done, and does the others.
+    Each result is a line of a file. An interrupted round reads the results of its first
+    pieces of work from the file, in the order in which they were done, and does the
+    others.
 
     Args:
         path: The file.
-        goes_on: Whether the round was begun by an earlier process; otherwise what is
-            in the file is of another attempt, and is removed.
+        goes_on: Whether the round was begun by an earlier process; otherwise the file
+            is of another attempt, and is removed.
 
     Example:
         >>> import tempfile
@@ -54,12 +55,12 @@ class Journal:
                 self._done[piece["what"]].append(piece["result"])
 
     def once(self, what: str, form: TypeAdapter[T], work: Callable[[], T]) -> T:
-        """Returns what a piece of work came to; does it if nobody has.
+        """Returns the result of a piece of work; does the work if no process has.
 
         Args:
             what: The kind of the work. Pieces of one kind follow each other.
-            form: Reads and writes its result.
-            work: The work. Where it raises an error, it was not done.
+            form: Reads and writes the result.
+            work: Does the work; work that raises an error counts as not done.
         """
         if self._done[what]:
             return form.validate_python(self._done[what].popleft())

@@ -1,4 +1,4 @@
-"""The lineage of the final policy: moved to other states, given other signals."""
+"""Moves the lineage of the final policy to other states and other signals."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["Lineage"]
 
 
 class Lineage:
-    """Moves the mainline of a run to other states and signals.
+    """Moves the mainline of a run to other states and other signals.
 
     Args:
         run: The run.
-        poster: Owns the posting.
-        mainline: What is seen of the mainline.
+        poster: Writes the posting.
+        mainline: Watches the mainline.
 
     Attributes:
-        state: What a checkpoint remembers of the loop.
+        state: The state of the loop, as a checkpoint keeps it.
         saved: Trainer steps of the lineage at the last checkpoint.
     """
 
@@ -45,7 +45,7 @@ class Lineage:
         """Returns the snapshot of a checkpoint, and the lineage's trainer steps then.
 
         Args:
-            name: What the checkpoint was saved as; it is there.
+            name: Name under which a checkpoint was saved.
         """
         checkpoint = self._run.checkpoints.load(LoopState, name)
         assert checkpoint is not None, f"there is no checkpoint {name!r}"
@@ -57,7 +57,7 @@ class Lineage:
         self._run.board.begin_window()
 
     def adopt(self, trainer: Trainer, snapshot: Path) -> int:
-        """Makes a snapshot the mainline.
+        """Loads a snapshot into the mainline's trainer.
 
         Returns:
             Trainer steps by which the lineage became shorter; negative if longer.
@@ -77,15 +77,15 @@ class Lineage:
         provisional: bool,
         exploratory: bool,
     ) -> None:
-        """Makes a signal the active one, records that, and guards it.
+        """Makes a signal the active one, records the swap, and guards it.
 
         Args:
             number: Number of the round.
             signal: The signal.
-            since: Trainer steps at which it was at its full strength.
+            since: Trainer steps at which the signal was at its full strength.
             promised: Base return that its expert earns by itself, where that is known.
-            provisional: Whether it is used before it is confirmed.
-            exploratory: Whether no base reward speaks for it.
+            provisional: Whether the signal is used before it is confirmed.
+            exploratory: Whether no base reward speaks for the signal.
         """
         old = self._poster.posting.signal
         self._poster.post(

@@ -1,4 +1,4 @@
-"""What is seen of the mainline: its record, its evidence, its trainer."""
+"""Watches the mainline of a run: its windows, its evidence, its learning stage."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from also_wrappers.trainer import Imitated, Trainer
 
 __all__ = ["Mainline"]
 
-#: Episodes of a line of the record.
+#: The least number of episodes of a recorded window.
 _RECORD_EPISODES = 50
-#: Lines of the record that say what the base return is now.
+#: The latest windows, whose mean is the base return now.
 _LATEST = 2
 
 
 class Mainline:
-    """Watches the mainline of a run.
+    """Watches the mainline of a run, and records what its episodes earn.
 
     Args:
         run: The run.
 
     Attributes:
-        windows: The record so far.
-        guard: Watches the last swap; ``None`` without one.
+        windows: The windows that were recorded so far.
+        guard: Watches the last swap; ``None`` where there is nothing to watch.
         agreement: The policies' agreement with the expert in force, in the last event;
-            ``None`` where it was not imitated.
+            ``None`` where the expert was not imitated.
     """
 
     def __init__(self, run: Run) -> None:
@@ -67,23 +67,23 @@ class Mainline:
 
     @property
     def stage(self) -> Stage:
-        """The learning stage."""
+        """The learning stage of the mainline."""
         return detect_stage(self.windows)
 
     @property
     def stuck(self) -> bool:
-        """Whether the base return neither clearly rises, nor the task is solved."""
+        """True where the base return does not clearly rise and the task is unsolved."""
         return is_stuck(self.windows)
 
     def record(
         self, trainer: Trainer, strength: float, at_least: int = _RECORD_EPISODES
     ) -> None:
-        """Writes an event for every so many episodes.
+        """Records a window once ``at_least`` episodes have ended since the last.
 
         Args:
             trainer: The trainer.
             strength: Strength of the active signal.
-            at_least: Episodes of an event.
+            at_least: The least number of episodes of a window.
         """
         episodes = np.concatenate((self._pending, self._run.board.new_episodes()))
         if len(episodes) < at_least:
@@ -123,7 +123,7 @@ class Mainline:
         )
 
     def _listen(self, event: Event) -> None:
-        """Keeps what experts have earned, and forgets how another one was imitated."""
+        """Keeps each audition's event, and drops what was imitated before a swap."""
         match event:
             case Auditioned():
                 self._auditions.append(event)
@@ -131,7 +131,7 @@ class Mainline:
                 self._imitated, self.agreement = [], None
 
     def _weigh(self, episodes: Episodes) -> npt.NDArray[np.float64]:
-        """Weighs the episodes since the last event as an evaluation would."""
+        """Returns weights with which the latest episodes count as in an evaluation."""
         if not len(self._starts):
             self._starts = np.zeros(self._run.board.copies, np.int64)
         self._starts = np.concatenate((self._starts, episodes["end"]))
@@ -142,7 +142,7 @@ class Mainline:
         return weights
 
     def resume(self, events: Sequence[Event]) -> None:
-        """Takes the record of a run up to a checkpoint; the last swap stays watched.
+        """Restores windows and guard from the events before a checkpoint.
 
         Args:
             events: The events of the lineage.
@@ -163,7 +163,7 @@ class Mainline:
                     self.guard = None
 
     def fall_since(self, begin: int) -> float | None:
-        """By how much the base return fell since some trainer steps, if it clearly did.
+        """Returns how far the base return fell after some steps, if clearly.
 
         Args:
             begin: Trainer steps of the lineage.
@@ -175,10 +175,10 @@ class Mainline:
         return clear_fall(early[-2 * _LATEST :], late[-_LATEST:])
 
     def rate_of(self, collected: Collected) -> float:
-        """Returns how often the declared conditions held in a window, as a mean.
+        """Returns how often the declared conditions held, as a mean over them.
 
         Args:
-            collected: What was recorded; the task declares conditions.
+            collected: The record of a window; the task declares conditions.
         """
         task = self._run.task
         values = summarise(
@@ -190,12 +190,12 @@ class Mainline:
     def evidence(
         self, trainer: Trainer, posting: Posting, collected: Collected
     ) -> Evidence:
-        """Returns the evidence of the window that ends now, and begins another one.
+        """Returns the evidence of the window that ends now, and begins a window.
 
         Args:
             trainer: The trainer.
-            posting: What was posted in the window.
-            collected: What was recorded in it.
+            posting: The posting in the window.
+            collected: The record of the window.
         """
         agents = collected.layout.agents
         swings = pstdev(self._shaped) if len(self._shaped) > 1 else None
@@ -215,7 +215,7 @@ class Mainline:
         )
 
     def _played(self, signal: Signal) -> dict[str, float]:
-        """Returns what the last audition of a signal's expert has measured."""
+        """Returns the figures of the last audition of a signal's expert."""
         for event in reversed(self._auditions):
             if event.is_of(signal):
                 return {

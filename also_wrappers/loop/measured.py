@@ -1,4 +1,4 @@
-"""The arms of a round, and what their branches measured."""
+"""Reads what the branches of a round's arms measured."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from also_wrappers.task import Task
 
 __all__ = ["BLIND", "Arm", "Measured"]
 
-#: Share of the largest base return of a round up to which control has none to lose.
+#: Control has no base return to lose up to this share of a round's largest one.
 BLIND = 0.05
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Puts one proposal under test. Arm 0 is control.
+    """Holds one proposal under test, or control. Arm 0 is control.
 
     Attributes:
         index: Number of the arm in its round.
-        proposal: What is tested.
+        proposal: The proposal under test; of control, the active signal.
         promised: Base return that the proposal's expert earns by itself; ``None`` where
             that is not known.
         distance: How far the policy was from its expert in the audition; ``None`` where
@@ -44,7 +44,7 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """A name for people."""
+        """The arm's name in reports: ``control``, or ``candidate_`` and its index."""
         return "control" if self.index == CONTROL else f"candidate_{self.index}"
 
     @property
@@ -54,7 +54,7 @@ class Arm:
 
 
 class Measured:
-    """Reads what the branches of a round measured.
+    """Reads what the branches of a round measured, arm by arm.
 
     Args:
         task: The task.
@@ -63,7 +63,7 @@ class Measured:
     Attributes:
         arms: Control and the candidates.
         results: Results of all branches so far.
-        trained: Trainer steps of the shorter branch that a branch goes on with.
+        trained: Trainer steps of the shorter branch that each branch extends.
         by_conditions: Whether the gate sees how often and how early declared
             conditions held, in place of base returns.
     """
@@ -77,7 +77,7 @@ class Measured:
 
     @property
     def trials(self) -> list[Trial]:
-        """What the gate gets to see."""
+        """The trials of all branches, as the gate sees them."""
         if self.by_conditions:
             latest = {
                 name: max(
@@ -92,24 +92,24 @@ class Measured:
 
     @property
     def screened(self) -> bool:
-        """Whether every arm had its first branch."""
+        """True once every arm has had its first branch."""
         indices = {result.request.arm for result in self.results}
         return indices >= {arm.index for arm in self.arms}
 
     @property
     def reward_was_seen(self) -> bool:
-        """Whether any branch has seen a base reward."""
+        """True where any branch has earned a base reward."""
         return any(result.score != 0.0 for result in self.results)
 
     @property
     def promising(self) -> bool:
-        """Whether any arm has earned more than anecdotes."""
+        """True where any arm has earned clearly more than nothing."""
         largest = max((result.largest for result in self.results), default=0.0)
         return any(abs(result.score) > BLIND * largest for result in self.results)
 
     @property
     def blind(self) -> bool:
-        """Whether control was screened and has no base return to lose."""
+        """True where control was screened and has no base return to lose."""
         control = self.latest(CONTROL)
         if control is None:
             return False
@@ -118,14 +118,14 @@ class Measured:
 
     @property
     def rare(self) -> bool:
-        """Whether base return is rare in the longest screening branch of control."""
+        """True where control's longest screening branch hardly earned anything."""
         control = self.latest(CONTROL)
         largest = max((result.largest for result in self.results), default=0.0)
         return control is not None and abs(control.score) <= Anchored.rare * largest
 
     @property
     def leader(self) -> Standing | None:
-        """How the best candidate stands against control, if there are pairs."""
+        """The best candidate's standing against control; ``None`` without pairs."""
         return leader(self.trials)
 
     def latest(self, arm: int) -> BranchResult | None:
@@ -151,7 +151,7 @@ class Measured:
         return longest.request if longest else None
 
     def turns(self, winner: int | None) -> tuple[Turn, ...]:
-        """Returns who is next if an exploratory winner leads nowhere, in order.
+        """Returns the candidates to use next if an exploratory winner fails.
 
         Args:
             winner: Index of the winner.
@@ -175,7 +175,7 @@ class Measured:
         return tuple(turns)
 
     def adopted(self, decision: Decision) -> tuple[Path, int] | None:
-        """Returns what becomes the mainline.
+        """Returns the branch's end that a decision makes the mainline.
 
         Returns:
             The file of the branch's end, and the branch's trainer steps from the start
@@ -206,7 +206,7 @@ class Measured:
         )
 
     def outcomes(self) -> list[ArmOutcome]:
-        """Says what became of each candidate."""
+        """Returns what became of each candidate, in the order of the arms."""
         return [self._outcome(arm) for arm in self.arms[1:]]
 
     def _outcome(self, arm: Arm) -> ArmOutcome:
@@ -221,7 +221,7 @@ class Measured:
         if failed:
             outcome = f"failed: {failed}"
         elif own:
-            # What was screened was picked for it; what confirms it was not.
+            # Screening scores were picked for being large; confirming scores were not.
             alike = {(r.request.phase, r.request.stretch) for r in own}
             stages = sorted(alike, key=lambda stage: (stage[0] != "screen", stage[1]))
             outcome = "; ".join(self._stage(arm, *stage) for stage in stages)
@@ -239,7 +239,7 @@ class Measured:
         )
 
     def _branches(self, arm: int, phase: str, stretch: float) -> list[BranchResult]:
-        """The whole branches of an arm that have one phase and length."""
+        """Returns the whole branches of an arm that have one phase and length."""
         return [
             result
             for result in self.results
@@ -249,7 +249,7 @@ class Measured:
         ]
 
     def _stage(self, arm: Arm, phase: str, stretch: float) -> str:
-        """Says what branches of one phase and length measured, beside control's."""
+        """Writes what an arm's branches of one phase and length measured."""
         mine, theirs = (
             self._branches(index, phase, stretch) for index in (arm.index, CONTROL)
         )
@@ -271,9 +271,10 @@ class Measured:
         return text
 
     def supported(self) -> list[Arm]:
-        """Returns the candidates whose hypothesis held, the largest base return first.
+        """Returns the candidates whose hypothesis held, best base return first.
 
-        A hypothesis held if it did in every pair of branches on common seeds.
+        A hypothesis held if its number moved as predicted in every pair of branches on
+        common seeds.
         """
         ends = {arm.index: self.latest(arm.index) for arm in self.arms[1:]}
         scores = {arm: end.score for arm, end in ends.items() if end and end.snapshot}
@@ -285,7 +286,7 @@ class Measured:
         return sorted(candidates, key=lambda arm: -scores[arm.index])
 
     def _moved(self, arm: Arm) -> list[tuple[float, float]]:
-        """Returns what a hypothesis is about, in pairs of the arm and control.
+        """Returns pairs of a hypothesis's number: the arm's and control's.
 
         The two branches of a pair have common seeds.
         """
@@ -303,7 +304,7 @@ class Measured:
         ]
 
     def _hypothesis(self, arm: Arm) -> str:
-        """What became of a hypothesis, on the branches that share their seeds."""
+        """Writes what became of an arm's hypothesis, on common seeds."""
         expected = arm.proposal.hypothesis
         if expected is None:
             return ""
@@ -320,7 +321,7 @@ class Measured:
 
 
 def _held(arm: Arm, mine: float, theirs: float) -> bool:
-    """Whether a number moved against control's as the arm's hypothesis says."""
+    """True where a number moved against control's as the arm's hypothesis says."""
     expected = arm.proposal.hypothesis
     assert expected is not None
     return mine > theirs if expected.moves == "up" else mine < theirs

@@ -1,4 +1,4 @@
-"""A round that was begun: what it is told, in this process or in one before."""
+"""Begins a round's consultation, or takes it up again in another process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = ["Begun", "Opened", "begin", "consult", "recall"]
 
 #: Files in the directory of a round.
 _JOURNAL, _EPISODES = "journal.jsonl", "episodes.npz"
-#: Events that a round that goes on would write again.
+#: Events that an interrupted round would write again when it goes on.
 _REPEATED = (Diagnosed, Proposed, Checked, Refined, Decided, Swapped, RoundFinished)
 
 
@@ -53,11 +53,11 @@ class Begun:
     """Holds what a round was begun with, and what an earlier process has done of it.
 
     Attributes:
-        evidence: What was seen in the window.
+        evidence: The evidence of the window.
         episodes: Whole episodes of the window.
-        journal: Takes what was answered and played.
-        ended: Branches that were trained.
-        repeated: Events that are recorded and would be written again.
+        journal: Keeps what was answered and played.
+        ended: Events of the branches that were trained.
+        repeated: Events that are in the ledger and would be written again.
     """
 
     evidence: Evidence
@@ -73,10 +73,11 @@ class Opened:
 
     Attributes:
         memory: What the round remembers from one process to the next.
-        journal: Takes what was answered and played.
+        journal: Keeps what was answered and played.
         consultation: Asks the advisor.
         round: The round.
-        asked: What is left to decide once the advisor has answered.
+        asked: The consultation, as work beside the training; returns the round's
+            decision where there is nothing to try.
     """
 
     memory: OpenRound
@@ -87,11 +88,11 @@ class Opened:
 
 
 def begin(folder: Path, evidence: Evidence, episodes: list[EpisodeRows]) -> Begun:
-    """Keeps what a round is begun with, so that it can go on in another process.
+    """Saves what a round is begun with, so that another process can resume it.
 
     Args:
         folder: Directory of the round.
-        evidence: What was seen in the window.
+        evidence: The evidence of the window.
         episodes: Whole episodes of the window.
     """
     write_atomic(folder / _EPISODES, pack(episodes))
@@ -99,7 +100,7 @@ def begin(folder: Path, evidence: Evidence, episodes: list[EpisodeRows]) -> Begu
 
 
 def recall(folder: Path, number: int, events: Sequence[Event]) -> Begun:
-    """Takes up a round that was interrupted.
+    """Reads an interrupted round from its directory and the ledger.
 
     Args:
         folder: Directory of the round.
@@ -107,7 +108,8 @@ def recall(folder: Path, number: int, events: Sequence[Event]) -> Begun:
         events: The events of the lineage.
 
     Raises:
-        ConfigurationError: What the round was begun with is not there, or damaged.
+        ConfigurationError: The evidence or the episodes of the round are not there, or
+            damaged.
     """
     mine: list[Event] = []
     for event in events:
@@ -121,7 +123,7 @@ def recall(folder: Path, number: int, events: Sequence[Event]) -> Begun:
         journal = Journal(folder / _JOURNAL, goes_on=True)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise ConfigurationError(
-            f"what {folder} has of the round cannot be read ({error})"
+            f"the files of the round in {folder} cannot be read ({error})"
         ) from error
     return Begun(
         observed.evidence,
@@ -143,18 +145,18 @@ def consult(
     signal: Signal,
     history: Sequence[RoundOutcome],
 ) -> Opened:
-    """Tells the advisor what was seen, and asks it.
+    """Asks the advisor about the evidence that a round was begun with.
 
     Args:
         run: The run.
-        advisor: Who is asked.
+        advisor: The advisor that is asked.
         settings: What the user allows.
         executor: Where branches will run.
         trainer: The trainer.
         memory: What the round remembers from one process to the next.
         begun: What the round was begun with.
         signal: The active signal.
-        history: What became of earlier rounds.
+        history: Outcomes of earlier rounds.
     """
     task, evidence = run.task, begun.evidence
     situation = Situation(
@@ -179,7 +181,7 @@ def consult(
         max(abs(best), 1.0),
         trainer.gamma,
         may_fade=not trainer.replays,
-        actions=task.actions,  # whoever does not imitate says why
+        actions=task.actions,  # a trainer that does not imitate says why
     )
     consultation = Consultation(
         memory.number, run, advisor, situation, checks, begun.journal, memory.promised

@@ -1,7 +1,7 @@
-"""What adapting costs: how long branches are, when rounds are due, what a round tries.
+"""Plans what adapting costs: the length of branches, and what a round tries.
 
-All of it are pure functions of numbers. What the numbers bring,
-``python tests/calibration/economy.py`` shows.
+All plans are pure functions of numbers; ``python tests/calibration/economy.py`` shows
+what the numbers bring.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ __all__ = ["LONGEST", "Forecast", "Plan", "check_pays", "forecast", "horizon_of"
 
 #: Share of the planned training that a first branch takes.
 _HORIZON_SHARE = 0.03
-#: How many times as long as the first round's branches those of later rounds may be.
+#: The longest branch of a later round, in horizons of the first round.
 LONGEST = 4
-#: Episodes in the last half of a branch that make its score worth something.
+#: Wanted number of episodes in the last half of a branch, from which its score comes.
 _SCORED_EPISODES = 50
 
 
 def horizon_of(settings: Settings, trainer: Trainer, length: float, copies: int) -> int:
     """Returns the trainer steps of a branch of the first round, in whole rollouts.
 
-    Candidates are screened by the first half of a branch, and an episode must end in
-    it: a horizon that is too short for that is lengthened.
+    Candidates are screened by the first half of a branch, so an episode of every copy
+    must end within that half: a horizon that is too short for that is lengthened.
 
     Args:
         settings: What the user allows.
         trainer: The trainer.
         length: Environment steps of an episode; 0 where that is not known.
-        copies: Environment copies, which step together.
+        copies: Number of environment copies, which step together.
     """
     grain, horizon = trainer.rollout, settings.horizon
     steps = 0.0 if trainer.evaluates else length * trainer.agents_per_env
@@ -46,7 +46,7 @@ def horizon_of(settings: Settings, trainer: Trainer, length: float, copies: int)
     if horizon is None:
         enough = 2.0 * _SCORED_EPISODES * steps
         wanted = max(_HORIZON_SHARE * trainer.total, enough, wanted)
-    # Both halves of a branch are looked at.
+    # Both halves of a branch are scored, so each has whole rollouts.
     return math.ceil(wanted / (2 * grain)) * 2 * grain
 
 
@@ -57,13 +57,14 @@ def check_pays(
 
     Args:
         settings: What the user allows.
-        rule: What decides.
+        rule: The rule that decides rounds.
         trainer: The trainer.
         horizon: Trainer steps of a branch of the first round.
         until: Trainer steps of the lineage at which the last branch must end.
 
     Raises:
-        ConfigurationError: With what would do, in numbers.
+        ConfigurationError: No round could change anything; the sentence names a budget,
+            a horizon or a plan that would do.
     """
     total, grain = trainer.total, trainer.rollout
     if settings.horizon is not None and settings.horizon < grain:
@@ -96,11 +97,11 @@ def check_pays(
 
 @dataclass(frozen=True)
 class Forecast:
-    """Says what adapting may cost, where no round finds anything.
+    """Holds what adapting may cost in a run in which no round finds anything.
 
     Attributes:
         rounds: Rounds that the budget pays for.
-        steps: Trainer steps of their branches.
+        steps: Trainer steps of the branches of these rounds.
     """
 
     rounds: int
@@ -110,13 +111,13 @@ class Forecast:
 def forecast(
     settings: Settings, rule: Rule, horizon: int, budget: int, rollout: int
 ) -> Forecast:
-    """Foretells the rounds of a run in which no round finds anything.
+    """Returns what the rounds of a run cost if no round finds anything.
 
     Where base return is rare, branches are extended, and there are fewer rounds.
 
     Args:
         settings: What the user allows.
-        rule: What decides.
+        rule: The rule that decides rounds.
         horizon: Trainer steps of a branch of the first round.
         budget: Trainer steps that branches may spend.
         rollout: Trainer steps of one rollout.
@@ -140,7 +141,7 @@ def forecast(
 
 @dataclass(frozen=True)
 class Plan:
-    """How much one round may try.
+    """Holds how much one round may try.
 
     Attributes:
         candidates: Candidates of the first proposal.
@@ -150,7 +151,7 @@ class Plan:
         longest: Trainer steps that a branch may have at most.
         total: Trainer steps that are planned in all.
         copy_steps: Trainer steps of one step of all environment copies.
-        seed: Of the run.
+        seed: Seed of the run.
     """
 
     candidates: int
@@ -177,15 +178,15 @@ class Plan:
         copy_steps: int,
         at_sight: bool = False,
     ) -> Plan | str:
-        """Plans a round backwards from a decision.
+        """Returns the largest plan that the budget pays for, or why there is none.
 
         Where the budget does not pay for all candidates and replacements, there are
-        fewer candidates, then no replacements, then shorter branches. Where it pays for
-        no decision, there may be an expert that needs no branch.
+        fewer candidates, then no replacements, then shorter branches. Where the budget
+        pays for no decision, an expert that needs no branch may still be tried.
 
         Args:
             settings: What the user allows.
-            rule: What decides.
+            rule: The rule that decides rounds.
             horizon: Trainer steps of a branch that are wanted.
             shortest: Trainer steps of a branch of the first round.
             budget: Trainer steps that branches may still spend.
@@ -196,7 +197,7 @@ class Plan:
             at_sight: Whether an expert may be used without a branch.
 
         Returns:
-            The plan, or why the round is not worth playing.
+            The plan, or a sentence that says why the round is not worth playing.
 
         Example:
             >>> from also_wrappers.gate import Provisional
@@ -249,17 +250,17 @@ def _tried(
     budget: int,
     rollout: int,
 ) -> tuple[int, int, int] | None:
-    """Returns horizon, candidates and replacements of which the budget pays a swap."""
+    """Returns horizon, candidates and replacements that the budget can pay for."""
     for candidates, refinements in _fewer(settings.candidates, settings.refinements):
         if horizon * cheapest(rule, 1 + candidates + refinements) <= budget:
             return horizon, candidates, refinements
-    grain = 2 * rollout  # both halves of a branch are looked at
+    grain = 2 * rollout  # both halves of a branch are scored
     horizon = int(budget / cheapest(rule, 2)) // grain * grain
     return (horizon, 1, 0) if horizon >= shortest else None
 
 
 def _fewer(candidates: int, refinements: int) -> Iterator[tuple[int, int]]:
-    """Yields fewer and fewer candidates, then fewer replacements."""
+    """Yields ever fewer candidates, and then one with ever fewer replacements."""
     for fewer in range(candidates, 0, -1):
         yield fewer, refinements
     for fewer in range(refinements - 1, -1, -1):

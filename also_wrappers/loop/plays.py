@@ -1,4 +1,4 @@
-"""What players of an audition have played, and how they compare."""
+"""Gathers the episodes of an audition's players, and compares the players."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from also_wrappers.signal.model import Expert
 
 __all__ = ["CLEAR", "Plays", "best_of", "clearness", "more_often", "why_refused"]
 
-#: Share of the most talkative expert's steps at which others say about as much.
+#: Share of the most talkative expert's steps at which another expert speaks about as
+#: often.
 _ALIKE = 0.9
 #: Standard errors by which an expert must earn more than the policy, one-sided.
 CLEAR = 1.64
@@ -22,15 +23,15 @@ CLEAR = 1.64
 
 @dataclass
 class Plays:
-    """Gathers the episodes of one player.
+    """Gathers the episodes of one player: an expert, or the policy alone.
 
     Attributes:
-        returns: Their base returns.
-        rows: Some of them whole.
-        timeouts: How many did not terminate, and of how many.
-        rates: Sums of how often declared conditions held, by name.
-        spoken: How often the expert spoke, and how often the policy would have done
-            what was good then.
+        returns: Base return of each episode.
+        rows: Some whole episodes.
+        timeouts: Number of episodes that did not terminate, and of all episodes.
+        rates: Sums over episodes of how often declared conditions held, by name.
+        spoken: Number of times that the expert spoke, and that the policy would have
+            taken a good action then.
     """
 
     returns: list[float] = field(default_factory=list)
@@ -40,7 +41,7 @@ class Plays:
     spoken: tuple[float, float] = (0.0, 0.0)
 
     def add(self, part: Plays) -> None:
-        """Takes what the player has played besides."""
+        """Adds further episodes of the same player."""
         self.returns += part.returns
         self.rows += part.rows
         self.timeouts = [
@@ -55,17 +56,17 @@ class Plays:
 
     @property
     def mean(self) -> float:
-        """Base return of an episode, as a mean."""
+        """The mean base return of an episode."""
         return float(np.mean(self.returns))
 
     @property
     def error(self) -> float:
-        """Standard error of the mean base return."""
+        """The standard error of the mean base return."""
         return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
 
     @property
     def distance(self) -> float | None:
-        """How far the policy is from the expert; ``None`` where the expert was silent.
+        """The policy's distance from the expert; ``None`` if the expert was silent.
 
         The distance is 1 less the share of good actions among those that the policy
         would have taken.
@@ -75,24 +76,25 @@ class Plays:
 
     @property
     def rate(self) -> float:
-        """How often declared conditions held, as a mean."""
+        """The rate at which declared conditions held, a mean over conditions."""
         episodes = max(self.timeouts[1], 1)
         return sum(self.rates.values()) / max(len(self.rates), 1) / episodes
 
 
 def best_of(played: Sequence[Played]) -> Played | None:
-    """Returns the expert that is worth a try most.
+    """Returns the expert that is most worth a try.
 
-    Of experts that earn alike (at most an error less, and at least half as much more
-    than the policy), those say most that are silent least often. Of these (nine tenths
-    as often at least), it is the one that is nearest to the policy: the world of each
-    agent moves the less, the nearer its mates stay to what they do (RELED's concern).
+    Experts earn alike if their gain over the policy is at most a standard error below
+    the largest gain, and at least half of it. Among experts that earn alike, those that
+    speak nearly as often as the one that speaks most are kept, and of these the one
+    nearest to the policy is returned: the less the other agents change, the less each
+    agent's world moves (the concern of RELED, arXiv 2511.19368).
 
     Args:
-        played: What experts earned, of which the best is asked for.
+        played: What each expert earned.
 
     Returns:
-        The expert; ``None`` where none earned more than the policy, and none met
+        The expert; ``None`` where no expert earned more than the policy, and none met
         declared conditions at all.
     """
     most = max(played, key=lambda one: (one.earned, one.rate), default=None)
@@ -109,10 +111,10 @@ def best_of(played: Sequence[Played]) -> Played | None:
 
 
 def clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:
-    """Returns by how many standard errors one player earns more.
+    """Returns by how many standard errors one player earns more than another.
 
-    Returns are compared in pairs on the same seeds. One large return more or less is
-    the least uncertainty.
+    Returns are compared in pairs on the same seeds. The standard error is taken to be
+    at least what one largest return more or less would change in the mean.
     """
     gains = np.subtract(mine, theirs)
     largest = float(np.abs([mine, theirs]).max())
@@ -122,7 +124,7 @@ def clearness(mine: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 def more_often(mine: Plays, theirs: Plays) -> bool:
-    """Whether declared conditions held clearly more often."""
+    """True where declared conditions held clearly more often for ``mine``."""
     error = math.sqrt(
         sum(
             max(
@@ -142,7 +144,7 @@ def why_refused(
     shares: Sequence[float],
     late: Sequence[float],
 ) -> str:
-    """Says what an expert has earned, and what was wrong, so that it can be mended."""
+    """Writes what a refused expert has earned, and which rules went wrong."""
     assert expert is not None
     text = (
         f"the expert earned {best.mean:.3g} (error {best.error:.2g}) in "

@@ -1,4 +1,4 @@
-"""Signals in use that nothing has confirmed: their confirmation, and the watch."""
+"""Confirms, watches or takes back the signals that are used as provisional."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["Provisionals"]
 
 Kind = Literal["confirmed", "given_up", "open"]
 
-#: By how much an agreement must rise until the next look to be rising.
+#: The least rise of an agreement between two looks that counts as rising.
 _CLOSER = 0.02
 
 
 class Provisionals:
-    """Looks after the provisional signal of a run, from its swap until it is settled.
+    """Looks after the provisional signal of a run, from its swap to its settling.
 
     Args:
         run: The run.
         lineage: Moves the mainline.
-        poster: Owns the posting.
-        mainline: What is seen of the mainline.
+        poster: Writes the posting.
+        mainline: Watches the mainline.
         executor: Where branches run.
         gate: The rule that decides rounds.
     """
@@ -58,10 +58,10 @@ class Provisionals:
         self._confirmation: Confirmation | None = None
 
     def step(self, trainer: Trainer, budget: int, until: int) -> None:
-        """Goes on with what is open.
+        """Goes on with the confirmation or the watch that is open, if any is.
 
         Args:
-            trainer: At rest.
+            trainer: The trainer, at rest.
             budget: Trainer steps that branches of the run may spend in all.
             until: Trainer steps of the lineage at which the last branch must end.
         """
@@ -73,13 +73,13 @@ class Provisionals:
         elif state.claim is not None:
             try:
                 decision = self._confirming(trainer).step(trainer, budget, until)
-            except Exception as error:  # as with a round, it must not end the run
+            except Exception as error:  # a broken confirmation must not end the run
                 decision = _failed(error)
             if decision is not None:
                 self._settle(trainer, decision)
 
     def stop(self, trainer: Trainer, reason: str) -> None:
-        """Leaves the signal in use as it is, where something is open."""
+        """Ends the open confirmation or watch, and leaves its signal in use."""
         watch = self._lineage.state.watch
         if watch is not None:
             self._write_settled(watch, "open", reason)
@@ -93,9 +93,9 @@ class Provisionals:
             self._settle(trainer, decision)
 
     def drop(self) -> None:
-        """Forgets what is open, as the swap itself is undone."""
+        """Forgets the open confirmation or watch of a swap that is undone."""
         if self._confirmation is not None:
-            # The signal goes anyway; a branch that broke is of no use to anybody.
+            # The signal is taken out anyway, so an error of its branch does not matter.
             with contextlib.suppress(Exception):
                 self._confirmation.collect()
         self._confirmation = None
@@ -112,7 +112,7 @@ class Provisionals:
         return self._confirmation
 
     def _settle(self, trainer: Trainer, decision: Decision) -> None:
-        """Ends the confirmation as the rule has decided."""
+        """Ends the confirmation as the rule has decided, and records that."""
         claim, confirmation = self._lineage.state.claim, self._confirmation
         assert claim is not None
         kind: Kind = "open"
@@ -148,10 +148,10 @@ class Provisionals:
         self._save(trainer)
 
     def _leads(self, arms: Measured) -> str:
-        """Says that the mainline has left control behind since the swap; empty if not.
+        """Returns a clause that the mainline clearly leads control, or an empty text.
 
-        The mainline's lead counts where control hardly earned anything. Branches as
-        short as those that confirm may not show what the training has shown since.
+        The mainline's lead counts only where control hardly earned anything: there,
+        confirming branches may be too short to show what the training has shown.
         """
         guard, control = self._mainline.guard, arms.latest(CONTROL)
         if guard is None or control is None or not arms.rare:
@@ -161,10 +161,11 @@ class Provisionals:
         return f"the base return is clearly above control's {control.score:.3f}"
 
     def _look(self, trainer: Trainer, watch: Watch) -> None:
-        """Ends a signal that has not led to base reward in time.
+        """Ends an exploratory signal that has not led to base reward in time.
 
-        The next candidate then gets its turn. An expert has time for as long as the
-        policies come closer to it: before they follow it, what it earns is not theirs.
+        The next candidate then gets its turn. An expert gets more time while the
+        policies' agreement with it rises, as only policies that follow an expert earn
+        what the expert earns.
         """
         guard = self._mainline.guard
         if guard is not None and guard.exceeds(watch.level):
@@ -195,10 +196,10 @@ class Provisionals:
         self._save(trainer)
 
     def _next_turn(self, trainer: Trainer, watch: Watch, reason: str) -> None:
-        """Goes on with the next candidate, from the end of its own branch.
+        """Swaps in the next candidate, from the end of its own branch.
 
-        Where the weights as they are meet the declared conditions more often, they
-        stay.
+        The present weights stay where they meet the declared conditions more often than
+        the candidate's branch did.
         """
         turn, *others = watch.turns
         end = self._run.round_dir(watch.round) / "snapshots" / turn.snapshot
@@ -229,7 +230,7 @@ class Provisionals:
         self._lineage.save("round", trainer)
 
     def _conditions(self) -> float | None:
-        """How often the declared conditions hold on the mainline now, as a mean."""
+        """Returns the mean rate of declared conditions on the mainline now."""
         conditions = self._run.task.conditions
         collected = self._run.board.collect(conditions)
         if not conditions or collected is None:
@@ -237,7 +238,7 @@ class Provisionals:
         return self._mainline.rate_of(collected)
 
     def _take_out(self, trainer: Trainer, before: Posting) -> None:
-        """Posts the signal that was there before; the weights stay."""
+        """Posts the signal of an earlier posting; the weights stay."""
         self._poster.post(
             signal=before.signal,
             since=before.since,
@@ -269,6 +270,6 @@ class Provisionals:
 
 
 def _failed(error: Exception) -> Decision:
-    """Leaves open what could not be confirmed."""
+    """Returns the decision for a confirmation that an error has ended."""
     reason = f"the confirmation failed: {brief(error)}"
     return Decision("undecided", reason)

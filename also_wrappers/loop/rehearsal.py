@@ -1,4 +1,4 @@
-"""One rollout of a branch before training, to find what could not work later."""
+"""Trains one rollout of a branch before training, to find early what cannot work."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["Rehearsal", "rehearse"]
 
-#: Episodes that say something of what always holds.
+#: The least number of episodes in which a success that always holds is suspicious.
 _EPISODES = 10
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Says what a rehearsal took and saw.
+    """Holds what a rehearsal cost, and how long its episodes were.
 
     Attributes:
-        steps: Trainer steps that were spent.
+        steps: Trainer steps that the rehearsal spent.
         length: Mean environment steps of an episode; 0 where none has ended.
     """
 
@@ -42,14 +42,14 @@ def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
 
     Args:
         run: The run.
-        trainer: At rest; it is left as it is.
+        trainer: The trainer, at rest; it is left as it is.
 
     Returns:
-        What that took, and how long episodes were.
+        The cost of the rehearsal, and the length of its episodes.
 
     Raises:
-        ConfigurationError: What is wrong with the factory, its environments or the
-            task, and what to do.
+        ConfigurationError: The factory, its environments or the task cannot work; the
+            sentence says why, and what to do.
     """
     before = run.board.copies
     if not before:
@@ -119,7 +119,7 @@ def rehearse(run: Run, trainer: Trainer) -> Rehearsal:
 def _check_success(
     task: Task, collected: Collected, always: bool, episodes: int
 ) -> None:
-    """Success that held in every episode must not hold in first states already."""
+    """Refuses a success expression that already holds in first states."""
     if task.success is None or not always or episodes < _EPISODES:
         return
     names = (*task.features.names, "base_return", "episode_length")

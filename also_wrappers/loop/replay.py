@@ -1,4 +1,4 @@
-"""A replay: the swaps of an earlier run again, without advisor and branches."""
+"""Repeats the swaps of an earlier run, without advisor and branches."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Replay"]
 
 
 class Replay:
-    """Makes each signal of an earlier run active where it was active there.
+    """Makes each signal of an earlier run active after the same trainer steps.
 
-    What was found is tested in that way on seeds that did not find it. Nothing is
-    rolled back, given up or confirmed.
+    A replay tests the signals of a run on seeds that had no part in finding them. No
+    swap is rolled back, given up or confirmed.
 
     Args:
         run: The run that is trained now.
         of: Directory of the earlier run.
         lineage: Moves the mainline.
-        poster: Owns the posting.
-        mainline: What is seen of the mainline.
+        poster: Writes the posting.
+        mainline: Watches the mainline.
 
     Raises:
-        ConfigurationError: The earlier run cannot be read, or has swapped nothing in.
+        ConfigurationError: The earlier run cannot be read, or has swapped no signal in.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Replay:
         self._mainline = mainline
 
     def check(self, trainer: Trainer) -> None:
-        """Refuses what could not be replayed, before any training.
+        """Refuses, before any training, signals that this run could not replay.
 
         Args:
             trainer: The trainer.
@@ -85,10 +85,10 @@ class Replay:
             )
 
     def step(self, trainer: Trainer) -> None:
-        """Makes the signal active that was active at this point of the earlier run.
+        """Swaps in the signal that was active at this point of the earlier run.
 
         Args:
-            trainer: At rest.
+            trainer: The trainer, at rest.
         """
         begun = [entry for entry in self._entries if entry.begin <= trainer.steps]
         if not begun:

@@ -1,4 +1,4 @@
-"""One round of the loop: diagnose, propose, check, branch, refine, decide."""
+"""Plays one round of the loop: diagnose, propose, check, branch, refine, decide."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ __all__ = ["Round", "RoundResult"]
 
 @dataclass(frozen=True)
 class RoundResult:
-    """Says what a round came to.
+    """Holds the decision of a round, and what follows from it.
 
     Attributes:
         decision: The rule's decision.
         signal: The signal to swap in; ``None`` for no change.
         promised: Base return that its expert earns by itself, where that is known.
-        snapshot: File of what becomes the mainline; ``None`` if nothing does.
+        snapshot: File of the snapshot that becomes the mainline; ``None`` if none does.
         adopted: Trainer steps from the start of the round to ``snapshot``.
         insufficient: Whether the advisor wants to see more before it says anything.
-        turns: Who is next if an exploratory winner leads nowhere, in order.
-        kept: File of control's screening branch, if its end was kept.
+        turns: Candidates to use next, in order, if an exploratory winner leads to no
+            base reward.
+        control_end: File of control's screening branch, if its end was kept.
         probes: Expressions to record from now on.
-        outcome: The same in short, for the history.
+        outcome: The outcome of the round in short, for the history.
     """
 
     decision: Decision
@@ -53,18 +54,19 @@ class RoundResult:
     adopted: int
     insufficient: bool
     turns: tuple[Turn, ...]
-    kept: Path | None
+    control_end: Path | None
     probes: dict[str, str]
     outcome: RoundOutcome
 
 
 @dataclass(frozen=True)
 class _Refining:
-    """Holds replacements that were asked for.
+    """Holds replacements that the advisor was asked for.
 
     Attributes:
-        outcomes: What the advisor is told.
-        asked: Whether there are any that passed the checks.
+        outcomes: Results of the first branches, which the advisor is told.
+        asked: Work that asks the advisor; returns True if any replacement passed the
+            checks.
     """
 
     outcomes: list[ArmOutcome]
@@ -72,7 +74,7 @@ class _Refining:
 
 
 class Round:
-    """Plays one round.
+    """Plays one round, from the diagnosis to the decision.
 
     Playing a round changes neither run nor trainer, but for the ledger, the round's
     directory and the count of steps.
@@ -80,9 +82,9 @@ class Round:
     Args:
         number: Number of the round, counted from 1.
         run: The run.
-        gate: What decides.
+        gate: The rule that decides the round.
         executor: Where branches run.
-        plan: How much may be tried.
+        plan: How much the round may try.
         situation: What the advisor is told.
         consultation: Asks the advisor.
         ended: Branches that an earlier process has trained for the round.
@@ -109,7 +111,7 @@ class Round:
         self._ended = ended
 
     def consult(self) -> Decision | None:
-        """Asks for a diagnosis and candidates; needs no trainer.
+        """Asks the advisor for a diagnosis and candidates, without the trainer.
 
         Returns:
             The decision, if there is nothing to try.
@@ -163,12 +165,13 @@ class Round:
     def result(
         self, decision: Decision, arms: Arms | None = None, start: Path | None = None
     ) -> RoundResult:
-        """Records a decision, and says what follows from it.
+        """Records a decision, and returns what follows from the decision.
 
         Args:
             decision: The decision.
-            arms: What was trained; nothing if not given.
-            start: What becomes the mainline, where no branch was trained.
+            arms: The branches that were trained; none if not given.
+            start: File of the snapshot that becomes the mainline where no branch was
+                trained.
 
         Raises:
             ConfigurationError: The decision adopts a branch that cannot be adopted.
@@ -226,7 +229,7 @@ class Round:
         )
 
     def _nothing(self) -> Decision:
-        """Says why there is nothing to try."""
+        """Returns the decision of a round that has no candidate to try."""
         rejected = len(self._consultation.rejected)
         played = len(self._consultation.played)
         reasons = []
@@ -267,8 +270,8 @@ class Round:
                 return self._by_hypothesis(arms, step)
             nothing = not (arms.reward_was_seen or arms.by_conditions)
             if nothing and any(request.stretch > 1 for request in step):
-                # Longer branches of all arms would cost more than a wrong signal,
-                # which is watched.
+                # Longer branches of all arms would cost more than using a wrong signal
+                # would, as its use is watched.
                 decision = self._at_once(arms)
                 if decision.winner is not None:
                     return decision
@@ -276,12 +279,12 @@ class Round:
             if reason:
                 return self._by_hypothesis(arms, self._cut_short(arms, reason))
             arms.run(step)
-            if refining is not None:  # it was asked for beside these branches
+            if refining is not None:  # the advisor has answered while branches trained
                 self._join(arms, refining, auditions)
                 refining = None
 
     def _exploratory(self, step: Decision) -> Decision:
-        """Says that conditions have decided; no claim about base return follows."""
+        """Returns a decision by conditions, without a claim about base return."""
         kind: DecisionKind = step.kind if step.winner is None else "provisional"
         conditions = ", ".join(self._run.task.conditions)
         reason = (
@@ -291,7 +294,7 @@ class Round:
         return replace(step, kind=kind, reason=reason, exploratory=True, then=None)
 
     def _at_once(self, arms: Arms) -> Decision:
-        """Decides by what branches show that saw no base reward, if that suffices."""
+        """Decides by the first branches if they suffice, though none saw reward."""
         if self._run.task.conditions and isinstance(self._gate, Provisional):
             arms.by_conditions = True
             step = self._gate.next(len(arms.arms), arms.trials, self._number)
@@ -302,7 +305,7 @@ class Round:
         return self._by_hypothesis(arms, nothing)
 
     def _by_hypothesis(self, arms: Arms, step: Decision) -> Decision:
-        """Uses a candidate whose hypothesis held, where there is nothing to lose."""
+        """Uses a candidate whose hypothesis held where control earned nothing."""
         supported = arms.supported()
         uses = isinstance(self._gate, Provisional) and step.winner is None
         if not uses or not arms.blind or not supported:
@@ -328,10 +331,10 @@ class Round:
         )
 
     def _cut_short(self, arms: Arms, reason: str) -> Decision:
-        """Decides by what was measured before the rule could.
+        """Decides by the branches so far, as the rule can ask for no more.
 
-        A candidate that beat control in every one of several pairs is used, as
-        provisional.
+        A candidate that beat control in every one of several pairs of branches is used,
+        as provisional.
         """
         control = arms.latest(CONTROL)
         adopt = control.request if control and control.snapshot else None
@@ -360,13 +363,13 @@ class Round:
         )
 
     def _refine(self, arms: Arms) -> _Refining:
-        """Asks for replacements, by what the first branches have shown."""
+        """Asks the advisor for replacements, given the first branches' results."""
         outcomes = arms.outcomes()
         ask = partial(self._consultation.propose, self._plan.refinements, outcomes)
         return _Refining(outcomes, Aside(ask, beside=self._consultation.slow))
 
     def _join(self, arms: Arms, refining: _Refining, auditions: Auditions) -> None:
-        """Lets the replacements that were asked for join."""
+        """Makes arms of the replacements that the advisor was asked for."""
         self._consultation.wait(refining.asked)
         self._consultation.audition(auditions, refining.outcomes)
         added = self._consultation.arms[len(arms.arms) :]
@@ -382,7 +385,7 @@ class Round:
 
 
 def _at_sight(arm: Arm) -> Decision:
-    """Uses a candidate that no branch has tried: its use is watched."""
+    """Returns the decision to use, under watch, a candidate without a branch."""
     return Decision(
         "provisional",
         f"the policy has no base return to lose, and the expert earns "

@@ -1,4 +1,4 @@
-"""The rounds of a run: when they begin, what they try, what they make the mainline."""
+"""Begins and plays the rounds of a run, and swaps in the signals that win."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ __all__ = ["Rounds"]
 
 
 class Rounds:
-    """Begins the rounds of a run, plays them, and swaps in what they decide on.
+    """Begins the rounds of a run, plays them, and swaps in the signals that win.
 
     Args:
         run: The run.
-        advisor: Who proposes.
+        advisor: Proposes signals.
         settings: What the user allows.
         executor: Where branches run.
         lineage: Moves the mainline.
-        poster: Owns the posting.
-        mainline: What is seen of the mainline.
+        poster: Writes the posting.
+        mainline: Watches the mainline.
 
     Attributes:
-        history: What became of the rounds that were decided.
+        history: Outcomes of the rounds that were decided.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Rounds:
         self._open: Opened | None = None
 
     def step(self, trainer: Trainer) -> None:
-        """Begins a round if one is due, and plays its branches once these are due.
+        """Begins a round if one is due, and plays its branches once they are due.
 
         Args:
-            trainer: At rest.
+            trainer: The trainer, at rest.
         """
         if self._open is None and self._is_due(trainer):
             self._begin(trainer)
@@ -95,37 +95,37 @@ class Rounds:
             self._skip(trainer, memory.number, reason)
 
     def _is_due(self, trainer: Trainer) -> bool:
-        """Whether a round is due and worth playing."""
+        """True where a round is due and worth playing."""
         state = self._lineage.state
         if state.claim is not None or state.watch is not None:
-            return False  # one question at a time
+            return False  # an open claim or watch is settled first
         if trainer.steps < state.next_pause:
             return False
         always = self._settings.pause_on == "interval" or not self._settings.budget
         return always or self._mainline.stuck
 
     def budget(self, trainer: Trainer) -> int:
-        """Trainer steps that branches may spend in all."""
+        """Returns the trainer steps that branches of the run may spend in all."""
         return int(self._settings.budget * trainer.total)
 
     def until(self, trainer: Trainer) -> int:
-        """Trainer steps of the lineage at which the last branch must end."""
+        """Returns the lineage's trainer steps at which the last branch must end."""
         return fade_begin(self._settings.fade_out, trainer)
 
     def lead(self, trainer: Trainer) -> int:
-        """Trainer steps by which an advisor is asked before its answer is tried."""
+        """Returns how many trainer steps early a slow advisor is asked."""
         first = self._settings.first_pause(trainer.total)
         return first // 2 if self._advisor.slow and self._settings.budget else 0
 
     def _begin(self, trainer: Trainer) -> None:
-        """Begins a round: what was seen goes to the advisor."""
+        """Begins a round: records the evidence, plans, and asks the advisor."""
         state, settings = self._lineage.state, self._settings
         collected = self._run.board.collect(self._run.task.conditions)
         if collected is None:
-            return  # no episode has ended yet: there is nothing to say
+            return  # no episode has ended yet, so there is no evidence
         number = state.rounds + 1
         due = trainer.steps + self.lead(trainer)
-        # A policy that was trained on nothing learns worse than a fresh one.
+        # A policy that was trained without any reward learns worse than a fresh one.
         first = self._mainline.stage == "no_signal" and not trainer.replays
         begins = self._lineage.snapshot_of("start")[1] if first else due
         evidence = self._observe(trainer, number, collected)
@@ -153,7 +153,8 @@ class Rounds:
             return
         if isinstance(plan, str):
             self._skip(trainer, number, plan)
-            state.next_pause = 2 * trainer.total  # and it can only become less
+            # The budget only becomes less, so no later round could be played.
+            state.next_pause = 2 * trainer.total
             return
         self._run.ledger.write(
             Planned(
@@ -181,10 +182,10 @@ class Rounds:
         self._consult(trainer, state.open, begun)
 
     def resume(self, trainer: Trainer, events: Sequence[Event]) -> None:
-        """Goes on with the round that was interrupted, if there is one.
+        """Resumes the round that was interrupted, if there is one.
 
         Args:
-            trainer: At rest, as it was when the round was begun or its branches were.
+            trainer: The trainer, at rest, in the state of the last checkpoint.
             events: The events of the lineage.
         """
         memory = self._lineage.state.open
@@ -199,7 +200,7 @@ class Rounds:
         self._consult(trainer, memory, begun)
 
     def _consult(self, trainer: Trainer, memory: OpenRound, begun: Begun) -> None:
-        """Tells the advisor what was seen, and asks it."""
+        """Asks the advisor about the evidence of a round."""
         self._open = consult(
             self._run,
             self._advisor,
@@ -213,7 +214,7 @@ class Rounds:
         )
 
     def _play(self, trainer: Trainer, begun: Opened) -> None:
-        """Plays the branches of a round, and swaps in what it has decided on."""
+        """Plays the branches of a round, and swaps in the signal that won."""
         memory = begun.memory
         start = self._lineage.save("pause", trainer)
         if memory.first:
@@ -261,7 +262,7 @@ class Rounds:
         self.end_round(trainer)
         self._run.ledger.repeat()
         self._run.ledger.write(RoundFinished(round=number, skipped=reason))
-        # Else a run that is stopped would go on with what was skipped.
+        # Without this checkpoint, a stopped run would go on with the skipped round.
         self._lineage.save("round", trainer)
         self._run.drop_snapshots()
 
@@ -269,12 +270,12 @@ class Rounds:
         """Begins a new window, at whose end the next round is due."""
         state = self._lineage.state
         state.next_pause = trainer.steps + state.distance
-        if self._settings.budget:  # a run that records only pauses as it was told to
+        if self._settings.budget:  # with budget 0, pauses keep their distance
             state.distance *= 2
         self._lineage.begin_window(trainer)
 
     def _swap(self, trainer: Trainer, memory: OpenRound, result: RoundResult) -> None:
-        """Makes the branch that was decided on the mainline."""
+        """Moves the mainline to the branch that a round has decided on."""
         state, number, decision = self._lineage.state, memory.number, result.decision
         self.history.append(result.outcome)
         before = self._poster.posting
@@ -289,9 +290,9 @@ class Rounds:
                 lost = self._lineage.adopt(trainer, result.snapshot) + adopted
         self._poster.post(probes=self._run.task.valid_probes(result.probes))
         if result.insufficient:
-            # As much again is seen before the advisor is asked again.
-            seen = trainer.steps - state.window
-            state.next_pause = trainer.steps + max(seen, trainer.rollout)
+            # The window grows to twice its length before the advisor is asked again.
+            length = trainer.steps - state.window
+            state.next_pause = trainer.steps + max(length, trainer.rollout)
         else:
             self.end_round(trainer)
         if result.signal is None:
@@ -332,11 +333,11 @@ class Rounds:
         self._drop_all_but(number, result)
 
     def _drop_all_but(self, number: int, result: RoundResult) -> None:
-        """Removes the ends of a round's branches that can no longer be adopted."""
+        """Removes those branches' ends of a round that cannot be adopted now."""
         state = self._lineage.state
         needed: set[Path] = set()
-        if state.claim is not None and result.kept is not None:
-            needed = {result.kept}
+        if state.claim is not None and result.control_end is not None:
+            needed = {result.control_end}
         if state.watch is not None:
             folder = self._run.round_dir(number) / "snapshots"
             needed = {folder / turn.snapshot for turn in state.watch.turns}

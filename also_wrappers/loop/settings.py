@@ -1,4 +1,4 @@
-"""What the user allows: the options of an ``Adaptation``, checked."""
+"""Checks the options of an ``Adaptation``, and gives them their defaults."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["AdaptationOptions", "Settings"]
 #: Share of the planned training before the first round.
 _FIRST_SHARE = 0.03
 
-#: Share of the planned training that a kill may cost.
+#: Share of the planned training between two checkpoints, which a kill may cost.
 _CHECKPOINT_SHARE = 0.05
 
 PauseOn = Literal["interval", "stage"]
 
 
 class AdaptationOptions(TypedDict, total=False):
-    """Lists what ``Adaptation`` takes besides run and advisor.
+    """Lists the options of ``Adaptation`` besides run and advisor.
 
     Attributes:
         first: Trainer steps before the first round; .03 of the planned training if not
@@ -32,22 +32,23 @@ class AdaptationOptions(TypedDict, total=False):
         candidates: Candidates of a round; 2 if not given.
         refinements: Replacements after the first results of a round; 1 if not given.
         horizon: Trainer steps of a branch of the first round; by default the larger of
-            .03 of the planned training and what gives 50 scored episodes. It is longer
-            where else no episode of an environment copy would end in half a branch.
-            Branches are twice as long after every round without a winner, up to four
-            times.
+            .03 of the planned training and the steps that give 50 scored episodes. The
+            horizon is lengthened where otherwise no episode of an environment copy
+            would end in half a branch. Branches are twice as long after every round
+            without a winner, up to four times.
         budget: Trainer steps that branches may spend, as a multiple of the planned
             training; 0.5 if not given, 0 records only.
         fade_out: Share of the planned training at whose end the signal's strength goes
             to zero, so that the policy ends on the base reward alone; no round is
             played there. By default a tenth, but 0 where values of a replay buffer
-            would fade with it. The pull towards an expert without terms does not fade.
+            would fade with the signal. The pull towards an expert without terms does
+            not fade.
         checkpoint_every: Trainer steps between two checkpoints outside of rounds; a
-            twentieth of the planned training if not given, none with 0.
+            twentieth of the planned training if not given, no checkpoints with 0.
         pause_on: ``"stage"``, the default, plays a round that is due as soon as the
             run is stuck: not while the base return clearly rises, nor once the task is
-            solved. ``"interval"`` plays it whatever the stage is.
-        gate: What decides; ``Provisional()`` if not given.
+            solved. ``"interval"`` plays a round that is due in any stage.
+        gate: The rule that decides rounds; ``Provisional()`` if not given.
         executor: Where branches run; worker processes if not given.
         seed: Seed of the branches; 0 if not given.
         replay: Directory of an earlier run. Each signal that it swapped in is made
@@ -95,13 +96,13 @@ class Settings:
     replay: str | Path | None = None
 
     def first_pause(self, total: int) -> int:
-        """Returns the trainer steps before the first round, of so many planned."""
+        """Returns the trainer steps before the first round of a training."""
         return self.first or max(round(_FIRST_SHARE * total), 1)
 
     def checkpoint_distance(self, total: int) -> int:
-        """Returns the trainer steps between checkpoints of so many planned.
+        """Returns the trainer steps from one checkpoint to the next.
 
-        0 stands for no checkpoints outside of rounds.
+        The distance 0 stands for no checkpoints outside of rounds.
         """
         share = max(round(_CHECKPOINT_SHARE * total), 1)
         return share if self.checkpoint_every is None else self.checkpoint_every
@@ -115,7 +116,8 @@ class Settings:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
         if min(self.budget, self.refinements, self.checkpoint_every or 0) < 0:
             raise ConfigurationError(
-                "budget, refinements and checkpoint_every must not be negative"
+                "budget, refinements and checkpoint_every must not be negative; 0 "
+                "turns any of them off"
             )
         if self.fade_out is not None and not 0.0 <= self.fade_out < 1.0:
             raise ConfigurationError(

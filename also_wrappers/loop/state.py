@@ -1,4 +1,4 @@
-"""What the loop needs to go on from a checkpoint, and the posting that it owns."""
+"""Holds the state of the loop that checkpoints keep, and writes its posting."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["LoopState", "OpenRound", "Poster"]
 
 
 class OpenRound(BaseModel):
-    """Holds what a round has to remember to go on in another process.
+    """Holds what an open round has to remember from one process to the next.
 
-    What it was begun with is in its directory, what has happened in its journal and in
-    the ledger.
+    The evidence and the episodes that the round was begun with are files of its
+    directory; what has happened since is in its journal and in the ledger.
 
     Attributes:
         number: Number of the round.
         due: Trainer steps of the lineage at which the branches begin.
         first: Whether branches begin from the first checkpoint of the run.
         plan: How much the round may try.
-        agents: The team.
+        agents: Names of the agents of the team.
         stage: The learning stage.
         progress: Share of the planned training that was over.
         promised: Base return that the active signal's expert earned by itself, where
@@ -63,7 +63,7 @@ class LoopState(BaseModel):
         keeps: Whether signals stay at full strength to the end of the run, because the
             base return fell while one faded.
         watch: The exploratory signal that is being watched, if there is one.
-        posting: What is posted; set in checkpoints.
+        posting: The fields of the posting; set in checkpoints.
         trainer_steps: Trainer steps that were spent; set in checkpoints.
         randomness: States of the global random number generators; set in checkpoints.
     """
@@ -85,14 +85,14 @@ class LoopState(BaseModel):
     randomness: dict[str, Any] = {}
 
     def lengthen(self) -> None:
-        """Makes the branches of the next round longer, as the last found nothing."""
+        """Doubles the next round's horizon, up to the longest one allowed."""
         self.horizon = min(2 * self.horizon, max(self.longest, self.horizon))
 
     def checkpoint(self, posting: Posting, accounting: Accounting) -> LoopState:
         """Returns the state as a checkpoint keeps it, the global randomness included.
 
         Args:
-            posting: What is posted.
+            posting: The posting.
             accounting: Counts the steps of the run.
         """
         return self.model_copy(
@@ -104,19 +104,19 @@ class LoopState(BaseModel):
         )
 
     def restore(self, accounting: Accounting, spent: Counts) -> None:
-        """Puts counts and global randomness back.
+        """Restores the counted steps and the global randomness.
 
-        Steps that were trained after the checkpoint are lost and stay counted, as
-        steps that were spent and discarded: what was spent in all stays the same.
+        Steps that were trained after the checkpoint are lost, and count as discarded:
+        the total of all steps stays the same.
 
         Args:
             accounting: Gets the counts.
-            spent: What had been spent when the run ended.
+            spent: The steps that had been spent when the run ended.
         """
         restore_randomness(self.randomness)
         counts = self.trainer_steps
-        # After a rollback whose checkpoint was not saved, the lineage is longer again
-        # than it was: what was discarded counts as kept.
+        # A kill between a rollback and its checkpoint makes the lineage longer again:
+        # steps that were discarded then count as kept.
         trained = max(
             spent.mainline + spent.branches, counts.mainline + counts.branches
         )
@@ -127,13 +127,13 @@ class LoopState(BaseModel):
 
 
 class Poster:
-    """Owns what is posted on a run's board: nobody else writes there.
+    """Writes the posting on a run's board, as its only writer.
 
     Args:
         board: The board.
 
     Attributes:
-        posting: What is posted.
+        posting: The posting on the board.
     """
 
     def __init__(self, board: Board) -> None:
@@ -141,7 +141,7 @@ class Poster:
         self.posting = board.read()
 
     def post(self, **changes: Any) -> None:
-        """Posts the posting with some of its fields changed, as a new version."""
+        """Posts a new version of the posting, with some of its fields changed."""
         version = self._board.version + 1
         fields = {**dict(self.posting), **changes, "version": version}
         self.posting = Posting(**fields)

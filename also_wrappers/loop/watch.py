@@ -1,4 +1,4 @@
-"""The watch over a signal that no base reward speaks for yet."""
+"""Holds the watch over a signal that no base reward speaks for yet."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ __all__ = ["Turn", "Watch"]
 
 
 class Turn(BaseModel):
-    """Holds a candidate that gets its turn if the one before leads nowhere.
+    """Holds a candidate that is used next if the one before leads to no base reward.
 
     Attributes:
         name: Name of the candidate's arm.
         signal: Its signal.
         snapshot: Name of the file of its branch's end, in the folder of the round.
         steps: Trainer steps of that branch.
-        conditions: How often the declared conditions held in that branch, as a mean.
+        conditions: Mean rate at which the declared conditions held in that branch;
+            ``None`` where none are declared.
         promised: Base return that its expert earns by itself; ``None`` where that is
             not known.
     """
@@ -34,17 +35,18 @@ class Turn(BaseModel):
 
 
 class Watch(BaseModel):
-    """Ends the use of signals that do not lead to base reward in time.
+    """Holds by when, and to what base return, an exploratory signal has to lead.
 
     Attributes:
         round: Number of the round that swapped the signal in.
         horizon: Trainer steps of a branch of the round.
         until: Trainer steps of the lineage by which base reward has to be seen.
-        level: Base return that has to be exceeded: control's in the round.
-        posting: What was posted when the round was played.
-        turns: Who is next, in order.
-        windows: Windows of the mainline since the swap at the last look.
-        agreement: The policies' agreement with the expert at the last look; 0 before.
+        level: Base return that has to be exceeded, which is control's in the round.
+        posting: The posting when the round was played.
+        turns: Candidates to use next, in order.
+        windows: Number of windows of the mainline since the swap, at the last look.
+        agreement: The policies' agreement with the expert at the last look; 0 before
+            the first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""What advisors say and propose, and what became of it, as data."""
+"""Declares, as data, what advisors say and propose, and what became of that."""
 
 from also_wrappers.proposals.diagnosis import Claim, Diagnosis, Finding
 from also_wrappers.proposals.exchange import Exchange

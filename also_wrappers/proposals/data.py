@@ -1,4 +1,4 @@
-"""The base of the models of this room: frozen, finite, nothing extra."""
+"""Defines the base of this room's models: frozen, finite, without unknown fields."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Key = Annotated[str, Field(max_length=120)]
 
 
 class Data(BaseModel):
-    """Freezes a model; rejects unknown fields and numbers that are not finite."""
+    """Base of frozen models that reject unknown fields and infinite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def named(known: Mapping[str, object]) -> AfterValidator:
-    """Makes a validator that accepts the names in ``known`` only."""
+    """Returns a validator that accepts the names in ``known`` only."""
 
     def check(name: str) -> str:
         if name not in known:

@@ -1,4 +1,4 @@
-"""A diagnosis: what goes wrong, and the claims of the evidence that show it."""
+"""Declares a diagnosis: what goes wrong, and the claims that show it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Claim", "Diagnosis", "Finding"]
 
 
 class Claim(Data):
-    """States what one number of the evidence is.
+    """States the value of one number of the evidence, in words that can be checked.
 
     Attributes:
         key: Key of the number.
-        reads: What the number is, in the words of the claim.
+        reads: Word that says how the number reads, such as ``above`` or ``below``.
         than: Another key, or a number, for ``above`` and ``below``; else empty.
     """
 
@@ -28,13 +28,13 @@ class Claim(Data):
 
 
 class Finding(Data):
-    """Names one failure and the evidence for it.
+    """Names one failure, and the claims that show the failure.
 
     Attributes:
         failure: A name in ``FAILURES``.
         severity: How much the failure matters.
         confidence: How sure the Critic is.
-        claims: What the finding rests on.
+        claims: The claims that the finding rests on.
         argument: Why the claims show the failure, in a sentence.
     """
 
@@ -46,7 +46,7 @@ class Finding(Data):
 
 
 class Diagnosis(Data):
-    """Says what goes wrong in a window, and what to try next.
+    """Holds what an advisor finds wrong in a window, and what it wants to try next.
 
     Attributes:
         stage: The learning stage as the Critic reads it; it may differ from the

@@ -1,4 +1,4 @@
-"""One request to a language model and its answer."""
+"""Declares an exchange: one request to a language model and the answer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["Exchange"]
 
 @dataclass(frozen=True)
 class Exchange:
-    """Holds one request to a language model and its answer, for the ledger.
+    """Holds one request to a language model and the answer, for the ledger.
 
     Attributes:
-        role: What the model was asked as.
+        role: Role in which the model was asked, such as Critic or Generator.
         prompt: The request.
         answer: The answer, cut to a length.
         model: Name of the model.

@@ -1,4 +1,4 @@
-"""What became of candidates and rounds."""
+"""Declares what became of candidates and rounds, as data."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["ArmOutcome", "Played", "Rejection", "RoundOutcome"]
 
 
 class ArmOutcome(Data):
-    """Says what became of one candidate that was admitted to a round.
+    """Holds what became of one candidate that was admitted to a round.
 
     Attributes:
         proposal: The candidate.
         outcome: How the candidate did, in words.
-        score: Mean base return of its longest branches; ``None`` if it was not tried or
-            failed.
-        tried: Whether any branch was trained with it.
+        score: Mean base return of its longest branches; ``None`` if the candidate was
+            not tried or failed.
+        tried: Whether any branch was trained with the candidate.
         hypothesis: What became of its hypothesis, in words; empty without one.
         promised: Base return that its expert earns by itself; ``None`` where that is
             not known.
@@ -32,24 +32,25 @@ class ArmOutcome(Data):
 
 
 class Rejection(Data):
-    """Names a candidate that was rejected before training, and the reason."""
+    """Holds a candidate that was rejected before training, and the reason."""
 
     proposal: Proposal
     reason: str
 
 
 class Played(Data):
-    """Says what one of many experts earned, of which a round tries the best.
+    """Holds what one of many ranked experts earned in its episodes.
 
     Attributes:
         proposal: The expert, as a candidate.
         earned: Mean base return with a tenth of the actions at random.
-        error: Its standard error.
-        rate: How often the declared conditions held, as a mean.
+        error: Standard error of ``earned``.
+        rate: Mean rate at which the declared conditions held.
         policy: Mean base return of the policy alone.
         coverage: Share of the steps at which the expert was not silent.
-        distance: How far the policy was from the expert there: 1 less the share of good
-            actions among its own; ``None`` where the expert was silent.
+        distance: Distance of the policy from the expert at these steps: 1 less the
+            share of good actions among the policy's own; ``None`` where the expert was
+            silent throughout.
     """
 
     proposal: Proposal
@@ -62,7 +63,7 @@ class Played(Data):
 
 
 class RoundOutcome(Data):
-    """Sums up a round; the history of rounds keeps ideas from coming twice.
+    """Holds what became of a round, for the history that advisors read.
 
     Attributes:
         round: Number of the round.
@@ -70,8 +71,8 @@ class RoundOutcome(Data):
         control: The signal that was active.
         control_score: Control's mean base return.
         arms: The candidates that were admitted.
-        rejected: The candidates that were not.
-        played: Experts of which the best was to be a candidate.
+        rejected: The candidates that were rejected.
+        played: The ranked experts, of which the best was to be a candidate.
         decision: The reason of the decision, in words.
         winner: Id of the signal that was swapped in; ``None`` for no change.
     """

@@ -1,4 +1,4 @@
-"""A proposal: a candidate signal with its reasons."""
+"""Declares a proposal: a candidate signal with its reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Expectation", "Proposal"]
 
 
 class Expectation(Data):
-    """States which number of the evidence a candidate should move, and which way.
+    """Holds which number of the evidence a candidate should move, and which way.
 
     Attributes:
         key: Key of the number.

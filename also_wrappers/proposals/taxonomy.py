@@ -1,4 +1,4 @@
-"""What a finding may name, and what a candidate may intend: words with meanings."""
+"""Lists the failures that a finding may name, and the intents of a candidate."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Failure(NamedTuple):
 
     Attributes:
         meaning: The failure in one line, for prompts.
-        source: Where the failure is described.
+        source: Publication that describes the failure.
     """
 
     meaning: str
     source: str
 
 
-#: By name: what goes wrong for one learner first, then what goes wrong between several.
+#: Failures by name: failures of one learner first, then failures between several.
 FAILURES: dict[str, Failure] = {
     "sparse_reward": Failure(
         "the base reward is so rare that it teaches nothing",
@@ -97,7 +97,7 @@ INTENTS: dict[str, str] = {
 
 
 def intents(*, experts: bool) -> dict[str, str]:
-    """Returns what a candidate may intend, by name.
+    """Returns the intents that a candidate may have, with their meanings, by name.
 
     Args:
         experts: Whether a candidate may have an expert.

@@ -1,4 +1,4 @@
-"""A run: its directory and what the directory holds.
+"""Holds a run: its directory, and the files in the directory.
 
     run_dir/
       ledger.jsonl    every event, with the steps spent so far

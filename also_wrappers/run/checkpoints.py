@@ -1,8 +1,8 @@
-"""Checkpoints: where a run can go on.
+"""Saves and loads checkpoints, from which a run can go on.
 
-A checkpoint is a snapshot, which is the trainer's own file, beside a description, which
-is JSON: the state of the loop. What that state holds is declared where it is used, in
-``also_wrappers.loop.state``.
+A checkpoint is a snapshot, which is the trainer's own file, beside a description in
+JSON, which is the state of the loop. ``also_wrappers.loop.state`` declares the fields
+of that state.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _SCHEMA_VERSION = 3
 
 @dataclass(frozen=True)
 class Checkpoint(Generic[S]):
-    """Says where a run can go on.
+    """Holds what a run can go on from: a snapshot and the state of the loop.
 
     Attributes:
-        name: What the checkpoint was saved as.
+        name: Name under which the checkpoint was saved.
         snapshot: File of the trainer's snapshot.
         state: State of the loop.
     """
@@ -41,10 +41,10 @@ class Checkpoint(Generic[S]):
 
 
 class Checkpoints:
-    """Keeps the checkpoints of a run, by name; ``last`` is the one saved last.
+    """Keeps the checkpoints of a run by name, and the last one as ``last``.
 
     Args:
-        folder: Where the files are; made if it is not there.
+        folder: Folder of the files; made if it is not there.
 
     Raises:
         StorageError: The folder cannot be made.
@@ -55,13 +55,13 @@ class Checkpoints:
         make_folder(folder)
 
     def save(self, name: str, write: Callable[[Path], None], state: BaseModel) -> Path:
-        """Saves a checkpoint, then drops the snapshot that it replaces.
+        """Saves a checkpoint, then removes the snapshot that it replaces.
 
         The description is written last and atomically, so that a crash at any moment
         leaves a whole checkpoint.
 
         Args:
-            name: What to save it as.
+            name: Name to save the checkpoint under.
             write: Writes the trainer's snapshot to a file.
             state: State of the loop.
 
@@ -75,7 +75,7 @@ class Checkpoints:
         return snapshot
 
     def copy(self, name: str, copy: str) -> None:
-        """Keeps a checkpoint under another name, which later ones do not replace."""
+        """Keeps a checkpoint under another name, which later saves leave alone."""
         described = self._described(name)
         assert described is not None, f"there is no checkpoint {name!r}"
         used = [int(old.stem.rpartition("-")[2]) for old in self._snapshots(copy)]
@@ -85,11 +85,11 @@ class Checkpoints:
         self._describe(copy, snapshot, described["state"], last=False)
 
     def load(self, state: type[S], name: str = "last") -> Checkpoint[S] | None:
-        """Finds a checkpoint.
+        """Loads a checkpoint by its name.
 
         Args:
-            state: What the state of the loop is.
-            name: What the checkpoint was saved as.
+            state: Class of the state of the loop.
+            name: Name under which the checkpoint was saved.
 
         Returns:
             The checkpoint; ``None`` if there is none of this name.
@@ -122,7 +122,7 @@ class Checkpoints:
         return Checkpoint(saved_as, snapshot, content)
 
     def _instead(self) -> str:
-        """Says which other checkpoint a run can go on from, if there is one."""
+        """Returns what to do where a snapshot is missing, as a clause."""
         for path in sorted(self._folder.glob("*.json")):
             try:
                 described = read_json(path)

@@ -1,4 +1,4 @@
-"""``Lock``: one process at a time writes into a run's directory."""
+"""Locks a run's directory with ``Lock``, so that one process at a time writes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-#: Errors that say that somebody else has the lock.
+#: Numbers of the errors that say that another process has the lock.
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-#: Where Windows locks a byte: behind all that is ever read of the file.
+#: Position of the byte that Windows locks, behind all that is ever read of the file.
 _FAR = 1 << 20
-#: Seconds before a lock is tried again: whoever looks has it for less.
+#: Seconds before a lock is tried again, as ``holder_of`` has a lock for less than that.
 _A_LOOK = 0.05
 
 _open: weakref.WeakSet[Lock] = weakref.WeakSet()
@@ -38,8 +38,8 @@ class Lock:
 
     The directory is locked until it is released or the process ends, however it ends.
 
-    The lock is the operating system's; the file says who has it. Processes that this
-    one starts do not have it, and do not keep it.
+    The lock is the operating system's; the file says which process has the lock. Child
+    processes do not have the lock, and do not keep it from being released.
 
     Args:
         path: The file; made if it is not there, and never removed.
@@ -61,7 +61,7 @@ class Lock:
         try:
             _lock_patiently(self._file)
         except OSError as error:
-            # Once: the number may be another file's by the time of a second close.
+            # The file is closed only once, as its number may soon be another file's.
             self.release()
             if error.errno in _TAKEN:
                 raise ConfigurationError(_taken(path)) from None
@@ -76,34 +76,35 @@ class Lock:
         self._say_who()
 
     def release(self) -> None:
-        """Gives the directory back; more than once does nothing."""
+        """Releases the lock; releasing it twice does nothing."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def __del__(self) -> None:
-        """A run that nobody has any more records nothing."""
+        """Releases the lock of a run that no variable refers to any more."""
         if hasattr(self, "_file"):
             with contextlib.suppress(OSError):
                 self.release()
 
     def _say_who(self) -> None:
-        """Writes who has the lock, for whoever is refused."""
+        """Writes into the file which process has the lock, for refused processes."""
         holder = {
             "pid": os.getpid(),
             "host": platform.node(),
             "since": time.strftime("%Y-%m-%d %H:%M:%S"),
         }
-        with contextlib.suppress(OSError):  # a full disk is told by what matters
+        # Where the disk is full, the next write to the ledger says so.
+        with contextlib.suppress(OSError):
             os.ftruncate(self._file, 0)
             os.write(self._file, f"{json.dumps(holder)}\n".encode())
 
 
 def holder_of(path: Path) -> str | None:
-    """Says who has a lock, in words, and leaves the lock as it is.
+    """Returns in words which process has a lock, without taking the lock.
 
     Args:
-        path: The file; it may not be there.
+        path: The file, which may be missing.
 
     Returns:
         Process, host and time; ``None`` where nobody has the lock, or where the file
@@ -123,7 +124,7 @@ def holder_of(path: Path) -> str | None:
 
 
 def _lock_patiently(file: int) -> None:
-    """Takes the lock of an open file, also where somebody looks who has it."""
+    """Takes the lock of an open file; tries twice, as a reader may have it."""
     try:
         _lock(file)
     except OSError as error:
@@ -134,7 +135,7 @@ def _lock_patiently(file: int) -> None:
 
 
 def _lock(file: int) -> None:
-    """Takes the lock of an open file, or raises at once."""
+    """Takes the lock of an open file, or raises an error at once."""
     if sys.platform == "win32":
         os.lseek(file, _FAR, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
@@ -144,7 +145,7 @@ def _lock(file: int) -> None:
 
 
 def _who(path: Path) -> str:
-    """Says who has a lock that is taken."""
+    """Returns in words which process has a lock that is taken."""
     try:
         holder = json.loads(path.read_bytes())
         pid, host, since = (holder[name] for name in ("pid", "host", "since"))
@@ -154,7 +155,7 @@ def _who(path: Path) -> str:
 
 
 def _taken(path: Path) -> str:
-    """Says that a lock is taken, and what to do."""
+    """Returns a sentence that a lock is taken, and what to do."""
     return (
         f"{path.parent} is written by {_who(path)}; wait for its end, or give another "
         "directory"

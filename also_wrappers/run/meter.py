@@ -1,4 +1,4 @@
-"""The meter of a run: what was counted, and what is being trained, whenever it dies."""
+"""Counts the steps of a run in a small file that survives a kill at any moment."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _FORM = struct.Struct("<4q")
 
 
 class Meter:
-    """Keeps counts in a file of 32 bytes, which a kill leaves as they were.
+    """Keeps the counts of a run in a file of 32 bytes, which survives a kill.
 
-    The ledger has counts at its events only; thousands of steps may lie between two.
+    The ledger has counts at its events only, between which thousands of steps may lie.
 
     Args:
         path: The file.
 
     Attributes:
-        spent: What an earlier process had counted when it ended; nothing at first.
-        in_flight: Trainer steps that it was training then, and had not counted.
+        spent: Counts of the process before this one when it ended; 0 at first.
+        in_flight: Trainer steps that this earlier process was training, uncounted.
     """
 
     def __init__(self, path: Path) -> None:
         self.spent, self.in_flight = read_meter(path)
         whole = path.exists() and path.stat().st_size == _FORM.size
-        # Unbuffered: what was written is there, whatever becomes of the process.
+        # Unbuffered, so that a write survives the process.
         self._file = path.open("r+b" if whole else "wb", buffering=0)
 
     def write(self, accounting: Accounting) -> None:
-        """Writes what is counted now.
+        """Writes the present counts to the file.
 
         Args:
             accounting: The counts.
@@ -47,19 +47,19 @@ class Meter:
         overwrite(self._file, data)
 
     def close(self) -> None:
-        """Closes the file; what is noted later is lost."""
+        """Closes the file; later counts are not written."""
         self._file.close()
 
 
 def read_meter(path: Path) -> tuple[Counts, int]:
-    """Reads what a process has counted, also while it goes on.
+    """Reads the counts of a process, also while the process goes on.
 
     Args:
-        path: The file of its ``Meter``.
+        path: The file of the process's ``Meter``.
 
     Returns:
-        The trainer steps that it has counted, and those that it is training and has not
-        counted; nothing where the file is not there or damaged.
+        The counted trainer steps, and the number of trainer steps that are being
+        trained and not counted yet; all 0 where the file is missing or damaged.
     """
     try:
         *counts, flying = _FORM.unpack(path.read_bytes())

@@ -1,4 +1,4 @@
-"""``Run``: where a run lives."""
+"""Holds a run's directory with ``Run``: ledger, board, checkpoints, rounds."""
 
 from __future__ import annotations
 
@@ -36,37 +36,38 @@ from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["Run"]
 
-#: Of these, a directory that was given to a run before has one at least.
+#: Names of files: a directory in which a run was begun has one of them at least.
 _MARKS = {"ledger.jsonl", "run.json", "run.lock"}
 #: The runs of this process, by their directories.
 _runs: weakref.WeakValueDictionary[Path, Run] = weakref.WeakValueDictionary()
 
 
 class Run:
-    """Holds what a run has on disk: ledger, board, checkpoints, rounds.
+    """Holds the directory of a run: ledger, board, checkpoints, rounds.
 
     Args:
-        task: What is to be learned.
-        run_dir: Where to record, a directory of the run's own; made if it is not
-            there. One process at a time records into it; whoever reads is not kept
-            from it. An earlier ``Run`` of this process on it is closed.
-        resume: ``True`` goes on with the run that is there, ``"auto"`` does where there
-            is one and begins one else.
+        task: Declares what is to be learned.
+        run_dir: Directory of the run's own to record into; made if it is missing. One
+            process at a time records into the directory; readers are never kept out.
+            An earlier ``Run`` of this process on the directory is closed.
+        resume: ``True`` goes on with the run in the directory; ``"auto"`` does so where
+            there is a run, and begins one otherwise.
 
     Attributes:
-        task: What is to be learned.
+        task: Declares what is to be learned.
         dir: The directory.
         resumed: Whether the run goes on from an earlier process.
         accounting: Counts the steps of the run.
         ledger: Records the run.
-        board: Where the active signal is posted and evidence is left.
-        checkpoints: Where the run can go on.
+        board: Holds the posting, and the evidence of every environment copy.
+        checkpoints: Keeps the checkpoints of the run.
         shape: Puts the run's wrapper around an environment; for ``make_venv``.
 
     Raises:
-        ConfigurationError: The directory holds a run and ``resume`` was not given, or
-            it holds none, or one with other features or of another version, and it
-            was; it holds something else; or another process records there.
+        ConfigurationError: The directory holds a run and ``resume`` is False; it holds
+            no run and ``resume`` is True; its run has other features or is of another
+            version; it holds other files than a run's; or another process records
+            there.
         StorageError: The directory cannot be written.
 
     Example:
@@ -116,7 +117,7 @@ class Run:
                 "another one"
             ) from error
         place = self.dir.resolve()
-        if place in _runs:  # as where a cell of a notebook was interrupted
+        if place in _runs:  # such as a run of an interrupted cell of a notebook
             _runs[place].close()
         self._lock = Lock(place / "run.lock")
         try:
@@ -127,7 +128,7 @@ class Run:
             raise
 
     def _open(self) -> None:
-        """Opens or makes what is in the directory, which nobody else writes."""
+        """Opens or makes the files of the directory, as their only writer."""
         declared = {"features": list(self.task.features.names)}
         if self.resumed:
             self._check_resumable(declared)
@@ -139,20 +140,20 @@ class Run:
         write_json(self.dir / "run.json", declared)
         self.accounting = Accounting()
         self._meter = Meter(self.dir / "steps")
-        if not self.resumed:  # one that died in its rehearsal has recorded nothing
+        if not self.resumed:  # a run that died in its rehearsal has recorded nothing
             left = self._meter
             self.accounting.unknown = left.spent.total + left.in_flight
         self.ledger = Ledger(self._ledger_path, self.accounting)
-        # What a resumed run had posted stays posted until the loop goes on.
+        # The posting of a resumed run stays as it was until the loop goes on.
         self.board = Board.create(self.dir / "board")
         self.shape = Shape(self.task, self.board)
 
     def __repr__(self) -> str:
-        """Returns the directory and the task, in a line."""
+        """Returns the task and the directory, in one line."""
         return f"Run({self.task!r}, {str(self.dir)!r})"
 
     def _repr_html_(self) -> str:
-        """Returns tables of the run and of the signal that is posted."""
+        """Returns HTML tables of the run and of the signal that is posted."""
         about = {
             "directory": self.dir,
             "task": self.task.description,
@@ -163,31 +164,31 @@ class Run:
         return table(["run", ""], about.items()) + signal_html(posted)
 
     def round_dir(self, number: int) -> Path:
-        """Returns the directory of one round, made if it is not there."""
+        """Returns the directory of one round; makes the directory if needed."""
         path = self.dir / "rounds" / f"{number:04d}"
         make_folder(path)
         return path
 
     def drop_snapshots(
-        self, kept: int | None = None, files: Collection[Path] | None = None
+        self, number: int | None = None, files: Collection[Path] | None = None
     ) -> None:
-        """Removes the ends of branches, but for those of one round.
+        """Removes the ends of branches, except those of one round.
 
         Args:
-            kept: Number of the round whose branches may still be adopted.
-            files: Those of its files that are kept; all of them if not given.
+            number: Number of the round whose branches may still be adopted.
+            files: Files of that round that are kept; all of them if not given.
         """
         for ends in self.dir.glob("rounds/*/snapshots"):
-            if kept is None or ends.parent != self.round_dir(kept):
+            if number is None or ends.parent != self.round_dir(number):
                 remove(ends)
             elif files is not None:
                 for end in set(ends.iterdir()) - set(files):
                     remove(end)
 
     def write_schedule(self) -> None:
-        """Writes from where on the final policy has learned from which signal.
+        """Writes the schedule of signals that the final policy has learned from.
 
-        Swaps that were lost in a stop are not written.
+        Swaps after the checkpoint from which a stopped run went on are not written.
         """
         self._read_swaps()
         total = self.accounting.trainer_steps().total
@@ -196,11 +197,11 @@ class Run:
         write_json(self.dir / "schedule.json", data)
 
     def flies(self, steps: int) -> None:
-        """Notes, for whoever goes on after a kill, what is being trained from now on.
+        """Notes how many trainer steps are being trained, for a resume after a kill.
 
         Args:
-            steps: Trainer steps that begin to be trained; negative where so many have
-                ended, and are counted by now.
+            steps: Trainer steps that begin to be trained; negative for steps that have
+                ended and are counted by now.
         """
         self.accounting.in_flight += steps
         self._meter.write(self.accounting)
@@ -218,9 +219,9 @@ class Run:
 
     @property
     def finished(self) -> int | None:
-        """Trainer steps of the lineage of a run that was trained to its end.
+        """The lineage's trainer steps, if the run was trained to its end.
 
-        ``None`` if the run may go on.
+        ``None`` if the run was not trained to its end.
         """
         last = last_event(self._ledger_path)
         return last.trainer_steps.mainline if isinstance(last, RunFinished) else None
@@ -230,7 +231,7 @@ class Run:
         return list(read_ledger(self._ledger_path))
 
     def close(self) -> None:
-        """Closes the files, and gives the directory back."""
+        """Closes the files, and releases the directory."""
         self.ledger.close()
         self._meter.close()
         self._lock.release()
@@ -244,8 +245,8 @@ class Run:
         self._swaps += [e for e in self._reader.read() if isinstance(e, kinds)]
 
     def _check_resumable(self, declared: dict[str, Any]) -> None:
-        """Refuses a run that cannot be gone on with, before anything is changed."""
-        self._read_swaps()  # says what is no event
+        """Refuses a run that cannot be resumed, before changing anything."""
+        self._read_swaps()  # refuses a line that is no event
         path = self.dir / "run.json"
         if path.exists() and read_json(path) != declared:
             raise ConfigurationError(
@@ -255,11 +256,11 @@ class Run:
 
 
 def _check_is_own(folder: Path) -> None:
-    """Refuses a directory that holds something else than a run."""
+    """Refuses a directory that holds other files than those of a run."""
     try:
         names = {entry.name for entry in folder.iterdir()}
     except (FileNotFoundError, NotADirectoryError):
-        return  # it is made, or it is told that it cannot be
+        return  # making the directory comes later, and says why it fails
     except OSError as error:
         raise ConfigurationError(
             f"{folder} cannot be read: {error.strerror}; give another directory"
@@ -272,5 +273,5 @@ def _check_is_own(folder: Path) -> None:
 
 
 def _recorded(ledger: Path) -> bool:
-    """Whether anything was recorded; a run that was refused at its start was not."""
+    """True where a run has recorded anything, and was not refused at its start."""
     return ledger.is_file() and ledger.stat().st_size > 0

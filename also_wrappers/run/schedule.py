@@ -1,6 +1,6 @@
-"""The schedule of a run: from where on the final policy has learned from which signal.
+"""Reads and makes schedules: from which step on the policy learned from which signal.
 
-It is what ``replay`` trains again, without advisor and branches.
+``also-wrappers replay`` trains a schedule again, without advisor and branches.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["ScheduleEntry", "read_schedule", "schedule_of"]
 
 
 class ScheduleEntry(BaseModel):
-    """Says from where on a signal was active in the lineage of the final policy.
+    """Holds from which step on a signal was active in the final policy's lineage.
 
     Attributes:
-        begin: Trainer steps of the lineage at which the signal became active: those at
-            which its branch began, where a branch was adopted.
+        begin: Trainer steps of the lineage at which the signal became active; where a
+            branch was adopted, those at which the branch began.
         trainer_steps: Trainer steps that the run had spent when it made the change.
-        round: Number of the round that found the signal, or that took one out.
-        signal: The signal; the empty one where one was taken out.
+        round: Number of the round that found the signal, or that took a signal out.
+        signal: The signal; the empty signal where a signal was taken out.
         promised: Base return that the signal's expert earns by itself, where that is
             known; without it, a pull would not end itself.
         provisional: Whether the signal was never confirmed.
@@ -49,10 +49,11 @@ _Entries = TypeAdapter(tuple[ScheduleEntry, ...])
 
 
 def schedule_of(events: Iterable[Event]) -> list[ScheduleEntry]:
-    """Returns the schedule of a lineage.
+    """Returns the schedule of a lineage, from its events.
 
-    Swaps after which the weights went back to what they were before are not in it, nor
-    what was active before a branch that began earlier was adopted.
+    The schedule leaves out swaps after which the weights went back to an earlier state,
+    and signals that the final policy has not learned from because an earlier branch was
+    adopted.
 
     Args:
         events: The events of the lineage, in order.
@@ -77,14 +78,14 @@ def schedule_of(events: Iterable[Event]) -> list[ScheduleEntry]:
 
 
 def read_schedule(run_dir: str | Path) -> tuple[ScheduleEntry, ...]:
-    """Reads the schedule that a run has left.
+    """Reads the schedule of a run from the run's directory.
 
     Args:
         run_dir: The run's directory.
 
     Raises:
-        ConfigurationError: There is no run, its schedule cannot be read, or it has
-            swapped nothing in.
+        ConfigurationError: There is no run, its schedule cannot be read, or the run has
+            swapped no signal in.
     """
     path = Path(run_dir) / "schedule.json"
     if not path.exists() and not (path.parent / "ledger.jsonl").exists():

@@ -1,4 +1,4 @@
-"""What is injected: signals, the term language, features, experts and the shaper.
+"""Declares and computes signals: terms, their language, features, experts, the shaper.
 
 ## Terms
 

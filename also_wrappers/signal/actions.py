@@ -1,4 +1,4 @@
-"""Actions: what an expert may say, and what the actions do, as data."""
+"""Declares, as data, which actions an expert may say and what the actions do."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ __all__ = ["Action", "Actions", "Compass", "Heading"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 
-#: Advice is one number with a bit for every action, which fits 64 bits with a sign.
+#: The most actions: advice has a bit for every action in a signed 64-bit number.
 _MOST_ACTIONS = 63
 
 
 @dataclass(frozen=True)
 class Action:
-    """A discrete action.
+    """Names a discrete action, and says how the action moves an agent.
 
     Attributes:
-        name: What rules call the action.
-        index: Its place in the action space, counted from 0.
-        step: How far it moves the agent along each axis, for actions that move, in the
-            units of the features that places are read from: ``toward`` goes by the
-            direction, and what is next to a place is one step away. Zeros say that the
-            agent stays; ``None``, that nothing is known.
+        name: Name by which rules call the action.
+        index: Place of the action in the action space, counted from 0.
+        step: How far the action moves the agent along each axis, in the units of the
+            features that places are read from: ``toward`` goes by the direction, and
+            what is next to a place is one step away. Zeros say that the agent stays;
+            ``None`` says that nothing is known.
         open: An expression over features of the state whose value is above 0.5 where
-            the move can be taken; ``None`` if it always can. ``toward`` and ``away``
-            leave out moves that cannot be taken.
+            the move can be taken; ``None`` if the move always can. ``toward`` and
+            ``away`` leave out moves that cannot be taken.
 
     Example:
         >>> Action("left", 3, step=(0, -1), open="not blocked_left").name
@@ -49,11 +49,11 @@ class Action:
 
 @dataclass(frozen=True)
 class Heading:
-    """A direction in which a robot can head.
+    """Names a direction in which a robot can head.
 
     Attributes:
-        feature: The feature that is 1 where the robot heads there, else 0.
-        step: How far the robot gets along each axis by driving there, as in ``Action``.
+        feature: The feature that is 1 where the robot heads in this direction, else 0.
+        step: How far the robot gets along each axis by driving, as in ``Action``.
         open: As in ``Action``.
 
     Example:
@@ -68,11 +68,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class Compass:
-    """How a robot moves that turns and drives.
+    """Says how a robot moves that turns on the spot and drives ahead.
 
-    ``go up`` then means the next action on the way up: to drive, where the robot heads
-    up, else to turn there the shorter way, either way where both are as short. Of the
-    headings that lead ``toward`` a place, those count that take the fewest turns.
+    A rule that says ``go up`` then says the next action on the way up: to drive where
+    the robot heads up, else to turn up by the shorter way; either way is good where
+    both are as short. Of the headings that lead ``toward`` a place, those that take the
+    fewest turns count.
 
     Attributes:
         drive: Name of the action that drives ahead.
@@ -97,17 +98,18 @@ class Compass:
 
 @dataclass(frozen=True)
 class Actions:
-    """The actions of a task, and the places that they can lead to.
+    """Declares the actions of a task, and the places that actions can lead to.
 
     Attributes:
         actions: The actions that rules may name; an expert advises no others.
         places: By name, the features that hold the offset of the place from the agent,
-            one per axis; 0 on every axis where the agent is there or the place is gone.
-        compass: How robots move that turn and drive.
+            one per axis; 0 on every axis where the agent is at the place or the place
+            is gone.
+        compass: How robots move that turn and drive; ``None`` for agents that do not.
 
     Raises:
-        ConfigurationError: Two actions have the same name or index, an index cannot
-            be one, steps and places do not fit each other, or the compass names no
+        ConfigurationError: Two actions have the same name or index, an index is out of
+            range, steps and places do not fit each other, or the compass names no
             action.
 
     Example:
@@ -154,8 +156,8 @@ class Actions:
     def from_space(cls, env: Any) -> Actions:
         """Names the actions of an environment, without steps and places.
 
-        The names are those of the environment's ``get_action_meanings()`` where it has
-        such, in lower case, else ``action_0``, ``action_1``, ...
+        The names are those of the environment's ``get_action_meanings()``, in lower
+        case, else ``action_0``, ``action_1``, ...
 
         Args:
             env: A Gymnasium environment or vector environment, or a PettingZoo one.
@@ -195,7 +197,7 @@ class Actions:
 
     @property
     def says(self) -> tuple[str, ...]:
-        """All that a rule may say."""
+        """All texts that a rule may say: actions, headings, places to go to."""
         headings = self.compass.headings if self.compass else {}
         return (
             *(action.name for action in self.actions),
@@ -205,17 +207,17 @@ class Actions:
 
     @property
     def moves(self) -> tuple[Action | Heading, ...]:
-        """What leads to places: the actions that move, or the compass's headings."""
+        """The actions that move an agent, or the headings of the compass."""
         if self.compass is not None:
             return tuple(self.compass.headings.values())
         return tuple(action for action in self.actions if action.step is not None)
 
     def check_features(self, features: FeatureMap) -> None:
-        """Checks that a vocabulary has what places, moves and headings are read from.
+        """Checks that a vocabulary has the features that the actions read.
 
         Raises:
-            ConfigurationError: A feature is unknown or read from the action, or where
-                a move can be taken is not a valid expression.
+            ConfigurationError: A feature is unknown or read from the action, or the
+                expression of an ``open`` is not valid.
         """
         known = [name for name in features.names if name not in features.action_names]
         read = {
@@ -250,7 +252,8 @@ class Actions:
             if action.index >= count:
                 raise ConfigurationError(
                     f"the action {action.name!r} has the index {action.index}, and the "
-                    f"action space {space} has the actions 0 to {count - 1}"
+                    f"action space {space} has the actions 0 to {count - 1}; declare "
+                    "the actions of this space"
                 )
 
     def _opens(self) -> Iterator[tuple[str, str]]:
@@ -269,7 +272,9 @@ class Actions:
                     f"actions are {', '.join(names)}"
                 )
         if len(compass.headings) < 2:
-            raise ConfigurationError("a compass needs at least two headings, clockwise")
+            raise ConfigurationError(
+                "a compass needs at least two headings; name them in clockwise order"
+            )
         if any(action.step is not None for action in self.actions):
             raise ConfigurationError(
                 "actions of a robot with a compass have no step of their own; give the "

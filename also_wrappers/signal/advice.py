@@ -1,4 +1,4 @@
-"""Advice: what an expert says is good, from feature rows, as bits."""
+"""Computes an expert's advice: the good actions in a state, as bits."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LEVEL = Node("const", value=1e-9)
 
 
 class Advice:
-    """Says which actions an expert finds good, one bit for each.
+    """Computes which actions an expert finds good, one bit for each action.
 
     Bit ``k`` of an agent's number stands for action ``k`` of the action space; 0 means
-    that the expert is silent. The first rule counts that holds and leads somewhere: a
-    rule that says ``toward`` a place at which the agent is already, or from where no
-    open move leads nearer, leaves it to the rules behind it.
+    that the expert is silent. The first rule that holds and has a good action counts: a
+    rule that says ``toward`` a place has none where the agent is at the place already,
+    or where no open move leads nearer.
 
     Args:
         signal: A signal with an expert.
@@ -39,8 +39,8 @@ class Advice:
         agents: The team.
 
     Raises:
-        ConfigurationError: A rule says what it may not, or is for an agent that is not
-            in the team, or actions and features do not fit each other.
+        ConfigurationError: A rule says what no rule may say, or is for an agent that is
+            not in the team, or actions and features do not fit each other.
         ExpressionError: A definition or a condition is not a valid expression.
 
     Example:
@@ -70,7 +70,7 @@ class Advice:
         self._rules, self._choose = _compile(signal, features, actions, tuple(agents))
 
     def __call__(self, rows: Rows, alive: Sequence[int]) -> list[int]:
-        """Says what is good in one state of the team.
+        """Computes the good actions of each agent in one state of the team.
 
         Args:
             rows: Features, ``[agent][feature]``.
@@ -84,7 +84,7 @@ class Advice:
     def batch(
         self, rows: npt.NDArray[np.float64], alive: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.int64]:
-        """Says what is good in many states at once.
+        """Computes the good actions of each agent in many states at once.
 
         Args:
             rows: Features, shape ``(..., agents, features)``.
@@ -118,7 +118,10 @@ def _compile(
 ) -> tuple[list[RuleTrees], Choose]:
     """Compiles an expert once for all environment copies of a process."""
     if signal.expert is None:
-        raise ConfigurationError("the signal has no expert to give advice")
+        raise ConfigurationError(
+            "the signal has no expert to give advice; give it an expert, as in "
+            "Signal(expert=Expert(rules=...))"
+        )
     actions.check_features(features)
     definitions = parse_definitions(signal.define, features)
     says = _Says(actions, features)
@@ -137,7 +140,7 @@ def _trees(
     says: _Says,
     agents: Sequence[str],
 ) -> RuleTrees:
-    """Parses a rule; errors name it by its number."""
+    """Parses a rule into trees; errors name the rule by its number."""
     for agent in rule.agents or ():
         if agent not in agents:
             raise ConfigurationError(
@@ -168,7 +171,7 @@ def _trees(
 
 
 class _Says:
-    """Turns what a rule says into the actions that may be good, each with a tree."""
+    """Turns the text that a rule says into the actions that may be good."""
 
     def __init__(self, actions: Actions, features: FeatureMap) -> None:
         self.actions = actions
@@ -176,7 +179,7 @@ class _Says:
         self._bits = {action.name: 1 << action.index for action in actions.actions}
 
     def choices(self, do: str) -> tuple[tuple[int, Node | None], ...] | None:
-        """Returns bits with trees; ``None`` for what no rule may say."""
+        """Returns the bits of the actions that a text allows, each with a tree."""
         if do not in self.actions.says:
             return None
         if do in self._bits:
@@ -202,14 +205,14 @@ class _Says:
     def _leads(
         self, move: Action | Heading, columns: Sequence[str], sign: float
     ) -> Node:
-        """Holds where a move is open and goes along the offset of a place."""
+        """Returns a tree that holds where a move is open and leads to a place."""
         along: Node | None = None
         for name, step in zip(columns, move.step or (), strict=True):
             if step:
                 weight = Node("const", value=sign * step)
                 part = Node("*", (weight, self._feature(name)))
                 along = part if along is None else Node("+", (along, part))
-        if along is None:  # a move that does not move
+        if along is None:  # the step is 0 on every axis
             return Node("const", value=0.0)
         nearer = Node(">", (along, _LEVEL))
         if move.open is None:
@@ -219,11 +222,12 @@ class _Says:
     def _turns(
         self, compass: Compass, wanted: Mapping[str, Node]
     ) -> tuple[tuple[int, Node | None], ...]:
-        """Holds for an action where it is the next on the shortest way to drive ahead.
+        """Returns the robot's actions, each with a tree that holds where it is good.
 
         Args:
             compass: The compass.
-            wanted: For the headings that may be good, a tree that holds where they are.
+            wanted: A tree for each heading that may be good; the tree holds where the
+                heading is good.
         """
         names = list(compass.headings)
         count = len(names)
@@ -233,7 +237,7 @@ class _Says:
         ]
 
         def needs(turns: int) -> Node:
-            """Holds where a wanted heading is so many turns to the right."""
+            """Returns a tree: a wanted heading is ``turns`` turns to the right."""
             return _any(
                 [
                     _both(facing[k], wanted[names[(k + turns) % count]])
@@ -245,7 +249,7 @@ class _Says:
         drive = needs(0)
         left = right = Node("const", value=0.0)
         for turns in range(count // 2, 0, -1):
-            # Whoever needs fewer turns the other way does not turn this way.
+            # A robot that needs fewer turns the other way does not turn this way.
             nearer_left, nearer_right = needs(-turns), needs(turns)
             left, right = (
                 _any([nearer_left, _both(_neither(nearer_right), left)]),

@@ -1,4 +1,4 @@
-"""A signal over many environment copies at once, bit for bit as in each of them."""
+"""Shapes the rewards of many environment copies at once, exactly as one by one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 class BatchShaper:
-    """The ``Shaper`` of many environment copies whose agents stay to the end.
+    """Adds a signal to the rewards of many copies whose agents stay to the end.
 
     Every number is that of a ``Shaper`` of each copy, to the last digit. Arrays end in
-    an axis of environments. Those of a team have an axis of agents before it; those of
-    a single agent may have it.
+    an axis of environments. Arrays of a team have an axis of agents before that axis;
+    arrays of a single agent may have one.
 
     Args:
-        signal: The signal; it stays.
+        signal: The signal, which stays.
         features: The vocabulary.
         agents: The team.
         gamma: The learner's discount factor.
@@ -34,7 +34,7 @@ class BatchShaper:
 
     Attributes:
         signal: The signal.
-        values: Computes its values.
+        values: Computes the values of its terms.
 
     Raises:
         ExpressionError: A term's expression is not valid.
@@ -71,7 +71,7 @@ class BatchShaper:
         self._of_state = np.array([kind.of_state for kind in kinds], dtype=bool)
         self._discounted = np.array([kind.discounted for kind in kinds], dtype=bool)
         self._keep = np.where(self._discounted, gamma, 1.0)
-        #: Weight of each term for each agent, 0 for those that the term does not pay.
+        #: Weight of each term for each agent; 0 for agents that the term does not pay.
         self._pays = np.array(
             [
                 [
@@ -85,12 +85,13 @@ class BatchShaper:
         self._phi: Array = np.zeros((0, 0))
         self._full: Array = np.zeros((0, 0))
         self._weights: Array = np.zeros((0, 0))
-        #: Strength of all environments, if it is one and no term is off anywhere.
+        #: The strength of all environments; ``None`` where strengths differ or a term
+        #: is switched off.
         self._usual: float | None = None
         self._paid: Array = np.zeros((0, 0))
-        #: Which terms have been switched off, as far as they were taken back.
+        #: Terms whose potentials were taken back after the terms were switched off.
         self._off: Mask = np.zeros((0, 0), dtype=bool)
-        #: Agents whose episode ended with the last step, if anybody's did.
+        #: Agents whose episode ended with the last step.
         self._gone: Mask = np.zeros(0, dtype=bool)
         self._anybody_gone = False
 
@@ -104,14 +105,14 @@ class BatchShaper:
         which: Mask | None = None,
         strength: float | Array = 1.0,
     ) -> None:
-        """Starts episodes.
+        """Starts the episodes of some environments, or of all.
 
         Args:
             columns: First features, shape ``(features, ..., environments)``; not
                 changed by the caller afterwards.
             which: The environments whose episodes start; all if not given.
-            strength: Factor of what is added in these episodes, of each if it is an
-                array.
+            strength: Factor of what is added in these episodes: a number, or an array
+                with one number per environment.
         """
         if self._before.shape != columns.shape:
             self._begin(columns)
@@ -120,7 +121,7 @@ class BatchShaper:
             which = np.ones(columns.shape[-1], dtype=bool)
         np.copyto(self._paid, 0.0, where=which)
         arrived = not whole and columns is self._before and self.values.plain
-        # Where the step before has arrived there, ``_phi`` is known.
+        # ``_phi`` is known where the step before has arrived at these features.
         if not arrived or (self._anybody_gone and (self._gone & which).any()):
             self._before = np.where(which, columns, self._before)
             values = self.values.first(columns, self._of_state & which, whole)
@@ -145,16 +146,16 @@ class BatchShaper:
     ) -> Array:
         """Computes what the signal adds to the rewards of one step.
 
-        The potential of an agent whose episode ended while that of its environment goes
-        on is 0 from there on; its progress begins anew.
+        An agent whose episode has ended while its environment goes on has a potential
+        of 0 from there on; its progress begins anew.
 
         Args:
             columns: Features that the step arrived at, shape ``(features, ...,
                 environments)``; not changed by the caller afterwards.
-            terminated: Whose episode terminated, shape ``(..., environments)``.
-            truncated: Whose episode was truncated.
-            counted: Where it is a step, so that values that are not finite count; all
-                if not given.
+            terminated: True where an episode terminated, shape ``(..., environments)``.
+            truncated: True where an episode was truncated, in that shape.
+            counted: The environments in which values that are not finite are counted;
+                all if not given.
 
         Returns:
             What is added to each reward, shape ``(..., environments)``.
@@ -188,9 +189,9 @@ class BatchShaper:
         return added
 
     def paid(self, places: int | npt.NDArray[np.intp]) -> Array:
-        """Returns what each term has paid in the episodes of some environments.
+        """Returns what each term has paid so far in some environments' episodes.
 
-        To be asked before the environments' next episodes start.
+        Call it before the environments' next episodes start.
 
         Args:
             places: Index of one environment, or indices of several.
@@ -201,9 +202,9 @@ class BatchShaper:
         return self._paid.T[places]
 
     def _begin(self, columns: Array) -> None:
-        """Allocates what is remembered of every environment."""
+        """Allocates the arrays that remember every environment's potentials."""
         terms, shape = len(self.signal.terms), columns.shape[1:]
-        # What is known of each term gets the axes of agents and environments.
+        # Numbers of a term get axes of agents and environments.
         lifted = (terms, *[1] * len(shape))
         self._of_state = self._of_state.reshape(lifted)
         self._discounted = self._discounted.reshape(lifted)
@@ -220,14 +221,15 @@ class BatchShaper:
         self._anybody_gone = False
 
     def _lift(self, mask: Mask) -> Mask:
-        """Gives an array ``(terms, environments)`` the axis of agents, if any."""
+        """Reshapes a mask ``(terms, environments)`` to have the axis of agents."""
         axes = [1] * (self._phi.ndim - 2)
         return mask.reshape(len(mask), *axes, mask.shape[1])
 
     def _switch_off(self, off: Mask) -> Array | None:
-        """Switches terms off and returns what their potentials are worth per agent.
+        """Switches terms off, and returns what each agent's potentials are worth.
 
-        The next payment takes that back, as if all values were 0 from here on.
+        The next payment takes that worth back, as if all values of these terms were 0
+        from here on.
         """
         ending = off & ~self._off
         if not ending.any():
@@ -242,7 +244,7 @@ class BatchShaper:
 
 
 def _in_order(parts: Iterable[Array]) -> Array:
-    """Adds arrays one after the other, as numbers are."""
+    """Adds arrays one by one from the first on, so that sums round as in ``Shaper``."""
     first, *rest = parts
     total: Array = first.copy()
     for part in rest:

@@ -1,4 +1,4 @@
-"""Definitions: expressions that terms and rules use by name."""
+"""Parses definitions: expressions that terms and rules use by name."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ def parse_definitions(
 
     Args:
         define: Expressions by name; each may use the names before it.
-        features: The vocabulary. Features of the action are left to terms of a
-            transition.
+        features: The vocabulary. A definition may not read features of the action.
 
     Returns:
         A tree for each name.

@@ -1,4 +1,4 @@
-"""``FeatureMap``: the vocabulary, read for every agent at every step."""
+"""Reads the vocabulary of a task with ``FeatureMap``, for every agent at every step."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ __all__ = ["FeatureMap"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _NO_INFO: Mapping[str, Any] = {}
 _RESERVED = ("and", "or", "not", "base_return", "episode_length")
-#: Names that the representation shows.
+#: The most names that the representation of a feature map shows.
 _NAMED = 8
-#: Arrays with more elements than this are not read as a whole.
+#: Larger arrays are not turned into a list as a whole.
 _SMALL_ARRAY = 128
 
 
 class FeatureMap:
-    """The vocabulary of a task: what expressions can speak of, and how it is read.
+    """Names the features of a task, and reads them for every agent at every step.
 
     Args:
         *entries: Features and feature groups, in the order of the columns.
 
     Attributes:
         features: The features, in the order of the columns.
-        names: Their names.
-        action_names: Those that are read from the action.
-        needs_state: Whether something reads ``env.state()``.
-        reads_actions: Whether something reads the action, or may do so.
+        names: Names of the features.
+        action_names: Names of the features that are read from the action.
+        needs_state: Whether a feature reads ``env.state()``.
+        reads_actions: Whether a feature reads the action, or may do so.
 
     Raises:
-        FeatureError: A name that is taken, reserved or not an identifier; a path that
-            cannot be read.
+        FeatureError: A name is taken or not an identifier, or a path cannot be read.
 
     Example:
         >>> features = FeatureMap(Feature("x", "obs[0]"), Feature("push", "action"))
@@ -119,13 +118,13 @@ class FeatureMap:
         )
 
     def __repr__(self) -> str:
-        """Returns the names, the first ones where there are many."""
+        """Returns the names of the features, the first ones where there are many."""
         more = len(self.names) - _NAMED
         names = [*self.names[:_NAMED], *([f"and {more} more"] if more > 0 else [])]
         return f"FeatureMap({', '.join(names)})"
 
     def row(self, view: View) -> Sequence[float]:
-        """Reads the features of one agent at one step; length ``len(names)``."""
+        """Reads the features of one agent at one step, ``len(names)`` numbers."""
         row: list[float] = []
         return self._append(row, self._readers, view)
 
@@ -140,11 +139,11 @@ class FeatureMap:
         """Reads the features of several agents at one step.
 
         Args:
-            agents: Whose.
-            observations: What they observe.
-            actions: What they did; agents that did nothing may be left out.
-            infos: Their infos; agents without may be left out.
-            state: ``env.state()``, or ``None`` where nothing reads it.
+            agents: Names of the agents.
+            observations: Their observations, by name.
+            actions: Their actions, by name; agents that did nothing may be left out.
+            infos: Their infos, by name; agents without one may be left out.
+            state: ``env.state()``, or ``None`` where no feature reads the state.
         """
         if self._batched:
             views = [
@@ -179,7 +178,7 @@ class FeatureMap:
         return rows
 
     def _rows_of(self, views: Sequence[View]) -> list[Sequence[float]]:
-        """Reads the features of several views; batched groups read all at once."""
+        """Reads the features of several views; a batched group reads them at once."""
         rows: list[list[float]] = [[] for _ in views]
         for count, read in self._readers:
             if isinstance(read, BatchReader):
@@ -206,13 +205,13 @@ class FeatureMap:
 
         Args:
             observations: Batched observations, arrays with the environments as first
-                axis; ``None`` where they are no such arrays.
+                axis; ``None`` where observations are not batched as arrays.
             actions: Batched actions, likewise; ``None`` right after a reset.
             views: Makes one ``View`` per environment; called only for features that
-                are in nothing that is batched.
+                cannot be read from batched arrays.
             count: The number of environments.
-            infos: Batched infos: arrays likewise, by key; ``None`` where there are no
-                such arrays.
+            infos: Batched infos: arrays likewise, by key; ``None`` where infos are not
+                batched as arrays.
             states: Batched ``env.state()``, likewise.
         """
         plain = self._plain
@@ -279,10 +278,11 @@ class FeatureMap:
         return row
 
     def check(self, view: View, agent: str) -> None:
-        """Reads every feature once, so that one that does not fit fails early.
+        """Reads every feature once, so that a feature that does not fit fails early.
 
         Raises:
-            FeatureError: Naming the feature, where it is read and what is there.
+            FeatureError: A feature cannot be read; the sentence names the feature, its
+                source and what is there instead.
         """
         column = 0
         for count, read in self._readers:
@@ -309,12 +309,13 @@ class FeatureMap:
             if count and len(numbers) != count:
                 raise FeatureError(
                     f"the feature group that begins with {feature.name!r} declares "
-                    f"{count} features and its function returned {len(numbers)} numbers"
+                    f"{count} features and its function returned {len(numbers)} "
+                    "numbers; return one number per feature"
                 )
             column += max(count, 1)
 
     def describe(self) -> list[str]:
-        """Returns one line per feature: name, range, description."""
+        """Returns one line per feature: its name, range and description."""
         lines = []
         for feature in self.features:
             known = feature.low is not None and feature.high is not None
@@ -357,7 +358,7 @@ class FeatureMap:
                     f"and underscores, none of {', '.join(_RESERVED)}"
                 )
             if feature.name in taken:
-                raise FeatureError(f"there are two features named {feature.name!r}")
+                raise FeatureError(f"two features named {feature.name!r}; rename one")
             taken.add(feature.name)
         self.features += features
         of_other = isinstance(read, PathReader) and read.root != "action"

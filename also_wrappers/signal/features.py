@@ -1,4 +1,4 @@
-"""Features: named numbers per agent and step, read from what the environment gives."""
+"""Declares features: named numbers that are read for each agent at each step."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["BatchReader", "Feature", "FeatureGroup", "View"]
 
 
 class View(NamedTuple):
-    """What one agent's features are read from at one step.
+    """Holds what one agent's features are read from at one step.
 
     Attributes:
         observation: The agent's observation.
         action: The action that led here; ``None`` right after a reset.
         info: The agent's info mapping.
-        state: ``env.state()``, or ``None`` where nothing declares that it reads it.
-        agent: The agent, as the environment calls it.
+        state: ``env.state()``, or ``None`` where no feature declares to read the state.
+        agent: The environment's name of the agent.
 
     Example:
         >>> View([0.5], None, {"health": 3}).info["health"]
@@ -38,7 +38,7 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Feature:
-    """A named number.
+    """Declares a number that expressions use by name.
 
     Attributes:
         name: An identifier; the name that expressions use.
@@ -50,7 +50,7 @@ class Feature:
         low: The smallest possible value, if known.
         high: The largest possible value, if known.
         default: The value where a path into ``info`` leads to nothing, as often at a
-            reset; without, it must always lead somewhere.
+            reset; without a default, the path must always lead to a number.
 
     Example:
         >>> from also_wrappers.signal import FeatureMap
@@ -71,16 +71,17 @@ class Feature:
 
 @dataclass(frozen=True)
 class FeatureGroup:
-    """Several features that one function computes together.
+    """Declares several features that one function computes together.
 
     Attributes:
-        function: Of a ``View``; returns one number per feature. Of many views, where
-            ``batched``; returns an array of shape ``(views, features)``.
+        function: Takes a ``View`` and returns one number per feature; where
+            ``batched``, takes a list of views and returns an array of shape ``(views,
+            features)``.
         features: The features; their ``source`` says in words where they come from.
         needs_state: Whether the function reads ``view.state``.
         batched: Whether the function takes many views at once: those of all copies of a
             vector environment, or of all agents of a team. A net that reads pictures is
-            asked once a step so.
+            then called once a step.
 
     Example:
         >>> from also_wrappers.signal import FeatureMap
@@ -109,7 +110,7 @@ class BatchReader:
     """Reads the features of a batched group.
 
     Args:
-        function: Of many views; returns an array of shape ``(views, features)``.
+        function: Takes views and returns an array of shape ``(views, features)``.
         count: The number of features.
     """
 

@@ -1,8 +1,8 @@
-"""The kinds of terms: how the value of an expression becomes a payment.
+"""Lists the kinds of terms: how the value of an expression becomes a payment.
 
 ``KINDS`` is read by the parser, the compiler, the shapers, the payments, the checks,
-the advisors, the schema of answers, the prompts and the report. Each reads a kind when
-it compiles or renders; no step of an environment looks a kind up.
+the advisors, the schema of answers, the prompts and the report. All of these read a
+kind when they compile or render; no step of an environment looks a kind up.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ KindName = Literal["progress", "potential", "bonus"]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What makes one kind of term different from another.
+    """Holds what makes one kind of term different from another.
 
     Attributes:
         of_state: Whether the expression gives Phi, a value of a state. Then the change
             of Phi is paid, the expression may use neither features of the action nor
             ``delta``, and standing still earns nothing that changes what is optimal.
-            Else the expression gives a value of a transition, may use both, and is paid
-            as it is, so that standing still is paid at every step.
+            Otherwise the expression gives a value of a transition, may use features of
+            the action and ``delta``, and is paid as it is, so that standing still is
+            paid at every step.
         discounted: Whether Phi(s') counts as the learner counts it: ``gamma`` times,
-            and 0 where the agent's episode terminated. One without the other would not
-            keep the optimal policy. Else Phi(s') counts in full, the last one too.
-        usual_weight: Size of a usual weight: 1.0 where a change is paid, which an
-            episode sums up to a change as well, less where every step is paid.
-        pays: What is added at a step, for the page of the room.
-        keeps_optimum: Whether the optimal policy stays optimal, for the page.
-        advice: What a model is told of the kind, for the prompts.
-        meaning: What a reader is told of the kind, for the report.
+            and 0 where the agent's episode terminated. The factor without the 0, or the
+            0 without the factor, would not keep the optimal policy. Otherwise Phi(s')
+            counts in full, at the end of an episode, too.
+        usual_weight: Size of a usual weight: 1.0 where a change is paid, as changes sum
+            up to one change over an episode; less where every step is paid.
+        pays: Formula of what is added at a step, for the docstring of the room.
+        keeps_optimum: Whether the optimal policy stays optimal, for that docstring.
+        advice: Explanation for a language model, for the prompts.
+        meaning: Explanation for a person, for the report.
     """
 
     of_state: bool
@@ -46,7 +48,7 @@ class Kind:
 
     @property
     def absent(self) -> float | None:
-        """Phi of an agent that is not there; ``None`` where its Phi begins anew."""
+        """The Phi of an absent agent; ``None`` where Phi begins anew with the agent."""
         return 0.0 if self.discounted else None
 
 

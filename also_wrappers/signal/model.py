@@ -1,4 +1,4 @@
-"""What a learning signal is: terms, and an expert. Data, never code."""
+"""Declares signals as data, never code: terms, rules and an expert."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
     "Term",
 ]
 
-#: A signal is read by people and by small models: more terms help neither.
+#: The most terms of a signal, which people and small models have to read.
 MAX_TERMS = 8
 MAX_DEFINITIONS = 8
 MAX_RULES = 24
@@ -44,14 +44,14 @@ class Term(BaseModel):
 
     Attributes:
         name: A short identifier, unique in the signal.
-        kind: How the value is paid; a name in ``KINDS``.
+        kind: Name in ``KINDS`` of how the value is paid.
         expression: A text in the term language.
         weight: Factor of what is added; finite, at most 100 in size.
         agents: Names of the agents that are paid; ``None`` means all.
         bound: The value of the expression is clipped to ``[-bound, bound]``. Clipping
             the value and not the change of it keeps the sum over an episode
             telescoping.
-        rationale: Why, in words; never interpreted.
+        rationale: Why the term should help, in words; never interpreted.
 
     Example:
         >>> Term(name="near", kind="progress", expression="-distance", weight=0.5).kind
@@ -70,12 +70,12 @@ class Term(BaseModel):
 
 
 class Rule(BaseModel):
-    """A condition, and what is good where it holds.
+    """Says which actions are good where a condition holds.
 
     Attributes:
         when: A text in the term language, over features of the state. The rule holds
             where its value is above 0.5.
-        do: What is good there: one of ``Actions.says``, such as the name of an action
+        do: The good actions there, as one of ``Actions.says``: the name of an action,
             or ``toward`` and a place.
         agents: Names of the agents that the rule is for; ``None`` means all.
 
@@ -97,10 +97,10 @@ class Rule(BaseModel):
 
 
 class Expert(BaseModel):
-    """Says which actions are good, by rules.
+    """Says by ordered rules which actions are good in a state.
 
-    For every agent, at every step, the first rule counts that holds and leads
-    somewhere: its actions are good. Where none does, the expert is silent.
+    For every agent, at every step, the first rule that holds and has a good action
+    counts. Where there is no such rule, the expert is silent.
 
     A policy imitates an expert on the states that the policy itself visits, as in
     kickstarting (Schmitt et al. 2018) and DAgger (Ross et al. 2011).
@@ -108,7 +108,7 @@ class Expert(BaseModel):
     Attributes:
         rules: The rules, in the order in which they are asked.
         pull: Weight of the imitation beside the trainer's own loss.
-        rationale: Why, in words; never interpreted.
+        rationale: Why the expert should help, in words; never interpreted.
 
     Example:
         >>> stay = Rule(when="gap < 1", do="stay")
@@ -128,7 +128,7 @@ class Expert(BaseModel):
 
 
 class Signal(BaseModel):
-    """What an agent learns from besides the base reward: terms, and an expert.
+    """Holds what an agent learns from besides the base reward: terms, an expert.
 
     Terms say what states are worth and are added to the base reward; an expert says
     which actions are good and changes no reward. A signal is the treatment that an arm
@@ -137,11 +137,11 @@ class Signal(BaseModel):
 
     Attributes:
         terms: The terms, whose payments are added up.
-        fade: Share of the planned training in which its strength goes to zero, from
-            when it is swapped in; ``None`` if it stays. For signals of a run: one that
-            is given to a wrapper fades by the wrapper's own option.
+        fade: Share of the planned training in which the signal's strength goes to zero,
+            counted from the swap; ``None`` if the strength stays. Only signals of a run
+            fade so: a signal that is given to a wrapper fades by the wrapper's option.
         define: Expressions by name, which terms and rules use like features. A
-            definition reads features of the state, and the definitions before it.
+            definition reads features of the state, and earlier definitions.
         expert: The expert, if there is one.
 
     Example:
@@ -171,27 +171,27 @@ class Signal(BaseModel):
         return self
 
     def __hash__(self) -> int:
-        """Hashes what the signal does; its definitions alone cannot be hashed."""
+        """Hashes the signal's id, as its mapping of definitions has no hash."""
         return hash(self.id)
 
     def __repr__(self) -> str:
-        """Returns the signal's name and what the signal does, in a line."""
+        """Returns the signal's id and a description, in one line."""
         return f"<Signal {self.id}: {shorten(self.describe(), 200)}>"
 
     def _repr_html_(self) -> str:
-        """Returns tables of the terms and rules, for notebooks."""
+        """Returns HTML tables of the terms and rules, for notebooks."""
         return signal_html(self)
 
     @classmethod
     def from_run(cls, run_dir: str | Path) -> Signal:
-        """Returns the signal that a run has found: the one that was active last.
+        """Returns the signal that a run has found: the last that was active.
 
         Args:
             run_dir: The run's directory; the run may go on meanwhile.
 
         Raises:
-            ConfigurationError: There is no run in the directory, or it has found no
-                signal, or its ``schedule.json`` cannot be read.
+            ConfigurationError: There is no run in the directory, or the run has found
+                no signal, or its ``schedule.json`` cannot be read.
 
         Example:
             >>> import json, tempfile
@@ -226,7 +226,7 @@ class Signal(BaseModel):
 
     @property
     def empty(self) -> bool:
-        """True where the signal changes nothing."""
+        """True where the signal has neither terms nor an expert."""
         return not self.terms and self.expert is None
 
     @property
@@ -235,7 +235,7 @@ class Signal(BaseModel):
         return _identify(self.terms, self.fade, tuple(self.define.items()), self.expert)
 
     def with_terms(self, terms: tuple[Term, ...]) -> Signal:
-        """Returns a signal with other terms, which does not fade.
+        """Returns a signal with other terms, the same expert, and no fade.
 
         Definitions and the expert stay.
 
@@ -281,7 +281,7 @@ def _identify(
 
 
 class Fade(BaseModel):
-    """How the strength of a signal goes to zero: linearly, from one step to another.
+    """Lets the strength of a signal fall linearly from 1 at one step to 0 at another.
 
     An environment's episode has one strength throughout, fixed when it is reset, so
     that potentials stay exact (and the optimal policy stays the optimal one:
@@ -289,7 +289,7 @@ class Fade(BaseModel):
 
     Attributes:
         begin: Steps after which the strength begins to fall from 1.
-        end: Steps after which it is 0.
+        end: Steps after which the strength is 0.
 
     Example:
         >>> fade = Fade(begin=1000, end=2000)

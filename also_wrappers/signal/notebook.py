@@ -1,4 +1,4 @@
-"""Signals as HTML, for notebooks."""
+"""Writes signals as HTML tables, for notebooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def signal_html(signal: Signal) -> str:
-    """Returns HTML tables of what a signal is made of: terms, rules, definitions."""
+    """Returns HTML tables of a signal's terms, rules and definitions."""
     if signal.empty:
         return f"<p>Signal: {escape(signal.describe())}</p>"
     parts = [f"<p>Signal {signal.id}</p>"]

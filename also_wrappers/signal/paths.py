@@ -1,4 +1,4 @@
-"""Paths: how a feature says where in an observation, info, state or action it is."""
+"""Reads features by paths into an observation, info, state or action."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEP = re.compile(
 
 
 class PathReader:
-    """Reads one number along a path. A class so that a feature map can be pickled.
+    """Reads one number along a path; can be pickled, as a closure could not.
 
     Args:
         path: The path.
@@ -26,7 +26,8 @@ class PathReader:
 
     Attributes:
         root: ``obs``, ``info``, ``state`` or ``action``.
-        column: The element of a flat observation that it reads, if it does.
+        column: The element of a flat observation that the path leads to; ``None`` if
+            the path leads elsewhere.
     """
 
     def __init__(self, path: str, default: float | None = None) -> None:
@@ -38,10 +39,10 @@ class PathReader:
         self.column = int(steps[0]) if plain else None
 
     def __call__(self, view: Any) -> float:
-        """Reads the number from a ``View``."""
+        """Reads the number at the path from a ``View``."""
         value: Any = view[self._field]
         if value is None and self._field == 1:
-            return 0.0  # no action led to the first state
+            return 0.0  # there is no action before the first state
         try:
             for step in self._steps:
                 value = value[step]
@@ -52,7 +53,7 @@ class PathReader:
         return float(value)
 
     def batch(self, batch: Any) -> Any:
-        """Reads the numbers of a batch whose arrays have environments as first axis."""
+        """Reads the numbers of arrays that have environments as their first axis."""
         value = batch
         try:
             for place, step in enumerate(self._steps):
@@ -70,10 +71,10 @@ def parse_path(path: str) -> tuple[str, tuple[str | int, ...]]:
     """Splits a path into its root and its steps.
 
     Returns:
-        Its root, and the keys and indices from there.
+        The root, and the keys and indices that lead on from the root.
 
     Raises:
-        FeatureError: The path is not one.
+        FeatureError: The path has an unknown root, or cannot be understood.
 
     Example:
         >>> parse_path("obs.goal[0]")
@@ -101,7 +102,7 @@ def parse_path(path: str) -> tuple[str, tuple[str | int, ...]]:
 
 
 def expand_slice(path: str) -> list[str]:
-    """Writes a path with a slice as one path per element; others stay as they are.
+    """Expands a path with a slice into one path per element.
 
     Raises:
         FeatureError: The slice is empty.
@@ -115,5 +116,7 @@ def expand_slice(path: str) -> list[str]:
         return [path]
     elements = range(int(match["a"]), int(match["b"]))
     if not elements:
-        raise FeatureError(f"the slice in {path!r} is empty")
+        raise FeatureError(
+            f"the slice in {path!r} is empty; end it after its begin, as in obs[0:2]"
+        )
     return [f"{match['head']}[{element}]" for element in elements]

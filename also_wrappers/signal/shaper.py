@@ -1,7 +1,7 @@
-"""The Shaper: feature rows of a team in, what the signal adds to its rewards out.
+"""Computes what a signal adds to the rewards of a team, step by step.
 
-One shaper belongs to one environment copy. It knows agents by their place in the
-team and no environment API.
+One shaper belongs to one environment copy. A shaper knows agents by their place in the
+team, and knows no interface of an environment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from also_wrappers.signal.model import Signal, Term
 
 __all__ = ["CompiledSignal", "Shaper", "compile_signal", "parse_term"]
 
-#: After so many values that are not finite, a term is switched off in a copy.
+#: Number of values that are not finite after which a term is switched off in a copy.
 MOST_INVALID = 100
 
 _NOBODY: Mapping[int, float] = {}
@@ -47,7 +47,7 @@ def parse_term(
         term: The term.
         features: The vocabulary.
         agents: The team.
-        definitions: What the term's signal defines, parsed.
+        definitions: The parsed definitions of the term's signal.
 
     Raises:
         ExpressionError: The expression is not valid for this kind of term.
@@ -76,7 +76,7 @@ def parse_term(
 
 @dataclass(frozen=True)
 class CompiledSignal:
-    """A signal, checked against a vocabulary and compiled for a team.
+    """Holds a signal that is checked against a vocabulary and compiled for a team.
 
     Attributes:
         signal: The signal.
@@ -85,7 +85,7 @@ class CompiledSignal:
         potentials: Computes Phi of every term of a state.
         step: Computes what all terms pay at a step.
         nodes: Roots of the terms' trees.
-        steps: What the step function knows of each term.
+        steps: What the step function has to know of each term.
     """
 
     signal: Signal
@@ -98,7 +98,7 @@ class CompiledSignal:
 
     @cached_property
     def turn(self) -> Callable[..., list[float]]:
-        """Computes what all terms pay at a step in which not all agents acted."""
+        """The function that pays a step in which not all agents acted."""
         return compile_turn(self.nodes, self.steps)
 
 
@@ -153,7 +153,7 @@ def _compile(
 
 
 class Shaper:
-    """Adds a signal to the rewards of one environment copy.
+    """Computes what a signal adds to the rewards of one environment copy.
 
     Args:
         team: The number of agents.
@@ -166,7 +166,7 @@ class Shaper:
         compiled: The signal in force, or ``None`` before the first reset.
         totals: What each term has paid in this episode, summed over agents.
         invalid: How many values of each term were not finite.
-        present: Places of the agents that are there, so that their potentials go on.
+        present: Places of the present agents, whose potentials go on.
 
     Example:
         >>> from also_wrappers.signal import Feature
@@ -192,7 +192,7 @@ class Shaper:
         self._before: Rows = []
         self.present: Sequence[int] = ()
         self._phi: list[list[float | None]] = []
-        #: What stands in ``_phi`` for an agent that is not there.
+        #: The entry of ``_phi`` for an absent agent, for each term of a state.
         self._absent: list[float | None] = []
         #: Terms that are switched off from the next step on.
         self._ending: list[int] = []
@@ -207,8 +207,8 @@ class Shaper:
         """Starts an episode.
 
         Args:
-            compiled: The signal of this episode. It stays until the next reset, so
-                that no episode mixes two signals, unless there is a ``swap``.
+            compiled: The signal of this episode, which stays until the next reset
+                unless ``swap`` is called, so that no episode mixes two signals.
             rows: First features, ``[agent][feature]``; not changed by the caller
                 afterwards.
             alive: Places of the agents that are alive.
@@ -222,18 +222,18 @@ class Shaper:
     def swap(self, compiled: CompiledSignal, strength: float = 1.0) -> None:
         """Puts another signal in force in the middle of an episode.
 
-        Potentials begin anew from the state that is current: what the old signal paid
-        telescopes up to there, and what the new one pays from there on.
+        Potentials begin anew from the current state: the payments of the old signal
+        telescope up to this state, and those of the new signal from this state on.
 
         Args:
             compiled: The signal from the next step on.
-            strength: Factor of everything that it adds.
+            strength: Factor of everything that the signal adds.
         """
         self.totals = [0.0] * len(compiled.signal.terms)
         self._begin(compiled, strength)
 
     def _begin(self, compiled: CompiledSignal, strength: float) -> None:
-        """Fixes the signal and takes the potentials of the current state."""
+        """Puts a signal in force, with potentials of the current state."""
         count = len(compiled.signal.terms)
         if compiled is not self.compiled:
             self.invalid = [0] * count
@@ -256,7 +256,7 @@ class Shaper:
                 value = values[i]
                 inside = -bound <= value <= bound
                 self._phi[k][i] = value if inside else self._bounded(k, value)
-        for k in self._ending:  # nothing was paid that would have to be taken back
+        for k in self._ending:  # no payment of this episode has to be taken back
             self._weights[k] = 0.0
         self._ending = []
 
@@ -268,23 +268,24 @@ class Shaper:
         truncated: Sequence[int] = (),
         waiting: Mapping[int, float] = _NOBODY,
     ) -> list[float]:
-        """Computes what the signal adds at one step.
+        """Computes what the signal adds to each agent's reward at one step.
 
-        The potential of an agent that is not there is 0: one that leaves is to be
-        among ``terminated``, and one that comes (back) is paid ``gamma * Phi(s')``.
-        Progress begins anew with an agent that comes, which is paid from its next step
-        on.
+        The potential of an absent agent is 0: an agent that leaves must be among
+        ``terminated``, and an agent that comes (back) is paid ``gamma * Phi(s')``.
+        Progress begins anew with an agent that comes: the agent is paid from its next
+        step on.
 
         Args:
             rows: Features of the state that the step arrived at; not changed by the
                 caller afterwards.
-            alive: Places of the agents that took part in the step, those that end
-                with it included.
-            terminated: Those of them whose episode terminated with the step.
-            truncated: Those of them whose episode was truncated.
-            waiting: Those of them that did not act, so that their step before goes on,
-                with what Phi(s') counts in it: ``gamma``, or 1.0 before an agent's
-                first action. They are paid for the change of Phi, and no bonus.
+            alive: Places of the agents that took part in the step, agents whose episode
+                ends with the step included.
+            terminated: Places among ``alive`` whose episode terminated with the step.
+            truncated: Places among ``alive`` whose episode was truncated.
+            waiting: Places among ``alive`` that did not act, so that their step before
+                goes on, each with the factor of Phi(s') in that step: ``gamma``, or 1.0
+                before an agent's first action. A waiting agent is paid for the change
+                of Phi, and no bonus.
 
         Returns:
             One number per agent; 0.0 for agents that took no part.
@@ -328,10 +329,10 @@ class Shaper:
     def _hold(
         self, compiled: CompiledSignal, waiting: Mapping[int, float]
     ) -> list[float]:
-        """Counts the potentials that waiting agents leave as they were counted.
+        """Scales the last potentials of waiting agents as they were paid.
 
         Returns:
-            What Phi(s') of a discounted kind counts for each agent.
+            The factor of Phi(s') of a discounted kind, for each agent.
         """
         keep = list(self._keep)
         for i, counts in waiting.items():
@@ -343,9 +344,10 @@ class Shaper:
         return keep
 
     def _switch_off(self, compiled: CompiledSignal) -> list[float]:
-        """Switches terms off and returns what their potentials are worth per agent.
+        """Switches terms off, and returns what each agent's potentials are worth.
 
-        The next payment takes that back, as if all values were 0 from here on.
+        The next payment takes that worth back, as if all values of these terms were 0
+        from here on.
         """
         owed = [0.0] * self._team
         for k in sorted(self._ending):
@@ -359,21 +361,21 @@ class Shaper:
         return owed
 
     def _leave(self, alive: Sequence[int]) -> None:
-        """Notes which agents are there and ends the potentials of the others."""
+        """Notes which agents are present, and ends the potentials of the others."""
         self._forget([i for i in range(self._team) if i not in alive])
         self.present = alive
 
     def _forget(self, gone: Sequence[int]) -> None:
-        """Ends potentials."""
+        """Ends the potentials of agents that are gone."""
         for phi, absent in zip(self._phi, self._absent, strict=True):
             for i in gone:
                 phi[i] = absent
 
     def _bounded(self, k: int, value: float) -> float:
-        """Clips a value of term ``k`` that is out of its bounds.
+        """Clips a value of term ``k`` that is out of its bounds, or not finite.
 
-        A value that is not finite counts as 0; after too many of them, all values of
-        the term do.
+        A value that is not finite counts as 0; after ``MOST_INVALID`` such values, the
+        term is switched off.
         """
         if math.isfinite(value):
             bound = self.compiled.signal.terms[k].bound if self.compiled else 0.0

@@ -1,4 +1,4 @@
-"""What a Gymnasium space offers to name, where nobody declared features."""
+"""Names the numbers of a Gymnasium space, where nobody has declared features."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from also_wrappers.exceptions import FeatureError
 __all__ = ["Leaf", "is_batched_arrays", "leaves", "named_leaves"]
 
 _MOST_FROM_SPACES = 64
-#: Path, name, smallest and largest value where they are known.
+#: Path, name, smallest and largest value of a number; ``None`` for an unknown value.
 Leaf = tuple[str, str, float | None, float | None]
 
 
 def named_leaves(env: Any) -> list[Leaf]:
-    """Returns the numbers that an environment's spaces offer, with names.
+    """Returns the numbers of an environment's spaces, with paths and names.
 
     Args:
         env: A Gymnasium environment or vector environment, or a PettingZoo one.
@@ -57,10 +57,10 @@ def named_leaves(env: Any) -> list[Leaf]:
 
 
 def leaves(space: spaces.Space[Any], path: str, name: str) -> Iterator[Leaf]:
-    """Yields every number of a space, with a path to it and a name.
+    """Yields every number of a space, with a path and a name.
 
-    Masks of actions (Dict keys that end in ``action_mask``) say what is allowed, not
-    how things are, and are left out.
+    Masks of actions (Dict keys that end in ``action_mask``) are left out, as they say
+    what is allowed and not how things are.
 
     Example:
         >>> list(leaves(spaces.Dict({"door": spaces.Discrete(3)}), "obs", "obs"))
@@ -90,7 +90,7 @@ def leaves(space: spaces.Space[Any], path: str, name: str) -> Iterator[Leaf]:
 
 
 def is_batched_arrays(space: spaces.Space[Any]) -> bool:
-    """Returns whether batches of a space are arrays with the batch as first axis."""
+    """True where batches of a space are arrays with the batch as first axis."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         inner = space.spaces.values() if isinstance(space, spaces.Dict) else space
         return all(is_batched_arrays(part) for part in inner)

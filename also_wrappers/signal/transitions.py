@@ -1,7 +1,7 @@
-"""What a signal pays for many transitions at once, in any order.
+"""Computes what a signal pays for many transitions at once, in any order.
 
-A transition is what one step of an environment copy made of a team: its features
-before and after, who was there, and whose episode terminated.
+A transition is one step of the team of an environment copy: features before and after
+the step, the agents that were present, and the agents whose episode terminated.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ __all__ = ["ParsedTerm", "Payments", "Transitions", "decode", "encode", "encode_
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: What became of an agent in a step, in the last column of an encoded transition.
+#: Codes in the last column of an encoded transition: what became of an agent.
 _ABSENT, _THERE, _TERMINATED, _TRUNCATED = range(4)
 
 
 @dataclass(frozen=True)
 class Transitions:
-    """Steps of a team.
+    """Holds the features and presence of a team before and after many steps.
 
     Attributes:
-        rows: Features that the steps began with and those that they arrived at, shape
-            ``(..., 2, agents, features)``.
-        present: Who was there before and who took part, shape ``(..., 2, agents)``.
-        ended: Whose potentials end with the step, shape ``(..., agents)``.
+        rows: Features before and after each step, shape ``(..., 2, agents,
+            features)``.
+        present: True for agents that were present before, and for agents that took part
+            in the step, shape ``(..., 2, agents)``.
+        ended: True for agents whose potentials end with the step, shape ``(...,
+            agents)``.
     """
 
     rows: Array
@@ -55,15 +57,15 @@ def encode(
     terminated: Sequence[int],
     truncated: Sequence[int],
 ) -> npt.NDArray[np.float32]:
-    """Writes one transition as an array, for infos and replay buffers.
+    """Encodes one transition as an array, for infos and replay buffers.
 
     Args:
         before: Features that the step began with, ``[agent][feature]``.
-        was: Places of the agents that were there.
-        after: Features that it arrived at.
+        was: Places of the agents that were present before the step.
+        after: Features that the step arrived at, in that form.
         there: Places of the agents that took part.
-        terminated: Those of them whose episode terminated.
-        truncated: Those of them whose episode was truncated.
+        terminated: Places among ``there`` whose episode terminated.
+        truncated: Places among ``there`` whose episode was truncated.
 
     Returns:
         Shape ``(2, agents, features + 1)``: before and after, and in the last column
@@ -84,14 +86,14 @@ def encode(
 def encode_batch(
     before: Array, after: Array, terminated: Mask, truncated: Mask
 ) -> npt.NDArray[np.float32]:
-    """Writes the transitions of many environments whose agents stay to the end.
+    """Encodes the transitions of many environments whose agents stay to the end.
 
     Args:
         before: Features that the steps began with, shape ``(features, agents,
             environments)``.
-        after: Features that they arrived at, in that shape.
-        terminated: Whose episode terminated, shape ``(agents, environments)``.
-        truncated: Whose episode was truncated, in that shape.
+        after: Features that the steps arrived at, in that shape.
+        terminated: True where an episode terminated, shape ``(agents, environments)``.
+        truncated: True where an episode was truncated, in that shape.
 
     Returns:
         Shape ``(environments, 2, agents, features + 1)``: what ``encode`` writes for
@@ -111,12 +113,12 @@ def encode_batch(
 def decode(
     encoded: npt.NDArray[np.float32], bootstraps_truncation: bool = True
 ) -> Transitions:
-    """Reads encoded transitions, so that they can be paid for.
+    """Decodes encoded transitions into the form that payments take.
 
     Args:
         encoded: Shape ``(..., 2, agents, features + 1)``.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes; where
-            it does not, potentials end with them.
+            the learner does not, potentials end with truncated episodes.
 
     Example:
         >>> encoded = encode([[1.0]], [0], [[2.0]], [0], [], [0])
@@ -132,13 +134,13 @@ def decode(
 
 @dataclass(frozen=True, eq=False)
 class ParsedTerm:
-    """A term that was parsed once, to be evaluated on many transitions.
+    """Holds a term that is parsed once and evaluated on many transitions.
 
     Attributes:
         term: The term.
-        kind: How its values are paid.
-        tree: Root of the tree of its expression, with operators of two arguments.
-        payees: Which agents it pays, shape ``(agents,)``.
+        kind: How the term's values are paid.
+        tree: Root of the expression's tree, with operators of two arguments.
+        payees: True for agents that the term pays, shape ``(agents,)``.
     """
 
     term: Term
@@ -147,12 +149,12 @@ class ParsedTerm:
     payees: Mask
 
     def values(self, rows: Array, before: Array, alive: Mask) -> Array:
-        """Computes the values of the expression, before bound and weight.
+        """Computes the values of the term's expression, before bound and weight.
 
         Args:
             rows: Features, shape ``(..., agents, features)``.
             before: The features before the step, in the same shape.
-            alive: Which agents count, shape ``(..., agents)``.
+            alive: True for agents that are alive, shape ``(..., agents)``.
 
         Returns:
             Shape ``(..., agents)``; 0.0 for agents that are not alive, nan where the
@@ -161,7 +163,7 @@ class ParsedTerm:
         return evaluate_binary(self.tree, rows, before, alive)
 
     def bounded(self, values: Array) -> Array:
-        """Clips values as the shaper does; one that is not finite counts as 0."""
+        """Clips values as ``Shaper`` does; a value that is not finite counts as 0."""
         bound = self.term.bound
         finite: Array = np.where(np.isfinite(values), values, 0.0)
         return np.minimum(np.maximum(finite, -bound), bound)  # quicker than np.clip
@@ -181,7 +183,7 @@ class ParsedTerm:
         if self.kind.of_state:
             phi = self.bounded(self.values(rows, rows, present))
             past, arrived = phi[..., 0, :], phi[..., 1, :]
-            # The potential of an agent that was not there was 0; progress begins anew.
+            # The potential of an absent agent is 0, but progress begins anew.
             paid = there
             if self.kind.discounted:
                 arrived = gamma * np.where(transitions.ended, 0.0, arrived)
@@ -196,10 +198,10 @@ class ParsedTerm:
 
 
 class Payments:
-    """What a signal adds to the rewards of transitions, at its full strength.
+    """Computes what a signal at full strength adds to the rewards of transitions.
 
-    Agrees with what ``Shaper`` pays step by step, but that no term is ever switched
-    off: a value that is not finite counts as 0, here as there.
+    ``Shaper`` pays the same step by step, until it switches a term off. A value that is
+    not finite counts as 0 in both.
 
     Args:
         signal: The signal.
@@ -208,7 +210,7 @@ class Payments:
 
     Attributes:
         signal: The signal.
-        terms: Its terms, parsed.
+        terms: The parsed terms of the signal.
 
     Raises:
         ExpressionError: A term's expression is not valid.
@@ -239,7 +241,7 @@ class Payments:
         ]
 
     def reweighed(self, signal: Signal) -> Payments:
-        """Returns the payments of the same terms with other weights; parses nothing.
+        """Returns payments with other weights, without parsing the terms again.
 
         Args:
             signal: A signal that differs from this one in its weights only.

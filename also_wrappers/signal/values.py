@@ -1,4 +1,4 @@
-"""The values of all terms of a signal for many environments at once, in numpy."""
+"""Computes the values of all terms of a signal for many environments, in numpy."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ __all__ = ["Values"]
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: BLAS uses threads for longer sums, which others may need.
+#: Longest sum that is left to BLAS, which uses threads for longer sums.
 _MOST_DOT = 8192
 
 
 class Values:
     """Computes the bounded values of all terms, and counts those that are not finite.
 
-    Arrays end in an axis of environments. Those of a team have an axis of agents before
-    it; those of a single agent may have it.
+    Arrays end in an axis of environments. Arrays of a team have an axis of agents
+    before that axis; arrays of a single agent may have one.
 
     Args:
         signal: The signal.
         features: The vocabulary.
         agents: The agents of an environment.
-        exact: Whether values are bit for bit those for one environment. Without, they
-            differ by rounding and are quicker to compute, for a single agent only.
+        exact: Whether values are bit for bit those for one environment. If False, which
+            is for a single agent only, values differ by rounding and are quicker to
+            compute.
 
     Attributes:
         invalid: How many values were not finite, shape ``(terms, environments)``.
-        off: Where terms are switched off, in that shape; ``None`` if nowhere.
+        off: True where a term is switched off, in that shape; ``None`` if no term is.
         plain: Whether no term is off and the latest values were all within their
             bounds, so that nothing was counted.
 
@@ -71,23 +72,23 @@ class Values:
         self.plain = False
 
     def begin(self, count: int) -> None:
-        """Counts anew in so many environments."""
+        """Sets all counts to 0, for ``count`` environments."""
         self.invalid = np.zeros((len(self._bounds), count), dtype=np.int64)
         self.off = None
 
     def forgive(self, which: Mask) -> None:
-        """Forgets which values were not finite in the environments of a mask."""
+        """Sets the counts of values that were not finite to 0 where a mask holds."""
         if self.invalid.any():
             self.invalid = np.where(which, 0, self.invalid)
             self.off = self._switched_off()
 
     def first(self, columns: Array, counted: Mask, whole: bool) -> Array:
-        """Returns the values of states with which episodes begin.
+        """Returns the bounded values of states with which episodes begin.
 
         Args:
             columns: Features of the states.
-            counted: Where values that are not finite count, in an array that broadcasts
-                to the values' shape.
+            counted: True where values that are not finite are counted, in an array that
+                broadcasts to the values' shape.
             whole: Whether episodes begin in all environments.
         """
         values = self(columns, columns, counted)
@@ -99,9 +100,9 @@ class Values:
 
         Args:
             columns: Features of the states, ``(features, ..., environments)``.
-            before: Those of the states before the step.
-            counted: Where values that are not finite count, in an array that broadcasts
-                to the values' shape; everywhere if ``None``.
+            before: Features of the states before the step, in that shape.
+            counted: True where values that are not finite are counted, in an array that
+                broadcasts to the values' shape; ``None`` counts all of them.
         """
         out = np.empty((len(self._bounds), *columns.shape[1:]))
         fine = _small(columns)
@@ -121,7 +122,7 @@ class Values:
         return out
 
     def _bound(self, values: Array, counted: Mask | None) -> None:
-        """Clips values in place; one that is not finite counts as 0."""
+        """Clips values in place; a value that is not finite counts as 0."""
         finite = np.isfinite(values)
         if not finite.all():
             values[~finite] = 0.0
@@ -132,13 +133,13 @@ class Values:
             np.clip(values[k], -bound, bound, out=values[k])
 
     def _switched_off(self) -> Mask | None:
-        """Returns which terms are off in which environments, if any is anywhere."""
+        """Returns a mask of the terms that are off; ``None`` if no term is off."""
         off = self.invalid >= MOST_INVALID
         return off if off.any() else None
 
 
 def _small(values: Array) -> bool:
-    """True where no value is large or nan; the sum of squares is the cheapest test."""
+    """True where no value is nan, or larger in size than ``LARGEST``."""
     flat = values.ravel()
     if flat.size > _MOST_DOT:
         return _between(flat, LARGEST)
@@ -146,9 +147,9 @@ def _small(values: Array) -> bool:
 
 
 def _within(values: Array, bound: float) -> bool:
-    """True where all values are in ``[-bound, bound]``; nan is not."""
+    """True where all values are in ``[-bound, bound]`` and no value is nan."""
     flat = values.ravel()
-    if flat.size <= _MOST_DOT:  # the sum of fourth powers is close, and cheap
+    if flat.size <= _MOST_DOT:  # a sum of fourth powers is a cheap first test
         squares = flat * flat
         if np.vdot(squares, squares) <= bound**4:
             return True
@@ -162,7 +163,7 @@ def _between(flat: Array, bound: float) -> bool:
 
 
 def _alone(node: Node) -> Node:
-    """Rewrites reductions for a team of one: itself, no spread, no others."""
+    """Rewrites reductions for a team of one agent, which has no mates."""
     args = tuple(_alone(arg) for arg in node.args)
     if node.op in ("team_mean", "team_min", "team_max", "team_sum"):
         return args[0]

@@ -1,6 +1,6 @@
-"""A signal over many single-agent environments at once, in numpy.
+"""Shapes the rewards of many single-agent environments at once, in numpy.
 
-Everything is arithmetic on arrays of shape ``(terms, environments)``.
+All computation is arithmetic on arrays of shape ``(terms, environments)``.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _AGENT = "agent"
 
 
 class VectorShaper:
-    """Adds a signal to the rewards of many single-agent environments.
+    """Computes what a signal adds to the rewards of single-agent environments.
 
-    Agrees with what a ``Shaper`` pays in each but for rounding. What terms pay is made
-    from sums of values, which costs next to nothing per step.
+    A ``Shaper`` pays the same in each environment, but for rounding. What terms have
+    paid is computed from sums of values, which costs next to nothing per step.
 
     Args:
-        signal: The signal; it stays.
+        signal: The signal, which stays.
         features: The vocabulary.
         gamma: The learner's discount factor.
         bootstraps_truncation: Whether the learner bootstraps truncated episodes.
 
     Attributes:
         signal: The signal.
-        values: Computes its values.
+        values: Computes the values of its terms.
 
     Raises:
         ExpressionError: A term's expression is not valid.
@@ -69,15 +69,15 @@ class VectorShaper:
         self._of_state = np.array([kind.of_state for kind in kinds], dtype=bool)
         weights = np.array([term.weight for term in terms])
         discounted = np.array([kind.discounted for kind in kinds], dtype=bool)
-        #: What the values are worth when a step arrives at them, and what the next step
-        #: takes back when it leaves them; shape ``(2, terms)``.
+        #: Factors of a state's values: in the payment of the step that arrives at the
+        #: state, and in what the next step takes back; shape ``(2, terms)``.
         self._worth = np.array(
             [
                 weights * np.where(discounted, gamma, 1.0),
                 np.where(self._of_state, weights, 0.0),
             ]
         )
-        #: The part of what they are worth that is not paid where the episode ended.
+        #: Factors of the values that are not paid where the episode ended.
         self._kept = np.where(discounted, weights * gamma, 0.0)
         self._sums: Array = np.zeros((len(terms), 0))
         self._first: Array = np.zeros((len(terms), 0))
@@ -97,14 +97,14 @@ class VectorShaper:
         which: Mask | None = None,
         strength: float | Array = 1.0,
     ) -> None:
-        """Starts episodes.
+        """Starts the episodes of some environments, or of all.
 
         Args:
             columns: First features, shape ``(features, environments)``; not changed
                 by the caller afterwards.
             which: The environments whose episodes start; all if not given.
-            strength: Factor of what is added in these episodes, of each if it is an
-                array.
+            strength: Factor of what is added in these episodes: a number, or an array
+                with one number per environment.
         """
         count = columns.shape[1]
         first = self._before.shape != columns.shape
@@ -125,7 +125,7 @@ class VectorShaper:
             self._strength = np.where(which, strength, self._strength)
         np.copyto(self._sums, 0.0, where=which)
         if not whole and columns is self._before and self.values.plain:
-            # The step before has arrived there.
+            # The step before has arrived at these features.
             np.copyto(self._first, self._last, where=which)
             return
         self._before = np.where(which, columns, self._before)
@@ -149,10 +149,10 @@ class VectorShaper:
         Args:
             columns: Features that the step arrived at, shape ``(features,
                 environments)``; not changed by the caller afterwards.
-            terminated: Whose episode terminated.
-            truncated: Whose episode was truncated.
-            counted: Where it is a step, so that values that are not finite count; all
-                if not given.
+            terminated: True where an episode terminated, shape ``(environments,)``.
+            truncated: True where an episode was truncated, in that shape.
+            counted: The environments in which values that are not finite are counted;
+                all if not given.
 
         Returns:
             What is added to each environment's reward, shape ``(environments,)``.
@@ -173,9 +173,9 @@ class VectorShaper:
         return added
 
     def paid(self, places: int | npt.NDArray[np.intp]) -> Array:
-        """Returns what each term has paid in the episodes of some environments.
+        """Returns what each term has paid so far in some environments' episodes.
 
-        To be asked before the environments' next episodes start.
+        Call it before the environments' next episodes start.
 
         Args:
             places: Index of one environment, or indices of several.
@@ -183,7 +183,7 @@ class VectorShaper:
         Returns:
             Shape ``(terms,)``, or ``(places, terms)``.
         """
-        # The values that a step leaves are those that the step before arrived at.
+        # The values that a step takes back are those that the step before arrived at.
         arrived, leaves = self._worth
         last = self._last.take(places, axis=1).T
         paid: Array = (arrived - leaves) * self._sums.take(places, axis=1).T

@@ -1,4 +1,4 @@
-"""What any advisor must pass."""
+"""Checks what any advisor must pass before a run relies on the advisor."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from also_wrappers.signal.shaper import compile_signal
 
 __all__ = ["check_advisor"]
 
-#: Times that experts are asked for; whoever then names more never ends.
+#: Times that experts are asked for; an advisor that names more then would never end.
 _ENOUGH = 20
 
 
 def check_advisor(advisor: Advisor, situation: Situation, k: int = 3) -> None:
-    """Takes an advisor through a whole round.
+    """Checks all answers of an advisor in a whole round.
 
     The advisor is asked for a diagnosis, for experts until it names no more, for
-    candidates, for others in place of those, all rejected, and for replacements of the
-    others, all tried. It may give no usable
+    candidates, for others in place of these candidates, which are all rejected, and for
+    replacements of the others, which are all tried. The advisor may give no usable
     answer (``AdvisorError``), as a model may be gone. An answer must be sound: claims
     that agree with the evidence, at most ``k`` signals that compile, no signal twice
     and none that was tried, and data that survives a ledger.
@@ -64,7 +64,7 @@ def check_advisor(advisor: Advisor, situation: Situation, k: int = 3) -> None:
 
 
 def _play(advisor: Advisor, situation: Situation, k: int) -> None:
-    """Asks as a round does; checks every answer."""
+    """Asks an advisor as a round does, and checks every answer."""
     diagnosis = advisor.diagnose(situation)
     _check_diagnosis(diagnosis, situation)
     now = replace(situation, diagnosis=diagnosis)
@@ -82,7 +82,7 @@ def _play(advisor: Advisor, situation: Situation, k: int) -> None:
 
 
 def _proposals(advisor: Advisor, situation: Situation, k: int) -> list[Proposal]:
-    """Asks for candidates; returns the answer once it is checked."""
+    """Asks for candidates, and returns them once they are checked."""
     proposals = advisor.propose(situation, k)
     assert len(proposals) <= k, f"{len(proposals)} candidates, {k} were asked for"
     ids = [proposal.signal.id for proposal in proposals]
@@ -102,7 +102,7 @@ def _proposals(advisor: Advisor, situation: Situation, k: int) -> list[Proposal]
 
 
 def _check_experts(advisor: Advisor, now: Situation) -> None:
-    """Lets all experts play that an advisor names, until it names no more."""
+    """Checks the experts that an advisor names, until it names no more."""
     for _ in range(_ENOUGH):
         proposals = advisor.experts(now)
         if not proposals:
@@ -127,7 +127,10 @@ def _check_experts(advisor: Advisor, now: Situation) -> None:
             assert Played.model_validate_json(played.model_dump_json()) == played
             plays.append(played)
         now = replace(now, played=(*now.played, *plays))
-    raise AssertionError(f"asked {_ENOUGH} times, it still names experts")
+    raise AssertionError(
+        f"asked {_ENOUGH} times, the advisor still names experts; experts must return "
+        "an empty list in the end"
+    )
 
 
 def _check_diagnosis(diagnosis: Diagnosis, situation: Situation) -> None:

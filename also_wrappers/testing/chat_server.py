@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks as chat models' servers do, well or badly."""
+"""Serves chat models over real HTTP as their servers do, well or badly."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class _ChatServer(ABC):
     """Serves requests on a free port of this machine; use as a context manager.
 
     Args:
-        answers: What is answered to a chat, in order; the last one stays. A text is the
+        answers: Answers to chats, in order; the last one is repeated. A text is the
             answer itself; a dict is merged over the last piece of the reply; one of
             these words misbehaves: ``"<hang>"`` (no answer), ``"<trickle>"`` (a piece
             every tenth of a second, without end), ``"<flood>"`` (text without end),
             ``"<drop>"`` (the connection is cut at once), ``"<break>"`` (or after some
             text), ``"<nonsense>"`` (no JSON), ``"<error>"`` (status 500),
             ``"<refuse>"`` (status 400).
-        models: Names of the models that it has.
+        models: Names of the models that the server has.
 
     Attributes:
-        host: Its address.
+        host: Address of the server.
         requests: Bodies of all chat requests with messages so far.
         paths: Paths of all requests so far.
     """
@@ -60,13 +60,13 @@ class _ChatServer(ABC):
 
     @abstractmethod
     def _other(self, path: str, request: dict[str, Any]) -> tuple[int, Any]:
-        """Status and body of a request that is no chat."""
+        """Returns status and body of the answer to a request that is no chat."""
 
     @abstractmethod
     def _pieces(
         self, request: dict[str, Any], text: str, last: dict[str, Any]
     ) -> Iterator[str]:
-        """The lines of a streamed reply: a line of text, then the last one."""
+        """Yields the lines of a streamed reply: lines of text, then the last."""
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -99,7 +99,7 @@ class _ChatServer(ABC):
                     self._stream(request, answer)
 
             def _stream(self, request: dict[str, Any], answer: Any) -> None:
-                """A reply without a length: the end of the connection ends it."""
+                """Sends a reply without a length, until the connection ends."""
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
@@ -119,7 +119,7 @@ class _ChatServer(ABC):
                     for piece in (first, *pieces):
                         self._piece(piece)
                 except (BrokenPipeError, ConnectionResetError):
-                    return  # nobody listens any more
+                    return  # the client has gone
 
             def _piece(self, piece: str) -> None:
                 self.wfile.write(piece.encode())
@@ -134,21 +134,21 @@ class _ChatServer(ABC):
                 self.wfile.write(data)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """A test's output is no place for an access log."""
+                """Writes no access log into the output of tests."""
 
         return Handler
 
 
 class OllamaServer(_ChatServer):
-    """Speaks Ollama's ``/api/chat``, ``/api/tags`` and ``/api/show``.
+    """Serves ``/api/chat``, ``/api/tags`` and ``/api/show`` as Ollama does.
 
-    See ``also_wrappers.testing.chat_server`` for the ways in which it misbehaves.
+    See ``also_wrappers.testing.chat_server`` for the ways in which a server misbehaves.
 
     Args:
-        answers: What ``/api/chat`` answers, in order; the last one stays.
-        models: Names of the models that it has.
-        capabilities: What its models can do besides completing text.
-        context: Tokens that its models were made for.
+        answers: Answers of ``/api/chat``, in order; the last one is repeated.
+        models: Names of the models that the server has.
+        capabilities: What the models can do besides completing text.
+        context: Largest context of the models, in tokens.
 
     Example:
         >>> from also_wrappers import Ollama
@@ -209,9 +209,9 @@ class OllamaServer(_ChatServer):
 
 
 class OpenAIServer(_ChatServer):
-    """Speaks ``/v1/models`` and ``/v1/chat/completions`` of OpenAI's API.
+    """Serves ``/v1/models`` and ``/v1/chat/completions`` as OpenAI's API does.
 
-    See ``also_wrappers.testing.chat_server`` for the ways in which it misbehaves.
+    See ``also_wrappers.testing.chat_server`` for the ways in which a server misbehaves.
 
     Example:
         >>> with OpenAIServer(["{}"]) as server:

@@ -1,6 +1,6 @@
-"""What every wrapper must pass, for any environment that it is put around.
+"""Checks what every wrapper must pass, around any environment.
 
-Run these on your own environment, in the manner of ``pettingzoo.test``.
+Run these checks on your own environment, in the manner of ``pettingzoo.test``.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ MakeEnv = Callable[[], Any]
 def check_wrapped(
     make_env: MakeEnv, features: FeatureMap, signal: Signal, steps: int = 120
 ) -> tuple[str, ...]:
-    """Checks everything that holds for an environment with the wrapper around it.
+    """Checks the whole contract of the wrapper, around one environment.
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo one of either form.
         features: The vocabulary.
-        signal: Some signal over it.
-        steps: How far to play in each check.
+        signal: Any signal over the vocabulary.
+        steps: Number of steps to play in each check.
 
     Returns:
-        What was checked, a line each; and what was not, with the reason.
+        A line for each check that was made, and for each that was not, with the reason.
 
     Raises:
-        AssertionError: Something does not hold; the message says what.
+        AssertionError: A check failed; the message says what does not hold.
 
     Example:
         >>> from also_wrappers.signal import Term
@@ -105,11 +105,11 @@ def check_identity(
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo one of either form.
         wrap: Puts the wrapper on, with ``Signal()``.
-        steps: How far to play each of three seeds.
+        steps: Number of steps to play with each of three seeds.
 
     Raises:
         AssertionError: A wrapped environment returned something else than a bare one,
-            or a bare one does not repeat what its seed decides.
+            or the bare environment does not repeat itself with the same seed.
 
     Example:
         >>> from also_wrappers.testing import Corridor
@@ -134,10 +134,11 @@ def check_deterministic(make_env: MakeEnv, steps: int = 120) -> None:
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo one of either form.
-        steps: How far to play.
+        steps: Number of steps to play.
 
     Raises:
-        AssertionError: Two rollouts with one seed differ, or two with two do not.
+        AssertionError: Two rollouts with one seed differ, or two rollouts with two
+            seeds do not.
 
     Example:
         >>> from also_wrappers.testing import Corridor
@@ -149,14 +150,14 @@ def check_deterministic(make_env: MakeEnv, steps: int = 120) -> None:
 
 
 def check_api(make_env: MakeEnv, cycles: int = 100) -> None:
-    """Runs the checks of the libraries: Gymnasium's and SB3's, or PettingZoo's.
+    """Runs the libraries' own checks: Gymnasium's and SB3's, or PettingZoo's.
 
     Args:
         make_env: Makes a wrapped environment.
-        cycles: How far PettingZoo's tests play.
+        cycles: Number of cycles that PettingZoo's tests play.
 
     Raises:
-        AssertionError: A check failed; other errors of theirs pass through.
+        AssertionError: A check failed; other errors of the libraries pass through.
 
     Example:
         >>> from also_wrappers.testing import Corridor
@@ -164,7 +165,7 @@ def check_api(make_env: MakeEnv, cycles: int = 100) -> None:
     """
     env = make_env()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # they warn of what is a matter of taste
+        warnings.simplefilter("ignore")  # the checks warn of matters of taste
         if isinstance(env, ParallelEnv):
             parallel_api_test(env, cycles)
         elif isinstance(env, AECEnv):
@@ -178,18 +179,18 @@ def check_api(make_env: MakeEnv, cycles: int = 100) -> None:
 
 
 def check_copies(make_env: MakeEnv, steps: int = 120) -> tuple[str, ...]:
-    """Checks that copies go on as the original does: pickled, and made from the spec.
+    """Checks that copies of an environment go on as the original does.
 
-    Environments that cannot be pickled, or have no spec, without the wrapper cannot
-    with it either; that is not held against it. Neither is a feature that is a lambda,
-    which cloudpickle, and so Stable-Baselines3, copies though pickle does not.
+    Copies are made by pickle, by cloudpickle and from the spec. A way that the bare
+    environment does not support is left out. So is pickle where a feature is a lambda,
+    which cloudpickle, and so Stable-Baselines3, can copy.
 
     Args:
         make_env: Makes a wrapped environment.
-        steps: How far to play.
+        steps: Number of steps to play.
 
     Returns:
-        How copies were made.
+        The ways in which copies were made.
 
     Raises:
         AssertionError: A copy returned something else than the original.
@@ -231,8 +232,8 @@ def check_swap(
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo one of either form.
         features: The vocabulary.
-        signal: What is posted.
-        steps: How far to play.
+        signal: The signal that is posted.
+        steps: Number of steps to play.
 
     Raises:
         AssertionError: A copy did not take the signal, or took it too early.

@@ -1,4 +1,4 @@
-"""What a trainer and its branches must count."""
+"""Checks what a trainer and its branches count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["check_enough", "check_outcome"]
 
 
 def check_enough(counted: int, wanted: int, trainer: Trainer) -> None:
-    """Checks that trainer steps were trained in whole rollouts, and none too few.
+    """Checks that enough steps were trained, and less than a rollout too many.
 
     Args:
         counted: Trainer steps that were counted.
@@ -16,7 +16,8 @@ def check_enough(counted: int, wanted: int, trainer: Trainer) -> None:
         trainer: The trainer.
 
     Raises:
-        AssertionError: Steps are missing, or there is a rollout too many.
+        AssertionError: Fewer steps were counted than wanted, or a rollout or more too
+            many.
     """
     assert wanted <= counted < wanted + trainer.rollout, (
         f"{wanted} steps were wanted, {counted} counted"
@@ -29,7 +30,7 @@ def check_outcome(
     """Checks the steps of a branch, and the form of its evaluations.
 
     Args:
-        outcome: What the branch says of itself.
+        outcome: The outcome that the fork returned.
         wanted: Trainer steps that were asked for.
         copies: Environment copies that have played in the branch.
         trainer: The trainer.

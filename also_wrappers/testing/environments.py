@@ -1,4 +1,4 @@
-"""Tiny environments: agents walk together, come and go, or take turns."""
+"""Defines tiny environments: agents walk together, come and go, or take turns."""
 
 from __future__ import annotations
 
@@ -14,8 +14,60 @@ from also_wrappers.signal.features import Feature
 __all__ = ["Corridor", "Shifts", "Turns", "corridor_features"]
 
 
-class Corridor(ParallelEnv[str, Any, Any]):
-    """Agents walk along a corridor; all are paid 1 when all stand at its end.
+class _Track:
+    """Holds what environments share whose agents move along a row of cells."""
+
+    possible_agents: list[str]
+    agents: list[str]
+
+    def _lay(self, name: str, length: int, agents: int, limit: int) -> None:
+        """Sets the attributes of a track, without placing the agents."""
+        self.possible_agents = [f"agent_{i}" for i in range(agents)]
+        self.agents = []
+        self.metadata: dict[str, Any] = {"name": name, "render_modes": []}
+        self.render_mode = None
+        self._length = length
+        self._limit = limit
+        self._randomness = np.random.default_rng()
+        self._places: dict[str, int] = {}
+        self._observation = spaces.Box(0.0, 1.0, (2,), np.float32)
+        self._action = spaces.Discrete(3)
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the space, which is the same for all agents."""
+        return self._observation
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Returns the space, which is the same for all agents."""
+        return self._action
+
+    def _view_of(self, agent: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Returns the agent's place and the mean of its mates', scaled to [0, 1]."""
+        last = self._length - 1
+        mates = [self._places[other] for other in self.agents if other != agent]
+        own = self._places[agent] / last
+        mean = sum(mates) / len(mates) / last if mates else own
+        return np.array([own, mean], dtype=np.float32)
+
+    def render(self) -> None:
+        """Draws nothing."""
+
+    def close(self) -> None:
+        """Closes nothing."""
+
+    def _scatter(self, seed: int | None) -> None:
+        """Puts every agent into a random cell of the first half."""
+        if seed is not None:
+            self._randomness = np.random.default_rng(seed)
+        self.agents = list(self.possible_agents)
+        self._places = {
+            agent: int(self._randomness.integers(0, max(self._length // 2, 1)))
+            for agent in self.agents
+        }
+
+
+class Corridor(_Track, ParallelEnv[str, Any, Any]):
+    """Lets agents walk along a corridor, and pays 1 when all are at its end.
 
     An agent observes its own and its mates' mean place, both scaled to [0, 1], and
     stays, goes back or goes on (actions 0, 1, 2). The episode terminates when all are
@@ -24,7 +76,7 @@ class Corridor(ParallelEnv[str, Any, Any]):
     Args:
         length: Number of cells.
         agents: Number of agents.
-        limit: Steps of an episode at most.
+        limit: The most steps of an episode.
         mortal: Whether an agent ends its own episode by going back from the first
             cell.
 
@@ -38,38 +90,15 @@ class Corridor(ParallelEnv[str, Any, Any]):
     def __init__(
         self, length: int = 6, agents: int = 2, limit: int = 20, mortal: bool = False
     ) -> None:
-        self.possible_agents = [f"agent_{i}" for i in range(agents)]
-        self.agents: list[str] = []
-        self.metadata = {"name": "corridor_v0", "render_modes": []}
-        self.render_mode = None
-        self._length = length
-        self._limit = limit
+        self._lay("corridor_v0", length, agents, limit)
         self._mortal = mortal
-        self._randomness = np.random.default_rng()
-        self._places: dict[str, int] = {}
         self._steps = 0
-        self._observation = spaces.Box(0.0, 1.0, (2,), np.float32)
-        self._action = spaces.Discrete(3)
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """Returns the space, which is the same for all agents."""
-        return self._observation
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        """Returns the space, which is the same for all agents."""
-        return self._action
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Puts every agent into a random cell of the first half."""
-        if seed is not None:
-            self._randomness = np.random.default_rng(seed)
-        self.agents = list(self.possible_agents)
-        self._places = {
-            agent: int(self._randomness.integers(0, max(self._length // 2, 1)))
-            for agent in self.agents
-        }
+        self._scatter(seed)
         self._steps = 0
         return self._observe(), {agent: {} for agent in self.agents}
 
@@ -82,7 +111,7 @@ class Corridor(ParallelEnv[str, Any, Any]):
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Moves all agents."""
+        """Moves all agents by one step."""
         self._steps += 1
         last = self._length - 1
         dead = set()
@@ -112,35 +141,22 @@ class Corridor(ParallelEnv[str, Any, Any]):
         places = [self._places.get(agent, 0) / last for agent in self.possible_agents]
         return np.array(places, dtype=np.float32)
 
-    def render(self) -> None:
-        """There is nothing to draw."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
     def _observe(self) -> dict[str, Any]:
-        last = self._length - 1
-        observations = {}
-        for agent in self.agents:
-            mates = [self._places[other] for other in self.agents if other != agent]
-            own = self._places[agent] / last
-            mean = sum(mates) / len(mates) / last if mates else own
-            observations[agent] = np.array([own, mean], dtype=np.float32)
-        return observations
+        return {agent: self._view_of(agent) for agent in self.agents}
 
 
 class Shifts(Corridor):
-    """A corridor whose agents leave and come back within an episode.
+    """Lets agents of a corridor leave and come back within an episode.
 
-    An agent leaves by going back from the first cell. It comes back into a random cell
-    of the first half after ``rest`` steps, with an observation of its own, unless
-    nobody is left meanwhile, which ends the episode.
+    An agent leaves by going back from the first cell. After ``rest`` steps the agent
+    comes back into a random cell of the first half, with an observation of its own. The
+    episode ends when no agent is left.
 
     Args:
         rest: Steps after which an agent comes back.
-        silent: Whether an agent leaves without a word; else its episode terminates.
+        silent: Whether an agent just disappears; otherwise its episode terminates.
         agents: Number of agents.
-        limit: Steps of an episode at most.
+        limit: The most steps of an episode.
 
     Example:
         >>> env = Shifts(rest=1)
@@ -175,7 +191,7 @@ class Shifts(Corridor):
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Moves the agents that are there."""
+        """Moves the agents that are present."""
         before = self.agents
         observations, rewards, ends, cuts, infos = super().step(actions)
         if self.agents:
@@ -194,19 +210,20 @@ class Shifts(Corridor):
         return observations, rewards, ends, cuts, infos
 
 
-class Turns(AECEnv[str, Any, Any]):
-    """Agents take turns on a corridor; whoever reaches its end wins.
+class Turns(_Track, AECEnv[str, Any, Any]):
+    """Lets agents take turns on a corridor; the first one at its end wins.
 
-    An agent observes what it does in ``Corridor``, and moves likewise. A winner is paid
-    1, all others -1, and the episode terminates for all. An agent that goes on to a
-    cell where others stand ends their episodes; they are paid -1. After ``limit`` moves
+    Observations and moves are those of ``Corridor``. A winner is paid 1, all others -1,
+    and the episode terminates for all. An agent that goes on to a cell where others
+    stand ends the episodes of these others, which are paid -1. After ``limit`` moves
     the episode is truncated.
 
     Args:
         length: Number of cells.
         agents: Number of agents.
-        limit: Moves of an episode at most.
-        by_chance: Whether chance says whose turn it is; else one follows the other.
+        limit: The most moves of an episode.
+        by_chance: Whether chance says whose turn it is; otherwise agents take turns in
+            order.
 
     Example:
         >>> env = Turns(length=2, agents=2)
@@ -225,37 +242,15 @@ class Turns(AECEnv[str, Any, Any]):
         by_chance: bool = False,
     ) -> None:
         super().__init__()
-        self.possible_agents = [f"agent_{i}" for i in range(agents)]
-        self.metadata = {"name": "turns_v0", "render_modes": []}
-        self.render_mode = None
-        self._length = length
-        self._limit = limit
+        self._lay("turns_v0", length, agents, limit)
         self._by_chance = by_chance
-        self._randomness = np.random.default_rng()
-        self._places: dict[str, int] = {}
         self._moves = 0
-        self._observation = spaces.Box(0.0, 1.0, (2,), np.float32)
-        self._action = spaces.Discrete(3)
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """Returns the space, which is the same for all agents."""
-        return self._observation
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        """Returns the space, which is the same for all agents."""
-        return self._action
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> None:
         """Puts every agent into a random cell of the first half."""
-        if seed is not None:
-            self._randomness = np.random.default_rng(seed)
-        self.agents = list(self.possible_agents)
-        self._places = {
-            agent: int(self._randomness.integers(0, max(self._length // 2, 1)))
-            for agent in self.agents
-        }
+        self._scatter(seed)
         self._moves = 0
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
@@ -295,20 +290,10 @@ class Turns(AECEnv[str, Any, Any]):
 
     def observe(self, agent: str) -> Any:
         """Returns the agent's place and the mean of its mates', scaled to [0, 1]."""
-        last = self._length - 1
-        mates = [self._places[other] for other in self.agents if other != agent]
-        own = self._places[agent] / last
-        mean = sum(mates) / len(mates) / last if mates else own
-        return np.array([own, mean], dtype=np.float32)
-
-    def render(self) -> None:
-        """There is nothing to draw."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
+        return self._view_of(agent)
 
     def _next(self, agent: str) -> str:
-        """Returns whose turn comes after an agent's."""
+        """Returns the agent whose turn comes after an agent's turn."""
         live = [
             other
             for other in self.agents

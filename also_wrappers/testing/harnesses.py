@@ -1,4 +1,4 @@
-"""How the trainer contract drives an adapter."""
+"""Declares how the trainer contract drives a trainer adapter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ReplayHarness", "TrainerHarness"]
 
 
 class TrainerHarness(Protocol):
-    """How the contract drives an adapter.
+    """Drives a trainer adapter for the contract: makes, trains and reads trainings.
 
     Example:
         For an adapter of Stable-Baselines3's PPO, in an environment of our own:
@@ -37,17 +37,17 @@ class TrainerHarness(Protocol):
     """
 
     def make(self, shape: Callable[[Any], Any]) -> Trainer:
-        """Returns a fresh training, always with the same seeds.
+        """Returns a fresh training, with the same seeds at every call.
 
-        The seeds of the global randomness are included. ``shape`` goes around each
+        The seeds include those of the global randomness. ``shape`` goes around each
         environment of the training.
         """
 
     def train(self, trainer: Trainer, steps: int) -> None:
-        """Trains the mainline for at least so many trainer steps, in whole rollouts."""
+        """Trains the mainline for ``steps`` trainer steps, in whole rollouts."""
 
     def state(self, trainer: Trainer) -> Mapping[str, npt.ArrayLike]:
-        """Returns what training depends on, as arrays by name.
+        """Returns all that training depends on, as arrays by name.
 
         Training depends on parameters, the optimizer's state and counters.
         """
@@ -55,13 +55,14 @@ class TrainerHarness(Protocol):
 
 @runtime_checkable
 class ReplayHarness(TrainerHarness, Protocol):
-    """How the contract drives an adapter whose trainer has a replay buffer.
+    """Drives a trainer adapter that has a replay buffer.
 
-    Where ``make`` is given a shape with a board, the buffer pays what is posted there.
+    Where ``make`` is given a shape with a board, the buffer pays by the board's
+    posting.
 
     Example:
-        Besides what the example of ``TrainerHarness`` shows, where the buffer is one of
-        ``also_wrappers.trainers.sb3``:
+        A harness has this method besides those of ``TrainerHarness``, where the buffer
+        is one of ``also_wrappers.trainers.sb3``:
 
         >>> class Rewards:
         ...     def rewards(self, trainer):
@@ -72,5 +73,5 @@ class ReplayHarness(TrainerHarness, Protocol):
     def rewards(self, trainer: Trainer) -> npt.ArrayLike:
         """Returns the rewards of all stored transitions, in the order of storage.
 
-        The rewards are what the learner would be paid if it sampled them now.
+        These are the rewards that the learner would get if it sampled them now.
         """

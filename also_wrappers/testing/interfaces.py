@@ -1,4 +1,4 @@
-"""What a wrapped environment pays and tells through every interface."""
+"""Checks that an environment pays and tells the same through every interface."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def check_same_rewards(
 ) -> None:
     """Checks that an environment pays and tells the same through every interface.
 
-    A parallel environment is compared with its conversion to AEC; a Gymnasium one with
-    a parallel environment of one agent as well. What is told is ``info["shaping"]``,
-    compared number by number.
+    A parallel environment is compared with its conversion to AEC, and a Gymnasium
+    environment with a parallel environment of one agent as well. An environment tells
+    ``info["shaping"]``, which is compared number by number.
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo parallel one.
-        wrap: Puts the wrapper on that fits.
-        steps: How far to play.
+        wrap: Puts a fitting wrapper around an environment.
+        steps: Number of steps to play.
 
     Raises:
         AssertionError: Two interfaces pay or tell differently.
@@ -73,18 +73,17 @@ def check_vector(
 ) -> None:
     """Checks that a vector pays and tells what its sub-environments do, in every mode.
 
-    What is told is ``infos["shaping"]``, in Gymnasium's vector form: arrays with masks,
-    which Gymnasium's own ``DictInfoToList`` reads here. With SAME_STEP, the step that
-    ends an episode is told in ``final_info``.
+    A vector tells ``infos["shaping"]`` in Gymnasium's vector form: arrays with masks,
+    which Gymnasium's own ``DictInfoToList`` reads here. With SAME_STEP, the entry of
+    the step that ends an episode is in ``final_info``.
 
     Args:
         make_env: Makes a Gymnasium environment.
-        wrap: Puts the wrapper on that fits.
-        steps: How far to play.
+        wrap: Puts a fitting wrapper around an environment.
+        steps: Number of steps to play.
 
     Raises:
-        AssertionError: A sub-environment is paid, or told, something else in the
-            vector.
+        AssertionError: A sub-environment pays or tells something else in the vector.
 
     Example:
         >>> import gymnasium as gym
@@ -127,14 +126,14 @@ def check_vector(
 
 
 def _check_same(where: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> None:
-    """Checks a reward and what an info tells of it against another interface's."""
+    """Checks that two interfaces agree on a reward, and on its info."""
     np.testing.assert_allclose(one[0], other[0], atol=1e-9, err_msg=where)
     shaping, expected = (info.get("shaping") for _, info in (one, other))
     assert alike(shaping, expected), f"{where}: told {shaping}, and not {expected}"
 
 
 def _check_plain(where: str, info: dict[str, Any]) -> None:
-    """Checks that an info tells plain floats, and the signal's id."""
+    """Checks that an info holds plain floats, and the signal's id."""
     shaping = info.get("shaping")
     if shaping is not None:
         numbers = [

@@ -1,4 +1,4 @@
-"""A double for language models."""
+"""Stands in for language models in tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ScriptedModel"]
 
 
 class ScriptedModel:
-    """Answers from a list, in order; raises an exception of the list.
+    """Answers from a list, in order; an exception in the list is raised.
 
     Args:
         answers: Texts, replies or exceptions.
@@ -35,10 +35,10 @@ class ScriptedModel:
         self._answers = iter(answers)
 
     def prepare(self) -> None:
-        """Does nothing: the list is always there."""
+        """Does nothing, as the list is always there."""
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Returns the next answer.
+        """Returns the next answer of the list.
 
         Raises:
             AdvisorError: The list has no more answers.
@@ -46,10 +46,10 @@ class ScriptedModel:
         self.requests.append((system, prompt))
         answer = next(self._answers, None)
         if answer is None:
-            raise AdvisorError("the script is over")
+            raise AdvisorError("the script is over; give ScriptedModel more answers")
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Reply) else Reply(answer, 0.0)
 
     def rest(self) -> None:
-        """Does nothing: there is nothing to free."""
+        """Does nothing, as there is no memory to free."""

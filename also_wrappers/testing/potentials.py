@@ -1,4 +1,4 @@
-"""What potentials pay, against the closed form that they have to sum up to."""
+"""Checks what potentials pay against the closed form of their sum."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _GAMMA, _WEIGHT, _BOUND = 0.9, 0.5, 5.0
 def check_potentials(
     make_env: Callable[[], Any], features: FeatureMap, steps: int = 120
 ) -> None:
-    """Checks that what a potential pays each agent sums up to its closed form.
+    """Checks that a potential's payments to each agent sum to their closed form.
 
-    Discounted, it is ``gamma ** T * Phi(s_T) - Phi(s_0)`` over an episode, with
-    ``Phi(s_T) = 0`` for an agent whose episode terminated. T counts an agent's own
-    steps. An agent that is not there has a potential of 0.
+    The closed form of the discounted sum over an episode is ``gamma ** T * Phi(s_T) -
+    Phi(s_0)``, with ``Phi(s_T) = 0`` for an agent whose episode terminated. T counts an
+    agent's own steps. An absent agent has a potential of 0.
 
     Args:
         make_env: Makes a Gymnasium environment or a PettingZoo one of either form.
         features: The vocabulary.
-        steps: How far to play.
+        steps: Number of steps to play.
 
     Raises:
-        AssertionError: An agent was paid something else, or told so.
+        AssertionError: An agent was paid another sum, or its info told another sum.
 
     Example:
         >>> from also_wrappers.testing import Turns, corridor_features
@@ -67,7 +67,7 @@ def check_potentials(
 
 
 class _Phi:
-    """Computes the weighted potential of a state, in another way than wrappers do."""
+    """Computes the weighted potential of a state independently of the wrappers."""
 
     def __init__(self, features: FeatureMap, env: Any) -> None:
         of_state = [n for n in features.names if n not in features.action_names]
@@ -91,7 +91,7 @@ class _Phi:
 
 
 def _play(bare: Any, shaped: Any, phi: _Phi, seed: int | None, most: int) -> int:
-    """Plays an episode of a parallel environment; returns its steps."""
+    """Plays an episode of a parallel environment; returns the number of steps."""
     first = phi(*bare.reset(seed=seed))
     shaped.reset(seed=seed)
     paid: dict[Any, float] = defaultdict(float)
@@ -117,7 +117,7 @@ def _play(bare: Any, shaped: Any, phi: _Phi, seed: int | None, most: int) -> int
 
 
 def _play_turns(bare: Any, shaped: Any, phi: _Phi, seed: int | None, most: int) -> int:
-    """Plays an episode of a turn-based environment; returns its moves."""
+    """Plays an episode of a turn-based environment; returns the number of moves."""
     bare.reset(seed=seed)
     shaped.reset(seed=seed)
 
@@ -146,7 +146,7 @@ def _play_turns(bare: Any, shaped: Any, phi: _Phi, seed: int | None, most: int) 
         action = None
         if not (ended or cut):
             if moves == most:
-                return moves  # in the middle of a step, nothing is due yet
+                return moves  # payments are due only at the end of a step
             moves += 1
             acts[agent] += 1
             action = choose(bare.action_space(agent), observation, info)
@@ -162,7 +162,7 @@ def _play_turns(bare: Any, shaped: Any, phi: _Phi, seed: int | None, most: int) 
 
 
 def _compare(paid: Mapping[Any, float], expected: Mapping[Any, float]) -> None:
-    """Checks what was paid to each agent."""
+    """Checks what was paid to each agent in an episode."""
     for agent, amount in expected.items():
         assert np.isclose(paid.get(agent, 0.0), amount, rtol=0.0, atol=1e-9), (
             f"a potential paid {agent} {paid.get(agent, 0.0):.6g} in an episode, and "

@@ -1,4 +1,4 @@
-"""Playing environments with actions that only the seed decides."""
+"""Plays environments with actions that only the seed decides."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def play(env: Any, seed: int, steps: int) -> Iterator[tuple[Any, ...]]:
 
     Args:
         env: A Gymnasium environment or a PettingZoo one of either form.
-        seed: Of the first reset, and of the actions.
-        steps: How many steps to play; where an episode ends, the next one begins.
+        seed: Seed of the first reset, and of the actions.
+        steps: Number of steps to play; where an episode ends, the next one begins.
 
     Yields:
-        Two elements for every reset, five for every step: of a turn-based environment,
-        those of ``last()``.
+        Two elements for every reset, and five for every step; for a turn-based
+        environment, the elements of ``last()``.
     """
     if isinstance(env, AECEnv):
         yield from _play_aec(env, seed, steps)
@@ -61,7 +61,7 @@ def play(env: Any, seed: int, steps: int) -> Iterator[tuple[Any, ...]]:
 
 
 def choose(space: Any, observation: Any, info: Any = None) -> Any:
-    """Draws an action that is allowed, by ``action_mask`` where there is one."""
+    """Draws an allowed action, by ``action_mask`` where there is one."""
     for source in (observation, info):
         if isinstance(source, dict) and source.get("action_mask") is not None:
             return space.sample(mask=np.asarray(source["action_mask"], dtype=np.int8))
@@ -156,7 +156,7 @@ class _OneAgent(ParallelEnv[str, Any, Any]):
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Returns whether two nested structures are equal, bit for bit."""
+    """True where two nested structures are equal, bit for bit."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list):
@@ -165,7 +165,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def alike(a: Any, b: Any) -> bool:
-    """Returns whether two nested structures are equal, numbers to within 1e-9."""
+    """True where two nested structures are equal, numbers to within 1e-9."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):

@@ -1,4 +1,4 @@
-"""A situation to ask advisors about."""
+"""Makes a situation to ask advisors about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["corridor_situation"]
 
 
 def corridor_situation(**changes: Any) -> Situation:
-    """Makes an early situation in the corridor: hardly any reward, and place matters.
+    """Makes an early situation in the corridor, with hardly any reward.
 
     Args:
         **changes: Fields of the situation, such as ``diagnosis`` or ``results``;

@@ -1,4 +1,4 @@
-"""Compares the states of trainings, by name."""
+"""Compares the states of trainings, by the names of their parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_same", "differ"]
 def differ(
     one: Mapping[str, npt.ArrayLike], other: Mapping[str, npt.ArrayLike]
 ) -> bool:
-    """Returns whether anything of two states differs.
+    """True where any part of two states differs.
 
     Example:
         >>> differ({"a": np.zeros(2)}, {"a": np.zeros(2)}), differ({"a": 1}, {})
@@ -25,15 +25,15 @@ def differ(
 def check_same(
     one: Mapping[str, npt.ArrayLike], other: Mapping[str, npt.ArrayLike], what: str
 ) -> None:
-    """Checks that nothing of two states differs.
+    """Checks that no part of two states differs.
 
     Args:
         one: A state.
-        other: The state that it should be.
-        what: Whose state it is.
+        other: The state that ``one`` should equal.
+        what: Whose state is checked, for the error.
 
     Raises:
-        AssertionError: What differs.
+        AssertionError: A part differs; the message names the parts that do.
     """
     names = _different(one, other)
     assert not names, f"{what} differs in {', '.join(names[:5])}"

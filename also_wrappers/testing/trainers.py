@@ -1,4 +1,4 @@
-"""What any trainer adapter must show before a run is trusted to it."""
+"""Checks what any trainer adapter must pass before a run relies on the adapter."""
 
 from __future__ import annotations
 
@@ -36,39 +36,41 @@ Level = Literal["exact", "approximate"]
 def check_trainer(
     harness: TrainerHarness, task: Task, signal: Signal, level: Level = "exact"
 ) -> None:
-    """Runs the contract.
+    """Checks the whole contract of a trainer adapter.
 
-    * Steps are counted, by the trainer and by its branches; at least as many are
+    * Steps are counted, by the trainer and by its branches; at least as many steps are
       trained as were asked for, and less than a rollout more.
     * A snapshot is one file that holds all that training depends on, optimizer
       included.
     * A fork leaves its parent and the snapshot alone; at the level ``exact``, a
       training that was paused and forked goes on bit-identically to one that was not.
     * The signal reaches every environment of a branch.
-    * Branches with other seeds differ; at ``exact``, those with one seed are identical.
-    * A branch writes its end where it is wanted; it can be adopted and trained on.
-    * An older snapshot can be adopted again; at ``exact``, what is trained from there
+    * Branches with other seeds differ; at ``exact``, branches with one seed are
+    identical.
+    * A branch writes its end to the file that is named; the end can be adopted and
+      trained on.
+    * An older snapshot can be adopted again; at ``exact``, the training from there on
       does not depend on what was adopted before.
     * A replay buffer pays what the posted signal pays, also for the past.
     * Where the trainer imitates, an expert changes what a branch learns; at ``exact``,
-      one that has promised less than is earned changes nothing. Its audition leaves
-      training and global randomness alone, and repeats itself. Where the trainer does
-      not imitate, an audition says why.
+      an expert that has promised less than the policy earns changes nothing. An
+      audition leaves training and global randomness alone, and repeats itself with the
+      same seed. Where the trainer does not imitate, an audition says why.
 
     Args:
         harness: Drives the adapter.
         task: A task with the features of the environment.
-        signal: A signal that pays something in it. Where it has an expert, imitation is
-            tried as well.
-        level: ``approximate`` leaves out what needs bit-identical repetition, for
+        signal: A signal that pays something in this environment. Where the signal has
+            an expert, imitation is tried as well.
+        level: ``approximate`` leaves out checks that need bit-identical repetition, for
             trainers on hardware that does not repeat itself.
 
     Raises:
-        AssertionError: What does not hold.
+        AssertionError: A check failed; the message says what does not hold.
 
     Example:
         With the harness of the example of ``TrainerHarness``:
-        ``check_trainer(Harness(), task, signal)``. What is wrong with one is said:
+        ``check_trainer(Harness(), task, signal)``. An error says what is wrong:
 
         >>> from also_wrappers.testing import corridor_features
         >>> class Harness:
@@ -100,7 +102,7 @@ def _plain(env: Any) -> Any:
 
 @dataclass
 class _Contract:
-    """One run of the contract; files go into a folder, numbered."""
+    """Runs the checks of the contract, with their files in one folder."""
 
     harness: TrainerHarness
     task: Task
@@ -189,7 +191,7 @@ class _Contract:
         check_enough(trainer.steps - expected, trainer.rollout, trainer)
 
     def check_return(self) -> None:
-        """The rollout after an older snapshot was adopted is the old policy's."""
+        """Checks that a rollout after an older snapshot is the old policy's."""
         if not self.exact:
             return
         trainer = self._trained(rollouts=1)
@@ -198,7 +200,7 @@ class _Contract:
         newer = self._snapshot(trainer)
         states = []
         for first in (older, newer):
-            other = self.harness.make(_plain)  # with environments as those of the next
+            other = self.harness.make(_plain)  # fresh environments for both
             other.adopt(first)
             other.adopt(older)
             seed_randomness(3)
@@ -243,7 +245,7 @@ class _Contract:
         )
 
     def check_imitation(self) -> None:
-        """An expert pulls by what it has promised, and by nothing else."""
+        """Checks that an expert pulls only until its promise is earned."""
         trainer = self._trained(rollouts=1)
         if not trainer.imitates or self.signal.expert is None:
             return
@@ -267,7 +269,7 @@ class _Contract:
             check_same(states["promised nothing"], states["no expert"], what)
 
     def check_auditions(self) -> None:
-        """Experts play apart from the training."""
+        """Checks that auditions leave the training as it is."""
         trainer = self._trained(rollouts=1)
         if not trainer.imitates:
             try:
@@ -341,18 +343,19 @@ class _Contract:
     def _branch(
         self, trainer: Trainer, seed: int, *, keep: bool = True, **posted: Any
     ) -> tuple[ForkOutcome, Path]:
-        """Trains a branch of two rollouts, and checks what it writes and counts.
+        """Trains a branch of two rollouts, and checks its files and counts.
 
-        The signal has to arrive in the branch as well.
+        The signal has to arrive in the environments of the branch as well.
 
         Args:
             trainer: The trainer.
-            seed: Of the branch.
-            keep: Whether its end is kept.
-            **posted: What its posting has besides, or in place of, the signal.
+            seed: Seed of the branch.
+            keep: Whether the branch's end is kept.
+            **posted: Fields of the branch's posting besides, or in place of, the
+                signal.
 
         Returns:
-            The branch's outcome, and where its end is if it is kept.
+            The branch's outcome, and the file of the branch's end.
         """
         start, end = self._snapshot(trainer), self._file()
         written, before = start.read_bytes(), set(self.folder.iterdir())
@@ -375,7 +378,7 @@ class _Contract:
             "with the shape that the fork is given"
         )
         assert collected is not None, "no episode ended in a branch of two rollouts"
-        # An environment that is only made to see its spaces ends no episode.
+        # Environments that are made only to see their spaces end no episode.
         check_outcome(outcome, steps, collected.copies, trainer)
         paid = episodes["base_return"] != episodes["shaped_return"]
         assert paid.any(), "the signal paid nothing"

@@ -1,4 +1,4 @@
-"""Trainers: one room per library, and what any other trainer must do.
+"""Adapts trainer libraries, one room each, and teaches how to adapt any other trainer.
 
 Stable-Baselines3 is in ``also_wrappers.trainers.sb3``, BenchMARL in
 ``also_wrappers.trainers.benchmarl``, Tianshou in ``also_wrappers.trainers.tianshou``,
@@ -58,8 +58,8 @@ class Loop:
     def collect(self):
         logs, rewards, ends = [], [], []
         for _ in range(self.env_steps):
-            seen = np.array([self.observations[a] for a in self.agents], np.float32)
-            logits = self.policy(torch.from_numpy(seen))
+            rows = np.array([self.observations[a] for a in self.agents], np.float32)
+            logits = self.policy(torch.from_numpy(rows))
             choice = torch.distributions.Categorical(logits=logits)
             actions = choice.sample()
             logs.append(choice.log_prob(actions))

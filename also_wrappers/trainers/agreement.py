@@ -1,4 +1,4 @@
-"""How far a policy agrees with the expert that it imitates."""
+"""Measures how far a policy agrees with the expert that it imitates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Agreements:
     """Adds up the agreement of a policy with an expert, per agent.
 
     Args:
-        agents: Agents of one environment, whose indices in a VecEnv follow each other.
+        agents: Number of agents of one environment, whose indices in a VecEnv follow
+            each other.
 
     Attributes:
         pull: Weight of the last imitation; ``None`` before there was one.
@@ -36,11 +37,11 @@ class Agreements:
     def add(
         self, indices: npt.NDArray[np.int64], agreed: npt.NDArray[np.float64]
     ) -> None:
-        """Adds states at which the expert spoke.
+        """Adds the agreement at states at which the expert spoke.
 
         Args:
-            indices: Whose states they are, shape ``(states,)``: an agent's index in the
-                VecEnv, or that plus a multiple of its size.
+            indices: Index of each state's agent in the VecEnv, or that index plus a
+                multiple of the VecEnv's size, shape ``(states,)``.
             agreed: Probability of the good actions, shape ``(states,)``.
         """
         count = self._sums.shape[1]
@@ -49,7 +50,7 @@ class Agreements:
         self._sums[1] += np.bincount(agents, agreed, minlength=count)
 
     def take(self) -> Imitated | None:
-        """Returns what was added up since the last call; ``None`` without a pull."""
+        """Returns the sums since the last call; ``None`` before the first pull."""
         pull, self.pull = self.pull, None
         states, agreed = self._sums.tolist()
         self._sums[:] = 0.0

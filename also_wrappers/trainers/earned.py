@@ -1,4 +1,4 @@
-"""What a training earns of the base reward, counted while it goes on."""
+"""Counts what a training earns of the base reward, while the training goes on."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 __all__ = ["Earned"]
 
-#: Episodes of single agents after which a base return weighs a third of a new one's.
+#: Episodes of single agents after which a base return weighs a third of a new base
+#: return.
 _MEMORY = 200
 
 
 @dataclass
 class Earned:
-    """Holds the base return that a training earns: the exponential mean over episodes.
+    """Holds the exponential mean of the base returns that a training earns.
 
     Attributes:
         mean: The mean; 0 before an episode has ended.
@@ -30,10 +31,10 @@ class Earned:
     episodes: int = 0
 
     def add(self, base_return: float) -> None:
-        """Takes the base return of an episode; the first ones weigh alike."""
+        """Adds the base return of an episode; the first ones weigh alike."""
         self.episodes += 1
         self.mean += (base_return - self.mean) / min(self.episodes, _MEMORY)
 
     def move(self, to: Earned) -> None:
-        """Takes the mean of another state of the training."""
+        """Takes over the mean of another state of the training."""
         self.mean, self.episodes = to.mean, to.episodes

@@ -1,4 +1,4 @@
-"""``Progress``: how a run is shown while a trainer trains."""
+"""Shows a run with ``Progress`` while a trainer trains."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """Prints a line for each stage of a run, and draws it in TensorBoard.
+    """Prints a line for each stage of a run, and draws the run in TensorBoard.
 
     Args:
         run: The run.
@@ -30,7 +30,7 @@ class Progress:
         self._lines = ProgressLines(Console(), read_ledger(run.ledger.path))
 
     def begin(self) -> None:
-        """Listens to the run's ledger from now on."""
+        """Begins to show the events of the run's ledger."""
         listeners = self._run.ledger.listeners
         if all(map(importlib.util.find_spec, ("tensorboard", "matplotlib"))):
             folder = self._run.dir / "tensorboard"
@@ -40,17 +40,17 @@ class Progress:
             listeners.append(self._lines)
 
     def say(self, stage: str, text: str) -> None:
-        """Prints a line of its own.
+        """Prints one line that belongs to no event.
 
         Args:
-            stage: What the line begins with.
+            stage: First word of the line.
             text: The rest of the line.
         """
         if self._verbose:
             self._lines.say(stage, text)
 
     def end(self) -> None:
-        """Says how to get the run's report."""
+        """Prints how to get the run's report."""
         folder = self._run.dir
         command = f"also-wrappers report {shlex.quote(str(folder))}"
         self.say("report", f"{command} writes {folder / 'report.html'}")

@@ -1,4 +1,4 @@
-"""Snapshots that torch has written, read without running code of theirs."""
+"""Reads snapshots that torch has written, without running code of theirs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["read_snapshot"]
 
 
 def read_snapshot(path: Path, form: str, owner: str) -> dict[str, Any]:
-    """Reads a snapshot, with torch's reader for weights.
+    """Reads a snapshot with torch's reader for weights.
 
     Args:
         path: The file.
-        form: What its entry ``format`` must be.
-        owner: Of what it is a snapshot, for the error.
+        form: The wanted value of the entry ``format``.
+        owner: What the snapshot must be a snapshot of, for the error.
 
     Returns:
-        Its entries, tensors on the CPU.
+        The entries by name, with tensors on the CPU.
 
     Raises:
         ConfigurationError: The file is no such snapshot.
@@ -31,7 +31,7 @@ def read_snapshot(path: Path, form: str, owner: str) -> dict[str, Any]:
         if snapshot["format"] == form:
             return snapshot
         reason = "it is of another version of this package"
-    except Exception as error:  # whatever damaged files make torch raise
+    except Exception as error:  # a damaged file may make torch raise any error
         reason = str(error).partition("\n")[0] or type(error).__name__
     raise ConfigurationError(
         f"{path} is no snapshot of {owner} that can be read: {reason}; bring back the "

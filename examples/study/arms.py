@@ -1,4 +1,4 @@
-"""The arms of the study: who proposes, and what decides.
+"""Makes the arms of the study: advisors that propose, and rules that decide.
 
 Every function makes one option of ``AdaptationCallback`` for a task, by the task's name
 in the plan, and a seed.
@@ -17,13 +17,13 @@ from also_wrappers.gate import Decision, Gate, Race, Request, ScoreGate, Trial
 from also_wrappers.proposals import Diagnosis
 from also_wrappers.signal import Signal, Term
 
-#: By task: what a person pays for, and what a large language model wrote, who knew the
-#: vocabulary and had seen no episode.
+#: Folder with the signals of each task: those that a person wrote, and those of a large
+#: language model that knew the vocabulary and had seen no episode.
 _SIGNALS = Path(__file__).parent / "signals"
 
 
 def hand_made(task: str, seed: int) -> Advisor:
-    """Returns an advisor that proposes what a person would write, once."""
+    """Returns an advisor that proposes, once, the signal that a person wrote."""
     return also.RecordedAdvisor([[Proposal(signal=_read(task, "hand")[0])]])
 
 
@@ -34,8 +34,8 @@ def recorded_terms(task: str, seed: int) -> Advisor:
 
 def recorded_expert(task: str, seed: int) -> Advisor:
     """Returns an advisor with the expert that a large language model wrote."""
-    found = [Proposal(signal=s, intent="expert") for s in _read(task, "expert")]
-    return also.RecordedAdvisor([found])
+    proposals = [Proposal(signal=s, intent="expert") for s in _read(task, "expert")]
+    return also.RecordedAdvisor([proposals])
 
 
 def demonstrations(task: str, seed: int) -> Signal:
@@ -44,22 +44,22 @@ def demonstrations(task: str, seed: int) -> Signal:
 
 
 def blind(task: str, seed: int) -> Advisor:
-    """Returns an advisor that draws its candidates."""
+    """Returns an advisor that draws its candidates at random."""
     return BlindAdvisor(seed)
 
 
 def hostile(task: str, seed: int) -> Advisor:
-    """Returns an advisor that proposes the worst that it can think of."""
+    """Returns an advisor that proposes to pay for the opposite of the task."""
     return _Hostile(_read(task, "hand")[0])
 
 
 def race(task: str, seed: int) -> Race:
-    """Returns the rule that makes a claim before it changes anything."""
+    """Returns the rule that confirms a candidate before anything changes."""
     return Race()
 
 
 def sixteen_pairs(task: str, seed: int) -> Gate:
-    """Returns the rule that tests on sixteen pairs."""
+    """Returns the rule that tests a candidate on sixteen pairs of branches."""
     return Gate()
 
 
@@ -69,12 +69,12 @@ def scores(task: str, seed: int) -> ScoreGate:
 
 
 def at_once(task: str, seed: int) -> AtOnce:
-    """Returns the rule that compares nothing."""
+    """Returns the rule that swaps in the first candidate without comparing."""
     return AtOnce()
 
 
 def _read(task: str, kind: str) -> list[Signal]:
-    """Reads the signals of a kind for a task: one, or a list."""
+    """Reads the signals of a kind for a task from a file: one signal, or a list."""
     entry = json.loads((_SIGNALS / f"{task}.json").read_text())[kind]
     entries = entry if isinstance(entry, list) else [entry]
     return [Signal.model_validate(one) for one in entries]
@@ -98,7 +98,7 @@ class AtOnce:
 
 
 class _Hostile(Advisor):
-    """Proposes to pay for the opposite of what a person would, more and more."""
+    """Proposes to pay for the opposite of the task, more in every round."""
 
     name = "hostile"
 
@@ -111,7 +111,7 @@ class _Hostile(Advisor):
         return Diagnosis(advice="worse")
 
     def propose(self, situation: Situation, k: int) -> list[Proposal]:
-        """Returns progress away from the task, and pay for being far from it."""
+        """Returns progress away from the task, and a bonus for being far from it."""
         number = len(situation.history) + 1 + len(situation.results)
         away = f"0 - ({self._expression})"
         terms = (

@@ -1,4 +1,4 @@
-"""Recorded demonstrations: an expert plays first, and its actions are then imitated.
+"""Imitates recorded demonstrations of an expert that plays first.
 
 This is the form that LEED (arXiv 2509.14680) gives to experts: a loss towards recorded
 episodes stands beside the algorithm's own. Our own form asks the expert on the states
@@ -16,7 +16,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import also_wrappers as also
 
-#: Passes over as many states as a rollout has, as in our own imitation.
+#: Passes over recorded states, as many as a rollout has, as in this package's
+#: imitation.
 _EPOCHS = 4
 
 
@@ -30,7 +31,7 @@ class Demonstrations(BaseCallback):
         run: The run.
         make_env: Makes one PettingZoo parallel environment, without a wrapper of ours.
         expert: A signal with the expert that plays.
-        seed: Of the episodes and of all choices.
+        seed: Seed of the episodes and of all random choices.
         episodes: Episodes that are recorded.
     """
 
@@ -59,24 +60,24 @@ class Demonstrations(BaseCallback):
         self._run.accounting.evaluation += steps * agents
 
     def _record(self) -> tuple[list[Any], list[int], int]:
-        """Records episodes: what the agents saw and did, and the environment steps."""
+        """Records episodes: observations and actions, and environment steps."""
         observations: list[Any] = []
         actions: list[int] = []
         steps = 0
         for _ in range(self._episodes):
-            seen, infos = self._env.reset(seed=int(self._chance.integers(2**31)))
+            states, infos = self._env.reset(seed=int(self._chance.integers(2**31)))
             while self._env.agents:
                 chosen = {}
                 for agent in self._env.agents:
                     count = int(self._env.action_space(agent).n)
                     advice = infos[agent]["shaping"]["advice"] >> np.arange(count) & 1
-                    # Where the expert is silent, any action will do.
+                    # Where the expert is silent, any action may be taken.
                     good = np.flatnonzero(advice) if advice.any() else np.arange(count)
                     chosen[agent] = int(self._chance.choice(good))
                     if advice.any():
-                        observations.append(seen[agent])
+                        observations.append(states[agent])
                         actions.append(chosen[agent])
-                seen, _, _, _, infos = self._env.step(chosen)
+                states, _, _, _, infos = self._env.step(chosen)
                 steps += 1
         return observations, actions, steps
 

@@ -1,4 +1,4 @@
-"""The tasks of the study: what is trained, and with what.
+"""Defines the tasks of the study: what is trained, and with which settings.
 
 Every function plans a mainline of ``env_steps`` environment steps with PPO, and hands
 its options to ``AdaptationCallback``, but for ``demonstrations``, a signal whose expert
@@ -31,7 +31,7 @@ from examples.study.demonstrations import Demonstrations
 
 Shape = Callable[[Any], Any]
 
-#: Settings that the tasks share; each task says what it has besides.
+#: Settings of PPO that the tasks share; each task adds its own.
 COMMON: dict[str, Any] = {
     "batch_size": 256,
     "n_epochs": 5,
@@ -42,11 +42,11 @@ COMMON: dict[str, Any] = {
 
 
 class EndWhenSpent(BaseCallback):
-    """Ends a training once it has cost as much as it is compared at, branches included.
+    """Ends a training once it has cost as many steps as it is compared at.
 
     Args:
         run: The run.
-        trainer_steps: Trainer steps in all.
+        trainer_steps: Trainer steps at which the training ends, branches included.
     """
 
     def __init__(self, run: also.Run, trainer_steps: int) -> None:
@@ -161,7 +161,7 @@ def warehouse(
     env_id: str = "rware-tiny-2ag-v2",
     **options: Any,
 ) -> None:
-    """Trains the robotic warehouse; the observation says which robot it is."""
+    """Trains the robotic warehouse, whose observations say which robot acts."""
     probe = rware.parallel_env(env_id)
     task = also.Task(
         "Robots carry requested shelves to a goal and bring them back. The team is "
@@ -183,7 +183,7 @@ def warehouse(
 def mountain_car(
     run_dir: Path, seed: int, env_steps: int = 100_000, **options: Any
 ) -> None:
-    """Trains the continuous mountain car: 100 at the goal, effort costs."""
+    """Trains the continuous mountain car: 100 at the goal, less for effort."""
     task = also.Task(
         "A car in a valley is paid 100 for reaching the flag on the right hill, and "
         "pays for the effort of its motor, which is too weak to drive straight up.",
@@ -218,7 +218,7 @@ def mountain_car(
 
 
 class AgainstChance(gym.Env[Any, Any]):
-    """Connect four as one player sees it; the other one draws its moves.
+    """Lets one player play Connect four against random moves.
 
     The other player begins every second episode.
     """
@@ -276,7 +276,7 @@ class AgainstChance(gym.Env[Any, Any]):
 
 
 def _most_in_a_row(view: also.View, plane: int) -> float:
-    """Returns the most stones of a player in four places in a row, without others."""
+    """Returns the most stones of a player in four places in a row without others."""
     planes = view.observation.reshape(6, 7, 2)
     mine, theirs = planes[:, :, plane], planes[:, :, 1 - plane]
     counts = np.where(theirs[_ROWS, _COLUMNS].any(1), 0, mine[_ROWS, _COLUMNS].sum(1))
@@ -297,7 +297,7 @@ _COLUMNS = np.array([[c for _, c in line] for line in _LINES])
 def connect_four(
     run_dir: Path, seed: int, env_steps: int = 60_000, **options: Any
 ) -> None:
-    """Trains PettingZoo's connect four against chance, paid 1 to win and -1 to lose."""
+    """Trains PettingZoo's connect four against random moves: 1 to win, -1 to lose."""
     task = also.Task(
         "Two players drop stones into seven columns; the first with four in a row "
         "wins and is paid 1, the other one -1. The opponent plays at random.",

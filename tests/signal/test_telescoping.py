@@ -114,6 +114,7 @@ def test_it_telescopes(
             expression, weight, strength = step.swap
             shaper.swap(compiled(expression, weight, kind), strength)
             open_all(t)
+            present = there  # the new potentials are of the agents that stay
         for i in list(since):
             if i not in step.alive:  # it left without a word
                 close(i, t, phi(before, present, i))

@@ -1,4 +1,4 @@
-"""``LLMAdvisor``: a Critic and a Generator over a language model."""
+"""Asks a language model with ``LLMAdvisor``, in the roles of Critic and Generator."""
 
 from also_wrappers.advisors.llm.advisor import LLMAdvisor
 from also_wrappers.advisors.llm.ceiling import Ceiling

@@ -1,8 +1,8 @@
-"""``LLMAdvisor``: a Critic and a Generator over a language model.
+"""Asks a language model with ``LLMAdvisor``, in the roles of Critic and Generator.
 
-Whatever a model answers is validated here, in Python: an answer can only become a
+Every answer of a model is validated here, in Python: an answer can only become a
 diagnosis whose claims agree with the evidence, or candidates that are bounded numbers.
-An answer that fails goes back with its problems, a bounded number of times.
+An answer that cannot be used goes back with its problems, a bounded number of times.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ class LLMAdvisor(Advisor):
         self._ceiling = ceiling or Ceiling()
 
     def prepare(self) -> None:
-        """Checks that the model can be reached."""
+        """Checks that the language model can be reached."""
         self._model.prepare()
 
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Asks the Critic; claims that the evidence contradicts go back.
+        """Asks the Critic for a diagnosis whose claims agree with the evidence.
 
-        Claims that are still contradicted after the last repair are left out.
+        A claim that the evidence contradicts goes back to the Critic; a claim that is
+        still contradicted after the last repair is left out.
 
         Raises:
             AdvisorError: The model gave no usable answer, or a ceiling is reached.
@@ -80,9 +81,9 @@ class LLMAdvisor(Advisor):
         return self._ask("critic", prompts.critic(situation), schema, read)
 
     def propose(self, situation: Situation, k: int) -> list[Proposal]:
-        """Asks the Generator for candidates, or with results for replacements.
+        """Asks the Generator for candidates, or for replacements given results.
 
-        Candidates that are valid in any of the answers count.
+        A candidate that is valid in any of the answers counts.
 
         Raises:
             AdvisorError: The model gave no usable answer, or a ceiling is reached.
@@ -105,7 +106,7 @@ class LLMAdvisor(Advisor):
         return self._ask(role, prompt, schema, read)
 
     def rest(self) -> None:
-        """Lets the model free its memory."""
+        """Lets the language model free its memory."""
         self._model.rest()
 
     def _ask(

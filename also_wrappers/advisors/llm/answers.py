@@ -1,4 +1,4 @@
-"""Reads the text of an answer: a diagnosis or candidates, and its problems."""
+"""Reads a model's answer: a diagnosis or candidates, and the answer's problems."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ __all__ = [
     "read_object",
 ]
 
-#: Characters of the longest answer that is read.
+#: The most characters of an answer that is read.
 LONGEST = 40_000
 
 
 class Reading:
-    """Collects the problems of one answer, and counts what it says of the evidence.
+    """Collects the problems of one answer, and counts its claims and citations.
 
     Attributes:
         problems: What is wrong with the answer, in words; empty if nothing is.
-        claims: How many statements the answer makes of the evidence: claims and keys.
-        grounded: How many of these statements the evidence bears out.
+        claims: Number of statements about the evidence in the answer: claims and keys.
+        grounded: Number of these statements that agree with the evidence.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Reading:
         self.grounded = 0
 
     def count(self, problem: str) -> bool:
-        """Counts one statement of the evidence; returns whether it has no problem."""
+        """Counts one claim or citation; returns True if it has no problem."""
         self.claims += 1
         self.grounded += not problem
         if problem:
@@ -61,7 +61,7 @@ class Reading:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Reads the JSON object of an answer; models like to put words around the object.
+    """Reads the JSON object of an answer, without the words around the object.
 
     Args:
         text: The answer.
@@ -97,7 +97,7 @@ def read_diagnosis(
         reading: Collects the problems.
 
     Returns:
-        The diagnosis; ``None`` where no finding is left of those that were named.
+        The diagnosis; ``None`` where findings were named and none is left.
 
     Raises:
         ValidationError: The answer is no diagnosis.
@@ -126,7 +126,7 @@ def read_diagnosis(
 def read_candidates(
     data: dict[str, Any], situation: Situation, k: int, reading: Reading
 ) -> list[Proposal]:
-    """Reads a Generator's answer: its valid candidates, without citations that are not.
+    """Reads the valid candidates of a Generator's answer.
 
     Args:
         data: The answer.
@@ -163,7 +163,7 @@ def read_candidates(
 
 
 def problem_of(error: Exception) -> str:
-    """Says what is wrong with an answer, in words that a model can act on."""
+    """Returns what is wrong with an answer, in words that a model can act on."""
     if isinstance(error, ValidationError):
         return "; ".join(
             f"{'.'.join(str(part) for part in detail['loc'])[:80]}: {detail['msg']}"
@@ -183,7 +183,7 @@ def _grounded(proposal: Proposal, evidence: Evidence, reading: Reading) -> Propo
 
 
 def _probes(asked: Any) -> dict[str, str]:
-    """Reads probes by name; the run leaves out those that cannot be recorded."""
+    """Reads the probes of a diagnosis, as expressions by name."""
     probes = asked[:MOST_PROBES] if isinstance(asked, list) else []
     return {
         str(probe["name"])[:40]: str(probe["expression"])[:600]
@@ -197,7 +197,7 @@ def _no_constant(name: str) -> float:
 
 
 def _proposal(item: Any, situation: Situation, problems: list[str]) -> Proposal:
-    """Reads one candidate; what is wrong with its rules is added to the problems."""
+    """Reads one candidate, and adds what is wrong with its rules to the problems."""
     if not isinstance(item, dict):
         raise TypeError("a candidate must be an object")
     answers = item.get("answers")
@@ -211,10 +211,10 @@ def _proposal(item: Any, situation: Situation, problems: list[str]) -> Proposal:
 
 
 def _signal(item: dict[str, Any], situation: Situation, problems: list[str]) -> Signal:
-    """Reads a candidate's signal.
+    """Reads the signal of one candidate.
 
-    Where experts can be tried, a part that is left empty stays as it is in the active
-    signal, unless the intent is to remove.
+    Where experts can be tried, a part (terms or expert) that the candidate leaves empty
+    stays as it is in the active signal, unless the intent is to remove.
     """
     fade = item.get("fade") or None
     if situation.actions is None:

@@ -1,4 +1,4 @@
-"""How much a run may ask of a language model."""
+"""Bounds how much a run may ask of a language model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ __all__ = ["Ceiling"]
 
 @dataclass
 class Ceiling:
-    """Bounds the calls, tokens and seconds of a run; a resumed run counts from 0.
+    """Bounds the calls, tokens and seconds that a run spends on a language model.
 
-    A round that reaches a bound goes without the model; training goes on.
+    A round that reaches a bound goes without the model, and training goes on. A resumed
+    run counts from 0.
 
     Attributes:
-        calls: Number of requests, those that repair an answer included.
+        calls: Number of requests, requests to repair an answer included.
         tokens: Tokens of prompts and answers, as far as the server counts them.
         seconds: Wall-clock seconds of the answers.
 

@@ -1,4 +1,4 @@
-"""Reads the part of an answer that says which actions are good: an expert."""
+"""Reads the expert of an answer: its definitions and its rules."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def read_definitions(data: Any, situation: Situation) -> dict[str, str]:
     """Reads a candidate's definitions: a list of names and expressions, or an object.
 
     Args:
-        data: What the candidate defines.
+        data: The definitions as they stand in the answer.
         situation: The situation that the Generator was asked about.
 
     Raises:
-        TypeError: There are too many, or they are neither a list nor an object.
+        TypeError: There are too many definitions, or they are neither a list nor an
+            object.
         ValueError: A definition is no name with an expression, or comes twice.
         AlsoError: A definition is not a valid expression.
     """
@@ -43,7 +44,7 @@ def read_definitions(data: Any, situation: Situation) -> dict[str, str]:
         if name in define:
             raise ValueError(f"{name[:40]!r} is defined twice; use two names")
         define[name] = text
-    Signal(define=define)  # names and lengths
+    Signal(define=define)  # checks names and lengths
     parse_definitions(define, situation.features)
     return define
 
@@ -61,8 +62,8 @@ def read_expert(
         data: The rules.
         define: The definitions that rules may use.
         situation: The situation that the Generator was asked about.
-        actions: What rules may say.
-        problems: Takes what is wrong, with the number of the rule.
+        actions: The actions that rules may say.
+        problems: Gets what is wrong with each rule, with the rule's number.
 
     Returns:
         The expert; ``None`` without a rule that is valid.
@@ -89,16 +90,16 @@ def read_expert(
 def combined(
     active: Signal, own: Signal, *, keep_terms: bool, keep_expert: bool
 ) -> Signal:
-    """Joins what a candidate says with the parts of the active signal that stay.
+    """Joins a candidate's own signal with the parts of the active signal that stay.
 
     Args:
         active: The active signal.
-        own: What the candidate says; it has no part that stays.
+        own: The candidate's own signal, without the parts that stay.
         keep_terms: Whether the active signal's terms stay.
         keep_expert: Whether the active signal's expert stays.
 
     Raises:
-        ValueError: A name means one thing in the candidate and another in what stays.
+        ValueError: A name is defined differently in the candidate and in what stays.
 
     Example:
         >>> from also_wrappers.signal import Term
@@ -155,7 +156,7 @@ def _problem(error: Exception) -> str:
 
 
 def _used(define: Mapping[str, str], signal: Signal) -> dict[str, str]:
-    """Returns the definitions that a signal needs, in their order."""
+    """Returns the definitions that a signal uses, in the order of definition."""
     texts = [term.expression for term in signal.terms]
     texts += [rule.when for rule in signal.expert.rules] if signal.expert else []
     used = {}

@@ -1,4 +1,4 @@
-"""Compares what an answer says of the evidence with the evidence itself."""
+"""Compares the claims of an answer with the evidence."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from also_wrappers.proposals.diagnosis import Claim
 __all__ = ["contradiction", "unknown_key"]
 
 _UNIT_INTERVAL = ("share", "0 to 1", "0 or 1")
-#: A number that is closer to 0 than this share of its scale may be called zero.
+#: A claim may call a number zero that is less than this share of its scale.
 _ZERO = 0.05
 
 
 def unknown_key(key: str, evidence: Evidence) -> str:
-    """Says what is wrong with a key; returns an empty text if the evidence has it."""
+    """Returns what is wrong with a key; empty if the evidence has the key."""
     if key in evidence.values:
         return ""
     if key in evidence.unavailable:
@@ -29,11 +29,11 @@ def unknown_key(key: str, evidence: Evidence) -> str:
 
 
 def contradiction(claim: Claim, evidence: Evidence) -> str:
-    """Says what is wrong with a claim; returns an empty text if nothing is.
+    """Returns how the evidence contradicts a claim; empty if it does not.
 
     Only numbers with a scale can be low or high: shares, and values of a feature within
-    its measured range. Of other numbers, low and high cannot be checked, and a claim
-    that cannot be checked is not grounded.
+    its measured range. For other numbers, low and high cannot be checked, and a claim
+    that cannot be checked counts as contradicted.
 
     Args:
         claim: The claim.
@@ -92,7 +92,7 @@ def _compared(claim: Claim, value: float, evidence: Evidence) -> str:
 
 
 def _scale(key: str, evidence: Evidence) -> tuple[float, float] | None:
-    """Returns the ends of a number's scale; ``None`` where it has no scale."""
+    """Returns the ends of a number's scale; ``None`` where the number has no scale."""
     meaning = MEANINGS.get(pattern_of(key))
     if meaning is None:
         return None

@@ -1,7 +1,7 @@
 """Writes the requests to a language model, from templates and a situation.
 
-Task, names, descriptions and earlier answers were written by others. They are shown as
-data: on one line each, in plain characters, cut to a length, between lines that say so.
+Task, names, descriptions and earlier answers were written by others. These texts are
+shown as data: on one line each, in plain characters, cut to a length, between marks.
 """
 
 from __future__ import annotations
@@ -35,26 +35,27 @@ __all__ = [
     "system",
 ]
 
-#: Tokens of a request, estimated, before any repair.
+#: The most tokens of a request, as estimated, before any repair.
 BUDGET = 3500
-#: Tokens of the evidence, estimated, that the Critic is shown at most.
+#: The most tokens of evidence that the Critic is shown, as estimated.
 EVIDENCE = 1500
-#: Factors of limits. A request takes the widest that its budget leaves room for.
+#: Widths, which are factors of limits. A request takes the largest width that its
+#: budget leaves room for.
 _WIDTHS = (3.0, 2.0, 1.5, 1.0, 0.7, 0.5, 0.35)
-#: Tokens of the evidence that the Critic is shown less, for each width less.
+#: Tokens of evidence by which the Critic is shown less for 1 less of width.
 _LESS = 200
-#: Tokens of the evidence that the Generator is shown, for each width.
+#: Tokens of evidence that the Generator is shown at width 1.
 _DIGEST = 270
-#: Characters of the history and of conditions, for each width.
+#: Characters of the history and of conditions at width 1.
 _HISTORY, _CONDITIONS = 550, 250
-#: Characters of recorded episodes, at most, where a request has room left, and of what
-#: is said of them.
+#: The most characters of recorded episodes where a request has room left, and the
+#: characters of the text around the episodes.
 _SAMPLES, _ABOUT_SAMPLES = 1000, 100
-#: Tokens that are left to them where limits could be wider.
+#: Tokens that are left to recorded episodes where a width is larger than 1.
 _EPISODES = 550
-#: Characters of the signals that the Generator is to improve on.
+#: The most characters of the signals that the Generator is to improve on.
 _SIGNALS = 4500
-#: Rejected candidates that are shown: those of the last answer.
+#: The most rejected candidates that are shown, from the last answer.
 _REJECTED = 3
 _LONGEST_LINE = 200
 _LONGEST_SIGNAL = 180
@@ -66,7 +67,7 @@ def system() -> str:
 
 
 def critic(situation: Situation) -> str:
-    """Writes the Critic's request."""
+    """Writes the request to the Critic for a diagnosis."""
     evidence = situation.evidence
 
     def write(width: float, samples: int) -> str:
@@ -79,7 +80,7 @@ def critic(situation: Situation) -> str:
             meanings={
                 pattern: meaning
                 for pattern, meaning in explain(evidence.keys(room)).items()
-                if "*" in pattern  # the others stand beside their numbers
+                if "*" in pattern  # other keys have their meaning beside the number
             },
         )
 
@@ -87,7 +88,7 @@ def critic(situation: Situation) -> str:
 
 
 def generator(situation: Situation, k: int) -> str:
-    """Writes the Generator's request for ``k`` candidates."""
+    """Writes the request to the Generator for ``k`` candidates."""
     return _fitted(
         situation,
         lambda width, samples: render(
@@ -100,7 +101,7 @@ def generator(situation: Situation, k: int) -> str:
 
 
 def refine(situation: Situation, k: int) -> str:
-    """Writes the Generator's request for ``k`` replacements, with the results."""
+    """Writes the request to the Generator for ``k`` replacements, with results."""
     results = situation.results
 
     def write(width: float, samples: int) -> str:
@@ -124,7 +125,7 @@ def refine(situation: Situation, k: int) -> str:
 
 
 def repair(problems: Sequence[str], answer: str) -> str:
-    """Writes what follows a request whose answer could not be used: its problems."""
+    """Writes the request to mend an answer that could not be used."""
     return render(
         "repair.j2",
         problems=[plain(problem, 240) for problem in problems[:6]],
@@ -146,8 +147,8 @@ def plain(text: str, longest: int = _LONGEST_LINE) -> str:
 def _fitted(situation: Situation, write: Callable[[float, int], str]) -> str:
     """Writes a request with the widest limits that its budget leaves room for.
 
-    Recorded episodes take what room is left; they come before limits that are wider
-    than they need to be.
+    Recorded episodes take the room that is left; limits become wider than usual only
+    where there is room for episodes, too.
     """
     room = BUDGET - tokens_of(f"{system()}\n")
     text = ""
@@ -155,13 +156,13 @@ def _fitted(situation: Situation, write: Callable[[float, int], str]) -> str:
         text = write(width, 0)
         left = room - tokens_of(text)
         if left >= (_EPISODES if situation.episodes and width > 1.0 else 0):
-            # Numbers alone take a token for every two characters.
+            # Numbers take one token for every two characters.
             return write(width, min(2 * left - _ABOUT_SAMPLES, _SAMPLES))
     return text
 
 
 def _least(limit: int, width: float) -> int:
-    """Returns a limit that is less where there is little room, and never more."""
+    """Returns a limit, or less of it where the width is below 1."""
     return round(limit * min(width, 1.0))
 
 
@@ -189,7 +190,7 @@ def _common(situation: Situation, width: float, samples: int) -> dict[str, Any]:
 
 
 def _history(history: Sequence[RoundOutcome], room: int) -> list[str]:
-    """Writes a line for every candidate so far, the latest first, within a length."""
+    """Writes a line for each earlier candidate, latest first, within ``room``."""
     lines = []
     for outcome in reversed(history):
         lines.append(f"Round {outcome.round}: {plain(outcome.decision)}. Tried:")
@@ -207,7 +208,7 @@ def _history(history: Sequence[RoundOutcome], room: int) -> list[str]:
 
 
 def _cut(lines: Sequence[str], room: int) -> list[str]:
-    """Leaves out the last lines, where all together are too long, and says so."""
+    """Returns as many first lines as ``room`` holds, and says how many are left out."""
     shown: list[str] = []
     for line in lines:
         if sum(map(len, shown)) + len(line) > room:
@@ -285,7 +286,7 @@ def _moves(actions: Actions) -> list[str]:
 
 
 def citable(situation: Situation) -> list[str]:
-    """Returns the keys that the Generator may cite: shown, or described in words."""
+    """Returns the keys that the Generator may cite: keys shown or described to it."""
     evidence = situation.evidence
     diagnosis = situation.diagnosis or Diagnosis()
     claims = [claim for finding in diagnosis.findings for claim in finding.claims]
@@ -301,16 +302,16 @@ def citable(situation: Situation) -> list[str]:
 
 
 def _rates(situation: Situation) -> list[str]:
-    """Returns the keys that say how often conditions held."""
+    """Returns the keys of the rates at which conditions held."""
     return [f"condition.{name}.rate" for name in situation.evidence.conditions]
 
 
 def _whole(situation: Situation, width: float) -> list[str]:
-    """Writes the signals that are to be improved on.
+    """Writes the signals that the Generator is to improve on.
 
     The active signal comes first, then the signals of the round's results, then the
-    rejected signals that are shown. All are whole while there is room for all; beyond
-    that, the longest signals are cut.
+    rejected signals that are shown. Where there is no room for all of them, the longest
+    signals are cut.
     """
     proposals = [result.proposal for result in situation.results]
     proposals += [
@@ -329,7 +330,7 @@ def _whole(situation: Situation, width: float) -> list[str]:
 
 
 def _numbered(signal: Signal, active: Expert | None = None) -> str:
-    """Writes a signal in one line, with numbers for its rules."""
+    """Writes a signal in one line, with numbers before its rules."""
     text = signal.describe()
     if signal.expert is None:
         return text
@@ -346,9 +347,9 @@ def _cut_signal(signal: Signal) -> str:
 
 
 def _formula(text: str, longest: int) -> str:
-    """Makes a formula harmless, as ``plain`` does with text.
+    """Makes a formula of others harmless, as ``plain`` makes text.
 
-    Comparisons keep their signs, and make no tags.
+    Signs of comparison stay, without making tags.
     """
     text = re.sub(r"[^\x20-\x7e]+", " ", text[: 4 * longest])
     text = re.sub(r"<(?=[^ =0-9])", "< ", text).replace("`", "'")

@@ -1,4 +1,4 @@
-"""Recorded episodes in prompts: two of them as numbers."""
+"""Writes two recorded episodes as numbers, for prompts."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from also_wrappers.evidence.episodes import EpisodeRows
 
 __all__ = ["sample"]
 
-#: Steps of an episode that are shown, at most and at least.
+#: The most and the fewest steps of an episode that are shown.
 _MOST_STEPS, _FEWEST_STEPS = 8, 3
 
 
 def sample(episodes: Sequence[EpisodeRows], room: int) -> list[str]:
     """Writes two episodes as numbers: the best one, and the most usual of the others.
 
-    Of several that earned alike, the shortest is shown. First and last steps, and the
-    first one with a reward, are among those that there is room for; where there is too
-    little for two episodes, the best one is shown alone.
+    Of several episodes that earned alike, the shortest is shown. The first step, the
+    last step and the first step with a reward are always shown; other steps as far as
+    there is room. Where there is too little room for two episodes, the best one is
+    shown alone.
 
     Args:
         episodes: Recorded episodes.
-        room: Characters for both.
+        room: Characters for both episodes.
 
     Returns:
-        A line for an episode, and one for each step that is shown; empty where there
-        are no whole episodes, or no room.
+        A line for each episode, and a line for each step that is shown; empty where
+        there are no whole episodes, or no room.
 
     Example:
         >>> rows = np.linspace(0, 1, 3).reshape(3, 1, 1)
@@ -73,6 +74,6 @@ def _write(episode: EpisodeRows, steps: int) -> list[str]:
 
 
 def _short(value: float) -> str:
-    """Writes a number without the 0 before its point."""
+    """Writes a number without the 0 before its decimal point."""
     text = f"{value:.2g}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

@@ -1,7 +1,7 @@
-"""JSON schemas of the answers.
+"""Builds the JSON schemas of the answers of a language model.
 
-Servers enforce enumerations and not ranges of numbers, so the schemas list all that may
-be chosen; every answer is validated again in Python.
+Servers enforce enumerations and not ranges of numbers, so the schemas list all numbers
+that may be chosen; every answer is validated again in Python.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ __all__ = ["FADES", "MOST_PROBES", "WEIGHTS", "candidates", "diagnosis"]
 WEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 #: Shares of the planned training in which a signal may fade out; 0 is no fade.
 FADES = (0, 0.1, 0.2, 0.5)
-#: Probes that a Critic may ask for at a time.
+#: The most probes that a Critic may ask for at a time.
 MOST_PROBES = 3
-#: A longer list of keys makes servers slow; beyond it, any text is a key.
+#: The most keys that a schema lists, as a longer list makes servers slow; beyond that,
+#: a key is any text.
 _MOST_KEYS = 120
 
-#: Words of an expression, spaces and brackets included.
+#: The most words of an expression, spaces and brackets included.
 _MOST_WORDS = 80
 
-#: Name of a definition: its beginning tells it from a misspelt feature.
+#: Pattern of a definition's name, whose beginning no feature has: a misspelt feature is
+#: not taken for a definition.
 _DEFINED = "my_[a-z0-9_]{1,20}"
 
 _TEXT = {"type": "string", "maxLength": 300}
@@ -83,8 +85,9 @@ def candidates(
         keys: Keys of the evidence that the Generator may cite.
         features: The vocabulary.
         k: The largest number of candidates.
-        actions: What experts may say; ``None`` where no expert can be proposed.
-        agents: The team.
+        actions: The actions that experts may advise; ``None`` where no expert can be
+            proposed.
+        agents: Names of the agents.
     """
     state = [name for name in features.names if name not in features.action_names]
     defined = [] if actions is None else [_DEFINED]
@@ -121,9 +124,9 @@ def candidates(
 
 
 def _expression(names: Sequence[str], also: Sequence[str] = ()) -> dict[str, Any]:
-    """Builds the schema of an expression, which is made of words of the language.
+    """Builds the schema of an expression, made of words of the term language.
 
-    Where a server enforces the schema, a model can get the grammar wrong and no name.
+    Where a server enforces the schema, a model can get the grammar wrong, but no name.
     """
     calls = "|".join((*FUNCTIONS, *REDUCTIONS, *also))
     listed = "|".join(sorted(names, key=len, reverse=True))

@@ -1,4 +1,4 @@
-"""``RuleAdvisor``: proposals by heuristics, without a model."""
+"""Proposes signals by published heuristics, with ``RuleAdvisor``."""
 
 from also_wrappers.advisors.rules.advisor import RuleAdvisor
 

@@ -1,4 +1,4 @@
-"""``RuleAdvisor``: proposals from the evidence by heuristics, without a model."""
+"""Proposes signals from the evidence by heuristics, with ``RuleAdvisor``."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from also_wrappers.proposals.proposal import Proposal
 
 __all__ = ["RuleAdvisor"]
 
-#: Share of episodes with a reward below which there is nothing to learn from.
+#: Share of episodes with a reward below which the base reward counts as sparse.
 _SPARSE = 0.05
 _ENTROPY = 0.2
-#: Experts that are played at a time.
+#: The most experts that are played at a time.
 _MOST_EXPERTS = 40
 
 
 class RuleAdvisor(Advisor):
-    """Reads the same evidence as a language model would, and proposes by rule.
+    """Proposes signals from the evidence by fixed rules, without a model.
 
-    The rules know no environment. Without a signal they draw to the states that come
-    before a reward or that better episodes are in, to declared conditions that are
-    rare, and to separate targets where agents crowd. With a signal they vary the active
-    terms, take away a term that is hacked, and fade a signal that has done its work.
-    Where the task declares actions, the rules let experts play that go to a place and
-    do something there; see ``also_wrappers.advisors.rules.skeletons``.
-    The sources of the rules are beside them in
+    The rules know no environment. Without a signal, they draw agents to the states that
+    come before a reward or that better episodes are in, to declared conditions that are
+    rare, and to separate targets where agents crowd. With a signal, they vary the
+    active terms, take away a term that is hacked, and fade a signal that has done its
+    work. Where the task declares actions, the rules propose experts that go to a place
+    and do something there; see ``also_wrappers.advisors.rules.skeletons``. The
+    publications behind the rules are named in
     ``also_wrappers.advisors.rules.heuristics``.
 
     The same situation always gives the same answer.
@@ -44,7 +44,7 @@ class RuleAdvisor(Advisor):
     name = "rules"
 
     def diagnose(self, situation: Situation) -> Diagnosis:
-        """Names the failures that the numbers show."""
+        """Returns the failures that the numbers of the evidence show."""
         evidence = situation.evidence
         if evidence.insufficient:
             return Diagnosis(insufficient=True, advice="record longer")
@@ -60,9 +60,9 @@ class RuleAdvisor(Advisor):
         )
 
     def propose(self, situation: Situation, k: int) -> list[Proposal]:
-        """Returns new terms without a signal, variations of the signal otherwise.
+        """Returns new terms, or variations of the signal where there is one.
 
-        Once there are results, varies the candidate that did best so far.
+        Once there are results, returns variations of the candidate that did best.
         """
         diagnosis = situation.diagnosis
         if diagnosis is not None and diagnosis.insufficient:
@@ -83,7 +83,7 @@ class RuleAdvisor(Advisor):
         return _first(ideas, situation, k)
 
     def experts(self, situation: Situation) -> list[Proposal]:
-        """Returns skeletons: to go to a place, and to do an action there."""
+        """Returns experts that go to a place and do an action there."""
         return _first(skeletons(situation), situation, _MOST_EXPERTS)
 
     def _replacements(self, situation: Situation) -> list[Proposal]:
@@ -196,9 +196,10 @@ def _finding(failure: str, severity: str, argument: str, *claims: Claim) -> Find
 def _first(
     proposals: Iterable[Proposal], situation: Situation, k: int
 ) -> list[Proposal]:
-    """Returns the first ``k`` proposals that were not tried before, in whatever words.
+    """Returns the first ``k`` proposals whose signals were not tried before.
 
-    Citations of keys that the evidence lacks are left out.
+    Proposals that pay the same as a tried signal in other words are left out, and so
+    are citations of keys that the evidence lacks.
     """
     checks = Checks(
         situation.features,

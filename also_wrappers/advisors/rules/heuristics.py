@@ -1,4 +1,4 @@
-"""The heuristics of ``RuleAdvisor``, as published, over the evidence."""
+"""Turns evidence into proposals by published heuristics, for ``RuleAdvisor``."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ __all__ = [
 ]
 
 _SHRINK = re.compile(r"distance|dist\b|error|gap|remaining|offset", re.IGNORECASE)
-#: Standard deviations from usual that make a feature stand out before a reward.
+#: Standard deviations by which a feature must differ from usual before a reward to
+#: stand out.
 _STANDS_OUT = 0.5
 #: Standard errors by which better and worse episodes must differ in a feature.
 _CLEAR = 3.0
-#: Jump at a reward, in standard deviations of usual changes, that makes a feature a
-#: counter of what is left to do, and its size relative to the feature's spread.
+#: The least jump at a reward, in standard deviations of usual changes, and its least
+#: size relative to the feature's spread, for a feature to count what is left to do.
 _JUMPS = 3.0
 _WHOLE = 0.5
-#: Share of a feature's squared changes that rewards may explain at most, for a feature
-#: that is worth drawing to.
+#: The largest share of a target's squared changes that rewards may explain.
 _EXPLAINED = 0.25
-#: Shares of steps that count as often, and of episodes that count as seldom.
+#: Shares above which agents crowd and idle, and below which a condition holds seldom.
 _CROWDED, _IDLE, _SELDOM = 0.4, 0.5, 0.5
 _IDLE_COST = 0.005
 
 
 @dataclass(frozen=True)
 class Target:
-    """Names a feature to draw towards one of its ends, as the team or each agent.
+    """Names a feature to draw agents towards one end of, as a team or one by one.
 
     Attributes:
         feature: Name of the feature.
         aggregate: Which agent counts for the team: ``max``, ``mean`` or ``min``.
         direction: Positive to draw upward, negative to draw downward.
-        strength: How much the feature stands out; 0 where only its name tells.
-        key: Key of the evidence that shows it.
+        strength: How much the feature stands out; 0 where only its name speaks for it.
+        key: Key of the evidence that shows that the feature stands out.
     """
 
     feature: str
@@ -62,7 +62,7 @@ class Target:
     key: str
 
     def expression(self, own: bool) -> str:
-        """Returns the expression to draw upward, of one agent or of the team."""
+        """Returns the expression whose value grows towards the target."""
         sign = "" if self.direction > 0.0 else "-"
         if own:
             return f"{sign}{self.feature}"
@@ -70,13 +70,13 @@ class Target:
 
 
 def targets(situation: Situation) -> list[Target]:
-    """Returns the features to draw towards, the most telling first, each once.
+    """Returns the features to draw agents towards, most telling first, each once.
 
-    First come features that were special in the states just before a base reward, in
-    standard deviations from usual: a reward-triggered average, as one does for spikes
-    (de Boer & Kuyper 1968). Then come features that clearly differ between better and
-    worse episodes. Last come distances, by name and description: a distance is worth
-    shrinking.
+    First come features that were unusual in the states just before a base reward, in
+    standard deviations from the mean: a reward-triggered average, like the
+    spike-triggered average of de Boer & Kuyper (1968). Then come features that clearly
+    differ between better and worse episodes. Last come distances, by name and
+    description, as a distance is usually worth shrinking.
     """
     values = situation.evidence.values
     by_name: dict[str, Target] = {}
@@ -86,7 +86,7 @@ def targets(situation: Situation) -> list[Target]:
         key = f"feature.{name}"
         if name in situation.features.action_names or not _moves(situation, name):
             continue
-        if name in changed:  # what only a reward changes is no way to it
+        if name in changed:  # a feature that only rewards change leads to none
             continue
         effects = [
             (abs(effect), aggregate, effect)
@@ -109,15 +109,19 @@ def targets(situation: Situation) -> list[Target]:
 
 
 def new_terms(situation: Situation) -> list[Proposal]:
-    """Draws to every target by a potential (Ng et al. 1999), as team and as agents.
+    """Proposes a potential towards every target (Ng et al. 1999).
 
-    A feature that jumps when a reward is paid counts what is left to do. It is added to
-    the potential, so that reaching a goal never costs more than was gained on the way.
-    Where there is no target, the features that vary most are drawn to both ends.
+    1999), as team and as agents.
+
+    Each target is proposed for the team and for single agents. A feature that jumps
+    when a reward is paid counts what is left to do; such a counter is added to the
+    potential, so that reaching a goal never costs more than was gained on the way.
+    Where there is no target, the features that vary most are targets in both
+    directions.
     """
     drawn = targets(situation)[:4] or _either_end(situation)
     forms = (False, True) if len(situation.agents) > 1 else (True,)
-    # Two targets at a time, so that the first candidates differ in what they are after.
+    # Targets come in pairs, so that the first candidates have different targets.
     pairs = [drawn[k : k + 2] for k in range(0, len(drawn), 2)]
     return [
         _drawn_to(target, own, situation.evidence)
@@ -128,7 +132,7 @@ def new_terms(situation: Situation) -> list[Proposal]:
 
 
 def _drawn_to(target: Target, own: bool, evidence: Evidence) -> Proposal:
-    """Returns the proposal to draw each agent, or the team, to a target."""
+    """Returns the proposal that draws each agent, or the team, to a target."""
     expression, weight = _potential(evidence, target, own)
     return _proposal(
         f"toward_{target.feature}",
@@ -145,7 +149,7 @@ def _drawn_to(target: Target, own: bool, evidence: Evidence) -> Proposal:
 
 
 def toward_conditions(situation: Situation) -> list[Proposal]:
-    """Draws towards conditions that seldom hold, by how far each is from holding."""
+    """Proposes to approach conditions that seldom hold, by their margin."""
     proposals = []
     for name, condition in situation.evidence.conditions.items():
         rate = situation.evidence.values.get(f"condition.{name}.rate")
@@ -177,7 +181,7 @@ def toward_conditions(situation: Situation) -> list[Proposal]:
 
 
 def spread_out(situation: Situation) -> list[Proposal]:
-    """Draws one agent to each target where agents crowd at the same target."""
+    """Proposes to draw one agent to each target where agents crowd at the same."""
     crowding = situation.evidence.values.get("team.target.crowding", 0.0)
     layout = Layout.declare(situation.agents, situation.features, ())
     names = [layout.features[column] for column, _ in layout.targets]
@@ -198,7 +202,7 @@ def spread_out(situation: Situation) -> list[Proposal]:
 
 
 def idle_costs(situation: Situation) -> list[Proposal]:
-    """Adds a small cost of changing nothing to the active or most promising terms."""
+    """Proposes the active or best new terms, with a small cost for changing nothing."""
     evidence = situation.evidence
     idle = [
         f"{agent}.action.idle_share"
@@ -229,7 +233,7 @@ def idle_costs(situation: Situation) -> list[Proposal]:
 
 
 def combined(situation: Situation) -> list[Proposal]:
-    """Joins the active terms with each of the two best new terms."""
+    """Proposes the active terms joined with each of the two best new terms."""
     active = situation.signal.terms
     names = {term.name for term in active}
     return [
@@ -278,7 +282,7 @@ def _base_terms(situation: Situation) -> Sequence[Term]:
 
 
 def _either_end(situation: Situation) -> list[Target]:
-    """Returns both directions of the features that vary most within their range."""
+    """Returns the features that vary most, as targets in both directions."""
     values = situation.evidence.values
 
     def variety(name: str) -> float:
@@ -299,7 +303,7 @@ def _either_end(situation: Situation) -> list[Target]:
 
 
 def _potential(evidence: Evidence, target: Target, own: bool) -> tuple[str, float]:
-    """Returns the expression, and a weight that pays a whole approach like a reward."""
+    """Returns a potential, and a weight that pays an approach like a reward."""
     values = evidence.values
     key = f"feature.{target.feature}"
     extent = values.get(f"{key}.max", 1.0) - values.get(f"{key}.min", 0.0)
@@ -313,7 +317,7 @@ def _potential(evidence: Evidence, target: Target, own: bool) -> tuple[str, floa
 
 
 def _counter(evidence: Evidence) -> tuple[str, float] | None:
-    """Returns the feature that jumps most at a reward, and its jump."""
+    """Returns the feature that jumps most at a reward, and the size of the jump."""
     best: tuple[str, float] | None = None
     most = _JUMPS
     for name in evidence.features:
@@ -329,7 +333,7 @@ def _counter(evidence: Evidence) -> tuple[str, float] | None:
 
 
 def _changed_by_rewards(evidence: Evidence) -> set[str]:
-    """Returns the features of whose changes rewards explain a good part."""
+    """Returns the features whose changes rewards largely explain."""
     values = evidence.values
     episodes = values.get("team.episodes", 0.0)
     rewards = episodes * values.get("team.reward_rate", 0.0)
@@ -347,14 +351,14 @@ def _changed_by_rewards(evidence: Evidence) -> set[str]:
 
 
 def _moves(situation: Situation, name: str) -> bool:
-    """True where a feature varies, and within episodes as far as that can be told."""
+    """True where a feature varies, also within episodes where that was measured."""
     values = situation.evidence.values
     varies = values.get(f"feature.{name}.std", 0.0) > 1e-9
     return varies and values.get(f"feature.{name}.jump_std", 1.0) > 1e-9
 
 
 def _reward(evidence: Evidence) -> float:
-    """Returns the base return of the best episode; 1 where none had a reward."""
+    """Returns the base return of the best episode; 1 where no episode had a reward."""
     reward = evidence.values.get("team.base_return.max", 0.0)
     return reward if reward > 0.0 else 1.0
 

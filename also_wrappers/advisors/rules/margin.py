@@ -1,4 +1,4 @@
-"""Margins: how far a condition is from changing, as an expression to approach.
+"""Computes margins: how far a condition is from changing, as an expression.
 
 A margin is the robustness degree of temporal logic (Fainekos & Pappas 2009), which
 makes a reward of a yes-or-no condition (Aksaray et al. 2016): positive where the

@@ -1,8 +1,9 @@
-"""Skeletons: experts that go to a place and do an action there, of a vocabulary alone.
+"""Makes skeletons: experts that go to a place and do an action there.
 
-They know no environment. Every place is tried with every action that does not move;
-those that earn something are put in sequence, and given to agents as roles. Agents that
-can stay are also sent to a place each. What they earn says which of them is any good.
+Skeletons are made of a vocabulary alone, without knowledge of an environment. Every
+place is tried with every action that does not move; errands that earn something are put
+in sequence, and given to agents as roles. Agents that can stay are also sent to a place
+each. What the experts earn in their plays decides which of them is used.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ __all__ = ["skeletons"]
 
 
 class _Errand(NamedTuple):
-    """Goes to a place and does something there.
+    """Names a place to go to, and an action to do there.
 
     Attributes:
         place: The place.
-        action: What is done; ``None`` for nothing.
-        inside: Whether it is done at the place, or one step away from it.
+        action: Name of the action to do there; ``None`` for no action.
+        inside: Whether the action is done at the place, and not one step away from it.
     """
 
     place: str
@@ -40,19 +41,20 @@ class _Errand(NamedTuple):
 
 
 def skeletons(situation: Situation) -> list[Proposal]:
-    """Makes the experts that are to be played next.
+    """Returns the experts that are to be played next.
 
-    First every place with every action that does not move, one step away; and each
-    agent to a place of its own, where an action is declared to stay (its step is 0).
-    Where some of them earn more than the policy, these in sequence and as roles. Where
-    none does, or every action moves, the same at the places themselves, to go there and
-    do nothing, and an agent to each place.
+    The first experts do every action that does not move one step away from every place,
+    and send each agent to a place of its own, where an action is declared to stay (its
+    step is 0). Where some experts earn more than the policy, the next experts do these
+    errands in sequence and as roles. Where none does, or every action moves, the next
+    experts do the actions at the places themselves, go to a place without an action, or
+    send an agent to each place.
 
     Args:
-        situation: The situation; ``played`` has what earlier ones earned.
+        situation: The situation; ``played`` has what earlier experts earned.
 
     Returns:
-        The experts; empty where the vocabulary has no places, or all were played.
+        The experts; empty where the task declares no places.
 
     Example:
         >>> from also_wrappers.testing import corridor_situation
@@ -94,7 +96,7 @@ def _joined(
     declared: Sequence[_Errand],
     agents: Sequence[str],
 ) -> list[Proposal]:
-    """Puts errands in sequence: as declared and the best first, and as roles."""
+    """Proposes errands one after the other: as declared, best first, and as roles."""
     in_order = [errand for errand in declared if errand in earners]
     in_order += [errand for errand in earners if errand not in in_order]
     sequences = dict.fromkeys([tuple(in_order), tuple(earners)])
@@ -107,7 +109,7 @@ def _joined(
 def _roles(
     actions: Actions, errands: Sequence[_Errand], agents: Sequence[str]
 ) -> Iterator[Proposal]:
-    """Lets every agent begin with another errand, and go on with the next ones."""
+    """Yields an expert with which every agent begins at another errand."""
     if len(agents) < 2 or len(errands) < 2:
         return
     rules: list[Rule] = []
@@ -123,7 +125,7 @@ def _roles(
 def _parted(
     actions: Actions, places: Sequence[str], agents: Sequence[str]
 ) -> Iterator[Proposal]:
-    """Sends each agent to a place of its own, where it stays."""
+    """Yields an expert that sends each agent to a place of its own, to stay there."""
     stay = next((one.name for one in actions.actions if _stays(one)), None)
     if stay is None or not 2 <= len(agents) <= len(places):
         return
@@ -141,7 +143,7 @@ def _parted(
 def _by_role(
     actions: Actions, errands: Sequence[_Errand], rules: Sequence[Rule], rationale: str
 ) -> Iterator[Proposal]:
-    """Yields an expert whose rules are for one agent each, unless it is too long."""
+    """Yields an expert with rules for one agent each, unless rules are too many."""
     if len(rules) <= MAX_RULES and len(errands) <= MAX_DEFINITIONS:
         expert = Expert(rules=tuple(rules))
         signal = Signal(define=_steps(actions, errands), expert=expert)
@@ -184,7 +186,7 @@ def _rules(
 
 
 def _steps(actions: Actions, errands: Sequence[_Errand]) -> dict[str, str]:
-    """Defines how many steps each place is away."""
+    """Returns definitions of the number of steps to each place, by name."""
     moves = [move.step or () for move in actions.moves]
     longest = [max(map(abs, along)) for along in zip(*moves, strict=True)]
     return {

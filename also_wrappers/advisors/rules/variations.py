@@ -1,4 +1,4 @@
-"""Variations of a signal: changes that may be better than the signal as it is."""
+"""Proposes variations of a signal: changes that may make the signal better."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _FADE = 0.2
 
 
 def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
-    """Changes a signal in every way that may be better, the most pressing first.
+    """Proposes every change of a signal that may help, the most pressing first.
 
-    A hacked signal loses its worst term, a flooding signal half of its strength; an
-    unbalanced signal makes its terms pay alike; a signal that has done its work fades.
+    A hacked signal loses its worst term, and a flooding signal half of its strength. An
+    unbalanced signal gets weights with which its terms pay alike. A signal that has
+    done its work fades.
 
     Args:
         signal: The signal, with at least one term.
@@ -78,7 +79,7 @@ def variations(signal: Signal, evidence: Evidence) -> list[Proposal]:
 
 
 def faded(signal: Signal) -> list[Proposal]:
-    """Returns the same signal, fading out while training goes on."""
+    """Proposes the same signal, fading out while training goes on."""
     return [
         Proposal(
             signal=signal.model_copy(update={"fade": _FADE}),
@@ -90,7 +91,7 @@ def faded(signal: Signal) -> list[Proposal]:
 
 
 def _balanced(signal: Signal, values: dict[str, float]) -> list[Proposal]:
-    """Sets weights with which all terms pay alike, by their shares of the payment."""
+    """Proposes weights with which all terms pay alike."""
     shares = {
         term.name: values.get(f"term.{term.name}.share", 0.0) for term in signal.terms
     }

@@ -1,4 +1,4 @@
-"""The expression language of terms: parsed, then compiled."""
+"""Parses and compiles the expressions of terms, rules and conditions."""
 
 from also_wrappers.signal.language.parser import GRAMMAR, Node, parse
 

@@ -1,4 +1,4 @@
-"""Tree -> numpy, for many environments or steps at once."""
+"""Evaluates trees with numpy, for many environments or steps at once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def evaluate_batch(
     Args:
         node: Root of a checked tree.
         rows: Features, shape ``(..., agents, features)``.
-        before: The same before the step (read by ``delta`` only).
-        alive: Which agents count, shape ``(..., agents)``.
+        before: Features before the step, in the same shape; only ``delta`` reads them.
+        alive: True for agents that are alive, shape ``(..., agents)``.
 
     Returns:
         Values of shape ``(..., agents)``; 0.0 for agents that are not alive. Agrees
@@ -38,7 +38,7 @@ def evaluate_batch(
 def evaluate_binary(
     node: Node, rows: Array, before: Array, alive: npt.NDArray[np.bool_]
 ) -> Array:
-    """Evaluates a tree that was made ``binary``, as ``evaluate_batch`` does."""
+    """Evaluates a tree that ``binary`` has returned, as ``evaluate_batch`` does."""
     with np.errstate(all="ignore"):
         values = _batch(node, rows, before, alive)
     return np.where(alive, values, 0.0)
@@ -93,7 +93,7 @@ def _guard(condition: Any, value: Any) -> Any:
 
 
 def _valid(*args: Array) -> Any:
-    """Marks where no argument is nan."""
+    """Returns a mask that is True where no argument is nan."""
     valid = args[0] == args[0]
     for arg in args[1:]:
         valid = valid & (arg == arg)
@@ -102,12 +102,13 @@ def _valid(*args: Array) -> Any:
 
 def _batch_power(x: Array, n: Array) -> Any:
     whole = n == np.floor(n)
-    # numpy rounds the even powers of x and of -x differently, and they may be compared.
+    # numpy rounds even powers of x and of -x differently, so that two values that
+    # should be equal might compare as different.
     base = np.where(n % 2.0 == 0.0, np.abs(x), x)
     return _guard(((x >= 0.0) | whole) & ((x != 0.0) | (n >= 0.0)), base**n)
 
 
-#: Each operator and function, with nan for arguments that are not valid.
+#: Each operator and function in a form that gives nan where an argument is not valid.
 GUARDED: dict[str, Callable[..., Any]] = {
     "neg": np.negative,
     "+": np.add,

@@ -1,7 +1,7 @@
-"""Tree -> one Python function for one environment.
+"""Compiles trees into one Python function for one environment.
 
-The code that is generated is made from operator names of our own table, feature
-indices and names of constants: no text of an expression reaches ``exec``. It is
+The generated code is made from operator names of our own table, feature indices and
+names of constants: no text of an expression reaches ``exec``. The code is
 straight-line: every distinct subtree is computed once per agent, every reduction over
 the team once per step.
 """
@@ -52,7 +52,7 @@ Step = Callable[
 
 
 def compile_nodes(nodes: Sequence[Node]) -> Evaluate:
-    """Compiles several trees into one function.
+    """Compiles several trees into one function of a step's features.
 
     Args:
         nodes: Roots of checked trees.
@@ -67,12 +67,12 @@ def compile_nodes(nodes: Sequence[Node]) -> Evaluate:
 
 @dataclass(frozen=True)
 class StepTerm:
-    """What the step function has to know of a term besides its tree.
+    """Holds what the step function has to know of a term besides its tree.
 
     Attributes:
         kind: How the term's values are paid.
-        bound: Its values are clipped to ``[-bound, bound]``.
-        pays: Places of the agents that it pays; ``None`` means all.
+        bound: The term's values are clipped to ``[-bound, bound]``.
+        pays: Places of the agents that the term pays; ``None`` means all.
     """
 
     kind: Kind
@@ -81,7 +81,7 @@ class StepTerm:
 
 
 def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
-    """Compiles all terms of a signal into one function of a step.
+    """Compiles all terms of a signal into one function that pays a step.
 
     Args:
         nodes: Roots of the terms' checked trees.
@@ -89,11 +89,11 @@ def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
 
     Returns:
         A function ``(rows, before, alive, phi, weights, keep, totals, bounded)`` that
-        returns what is added per agent. It reads the last Phi of each state term and
-        agent from ``phi`` and leaves the new one there (``None``: the agent has just
-        come and is paid from the next step on); ``keep[i]`` is what Phi(s') of a
-        discounted kind counts for agent ``i``: gamma, or 0 at the end. ``bounded`` is
-        called for values out of bounds only.
+        returns what is added per agent. The function reads the last Phi of each state
+        term and agent from ``phi``, and writes the new Phi there (``None``: the agent
+        has just come and is paid from the next step on). ``keep[i]`` is the factor of
+        Phi(s') of a discounted kind for agent ``i``: gamma, or 0 at the end.
+        ``bounded`` is called for values out of bounds only.
     """
     function: Step = Writer(nodes).step(terms)
     return function
@@ -102,7 +102,7 @@ def compile_step(nodes: Sequence[Node], terms: Sequence[StepTerm]) -> Step:
 def compile_turn(
     nodes: Sequence[Node], terms: Sequence[StepTerm]
 ) -> Callable[..., list[float]]:
-    """Compiles all terms of a signal into one function of a step of some agents.
+    """Compiles all terms into one function that pays a step of some agents.
 
     Args:
         nodes: Roots of the terms' checked trees.
@@ -110,16 +110,16 @@ def compile_turn(
 
     Returns:
         The function of ``compile_step`` with one more argument, ``waiting``: a
-        container of the agents that are there and did not act; they get no bonus.
+        container of the present agents that did not act, which get no bonus.
     """
     function: Callable[..., list[float]] = Writer(nodes).step(terms, turns=True)
     return function
 
 
 class Writer:
-    """Writes straight-line code from trees.
+    """Writes the straight-line Python code of a function from trees.
 
-    Constants become default arguments, so that they are locals of the function.
+    Constants become default arguments, which are locals of the function.
 
     Args:
         roots: Roots of checked trees.
@@ -197,12 +197,12 @@ class Writer:
         scope = {**scope, **self._constants, **SCOPE}
         used = ", ".join(f"{name}={name}" for name in scope)
         source = "\n".join([f"def generated({arguments}, {used}):", *self._lines])
-        # Made of the nodes of our own tree; no text of a proposal is in it.
+        # The source is made of nodes of our own tree, without text of a proposal.
         exec(compile(source, "<signal>", "exec"), scope)  # noqa: S102
         return scope["generated"]
 
     def _reductions(self) -> None:
-        """Writes the reductions, those that others stand on first."""
+        """Writes the code of the reductions, inner reductions first."""
         levels: dict[int, list[tuple[Node, str]]] = {}
         for root in self._roots:
             self._plan(root, "r", levels)
@@ -212,7 +212,7 @@ class Writer:
     def _plan(
         self, node: Node, when: str, levels: dict[int, list[tuple[Node, str]]]
     ) -> int:
-        """Sorts reductions by how many others they stand on; returns the level."""
+        """Sorts the reductions of a tree by depth; returns the tree's own depth."""
         if node.op == "delta":
             now = self._plan(node.args[0], "r", levels)
             return max(now, self._plan(node.args[0], "b", levels))
@@ -253,7 +253,7 @@ class Writer:
     def _open_agents(
         self, roots: Sequence[Node], members: Sequence[tuple[Node, str]] = ()
     ) -> None:
-        """Begins the loop over agents, with no more names than it needs."""
+        """Writes the head of the loop over agents, with the locals that it needs."""
         self._memo = {}
         ops = {op for root in roots for op in _ops(root)}
         others = any(op.startswith("others_") for op in ops)
@@ -263,7 +263,7 @@ class Writer:
             self._line(2, "b = before[i]")
 
     def _emit(self, node: Node, when: str) -> str:
-        """Writes the code of a subtree; returns the name that holds its value."""
+        """Writes the code of a subtree; returns the name that holds the value."""
         if node.op == "const":
             name = f"c{len(self._constants)}"
             self._constants[name] = node.value

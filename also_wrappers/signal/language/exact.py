@@ -1,7 +1,7 @@
-"""Functions and reductions over arrays that round as those for one number do.
+"""Computes functions over arrays with results that round as for single numbers.
 
-Numpy has other algorithms for them, which differ in the last digit. Whatever is not
-here, numpy rounds as Python does.
+Numpy computes these functions by other algorithms, whose last digit differs. All other
+operators of numpy round as Python's do.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _ARGUMENTS = {"exp": "x", "log1p": "x", "tanh": "x", "hypot": "x, y", "**": "x, 
 
 
 def exact_functions(agents: int) -> dict[str, Callable[..., Any]]:
-    """Returns the functions and reductions that replace numpy's, by operator.
+    """Returns functions and reductions to use in place of numpy's, by operator.
 
-    They take numbers and arrays whose shapes broadcast to ``(agents, environments)``,
-    or ``(environments,)`` where nothing is reduced.
+    Arguments are numbers and arrays whose shapes broadcast to ``(agents,
+    environments)``, or to ``(environments,)`` where nothing is reduced. A reduction
+    returns shape ``(environments,)``, or one number per agent as well.
 
     Args:
         agents: The number of agents of each team.
@@ -35,9 +36,9 @@ def exact_functions(agents: int) -> dict[str, Callable[..., Any]]:
 
 
 def _each(op: str, names: str) -> Callable[..., Any]:
-    """Returns what applies the function for one number to every element."""
+    """Returns a function that applies a function of single numbers to every element."""
     code = CODE[op].format(*names.split(", "))
-    # The code is of our own table; no text of a proposal is in it.
+    # The code is of our own table, without text of a proposal.
     function = eval(f"lambda {names}: {code}", dict(SCOPE))  # noqa: S307
 
     def apply(*args: Any) -> Any:
@@ -50,7 +51,7 @@ def _each(op: str, names: str) -> Callable[..., Any]:
 
 
 def _over_team(op: str, agents: int) -> Callable[[Any], Any]:
-    """Returns a reduction of shape ``(environments,)``, or one per agent as well."""
+    """Returns a reduction over the agents of every environment's team."""
     scope, name = op.split("_")
     function = REDUCE[name]
 

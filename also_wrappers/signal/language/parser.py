@@ -1,4 +1,4 @@
-"""The term language: text -> tree of nodes, checked against an allow-list.
+"""Parses the term language: text into a tree, checked against an allow-list.
 
 An expression is built from feature names, numbers and the operators and functions
 in ``GRAMMAR``. The text of an expression may come from a language model that others
@@ -24,7 +24,7 @@ __all__ = ["FUNCTIONS", "GRAMMAR", "REDUCTIONS", "Node", "parse"]
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 40
-#: Trees are walked by recursion: one this deep stays within Python's own limit.
+#: The most operations of a tree, so that walks by recursion stay within Python's limit.
 MAX_NODES = 250
 MAX_CONSTANT = 1e6
 MAX_EXPONENT = 8.0
@@ -83,7 +83,7 @@ class Node:
         args: The operands.
         value: The number of a ``const`` node.
         index: The column of a ``feature`` node in a feature row.
-        position: Where in the text the node began; not part of its identity.
+        position: Where the node began in the text; equality of nodes ignores this.
     """
 
     op: str
@@ -104,7 +104,7 @@ def parse(
     forbidden: Collection[str] = (),
     definitions: Mapping[str, Node] = _NOTHING,
 ) -> Node:
-    """Reads an expression and checks it.
+    """Parses the text of an expression into a tree, and checks the tree.
 
     Args:
         text: The expression.
@@ -119,8 +119,9 @@ def parse(
         The root of the tree.
 
     Raises:
-        ExpressionError: With the place, the reason and what is allowed.
-        ConfigurationError: The expression is no text.
+        ExpressionError: The expression is not valid; the error has the place, the
+            reason and what is allowed.
+        ConfigurationError: ``text`` is not a text.
 
     Example:
         >>> parse("1 - distance", ["distance"]).op
@@ -142,7 +143,7 @@ def parse(
 
 
 class _Parser:
-    """Precedence climbing (Pratt 1973) over a token list, with limits."""
+    """Parses a token list by precedence climbing (Pratt 1973), within limits."""
 
     def __init__(
         self,
@@ -174,7 +175,8 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._error(
-                f"the expression is nested more than {MAX_DEPTH} deep", self._peek()
+                f"the expression is nested more than {MAX_DEPTH} deep; nest less",
+                self._peek(),
             )
         left = self._operand()
         while True:
@@ -249,7 +251,7 @@ class _Parser:
                 token,
             )
         node = self._constant(token, exponent=True)
-        if node.value == 0.0:  # also what is not a number would be 1 then
+        if node.value == 0.0:  # even nan ** 0 is 1
             raise self._error("an exponent of 0 makes everything 1; write 1", token)
         if not negative:
             return node
@@ -281,7 +283,9 @@ class _Parser:
                     token,
                 )
             if "delta" in self._inside:
-                raise self._error("delta(x) cannot stand inside delta(x)", token)
+                raise self._error(
+                    "delta(x) cannot stand inside delta(x); use it once", token
+                )
             low = high = 1
         elif name in REDUCTIONS:
             low = high = 1
@@ -322,11 +326,13 @@ class _Parser:
         return Node(op, args, value, index, position)
 
     def _use(self, count: int) -> None:
-        """Counts operations."""
+        """Counts the operations of an expression, and refuses too many."""
         self._nodes += count
         if self._nodes > MAX_NODES:
             raise ExpressionError(
-                f"the expression has more than {MAX_NODES} operations", self._text, 0
+                f"the expression has more than {MAX_NODES} operations; use fewer",
+                self._text,
+                0,
             )
 
     def _peek(self) -> Token:

@@ -1,7 +1,7 @@
-"""Rules -> one Python function that says which actions are good, for one environment.
+"""Compiles rules into one Python function that returns the good actions.
 
 The code is generated as for terms: from operator names of our own table, feature
-indices and whole numbers of ours.
+indices and whole numbers, without text of a rule.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Choose = Callable[[Rows, Sequence[int]], list[int]]
 
 @dataclass(frozen=True)
 class RuleTrees:
-    """A rule as trees.
+    """Holds the trees of a rule: its condition and its choices.
 
     Attributes:
-        when: Holds where the rule does.
+        when: A tree that holds where the rule holds.
         agents: Places of the agents that the rule is for; ``None`` means all.
         choices: The actions that may be good, each as its bit and a tree that holds
-            where it is; ``None`` if it always is.
+            where the action is good; ``None`` if the action is always good.
     """
 
     when: Node
@@ -38,15 +38,15 @@ class RuleTrees:
 
 
 def compile_rules(rules: Sequence[RuleTrees]) -> Choose:
-    """Compiles rules into one function.
+    """Compiles rules into one function that returns each agent's good actions.
 
     Args:
         rules: The rules, in the order in which they are asked.
 
     Returns:
         A function ``(rows, alive) -> bits``, one number per agent: the bits of the
-        first rule that holds and has any, 0 where there is none and for agents that
-        are not alive.
+        first rule that holds and has a good action; 0 where there is no such rule, and
+        for agents that are not alive.
     """
     trees = [
         RuleTrees(
@@ -60,10 +60,10 @@ def compile_rules(rules: Sequence[RuleTrees]) -> Choose:
 
 
 class _RuleWriter(Writer):
-    """Writes rules one after the other, and leaves an agent at the first that counts.
+    """Writes the code of rules, in order, up to the first that counts per agent.
 
-    What a rule computes to see whether it holds serves the rules after it as well;
-    what its choices compute does not, as it is not always computed.
+    Values of a rule's condition are used again by the rules after it. Values of a
+    rule's choices are not, as they are computed only where the rule holds.
     """
 
     def __init__(self, rules: Sequence[RuleTrees]) -> None:
@@ -72,7 +72,7 @@ class _RuleWriter(Writer):
         super().__init__([*(rule.when for rule in rules), *choices])
 
     def choose(self) -> Choose:
-        """Returns a function that chooses the good actions of all agents."""
+        """Returns a function that computes the good actions of all agents."""
         self._reductions()
         self._line(1, "out = [0] * len(rows)")
         self._open_agents(self._roots)
@@ -89,7 +89,7 @@ class _RuleWriter(Writer):
         return function
 
     def _choices(self, rule: RuleTrees) -> None:
-        """Writes what is good where a rule holds."""
+        """Writes the code that sets the good actions where a rule holds."""
         memo, self._level = dict(self._memo), 3
         always = sum(bit for bit, tree in rule.choices if tree is None)
         self._line(3, f"bits = {always}")

@@ -1,4 +1,4 @@
-"""Operators, functions and reductions for one number at a time, as Python code."""
+"""Lists operators, functions and reductions for single numbers, as Python code."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ REDUCE: dict[str, Callable[[list[float]], float]] = {
     "std": _std,
 }
 
-#: Each operator and function as code, with names in place of its arguments.
+#: The Python code of each operator and function, with places for its arguments.
 CODE: dict[str, str] = {
     "neg": "-{0}",
     "+": "{0} + {1}",
@@ -85,7 +85,7 @@ CODE: dict[str, str] = {
     "hypot": "hypot({0}, {1}) if {0} == {0} and {1} == {1} else nan",
 }
 
-#: What the code of ``CODE`` and of reductions refers to by name.
+#: The names that the code of ``CODE`` and of reductions refers to.
 SCOPE: dict[str, Any] = {
     "nan": math.nan,
     "inf": math.inf,

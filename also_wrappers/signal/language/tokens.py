@@ -1,4 +1,4 @@
-"""Tokens: the words and signs that an expression is cut into."""
+"""Cuts the text of an expression into tokens, which are words and signs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Holds one word or sign of an expression, and where it begins."""
+    """Holds one word or sign of an expression, and where in the text it begins."""
 
     kind: str
     text: str
@@ -28,12 +28,12 @@ class Token:
 
 
 def name_of(token: Token) -> str:
-    """Names a token in an error."""
+    """Returns how an error names a token."""
     return repr(token.text) if token.text else "the end"
 
 
 def tokens(text: str) -> list[Token]:
-    """Cuts an expression into tokens, with one of the kind ``end`` behind them.
+    """Cuts an expression into tokens, the last of which has the kind ``end``.
 
     Raises:
         ExpressionError: A character is not part of the language.

@@ -1,8 +1,8 @@
-"""Trees -> numpy code that computes all terms for many environments at once.
+"""Compiles trees into numpy code that computes all terms for many environments.
 
 The code is generated as for one environment: from operator names of our own table,
-feature indices and names of constants. Where no value can be other than finite, an
-operator needs no guard, so there are two forms of the code.
+feature indices and names of constants. There are two forms of the code, as an operator
+needs no guard where all values are sure to be finite.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Array = npt.NDArray[np.float64]
 #: environments; the value of term k is left in ``out[k]``.
 _Values = Callable[[Array, Array, Array], None]
 
-#: The quick form is for features up to this size.
+#: Largest size of a feature for which the quick form may be used.
 LARGEST = 1e6
-#: Values up to this size stay finite, however their last digits are rounded.
+#: Largest size of a value that is sure to stay finite in spite of rounding.
 _FINITE = 1e300
 
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
@@ -50,12 +50,12 @@ _NUMPY = tuple(code.partition("(")[0] for code in _PLAIN.values())
 
 @dataclass(frozen=True)
 class VectorCode:
-    """The two forms of what computes all terms.
+    """Holds two functions that compute all terms: a quick and a guarded one.
 
     Attributes:
         quick: For features that are all finite and up to ``LARGEST`` in size.
         guarded: For any features.
-        calm: Whether the quick form cannot leave the finite numbers.
+        calm: Whether all values of the quick form are sure to be finite.
     """
 
     quick: _Values
@@ -64,14 +64,14 @@ class VectorCode:
 
 
 def compile_vector(nodes: Sequence[Node], agents: int | None = None) -> VectorCode:
-    """Compiles trees.
+    """Compiles the trees of all terms into functions over many environments.
 
     Args:
         nodes: Roots of the terms' checked trees, without ``clip`` and the longer
             ``min`` and ``max``.
         agents: The number of agents of each team, for code whose values are bit for
-            bit those for one environment; ``None`` for the quickest code, of trees
-            without reductions.
+            bit those for one environment; ``None`` for the quickest code, which takes
+            trees without reductions only.
     """
     exact = {} if agents is None else exact_functions(agents)
     quick, guarded = _Writer(True, exact), _Writer(False, exact)
@@ -83,11 +83,11 @@ def compile_vector(nodes: Sequence[Node], agents: int | None = None) -> VectorCo
 
 
 class _Writer:
-    """Writes straight-line numpy code, every distinct subtree once.
+    """Writes straight-line numpy code, with every distinct subtree once.
 
     Args:
         quick: Whether all features are known to be finite and up to ``LARGEST`` in
-            size. Then only what can still leave the finite numbers is guarded.
+            size. Then only operators that can still give other values are guarded.
         exact: Functions by operator that are used in place of numpy's.
     """
 
@@ -108,17 +108,17 @@ class _Writer:
             self._root(node, k)
         body = [f"    {line}" for line in self._lines]
         source = "\n".join(["def generated(r, b, out):", *body, "    return None"])
-        # Made of the nodes of our own tree; no text of a proposal is in it.
+        # The source is made of nodes of our own tree, without text of a proposal.
         exec(compile(source, "<signal>", "exec"), self._scope)  # noqa: S102
         generated: _Values = self._scope["generated"]
         return generated
 
     def sure(self, node: Node) -> bool:
-        """True where a node's value, and all that it is made of, is finite."""
+        """True where a node's value and those of its subtrees are sure to be finite."""
         return self._size(node) <= _FINITE
 
     def _size(self, node: Node) -> float:
-        """Returns how large a value can be at most; infinity where nobody knows."""
+        """Returns the largest size that a value can have; infinity if unknown."""
         if node not in self._sizes:
             size = self._compute_size(node)
             self._sizes[node] = size if size <= _FINITE else math.inf
@@ -147,7 +147,7 @@ class _Writer:
             return 2.0 * sizes[0]
         if op in ("+", "-", "hypot"):
             return sum(sizes)
-        return max(1.0, *sizes)  # of what is left, nothing grows but to 1
+        return max(1.0, *sizes)  # other operators give at most 1 or an argument
 
     def _root(self, node: Node, k: int) -> None:
         target = f"out[{k}]"
@@ -161,11 +161,11 @@ class _Writer:
         self._lines.append(f"{target} = {self._emit(node, 'r')}")
 
     def _emit(self, node: Node, when: str) -> str:
-        """Writes the code of a subtree; returns the name that holds its value."""
+        """Writes the code of a subtree; returns the name that holds the value."""
         if (node, when) in self._memo:
             return self._memo[node, when]
         if node.op == "const":
-            # A Python float would raise where numpy gives nan, as in 1 / 0.
+            # A Python float raises an error where numpy gives nan, as in 1 / 0.
             name = self._new()
             self._scope[name] = np.float64(node.value)
             self._memo[node, when] = name
@@ -202,13 +202,13 @@ class _Writer:
         return name
 
     def _plain(self, node: Node) -> bool:
-        """True where numpy's own operator gives nan wherever ours does."""
+        """True where numpy's own operator gives nan wherever the language does."""
         if node.op not in _PLAIN or node.op in self._exact:
             return False
         return self.sure(node) or node.op != "hypot"
 
     def _truth(self, node: Node, when: str) -> str:
-        """Writes a condition as booleans; its arguments are known to be finite."""
+        """Returns the code of a condition as booleans, for finite arguments."""
         if node.op in _COMPARISONS:
             one, other = (self._emit(arg, when) for arg in node.args)
             return f"({one} {node.op} {other})"

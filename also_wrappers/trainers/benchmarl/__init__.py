@@ -1,4 +1,4 @@
-"""BenchMARL and torchrl: the callback, the trainer, tasks, the transform of rewards.
+"""Adapts BenchMARL and torchrl: callback, trainer, tasks, a transform of rewards.
 
 BenchMARL's IPPO and MAPPO, IQL, VDN, QMIX and MADDPG (extra ``benchmarl``), recurrent
 ones as well, on its own tasks and on any parallel environment of PettingZoo. Three

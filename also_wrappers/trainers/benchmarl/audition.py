@@ -1,4 +1,4 @@
-"""Auditions: episodes in which an expert acts, and the policy where it is silent."""
+"""Plays auditions with BenchMARL: episodes in which an expert acts."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def play_audition(
     noise: float,
     stepped: Callable[[int], None],
 ) -> AuditionOutcome:
-    """Plays whole episodes, in which an expert acts where it speaks.
+    """Plays whole episodes in which an expert acts where the expert speaks.
 
     Where the expert is silent, the stochastic policy acts. The experiment and the
     global randomness stay as they are.
 
     Args:
         experiment: The experiment.
-        shape: Tells what the expert advises, and pays nothing.
-        episodes: How many; rounded up to a multiple of the copies.
-        seed: Of the environments and of all sampling.
+        shape: The shape for the environments, which tells advice and pays nothing.
+        episodes: Number of episodes; rounded up to a multiple of the copies.
+        seed: Seed of the environments and of all sampling.
         noise: Share of all actions that are taken at random.
         stepped: Called with the frames of every step.
 
@@ -81,19 +81,20 @@ def play_audition(
 
 
 class _Advised:
-    """Takes the advised actions in place of those of the policy.
+    """Replaces the policy's actions by advised ones.
 
     Of several good actions one is taken at random, as the policy is pulled towards all
-    of them alike. What a mask forbids is not taken.
+    of them alike. Actions that a mask forbids are never taken.
 
     Args:
         experiment: The experiment.
         noise: Share of all actions that are taken at random.
-        seed: Of all that is taken at random.
+        seed: Seed of the random choices.
 
     Attributes:
         spoken: Frames in which there was a good action.
-        agreed: At how many of these the policy drew a good action.
+        agreed: Sum over these frames of the share of advised agents whose policy drew a
+            good action.
     """
 
     def __init__(self, experiment: Experiment, noise: float, seed: int) -> None:
@@ -104,10 +105,11 @@ class _Advised:
         self._chance = np.random.default_rng(seed)
 
     def act(self, state: TensorDictBase) -> None:
-        """Chooses the actions of a step.
+        """Writes the actions of a step, advised or the policy's own.
 
         Args:
-            state: States of all copies, with what the policy would do.
+            state: States of all copies, with the actions that the policy drew; the
+                actions are replaced.
         """
         spoken, agreed = [], []
         for group in self._experiment.group_map:
@@ -129,7 +131,7 @@ class _Advised:
     def _count(
         self, spoken: npt.NDArray[np.bool_], agreed: npt.NDArray[np.bool_]
     ) -> None:
-        """Counts frames; both arrays are of shape ``(copies, agents)``."""
+        """Counts frames by masks of shape ``(copies, agents)``."""
         asked = spoken.sum(axis=1)
         self.spoken += int((asked > 0).sum())
         self.agreed += float((agreed.sum(axis=1) / np.maximum(asked, 1)).sum())
@@ -138,7 +140,7 @@ class _Advised:
 def _mean_rewards(
     experiment: Experiment, past: TensorDictBase, copies: int
 ) -> npt.NDArray[np.float64]:
-    """Returns the rewards of a step, the mean over agents, shape ``(copies,)``."""
+    """Returns the rewards of a step, averaged over agents, shape ``(copies,)``."""
     rewards = [
         past["next", group, "reward"].reshape(copies, -1)
         for group in experiment.group_map

@@ -1,4 +1,4 @@
-"""``AdaptationCallback``: the loop at the pauses of a BenchMARL experiment."""
+"""Runs the loop at the pauses of a BenchMARL experiment, as a callback."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ class AdaptationCallback(Callback):
     """Adapts the learning signal while a BenchMARL experiment runs.
 
     Pauses are before each batch that BenchMARL collects: the update is done, and the
-    buffer of the batch before is not needed again. ``Experiment.run`` stays the way to
-    train.
+    last batch is not needed again. ``Experiment.run`` trains, as ever.
 
     Args:
         run: The run, whose ``run.shape`` the experiment's task was given.
-        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        advisor: Proposes signals; ``RuleAdvisor`` if not given.
         verbose: 1 prints a line per stage; 0 prints nothing.
         **options: See ``also_wrappers.loop.AdaptationOptions``; steps are BenchMARL's
             frames.
 
     Raises:
-        ConfigurationError: When the experiment is made, if it cannot be forked, or if
-            its task has not the signal of the run.
+        ConfigurationError: When the experiment is made, if the experiment cannot be
+            forked, or if its task does not pay the signal of the run.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class AdaptationCallback(Callback):
         self._progress = Progress(run, verbose)
 
     def on_setup(self) -> None:
-        """Takes the place of the experiment's loop."""
+        """Checks the experiment, and puts a loop with pauses in its place."""
         check_experiment(self.experiment)
         run = self.adaptation.run
         rewards = self.experiment.task.get_reward_sum_transform
@@ -65,14 +64,14 @@ class AdaptationCallback(Callback):
         self.experiment._collection_loop = self._train
 
     def on_batch_collected(self, batch: TensorDictBase) -> None:
-        """Keeps observations for the drift of policies."""
+        """Keeps observations to measure how policies drift."""
         if self._trainer is not None:
             self._trainer.observe(batch)
 
     def __reduce__(self) -> Any:
-        """Reduces to a callback that does nothing.
+        """Pickles as a callback that does nothing.
 
-        BenchMARL writes callbacks down for experiments that it reloads; a run goes on
+        BenchMARL pickles callbacks for experiments that it reloads, but a run goes on
         from its own directory.
         """
         return Callback, ()

@@ -1,4 +1,4 @@
-"""Evaluations of branches whose training explores."""
+"""Evaluates branches of BenchMARL whose training explores."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from also_wrappers.trainer import EVALUATED
 
 __all__ = ["Judge", "explores"]
 
-#: Evaluations of a branch: one for so many frames, so that they cost less than the
-#: branch, at most so many; and episodes of each.
+#: Frames of a branch for each evaluation, so that evaluations cost less than the
+#: branch; the most evaluations of a branch; and the episodes of an evaluation.
 _FRAMES_PER_LOOK, _LOOKS, _EPISODES_PER_LOOK = 2048, 5, 10
 
 
 class Judge:
-    """Evaluates a branch, at equal distances in its last half.
+    """Evaluates a branch at equal distances in the last half of its training.
 
     Args:
-        experiment: The branch.
-        seed: Of the episodes.
+        experiment: The experiment of the branch.
+        seed: Seed of the episodes.
         steps: Frames that the branch will train.
 
     Attributes:
@@ -45,11 +45,11 @@ class Judge:
 
     @property
     def evaluated(self) -> npt.NDArray[np.void]:
-        """The episodes, an array of ``EVALUATED``."""
+        """The episodes of all evaluations, an array of ``EVALUATED``."""
         return np.array(self._episodes, dtype=EVALUATED)
 
     def look(self) -> None:
-        """Evaluates if it is time to; to be called where the branch is at rest."""
+        """Evaluates the branch at rest, if an evaluation is due."""
         experiment = self._experiment
         now = int(experiment.total_frames)
         while self._due and now >= self._due[0]:
@@ -59,7 +59,7 @@ class Judge:
             self._episodes += [(end, base) for base in self._evaluate()]
 
     def _evaluate(self) -> list[float]:
-        """Returns base returns of the policy without its exploration."""
+        """Returns the base returns of the policy without exploration."""
         experiment = self._experiment
         env = experiment.test_env
         whole = bool(env.batch_size)
@@ -101,9 +101,9 @@ class Judge:
 
 
 def explores(experiment: Experiment) -> bool:
-    """Tells whether training adds exploration to the actions of the policies."""
+    """True where training adds exploration to the actions of the policies."""
     policies = experiment.group_policies.values()
     last = [
         [*policy][-1] for policy in policies if isinstance(policy, TensorDictSequential)
     ]
-    return any(hasattr(layer, "step") for layer in last)  # as BenchMARL asks itself
+    return any(hasattr(layer, "step") for layer in last)  # BenchMARL has the same test

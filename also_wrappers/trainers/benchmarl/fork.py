@@ -1,4 +1,4 @@
-"""Branches of a BenchMARL experiment: made anew, moved to a snapshot, trained."""
+"""Trains branches of a BenchMARL experiment from snapshots."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class BenchMARLFork:
         )
         self._on_policy = on_policy = bool(experiment.on_policy)
         self._total = int(experiment.config.get_max_n_frames(on_policy))
-        # What is not given depends on how long an experiment trains.
+        # Without a value, BenchMARL would take the length of the branch's own training.
         self._config.exploration_anneal_frames = int(
             experiment.config.get_exploration_anneal_frames(on_policy)
         )
 
     def warm(self) -> None:
-        """Makes an environment once."""
+        """Makes and closes one environment."""
         device = self._config.sampling_device
         with _alone():
             self._task.get_env_fun(1, self._continuous, 0, device)().close()
@@ -75,12 +75,12 @@ class BenchMARLFork:
     def experiment(
         self, shape: Callable[[Any], Any], seed: int, until: int = 0
     ) -> Iterator[Experiment]:
-        """Makes an experiment with environments of its own, and closes it at the end.
+        """Makes an experiment with fresh environments, and closes it at the end.
 
         Args:
-            shape: Goes around each environment.
-            seed: Of the environments and of the global randomness.
-            until: Frames of the lineage to which it may train.
+            shape: The shape around each environment.
+            seed: Seed of the environments and of the global randomness.
+            until: Frames of the lineage to which the experiment may train.
         """
         with tempfile.TemporaryDirectory() as folder, _alone():
             config = dataclasses.replace(
@@ -96,7 +96,8 @@ class BenchMARLFork:
                 **copy.deepcopy(self._parts),
             )
             try:
-                # BenchMARL gives all copies one seed, and so the same episodes.
+                # BenchMARL gives all copies one seed, with which all would play the
+                # same episodes.
                 experiment.collector.set_seed(seed)
                 yield experiment
             finally:
@@ -112,7 +113,7 @@ class BenchMARLFork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch; no statistics of rewards are kept, so none begin anew."""
+        """Trains a branch; BenchMARL keeps no statistics of rewards to begin anew."""
         first = int(read(start)["experiment"]["state"]["total_frames"])
         earned = Earned()
         with self.experiment(shape, seed, first + steps) as experiment:
@@ -139,10 +140,10 @@ class _NoBar:
         pass
 
     def set_description(self, text: str, refresh: bool) -> None:
-        """Shows nothing."""
+        """Shows no description."""
 
     def update(self) -> None:
-        """Shows nothing."""
+        """Shows no progress."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Imitation: BenchMARL's policies are pulled towards what an expert advises."""
+"""Pulls BenchMARL's policies towards what an expert advises."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Imitation(Callback):
     """Adds the imitation of an expert to the losses of an experiment.
 
     The loss is the cross-entropy between the policy and the uniform distribution over
-    the good actions, the mean over the states of a minibatch of which the expert
+    the good actions, a mean over those states of a minibatch at which the expert
     speaks. These are the policy's own states, so the expert costs no steps.
 
     Args:
         experiment: The experiment; it gets a callback and hooks on its losses.
-        shape: What pays the signal in its environments.
-        earned: Takes the base returns of the episodes that end.
+        shape: The shape around the experiment's environments, with the board.
+        earned: Gets the base returns of the episodes that end.
 
     Attributes:
         agreements: Adds up how far the policies agree with the expert.
@@ -46,30 +46,30 @@ class Imitation(Callback):
         self._earned = earned
         self._pull = 0.0
         self._steps = 0
-        # A forward hook adds to what a loss returns, before BenchMARL differentiates
-        # it, and leaves parameters, optimizers and saved states what they are; a
-        # wrapper around the loss would rename them. BenchMARL's own callbacks come
-        # after the step of the optimizer.
+        # A forward hook adds to the returned loss before BenchMARL differentiates it,
+        # and leaves the names of parameters, optimizers and saved states alone, which a
+        # wrapper around the loss would change. BenchMARL's own callbacks come after the
+        # step of the optimizer.
         for group, loss in experiment.losses.items():
             loss.register_forward_hook(partial(self._pulled, group))
         experiment.callbacks.append(self)
 
     def on_batch_collected(self, batch: TensorDictBase) -> None:
-        """Says how strong the pull is in the update that follows."""
+        """Sets the pull of the update that follows a batch."""
         self._steps += batch.shape[-1]
         self._earn(batch)
         self._pull = self._board.read().pull(self._earned.mean, self._steps)
         self._agree(batch)
 
     def _earn(self, batch: TensorDictBase) -> None:
-        """Takes the base returns of the episodes that ended in a batch."""
+        """Adds the base returns of the episodes that ended in a batch."""
         over = batch["next", "done"].reshape(batch.shape)
         for group in self.experiment.group_map:
             for base_return in batch["next", group, "base_return"][over].flatten():
                 self._earned.add(float(base_return))
 
     def _agree(self, batch: TensorDictBase) -> None:
-        """Counts how far the policies agree with the expert before they are pulled."""
+        """Adds the policies' agreement with the expert before the pull."""
         first = 0
         for group, names in self.experiment.group_map.items():
             good = self._good(group, batch)
@@ -85,7 +85,7 @@ class Imitation(Callback):
             first += len(names)
 
     def _pulled(self, group: str, loss: Any, given: Any, losses: Any) -> Any:
-        """Adds the imitation to the loss of a group's policy; a hook of the loss."""
+        """Returns a group's losses with the imitation added, as a hook of the loss."""
         if self._pull <= 0.0:
             return None
         (batch,) = given
@@ -95,8 +95,9 @@ class Imitation(Callback):
             return None
         with loss.actor_network_params.to_module(loss.actor_network):
             logits = loss.actor_network.get_dist(batch.clone(False)).logits
-        # A uniform aim: a policy that may choose can settle on a good action that
-        # leads nowhere. What a mask forbids has a likelihood of nothing, and no share.
+        # The aim is uniform over the good actions, as a policy that may choose among
+        # them can settle on one that leads nowhere. Actions that a mask forbids have a
+        # likelihood of 0, and no share.
         likelihood = logits.masked_fill(~good, 0.0).sum(dim=-1) / good.sum(dim=-1)
         imitation = -likelihood[spoken].mean()
         losses["loss_objective"] = losses["loss_objective"] + self._pull * imitation
@@ -109,7 +110,7 @@ class Imitation(Callback):
 def good_actions(
     experiment: Experiment, group: str, tensordict: TensorDictBase
 ) -> torch.Tensor:
-    """Reads which actions are good, and not forbidden by a mask.
+    """Returns which actions are good and not forbidden by a mask.
 
     Args:
         experiment: The experiment.
@@ -117,7 +118,7 @@ def good_actions(
         tensordict: States of the environments, with advice.
 
     Returns:
-        Shape ``(..., agents, actions)``.
+        True for good actions, shape ``(..., agents, actions)``.
     """
     advice = tensordict[group, "advice"]
     count = int(experiment.action_spec[group, "action"].space.n)
@@ -134,7 +135,8 @@ def check_imitates(experiment: Experiment) -> None:
         experiment: The experiment.
 
     Raises:
-        ConfigurationError: With the reason, and what to do instead.
+        ConfigurationError: The experiment cannot imitate; the sentence has the reason,
+            and what to do instead.
     """
     name = experiment.algorithm_config.associated_class().__name__
     for group, loss in experiment.losses.items():
@@ -154,14 +156,15 @@ def check_imitates(experiment: Experiment) -> None:
 
 
 def begin_imitation(experiment: Experiment, earned: Earned) -> Imitation | None:
-    """Returns what imitates the experts that are posted for an experiment.
+    """Returns the imitation of experts that a run posts; ``None`` without any.
 
     Args:
         experiment: The experiment.
-        earned: Counts what the training earns.
+        earned: Gets the base returns of the episodes that end.
 
     Returns:
-        ``None`` where no expert can be posted, or the experiment cannot imitate any.
+        The imitation; ``None`` where no expert can be posted, or the experiment cannot
+        imitate any.
     """
     rewards = experiment.task.get_reward_sum_transform
     if not isinstance(rewards, ShapedRewards) or rewards.shape.task.actions is None:

@@ -1,4 +1,4 @@
-"""BenchMARL's own loop, with a pause before each batch."""
+"""Runs BenchMARL's own loop with a pause before each batch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def train(
 
     Args:
         experiment: The experiment.
-        until: Frames at which to stop; what the experiment plans if not given.
-        rest: Called before each batch is collected: the update is done then, and
-            nothing of the next batch is collected yet. It may load another state into
+        until: Frames at which to stop; the planned frames if not given.
+        rest: Called before each batch is collected, when the update is done and nothing
+            of the next batch is collected yet. The function may load another state into
             the experiment.
     """
     collector = experiment.collector
@@ -39,18 +39,18 @@ def train(
 
 
 class _LeaveError(Exception):
-    """Leaves an experiment's loop before a batch is collected."""
+    """Signals that an experiment's loop is left before a batch is collected."""
 
 
 class _Pauses:
     """Stands in for the collector of an experiment, and pauses before each batch.
 
-    BenchMARL calls none of its callbacks where everything is at rest, and its loop
-    counts iterations in a range of its own: where another state was loaded in a pause,
-    the loop is left and entered again.
+    BenchMARL calls no callback where everything is at rest, and its loop counts
+    iterations in a range of its own. So the loop is left and entered again where
+    another state was loaded in a pause.
 
     Attributes:
-        ended: Whether nothing is left to be trained.
+        ended: Whether all planned frames are trained.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class _Pauses:
         return next(self._batches)
 
     def end(self) -> None:
-        """Leaves the loop for good; in place of the experiment's ``close``."""
+        """Leaves the loop for good; called in place of the experiment's ``close``."""
         self.ended = True
         raise _LeaveError
 

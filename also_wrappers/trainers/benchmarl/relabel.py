@@ -1,4 +1,4 @@
-"""``RelabelTransform``: replay buffers pay what the active signal pays."""
+"""Makes replay buffers pay what the active signal pays, with ``RelabelTransform``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class RelabelTransform(Transform):
 
     A buffer with this transform keeps base rewards and the team's features at both ends
     of a transition. So a swap changes the past as well, and an off-policy learner never
-    mixes two signals. Features are kept in single precision, and what is paid agrees
-    with ``ShapeRewardTransform`` to that precision.
+    mixes two signals. Features are kept in single precision, and payments agree with
+    those of ``ShapeRewardTransform`` to that precision.
 
     Args:
-        shape: With the board that the signal is posted on.
+        shape: The shape whose board the signal is posted on.
         groups: The agents of each group, by the group's name.
-        group: The group whose buffer it is.
+        group: The group whose buffer this transform is for.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class RelabelTransform(Transform):
         self._frames = 0
 
     def _inv_call(self, tensordict: TensorDictBase) -> TensorDictBase:
-        """Stores base rewards; what only the first ends tell again is left out."""
+        """Stores base rewards in place of shaped ones, and drops entries kept twice."""
         self._frames += tensordict.numel()
         base = tensordict["next", "base_reward"][..., self._mine]
         tensordict = tensordict.exclude(
@@ -72,9 +72,9 @@ class RelabelTransform(Transform):
         return tensordict
 
     def _set(self, tensordict: TensorDictBase, rewards: torch.Tensor) -> None:
-        """Puts rewards of the agents in place, shape ``(..., agents)``.
+        """Writes the rewards of the agents, shape ``(..., agents)``.
 
-        Where a learner values the team, the mean over agents is put in place as well.
+        Where a learner values the team, the mean over agents is written as well.
         """
         mine = tensordict["next", self._group, "reward"]
         paid = rewards.reshape(mine.shape).to(mine.dtype)
@@ -83,7 +83,7 @@ class RelabelTransform(Transform):
             tensordict["next", "reward"] = paid.mean(-2)
 
     def _posted(self) -> tuple[Posting, Payments | None]:
-        """Returns what is posted, and what pays it, if anything is to be paid."""
+        """Returns the posting, and its payments if anything is paid."""
         board = self._shape.board
         posting = self._posting
         if posting is None or posting.version != board.version:

@@ -1,11 +1,11 @@
-"""Snapshots: all that a BenchMARL experiment depends on but its environments.
+"""Saves and restores all that a BenchMARL experiment depends on but environments.
 
 A snapshot is what ``torch.save`` writes of counters, of what the training earns, of
 losses (in which policies, critics and target nets are), the policy with its
-exploration, what replay buffers hold, and the optimizers, which BenchMARL's own
-checkpoints leave out. It is read by torch's reader
-for weights, which unpickles nothing else. What the environments' transforms hold, such
-as the returns of episodes that run, belongs to the environments and stays.
+exploration, the contents of replay buffers, and the optimizers, which BenchMARL's own
+checkpoints leave out. A snapshot is read by torch's reader for weights, which unpickles
+nothing else. The contents of the environments' transforms, such as the returns of
+episodes that run, belong to the environments and stay.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def save(experiment: Experiment, path: Path, earned: Earned) -> None:
         earned: What the training earns.
     """
     state = experiment.state_dict()
-    # BenchMARL's own states of buffers hold their room, not what is in it.
+    # BenchMARL's own state of a buffer holds all of its room, filled or not.
     state.update({key: None for key in state if key.startswith("buffer_")})
     state["collector"].pop("env_state_dict", None)
     state["state"]["mean_return"] = float(state["state"]["mean_return"])
@@ -63,10 +63,10 @@ def save(experiment: Experiment, path: Path, earned: Earned) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Reads a snapshot.
+    """Reads the snapshot of an experiment.
 
     Raises:
-        ConfigurationError: The file is none.
+        ConfigurationError: The file is no snapshot of an experiment.
     """
     return read_snapshot(path, _FORMAT, "a BenchMARL experiment")
 
@@ -77,7 +77,7 @@ def restore(experiment: Experiment, path: Path, earned: Earned) -> None:
     Args:
         experiment: The experiment.
         path: The snapshot.
-        earned: Gets what the training earned.
+        earned: Gets the mean base return that the training had earned.
 
     Raises:
         ConfigurationError: The file is no snapshot, or one of another experiment.
@@ -99,7 +99,7 @@ def restore(experiment: Experiment, path: Path, earned: Earned) -> None:
             buffer.empty()
             if group in snapshot["buffers"]:
                 _fill(buffer, snapshot["buffers"][group])
-    except Exception as error:  # whatever torch and torchrl raise
+    except Exception as error:  # torch and torchrl may raise any error
         reason = " ".join(str(error).split())[:300]
         raise ConfigurationError(
             f"{path} does not fit the experiment ({type(error).__name__}: {reason}); "
@@ -111,7 +111,7 @@ def restore(experiment: Experiment, path: Path, earned: Earned) -> None:
 
 
 def _optimizers(experiment: Experiment) -> Mapping[str, torch.optim.Optimizer]:
-    """Returns the optimizer of each group and loss by name."""
+    """Returns the optimizer of each group and loss, by name."""
     return {
         f"{group}/{loss}": optimizer
         for group, losses in experiment.optimizers.items()
@@ -120,7 +120,7 @@ def _optimizers(experiment: Experiment) -> Mapping[str, torch.optim.Optimizer]:
 
 
 def _updates(experiment: Experiment) -> dict[str, int]:
-    """Returns how long ago each group's target nets were copied, where they are."""
+    """Returns how many updates ago each group's target nets were copied."""
     return {
         group: int(updater.counter)
         for group, updater in experiment.target_updaters.items()
@@ -129,13 +129,13 @@ def _updates(experiment: Experiment) -> dict[str, int]:
 
 
 def _stored(buffer: ReplayBuffer) -> dict[str, Any]:
-    """Returns what a buffer holds: only the part of its room that is filled."""
+    """Returns the entries of a replay buffer, without its free room."""
     entries = buffer.storage.get(slice(0, len(buffer))).clone()
     return {"entries": entries.to_dict(), "writer": buffer.writer.state_dict()}
 
 
 def _fill(buffer: ReplayBuffer, stored: dict[str, Any]) -> None:
-    """Puts what ``_stored`` returned into a buffer that is empty."""
+    """Writes the entries that ``_stored`` returned into an empty buffer."""
     entries = TensorDict(stored["entries"])
     entries.auto_batch_size_(batch_dims=1)
     buffer.storage.set(range(len(entries)), entries)

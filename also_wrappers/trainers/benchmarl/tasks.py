@@ -1,4 +1,4 @@
-"""BenchMARL tasks: of any PettingZoo environment, and with a signal."""
+"""Makes BenchMARL tasks of PettingZoo environments, and adds signals to tasks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["ParallelTask", "ShapedRewards", "plain_task", "shaped_task"]
 
 
 class ParallelTask(PettingZooClass):
-    """A BenchMARL task of any PettingZoo parallel environment.
+    """Makes a BenchMARL task of any PettingZoo parallel environment.
 
     Args:
         make_env: Makes one environment, without a wrapper of this package.
         max_steps: Steps after which an evaluation of BenchMARL's ends.
-        name: What BenchMARL's logs call the task.
+        name: Name of the task in BenchMARL's logs.
         state: Whether critics see ``env.state()``.
 
     Raises:
@@ -64,7 +64,7 @@ class ParallelTask(PettingZooClass):
     def get_env_fun(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any
     ) -> Callable[[], EnvBase]:
-        """Returns what makes one environment for torchrl."""
+        """Returns a function that makes one environment for torchrl."""
         make_env, state = self._make_env, self._state
         return lambda: PettingZooWrapper(
             make_env(),
@@ -75,11 +75,11 @@ class ParallelTask(PettingZooClass):
         )
 
     def supports_continuous_actions(self) -> bool:
-        """True where the actions of the first agent are."""
+        """True where the first agent's actions are continuous."""
         return self._continuous
 
     def supports_discrete_actions(self) -> bool:
-        """True where the actions of the first agent are."""
+        """True where the first agent's actions are discrete."""
         return not self._continuous
 
     def has_state(self) -> bool:
@@ -87,7 +87,7 @@ class ParallelTask(PettingZooClass):
         return self._state
 
     def __reduce__(self) -> Any:
-        """BenchMARL writes tasks down with pickle, which knows no lambdas."""
+        """Pickles with cloudpickle, as pickle knows no lambdas."""
         return _loaded, (cloudpickle.dumps((type(self), vars(self))),)
 
 
@@ -99,7 +99,7 @@ class ShapedRewards:
 
     Args:
         task: The task without a signal.
-        shape: ``run.shape``, or what a branch is given.
+        shape: ``run.shape``, or the shape of a branch.
         replays: Whether a replay buffer needs the transitions.
     """
 
@@ -109,13 +109,13 @@ class ShapedRewards:
         self.replays = replays
 
     def __call__(self, env: EnvBase) -> Transform:
-        """Returns the signal, and the sums of rewards after it."""
+        """Returns the transform that pays the signal, then the sums of rewards."""
         groups = self.task.group_map(env)
         signal = ShapeRewardTransform(self.shape, groups, env, self.replays)
         return Compose(signal, self.task.get_reward_sum_transform(env))
 
     def __reduce__(self) -> Any:
-        """BenchMARL writes tasks down with pickle, which knows no lambdas."""
+        """Pickles with cloudpickle, as pickle knows no lambdas."""
         return _loaded, (cloudpickle.dumps((type(self), vars(self))),)
 
 
@@ -124,7 +124,7 @@ class ShapedReplay:
 
     Args:
         task: The task without a signal.
-        shape: ``run.shape``, or what a branch is given.
+        shape: ``run.shape``, or the shape of a branch.
     """
 
     def __init__(self, task: TaskClass, shape: Shape) -> None:
@@ -132,12 +132,12 @@ class ShapedReplay:
         self.shape = shape
 
     def __call__(self, env: EnvBase, group: str) -> list[Transform]:
-        """Returns the task's own transforms, and what relabels rewards before them."""
+        """Returns the transform that relabels rewards, then the task's own."""
         relabel = RelabelTransform(self.shape, self.task.group_map(env), group)
         return [relabel, *self.task.get_replay_buffer_transforms(env, group)]
 
     def __reduce__(self) -> Any:
-        """BenchMARL writes tasks down with pickle, which knows no lambdas."""
+        """Pickles with cloudpickle, as pickle knows no lambdas."""
         return _loaded, (cloudpickle.dumps((type(self), vars(self))),)
 
 
@@ -149,12 +149,13 @@ def shaped_task(
     Args:
         task: Any task of BenchMARL, such as ``ParallelTask(make_env, max_steps=40)``
             or ``VmasTask.BALANCE.get_from_yaml()``.
-        shape: ``run.shape``; whatever is no ``Shape`` changes nothing.
+        shape: ``run.shape``; with a function that is no ``Shape``, the task is returned
+            unchanged.
         replays: Whether the algorithm learns from a replay buffer, as IQL, VDN, QMIX
-            and MADDPG do: what is stored is then paid by the signal that is active.
+            and MADDPG do; stored transitions are then paid by the active signal.
 
     Raises:
-        ConfigurationError: The task is none of BenchMARL's, or has a signal already.
+        ConfigurationError: ``task`` is no task of BenchMARL, or has a signal already.
 
     Example:
         >>> from also_wrappers.testing import Corridor

@@ -1,4 +1,4 @@
-"""The adapter for BenchMARL's experiments."""
+"""Adapts BenchMARL's experiments to the trainer protocol."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from also_wrappers.trainers.earned import Earned
 
 __all__ = ["BenchMARLTrainer", "check_experiment"]
 
-#: Those that pass the contract.
+#: Algorithms that pass the trainer contract.
 _ALGORITHMS = (Ippo, Iql, Maddpg, Mappo, Qmix, Vdn)
-#: Frames on whose observations the drift of the policies is measured.
+#: Number of frames on whose observations the drift of the policies is measured.
 _PROBES = 128
 
 
 class BenchMARLTrainer:
-    """A BenchMARL experiment in training; its trainer steps are BenchMARL's frames.
+    """Adapts a BenchMARL experiment; its trainer steps are BenchMARL's frames.
 
     Args:
         experiment: An experiment of IPPO or MAPPO, or of IQL, VDN, QMIX or MADDPG with
@@ -46,7 +46,7 @@ class BenchMARLTrainer:
         ConfigurationError: The experiment cannot be forked.
     """
 
-    agents_per_env = 1  # a frame is a step of the environment
+    agents_per_env = 1  # a frame is a step of one environment copy
     bootstraps_truncation = True
 
     def __init__(self, experiment: Experiment) -> None:
@@ -71,7 +71,7 @@ class BenchMARLTrainer:
 
     @property
     def steps(self) -> int:
-        """Frames of the lineage."""
+        """The frames of the lineage so far."""
         return int(self.experiment.total_frames)
 
     def train(
@@ -80,7 +80,8 @@ class BenchMARLTrainer:
         """Trains with BenchMARL's own loop, in whole batches.
 
         Args:
-            until: Frames of the lineage at which to stop; what is planned if not given.
+            until: Frames of the lineage at which to stop; all planned ones if not
+                given.
             rest: Called before each batch is collected, where everything is at rest.
         """
         train(self.experiment, until, rest)
@@ -99,11 +100,12 @@ class BenchMARLTrainer:
             self._probes = batch.reshape(-1)[:_PROBES].exclude("next").clone()
 
     def policy_drift(self) -> list[float] | None:
-        """KL divergence of each agent's policy at the last call from its policy now.
+        """Returns the KL divergence of each agent's last policy from its present one.
 
-        The mean over observations of the first batch. Not told of recurrent policies,
-        whose actions depend on more than what is seen, of values, and of distributions
-        without a closed form, such as BenchMARL's default for continuous actions.
+        Each divergence is a mean over observations of the first batch. Returns ``None``
+        for recurrent policies, whose actions depend on more than an observation, for
+        values, and for distributions without a closed form, such as BenchMARL's default
+        for continuous actions.
         """
         if self._probes is None or self.replays or self.experiment.algorithm.has_rnn:
             return None
@@ -120,7 +122,7 @@ class BenchMARLTrainer:
         return [float(mean) for part in parts for mean in part.flatten(1).mean(dim=0)]
 
     def imitated(self) -> Imitated | None:
-        """How the expert in force was imitated since the last call."""
+        """Returns how the expert in force was imitated since the last call."""
         return self._imitation.agreements.take() if self._imitation else None
 
     def audition(
@@ -131,11 +133,11 @@ class BenchMARLTrainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes, in which an expert acts where it speaks."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         return play_audition(self.experiment, shape, episodes, seed, noise, stepped)
 
     def fork(self) -> BenchMARLFork:
-        """What a worker needs."""
+        """Returns what a worker needs to train a branch."""
         return BenchMARLFork(self.experiment)
 
 
@@ -148,10 +150,11 @@ def _imitates(experiment: Experiment) -> bool:
 
 
 def check_experiment(experiment: Any) -> None:
-    """Refuses what cannot be forked, before any training.
+    """Refuses experiments that cannot be forked, before any training.
 
     Raises:
-        ConfigurationError: With what to do instead.
+        ConfigurationError: The experiment cannot be forked; the sentence says why, and
+            what to do instead.
     """
     if not isinstance(experiment, Experiment):
         raise ConfigurationError(

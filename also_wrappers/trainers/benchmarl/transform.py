@@ -1,4 +1,4 @@
-"""``ShapeRewardTransform``: the wrapper for batches of torchrl environments."""
+"""Adds the signal to batches of torchrl environments, with ``ShapeRewardTransform``."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from also_wrappers.wrappers.shaped_vector import ShapedVector
 __all__ = ["ShapeRewardTransform"]
 
 
-#: What is told of experts, and of what kind these numbers are.
-_TOLD = {"advice": torch.int64, "base_return": torch.float64}
+#: Entries that tell of experts, with the types of their numbers.
+_DTYPES = {"advice": torch.int64, "base_return": torch.float64}
 
 
 class ShapeRewardTransform(Transform):
@@ -39,18 +39,17 @@ class ShapeRewardTransform(Transform):
 
     Every row of the batch is an environment copy: it takes a new signal at its own
     reset and leaves its own episodes on the board. Observations and what else the
-    environment returns stay as they are. Where the task says what the actions are, an
-    entry ``advice`` of each group says what the expert in force finds good in the state
-    that it is next to, one bit for each action, and ``base_return`` the agents' base
-    rewards of the episode so far. For replay buffers, ``transition`` encodes the last
-    step of the team, and ``base_reward`` are its base rewards. None of them is an input
-    of policies and critics.
+    environment returns stay as they are. Where the task declares actions, each group
+    has an entry ``advice``, with the good actions in the state of the same tensordict,
+    one bit for each action, and an entry ``base_return``, the agents' base rewards of
+    the episode so far. For replay buffers, ``transition`` encodes the last step of the
+    team, and ``base_reward`` has its base rewards. No entry is an input of policies or
+    critics.
 
     Args:
-        shape: Says which board and which task; ``run.shape``, or what a branch is
-            given.
+        shape: ``run.shape``, or the shape of a branch, with board and task.
         groups: The agents of each group, by the group's name.
-        env: An environment of the same kind, to read the specs of actions.
+        env: An environment of the same kind, whose specs of actions are read.
         replays: Whether a replay buffer needs the transitions.
 
     Raises:
@@ -84,7 +83,8 @@ class ShapeRewardTransform(Transform):
                     "environment whose agents stay until its episode ends"
                 )
         self._features = shape.task.features
-        #: Made at the first reset, which says how many rows there are.
+        #: Computes the payments; made at the first reset, which tells the number of
+        #: rows.
         self._shaped: ShapedVector | None = None
         #: Features of all rows, shape ``(features, agents, rows)``.
         self._columns = np.zeros((0, 0, 0))
@@ -94,7 +94,7 @@ class ShapeRewardTransform(Transform):
     def _reset(
         self, tensordict: TensorDictBase, tensordict_reset: TensorDictBase
     ) -> TensorDictBase:
-        """Begins the episodes of those rows that were reset."""
+        """Begins the episodes of the rows that were reset."""
         count = tensordict_reset.numel()
         which = self._was_reset(tensordict, count)
         rows = np.flatnonzero(which)
@@ -117,7 +117,7 @@ class ShapeRewardTransform(Transform):
     def _step(
         self, tensordict: TensorDictBase, next_tensordict: TensorDictBase
     ) -> TensorDictBase:
-        """Adds to the rewards of a step."""
+        """Adds the signal to the rewards of a step."""
         assert self._shaped is not None  # made at the first reset
         count = next_tensordict.numel()
         entries = self._read(next_tensordict, tensordict, slice(None))
@@ -151,10 +151,10 @@ class ShapeRewardTransform(Transform):
         return self._tell(next_tensordict)
 
     def transform_observation_spec(self, observation_spec: Composite) -> Composite:
-        """Returns the specs with those of what is told of experts."""
+        """Returns the specs, with those of advice and base return."""
         for group in self._groups if self._advises else ():
             of_group = observation_spec[group]
-            for name, kind in _TOLD.items():
+            for name, kind in _DTYPES.items():
                 spec = Unbounded(of_group.shape, of_group.device, kind)
                 of_group[name] = spec
         if self._replays:
@@ -164,7 +164,7 @@ class ShapeRewardTransform(Transform):
         return observation_spec
 
     def _replayed(self, shape: Sequence[int], device: Any) -> dict[str, Unbounded]:
-        """Returns the specs of what replay buffers need."""
+        """Returns the specs of the entries that replay buffers need."""
         team = len(self._agents)
         encoded = 2, team, len(self._shape.task.features) + 1
         return {
@@ -173,9 +173,9 @@ class ShapeRewardTransform(Transform):
         }
 
     def _tell(self, tensordict: TensorDictBase) -> TensorDictBase:
-        """Writes the advice for the state of each row, and the base returns so far.
+        """Writes each row's advice for its state, and its base return so far.
 
-        The advice is what the expert in force finds good.
+        The advice has the good actions of the expert in force.
         """
         if self._advises:
             assert self._shaped is not None  # made at the first reset
@@ -187,7 +187,7 @@ class ShapeRewardTransform(Transform):
                 entries = tensordict[group]
                 for name, numbers in columns.items():
                     part = numbers[:, at : at + len(names)].reshape(entries.shape)
-                    entries.set(name, part.to(tensordict.device, _TOLD[name]))
+                    entries.set(name, part.to(tensordict.device, _DTYPES[name]))
                 at += len(names)
         return tensordict
 
@@ -202,7 +202,7 @@ class ShapeRewardTransform(Transform):
             at += len(names)
 
     def _make(self, count: int) -> ShapedVector:
-        """Returns what computes the payments of so many rows."""
+        """Returns the computation of the payments of ``count`` rows."""
         task = self._shape.task
         return ShapedVector(
             task.features,
@@ -220,7 +220,7 @@ class ShapeRewardTransform(Transform):
         )
 
     def _was_reset(self, tensordict: TensorDictBase | None, count: int) -> Any:
-        """Returns which rows were reset, shape ``(rows,)``."""
+        """Returns a mask of the rows that were reset, shape ``(rows,)``."""
         if tensordict is None:
             return np.ones(count, dtype=bool)
         keys = ["_reset", *((group, "_reset") for group in self._groups)]
@@ -233,12 +233,12 @@ class ShapeRewardTransform(Transform):
     def _read(
         self, tensordict: TensorDictBase, acted: TensorDictBase | None, rows: Any
     ) -> list[_Entries]:
-        """Returns the entries of each agent.
+        """Returns what there is of each agent, as arrays.
 
         Args:
-            tensordict: What was observed.
-            acted: Where the actions are; ``None`` for first states.
-            rows: Indices of the rows that are read.
+            tensordict: The observed entries.
+            acted: Tensordict with the actions; ``None`` for first states.
+            rows: Indices of the rows to read.
         """
         state = tensordict.get("state", None)
         states = None if state is None else _arrays(state)[rows]
@@ -277,10 +277,10 @@ class ShapeRewardTransform(Transform):
         return columns
 
     def _ends(self, tensordict: TensorDictBase, key: str) -> Any:
-        """Returns whose episode ended, shape ``(agents, rows)``.
+        """Returns a mask of the ended episodes, shape ``(agents, rows)``.
 
-        Ends are read where the learner reads them: from the group, or else from the
-        environment.
+        Ends are read where the learner reads them: from the group's entry, or else from
+        the environment's.
         """
         count = tensordict.numel()
         whole = _rows_of(tensordict[key], count)[:, :1]
@@ -297,15 +297,15 @@ class ShapeRewardTransform(Transform):
 
 @dataclass(frozen=True)
 class _Entries:
-    """What there is of one agent, as arrays with rows in front.
+    """Holds what there is of one agent, as arrays with rows as the first axis.
 
     Attributes:
-        agent: Its name.
-        observations: Of each row, or such by name.
-        actions: What it did, as the environment's own agents would give it; ``None``
-            for first states.
-        infos: By name.
-        states: Of the environment; ``None`` where there are none.
+        agent: Name of the agent.
+        observations: Observations of all rows, as one array or as arrays by name.
+        actions: Actions of all rows, in the form that the environment's own agents
+            give; ``None`` for first states.
+        infos: Infos of all rows, as arrays by name.
+        states: States of the environment; ``None`` where there are none.
     """
 
     agent: str
@@ -315,7 +315,7 @@ class _Entries:
     states: Any
 
     def view(self, row: int) -> View:
-        """Returns what a feature's function reads in one row."""
+        """Returns the view that a feature's function reads in one row."""
         return View(
             _row(self.observations, row),
             None if self.actions is None else _plain(self.actions[row]),
@@ -325,7 +325,7 @@ class _Entries:
         )
 
     def views(self, count: int) -> list[View]:
-        """Returns the views of so many rows."""
+        """Returns the views of the first ``count`` rows."""
         return [self.view(row) for row in range(count)]
 
 
@@ -334,14 +334,14 @@ def _rows_of(tensor: torch.Tensor, count: int) -> Any:
 
 
 def _arrays(entry: Any) -> Any:
-    """Returns a tensor, or tensors by name, as arrays."""
+    """Returns a tensor, or tensors by name, as numpy arrays."""
     if isinstance(entry, TensorDictBase):
         return {name: _arrays(part) for name, part in entry.items()}
     return None if entry is None else entry.detach().cpu().numpy()
 
 
 def _pick(arrays: Any, rows: Any, place: int) -> Any:
-    """Returns an agent's part of arrays with rows and agents in front."""
+    """Returns one agent's part of arrays whose first axes are rows and agents."""
     if isinstance(arrays, dict):
         return {name: _pick(part, rows, place) for name, part in arrays.items()}
     return None if arrays is None else arrays[rows, place]
@@ -354,21 +354,21 @@ def _row(arrays: Any, row: int) -> Any:
 
 
 def _numbers(arrays: Any) -> Any:
-    """Returns infos with numbers in place of the arrays of one that torchrl makes."""
+    """Returns infos with one number per row in place of arrays of length one."""
     if isinstance(arrays, dict):
         return {name: _numbers(part) for name, part in arrays.items()}
     return arrays.reshape(-1) if arrays.size == len(arrays) else arrays
 
 
 def _plain(value: Any) -> Any:
-    """Returns numpy's numbers as Python's."""
+    """Returns numpy's numbers as Python's numbers."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _actions(actions: Any, space: spaces.Space[Any]) -> Any:
-    """Returns actions as the environment's own agents would give them."""
+    """Returns actions in the form that the environment's own agents give."""
     if isinstance(space, spaces.Discrete) and actions.size > len(actions):  # one-hot
         return actions.argmax(axis=-1)
     whole = actions.dtype.kind in "iub" and actions.size == len(actions)

@@ -1,8 +1,8 @@
-"""The randomness of VMAS, which all of its environments in a process share.
+"""Keeps the randomness of VMAS, which its environments in a process share.
 
-VMAS keeps it in a class, as states of torch, numpy and Python that are swapped in while
-an environment draws. Another environment, of a branch in this process or an audition,
-would change the resets of the training's own.
+VMAS keeps its randomness in a class, as states of torch, numpy and Python that are
+swapped in while an environment draws. Another environment, of a branch in this process
+or an audition, would change how the training's own environments are reset.
 """
 
 from __future__ import annotations

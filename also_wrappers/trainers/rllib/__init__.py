@@ -1,4 +1,4 @@
-"""RLlib: the callback, the trainer, environments with a signal.
+"""Adapts RLlib: callback, trainer, environments with a signal.
 
 RLlib's PPO on the new API stack (extra ``rllib``), of many agents and of one, with
 runners and learners in this process or in others. Three lines make a training an

@@ -1,4 +1,4 @@
-"""``AdaptationCallback``: the loop at the pauses of an RLlib algorithm."""
+"""Runs the loop at the pauses of an RLlib algorithm, as a callback."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ __all__ = ["AdaptationCallback"]
 class AdaptationCallback(RLlibCallback):
     """Adapts the learning signal while an RLlib algorithm trains.
 
-    Give it to ``config.callbacks``, alone or in a list with other callbacks, and build
-    the algorithm in the same process: in a trial of Tune, inside the function of the
-    trial. Pauses are after each ``algorithm.train()``, before it returns.
+    Give the callback to ``config.callbacks``, alone or in a list with other callbacks,
+    and build the algorithm in the same process: in a trial of Tune, inside the function
+    of the trial. Pauses are at the end of each ``algorithm.train()``.
 
     Args:
         run: The run, whose ``run.shape`` was given to ``shaped_config``.
         total: Trainer steps that are planned, which are RLlib's environment steps.
-        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        advisor: Proposes signals; ``RuleAdvisor`` if not given.
         verbose: 1 prints a line per stage; 0 prints nothing.
         **options: See ``also_wrappers.loop.AdaptationOptions``; branches run on the Ray
             that RLlib has started unless an executor is given.
 
     Attributes:
         adaptation: The loop.
-        done: Whether all that was planned is trained. A branch that is adopted brings
-            its steps along, so that the number of calls is not known beforehand:
+        done: Whether all planned steps are trained. As a branch that is adopted brings
+            its steps along, the number of calls is not known beforehand: write
             ``while not callback.done: algorithm.train()``.
 
     Raises:
-        ConfigurationError: When the algorithm is built, if it cannot be forked, if its
-            environments have not the signal of the run, or if it is built in another
-            process.
+        ConfigurationError: When the algorithm is built, if the algorithm cannot be
+            forked, if its environments do not pay the signal of the run, or if it is
+            built in another process.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class AdaptationCallback(RLlibCallback):
         self._progress = Progress(run, verbose)
 
     def __call__(self) -> AdaptationCallback:
-        """Returns itself: RLlib is given classes, and calls them."""
+        """Returns itself, as RLlib is given classes and calls them."""
         return self
 
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
-        """Rests for the first time, before anything is trained."""
+        """Steps the loop for the first time, before any training."""
         trainer = self._trainer = RLlibTrainer(algorithm, self._total)
         run = self.adaptation.run
         shape = shape_of(algorithm.config)
@@ -84,33 +84,33 @@ class AdaptationCallback(RLlibCallback):
         self.adaptation.step(trainer)
 
     def on_train_result(self, **_: Any) -> None:
-        """Rests: the update is done and all runners have the new weights."""
+        """Steps the loop once the update of a training step is done."""
         trainer = self._trainer
         if trainer is None or self.done:
             return
         if trainer.steps < trainer.total:
             self.adaptation.step(trainer)
-        # A branch that was adopted may be all that was left to train.
+        # An adopted branch may bring all steps that were left to train.
         if trainer.steps >= trainer.total:
             self.done = True
             self.adaptation.finish(trainer)
             self._progress.end()
 
     def on_env_runners_recreated(self, *, env_runner_group: Any, **_: Any) -> None:
-        """Checks runners that have come in the place of others."""
+        """Checks that recreated runners see the board."""
         check_boards(env_runner_group)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AdaptationCallback:
-        """Returns itself: RLlib copies configurations."""
+        """Returns itself, as RLlib copies configurations."""
         return self
 
     def __reduce__(self) -> Any:
-        """Runners in other processes get a callback that does nothing."""
+        """Pickles as a callback that does nothing, for runners elsewhere."""
         return _Elsewhere, ()
 
 
 class _Elsewhere(RLlibCallback):
-    """Stands in for the callback where it was sent to."""
+    """Stands in for the callback in processes other than the run's."""
 
     def __call__(self) -> _Elsewhere:
         return self

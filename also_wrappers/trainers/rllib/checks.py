@@ -1,4 +1,4 @@
-"""What cannot be forked is refused before training."""
+"""Refuses RLlib algorithms that cannot be forked, before training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def check_algorithm(algorithm: Any) -> None:
     """Refuses an algorithm that cannot be forked.
 
     Raises:
-        ConfigurationError: With what to do instead.
+        ConfigurationError: The algorithm cannot be forked; the sentence says why, and
+            what to do instead.
     """
     if not isinstance(algorithm, Algorithm):
         raise ConfigurationError(
@@ -27,7 +28,7 @@ def check_algorithm(algorithm: Any) -> None:
             f"{algorithm!r:.80}"
         )
     name, config = type(algorithm).__name__, algorithm.config
-    if isinstance(algorithm, IMPALA):  # and APPO
+    if isinstance(algorithm, IMPALA):  # APPO is a subclass
         raise ConfigurationError(
             f"{name} samples while it learns, and is nowhere at rest; use PPO "
             "(PPOConfig)"

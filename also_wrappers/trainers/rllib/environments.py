@@ -1,4 +1,4 @@
-"""Environments for RLlib's runners, with a signal inside."""
+"""Makes environments for RLlib's runners, with a signal inside."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ __all__ = [
 
 
 class PettingZooEnv(MultiAgentEnv):
-    """A PettingZoo parallel environment for RLlib.
+    """Makes a PettingZoo parallel environment fit for RLlib.
 
     RLlib's own ``ParallelPettingZooEnv`` never ends an episode in which some agents
-    terminate and others are truncated: it asks for all of either kind. Here an episode
-    ends when no agent is left. It counts as truncated where any agent was.
+    terminate and others are truncated, as it waits until all agents have ended in the
+    same way. Here an episode ends when no agent is left, and counts as truncated where
+    any agent was truncated.
 
     Args:
         config: ``make_env``, which makes one environment, and ``shape``, which goes
@@ -86,7 +87,7 @@ class PettingZooEnv(MultiAgentEnv):
         )
 
     def render(self) -> Any:
-        """Draws the environment as it does itself."""
+        """Returns what the PettingZoo environment renders."""
         return self.par_env.render()
 
     def close(self) -> None:
@@ -95,7 +96,7 @@ class PettingZooEnv(MultiAgentEnv):
 
 
 class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
-    """A Gymnasium environment for RLlib.
+    """Makes a Gymnasium environment fit for RLlib.
 
     Args:
         config: ``make_env``, which makes one environment, and ``shape``, which goes
@@ -112,9 +113,9 @@ def shaped_config(
 ) -> AlgorithmConfig:
     """Gives an RLlib configuration environments in which a signal is paid.
 
-    In place of ``config.environment(env=...)``, and after ``config.multi_agent`` and
-    ``config.evaluation``. Environments of RLlib's own evaluations pay the base reward
-    alone.
+    Call it in place of ``config.environment(env=...)``, after ``config.multi_agent``
+    and ``config.evaluation``. Environments of RLlib's own evaluations pay the base
+    reward alone.
 
     Args:
         config: The configuration, which is changed.
@@ -126,7 +127,7 @@ def shaped_config(
         The configuration.
 
     Raises:
-        ConfigurationError: ``make_env`` makes something else, or an environment of
+        ConfigurationError: ``make_env`` makes no such environment, or an environment of
             another kind than the configuration trains, or cannot be pickled.
 
     Example:
@@ -153,7 +154,7 @@ def shaped_config(
     env.close()
     try:
         cloudpickle.dumps(make_env)
-    except Exception as error:  # whatever parts of it raise
+    except Exception as error:  # parts of it may raise any error
         raise ConfigurationError(
             f"make_env cannot be sent to RLlib's runners and to branches "
             f"({brief(error)}); let it make what it needs itself, from plain values, "
@@ -181,7 +182,7 @@ def shaped_config(
 
 
 def shape_of(config: AlgorithmConfig) -> Callable[[Any], Any] | None:
-    """Returns the shape in the environments of a configuration.
+    """Returns the shape around the environments of a configuration.
 
     Returns:
         The shape; ``None`` where ``shaped_config`` did not make the environments.
@@ -196,7 +197,7 @@ def check_boards(runners: EnvRunnerGroup) -> None:
     """Checks that all runners of a training see the board of their environments.
 
     Raises:
-        ConfigurationError: Some run where the board is not, and what to do.
+        ConfigurationError: A runner is on a machine without the board.
     """
     blind = runners.foreach_env_runner(_unseen, local_env_runner=False)
     for board, machine in filter(None, blind):
@@ -212,10 +213,10 @@ def _plain(env: Any) -> Any:
 
 
 def _shaped(config: Mapping[str, Any]) -> Any:
-    """Returns an environment with the shape around it.
+    """Returns an environment with the shape around it, if the board is there.
 
-    On a machine without the board it stays plain, and ``check_boards`` says so: RLlib
-    would make a runner whose environment fails again and again.
+    On a machine without the board the environment stays plain, and ``check_boards``
+    raises an error; RLlib would recreate a failing runner again and again.
     """
     shape, env = config["shape"], config["make_env"]()
     return shape(env) if _sees(shape) else env
@@ -226,6 +227,6 @@ def _sees(shape: Callable[[Any], Any]) -> bool:
 
 
 def _unseen(runner: Any) -> tuple[Path, str] | None:
-    """Returns the board that a runner cannot see and its machine, if there is one."""
+    """Returns board and machine of a runner that cannot see its board."""
     shape = runner.config.env_config["shape"]
     return None if _sees(shape) else (shape.board.path, platform.node())

@@ -1,4 +1,4 @@
-"""Branches of an RLlib algorithm: made anew, moved to a snapshot, trained."""
+"""Trains branches of an RLlib algorithm from snapshots."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RLlibFork:
         self._algorithm = type(algorithm)
 
     def warm(self) -> None:
-        """Does nothing: what takes long was imported with this module."""
+        """Does nothing, as this module's import has done what takes long."""
 
     def __call__(
         self,
@@ -69,7 +69,7 @@ class RLlibFork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch; no statistics of rewards are kept, so none begin anew."""
+        """Trains a branch; RLlib keeps no statistics of rewards to begin anew."""
         config = copy.deepcopy(self._config)
         config.env_config = {**config.env_config, "shape": shape}
         config.debugging(seed=seed, log_level="ERROR")
@@ -85,13 +85,13 @@ class RLlibFork:
                 trained = sampled(algorithm) - first
             finally:
                 algorithm.stop()
-                remove(Path(algorithm.logdir))  # one for each that is made
+                remove(Path(algorithm.logdir))  # RLlib makes one for each algorithm
         return ForkOutcome(trained, trained // config.num_envs_per_env_runner)
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Puts back what an algorithm with a seed of its own sets for its whole process."""
+    """Restores what an algorithm with a seed of its own sets in its process."""
     logger = logging.getLogger("ray.rllib")
     level = logger.level
     deterministic = torch.are_deterministic_algorithms_enabled()

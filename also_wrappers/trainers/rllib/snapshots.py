@@ -1,9 +1,9 @@
-"""Snapshots: all that an RLlib algorithm depends on but its environments.
+"""Saves and restores all that an RLlib algorithm depends on but environments.
 
 A snapshot is what ``torch.save`` writes of modules, optimizers, coefficients of the KL
 penalty, which RLlib's own checkpoints leave out, connectors between environments and
-modules, and the steps. It is read by torch's reader for weights, which unpickles
-nothing else.
+modules, and the steps. A snapshot is read by torch's reader for weights, which
+unpickles nothing else.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def save(algorithm: Algorithm, path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Reads a snapshot.
+    """Reads the snapshot of an algorithm.
 
     Raises:
-        ConfigurationError: The file is none.
+        ConfigurationError: The file is no snapshot of an algorithm.
     """
     return read_snapshot(path, _FORMAT, "an RLlib algorithm")
 
@@ -55,7 +55,7 @@ def restore(algorithm: Algorithm, path: Path) -> None:
 
     Args:
         algorithm: The algorithm.
-        path: The snapshot, older or newer than what is there.
+        path: The snapshot, older or newer than the present state.
 
     Raises:
         ConfigurationError: The file is no snapshot, or one of another algorithm.
@@ -70,7 +70,7 @@ def restore(algorithm: Algorithm, path: Path) -> None:
     group.foreach_env_runner(functools.partial(_connect, connectors))
     for name in _CONNECTORS:
         pipeline = getattr(algorithm, name)
-        if pipeline is not None:  # there is no runner in this process
+        if pipeline is not None:  # where no runner is in this process
             pipeline.set_state(connectors[name])
     group.sync_weights(
         from_worker_or_learner_group=algorithm.learner_group, inference_only=True
@@ -79,12 +79,12 @@ def restore(algorithm: Algorithm, path: Path) -> None:
 
 
 def sampled(algorithm: Algorithm) -> int:
-    """Returns how many environment steps RLlib counts."""
+    """Returns the number of environment steps that RLlib has counted."""
     return int(algorithm.metrics.peek(_STEPS, default=0))
 
 
 def _count(algorithm: Algorithm, more: int) -> None:
-    """Adds steps to the number that RLlib's results show, as its runners do.
+    """Adds steps to RLlib's own count of steps, as RLlib's runners do.
 
     RLlib's schedules go by the same number.
     """
@@ -95,13 +95,13 @@ def _count(algorithm: Algorithm, more: int) -> None:
 
 
 def learner_state(algorithm: Algorithm) -> dict[str, Any]:
-    """Returns modules, optimizers and coefficients, as arrays."""
+    """Returns modules, optimizers and coefficients as arrays."""
     state: dict[str, Any] = _on_learners(algorithm, _state)[0]
     return state
 
 
 def _on_learners(algorithm: Algorithm, function: Callable[[Any], Any]) -> list[Any]:
-    """Returns what a function returns of each learner, in whatever process it is."""
+    """Calls a function on each learner, in any process; returns the results."""
     answers = list(algorithm.learner_group.foreach_learner(function))
     for answer in answers:
         if not answer.ok:
@@ -124,7 +124,7 @@ def _state(learner: Any) -> dict[str, Any]:
 
 
 def _check(state: Mapping[str, Any], path: str, learner: Any) -> None:
-    """Modules load whatever fits, and say nothing of the rest."""
+    """Refuses a state whose shapes are not those of the learner's modules."""
     differences = set(_shapes("", state["rl_module"])) ^ set(
         _shapes("", learner.module.get_state())
     )
@@ -145,8 +145,8 @@ def _shapes(prefix: str, state: Any) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def _load(state: Mapping[str, Any], steps: int, learner: Any) -> None:
-    # RLlib takes no modules with a lower number than its own, and says nothing, but
-    # their optimizer; it takes those without a number.
+    # RLlib silently leaves out modules with a lower sequence number than its own, while
+    # it loads their optimizer. Modules without a number are always loaded.
     parts = {name: state[name] for name in ("rl_module", "optimizer")}
     learner.set_state({**parts, "weights_seq_no": 0})
     learner._weights_seq_no += 1  # so that runners take them

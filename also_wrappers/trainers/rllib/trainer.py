@@ -1,4 +1,4 @@
-"""The adapter for RLlib's algorithms."""
+"""Adapts RLlib's algorithms to the trainer protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RLlibTrainer"]
 
 
 class RLlibTrainer:
-    """An RLlib algorithm in training; it is at rest between calls of its ``train``.
+    """Adapts an RLlib algorithm, which is at rest between calls of its ``train``.
 
     Trainer steps are RLlib's environment steps, whatever the number of agents.
 
@@ -44,7 +44,7 @@ class RLlibTrainer:
 
     @property
     def steps(self) -> int:
-        """Environment steps of the lineage."""
+        """The environment steps of the lineage so far."""
         return sampled(self.algorithm)
 
     def snapshot(self, path: Path) -> None:
@@ -56,13 +56,13 @@ class RLlibTrainer:
         restore(self.algorithm, path)
 
     def policy_drift(self) -> None:
-        """Returns nothing: observations stay with the runners."""
+        """Returns ``None``, as observations stay with the runners."""
 
     def imitated(self) -> None:
-        """Returns nothing: no expert is imitated."""
+        """Returns ``None``, as no expert is imitated."""
 
     def audition(self, *_: Any) -> AuditionOutcome:
-        """Refuses: no expert is imitated, so none is played.
+        """Refuses an audition, as no expert is imitated.
 
         Raises:
             ConfigurationError: Always.
@@ -73,5 +73,5 @@ class RLlibTrainer:
         )
 
     def fork(self) -> RLlibFork:
-        """What a worker needs."""
+        """Returns what a worker needs to train a branch."""
         return RLlibFork(self.algorithm)

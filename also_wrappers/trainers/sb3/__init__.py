@@ -1,4 +1,4 @@
-"""Stable-Baselines3: the callback, the trainer, replay buffers, vectors.
+"""Adapts Stable-Baselines3: callback, trainer, replay buffers, a vector environment.
 
 Stable-Baselines3's PPO, A2C, SAC, TD3, DDPG and DQN, and sb3-contrib's MaskablePPO,
 RecurrentPPO, TQC and QRDQN. A snapshot holds parameters, optimizers, target nets, the

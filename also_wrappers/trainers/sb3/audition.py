@@ -1,4 +1,4 @@
-"""Auditions: episodes in which an expert acts, and the policy where it is silent."""
+"""Plays auditions with SB3: episodes in which an expert acts."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def play_audition(
     noise: float,
     stepped: Callable[[int], None],
 ) -> AuditionOutcome:
-    """Plays whole episodes, in which an expert acts where it speaks.
+    """Plays whole episodes in which an expert acts where the expert speaks.
 
     Where the expert is silent, the stochastic policy acts, with the exploration rate
     that the model has now. The model and the global randomness stay as they are.
 
     Args:
         model: The model.
-        make_venv: Makes its environments with a given shape around each.
-        shape: Tells what the expert advises, and pays nothing.
-        episodes: How many; rounded up to a multiple of the copies.
-        seed: Of the environments and of all sampling.
+        make_venv: Makes the model's environments with a given shape around each.
+        shape: The shape for the environments, which tells advice and pays nothing.
+        episodes: Number of episodes; rounded up to a multiple of the copies.
+        seed: Seed of the environments and of all sampling.
         noise: Share of all actions that are taken at random.
         stepped: Called with the trainer steps of every step.
 
@@ -64,21 +64,21 @@ def play_audition(
 
 
 class _Advised(VecEnvWrapper):
-    """Takes the advised actions in place of those that are given.
+    """Replaces the given actions by advised ones.
 
     Of several good actions one is taken at random, as the policy is pulled towards all
-    of them alike. What a mask forbids is not taken.
+    of them alike. Actions that a mask forbids are never taken.
 
     Args:
         venv: Environments that tell advice.
         noise: Share of all actions that are taken at random.
-        seed: Of all that is taken at random.
+        seed: Seed of the random choices.
         stepped: Called with the trainer steps of every step.
 
     Attributes:
-        spoken: How often there was a good action.
-        agreed: How often the action that was given was good: by as much as these are
-            drawn, the policy's probability of the good ones.
+        spoken: Number of times that there was a good action.
+        agreed: Number of times that the given action was good then, which in
+            expectation is the policy's probability of the good actions.
     """
 
     def __init__(
@@ -95,13 +95,13 @@ class _Advised(VecEnvWrapper):
         self._advice: npt.NDArray[np.int64] = np.zeros(venv.num_envs, np.int64)
 
     def reset(self) -> VecEnvObs:
-        """Resets the environments."""
+        """Resets the environments, and reads the advice for first states."""
         observations = self.venv.reset()
         self._advice = advice_of(self._first_infos())
         return observations
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
-        """Chooses the actions of a step."""
+        """Sends the actions of a step, advised or given."""
         good = (self._advice.reshape(-1, 1) >> np.arange(self._count)) & 1 > 0
         allowed = np.ones_like(good)
         if self._masked:
@@ -117,7 +117,7 @@ class _Advised(VecEnvWrapper):
         self.venv.step_async(chosen)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Steps the environments, and keeps what they advise to itself."""
+        """Steps the environments, and hides their advice from the player."""
         observations, rewards, dones, infos = self.venv.step_wait()
         self._stepped(self.num_envs)
         latest = [

@@ -1,4 +1,4 @@
-"""``AdaptationCallback``: the loop at Stable-Baselines3's pause point."""
+"""Runs the loop at Stable-Baselines3's pause point, as a callback."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class AdaptationCallback(BaseCallback):
         run: The run.
         make_venv: Makes the training environments, with the given shape around each:
             the mainline, every branch and every evaluation need the same environment
-            with another wrapper, so a factory must use the shape it is handed.
-        advisor: Who proposes; ``RuleAdvisor`` if not given.
-        verbose: 1 prints a line per stage, and where Ctrl-C ends the training one that
-            says how to go on; 0 prints nothing.
+            with another wrapper, so the factory must use the shape that it is given.
+        advisor: Proposes signals; ``RuleAdvisor`` if not given.
+        verbose: 1 prints a line per stage, and, where Ctrl-C ends the training, a line
+            that says how to go on; 0 prints nothing.
         **options: See ``also_wrappers.loop.AdaptationOptions``.
 
     Raises:
@@ -132,9 +132,9 @@ class AdaptationCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         assert self._trainer is not None
-        self._imitate()  # before the pause: no half of an update is in a snapshot
+        self._imitate()  # before the pause, so that snapshots hold whole updates
         if self.num_timesteps < self._next_pause:
-            return  # off-policy, rollouts are short
+            return  # short rollouts of off-policy models have no pause each
         self._trainer.observe()
         self.adaptation.step(self._trainer)
         self._next_pause = self._trainer.steps + self._trainer.rollout
@@ -160,7 +160,7 @@ class AdaptationCallback(BaseCallback):
             self.logger.record("also/agreement", agreement)
 
     def _posted(self) -> Posting:
-        """Reads what is posted, if it is new: off-policy, rollouts are short."""
+        """Returns the posting; reads it again only where it is new."""
         board = self.adaptation.run.board
         if self._posting is None or self._posting.version != board.version:
             self._posting = board.read()
@@ -178,7 +178,7 @@ class AdaptationCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         assert self._trainer is not None
-        self._imitate()  # as after every other update, or the last one ends the run
+        self._imitate()  # the last update is followed by imitation, too
         self.adaptation.finish(self._trainer)
         if self._interrupt is not None:
             self._interrupt.end()
@@ -186,9 +186,9 @@ class AdaptationCallback(BaseCallback):
 
 
 def _agents_per_env(model: Algorithm, board: Board) -> int:
-    """Returns the agents of one environment, as our wrappers inside tell of them.
+    """Returns the number of agents of one environment, as copies record them.
 
-    A VecEnv that others have made of multi-agent environments, as SuperSuit's
+    A foreign VecEnv of multi-agent environments, such as SuperSuit's
     ``concat_vec_envs_v1``, does not say that each of its indices is an agent.
     """
     layout = board.layout

@@ -1,4 +1,4 @@
-"""Evaluation by the base reward alone."""
+"""Evaluates SB3 models by the base reward alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Evaluation", "checked", "evaluate", "play_episodes", "sampling_seede
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a policy earns of the base reward.
+    """Holds what a policy earns of the base reward in an evaluation.
 
     Attributes:
         mean: Mean base return: the undiscounted sum of the base rewards of an episode,
@@ -59,21 +59,22 @@ def evaluate(
     are normalised by the model's own ``VecNormalize``, which learns nothing from them.
     The model and the global randomness stay as they are.
 
-    Where a VecEnv has no ``agents_per_env`` (as SuperSuit's, which does not say whose
-    its indices are), each index counts as an environment of its own: the episodes are
-    those of single agents, and so are the environment steps.
+    Where a VecEnv has no ``agents_per_env`` (such as SuperSuit's, which does not say
+    which agent an index is), each index counts as an environment of its own: episodes
+    and environment steps are those of single agents.
 
     Args:
         model: A model of Stable-Baselines3 or sb3-contrib.
         make_venv: Makes the model's environments with a given shape around each.
-        episodes: How many, 2 at least; rounded up to a multiple of the copies.
-        seed: Of the environments and of the sampling. The same seed gives the same
+        episodes: Number of episodes, 2 at least; rounded up to a multiple of the
+            copies.
+        seed: Seed of the environments and of the sampling; the same seed gives the same
             result.
 
     Raises:
-        ConfigurationError: There is no such model, factory, number of episodes or
-            seed; the environments do not fit the model, pay a shaped reward, or are not
-            normalised as the model's are; or an episode does not end.
+        ConfigurationError: ``model``, ``make_venv``, ``episodes`` or ``seed`` is not
+            valid; the environments do not fit the model, pay a shaped reward, or are
+            not normalised as the model's are; or an episode does not end.
 
     Example:
         >>> from stable_baselines3 import PPO
@@ -104,7 +105,7 @@ def evaluate(
 
 @contextmanager
 def sampling_seeded(model: Any, seed: int) -> Iterator[None]:
-    """Seeds all that a model samples its actions by, and puts it back at the end.
+    """Seeds a model's sampling of actions, and restores it afterwards.
 
     Args:
         model: The model.
@@ -113,7 +114,7 @@ def sampling_seeded(model: Any, seed: int) -> Iterator[None]:
     actions = model.action_space
     with randomness_restored():
         seed_randomness(seed)
-        # DQN explores by what its space of actions draws.
+        # DQN draws its exploring actions from its action space.
         model.action_space = deepcopy(actions)
         model.action_space.seed(seed)
         try:
@@ -128,12 +129,12 @@ def play_episodes(
     """Plays whole episodes of a model's stochastic policy.
 
     Args:
-        model: An SB3 model, or what has its ``predict``.
+        model: An SB3 model, or an object with such a ``predict``.
         venv: Environments made with the identity shape. Where they have
             ``agents_per_env``, so many indices in a row are one environment.
-        episodes: How many, rounded up to a multiple of the copies, all of which play
-            the same number.
-        seed: Of the environments.
+        episodes: Number of episodes, rounded up to a multiple of the copies, all of
+            which play the same number.
+        seed: Seed of the environments.
         longest: Steps of a copy within which an episode has to end.
 
     Returns:
@@ -218,14 +219,14 @@ def _check_arguments(model: Any, make_venv: Any, episodes: Any, seed: Any) -> No
 
 
 def checked(venv: Any, model: BaseAlgorithm) -> VecEnv:
-    """Returns environments as the model needs them, or closes and refuses them.
+    """Returns environments in the form that the model needs, or refuses them.
 
     Args:
-        venv: What a factory has made.
+        venv: The environments that a factory has made.
         model: The model.
 
     Raises:
-        ConfigurationError: They are no environments of the model.
+        ConfigurationError: The model cannot act in these environments.
     """
     if not isinstance(venv, VecEnv):
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Figures of the adaptation for the logger of a Stable-Baselines3 model."""
+"""Records figures of the adaptation with the logger of an SB3 model."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ __all__ = ["LoggedFigures"]
 class LoggedFigures:
     """Holds the latest figures of an adaptation, and records them with SB3's logger.
 
-    A listener of a ledger. Returns are means over the episodes that ended since the
-    pause before; all else is counted since the run began: ``also/base_return``,
-    ``also/shaped_return``, ``also/episode_length``; ``also/steps_<what>`` in trainer
-    steps (total, mainline, branches, evaluation); ``also/rounds``, ``also/swaps`` and
-    ``also/rollbacks``, and ``also/confirmed``, ``also/given_up`` and ``also/open`` of
-    signals that were swapped in as provisional; of the latest decision
-    ``also/decision_swapped``, ``also/decision_effect`` and ``also/decision_z``.
+    An instance is a listener of a ledger. Returns are means over the episodes that
+    ended since the last pause; other figures are counted since the run began:
+    ``also/base_return``, ``also/shaped_return``, ``also/episode_length``;
+    ``also/steps_<what>`` in trainer steps (total, mainline, branches, evaluation);
+    ``also/rounds``, ``also/swaps`` and ``also/rollbacks``, and ``also/confirmed``,
+    ``also/given_up`` and ``also/open`` of signals that were swapped in as provisional;
+    of the latest decision ``also/decision_swapped``, ``also/decision_effect`` and
+    ``also/decision_z``.
 
     Attributes:
         latest: The figures by name; a name appears with the first event that has it.
@@ -45,7 +46,7 @@ class LoggedFigures:
         self._fresh = False
 
     def __call__(self, event: Event) -> None:
-        """Takes the figures of one event of the ledger."""
+        """Updates the figures by one event of the ledger."""
         self._fresh = True
         for name, steps in event.trainer_steps:
             self._put(f"steps_{name}", steps)
@@ -68,7 +69,7 @@ class LoggedFigures:
                 self._count("rounds")
 
     def record(self, logger: Logger) -> None:
-        """Records all figures, unless they wait for the logger's next dump already."""
+        """Records all figures, unless they already wait for the logger's dump."""
         waiting = logger.name_to_value
         if self._fresh or (self.latest and next(iter(self.latest)) not in waiting):
             self._fresh = False

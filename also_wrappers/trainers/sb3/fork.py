@@ -1,4 +1,4 @@
-"""Branches of an SB3 model: forked from a snapshot, trained, judged."""
+"""Trains branches of an SB3 model from snapshots."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ MakeVecEnv = Callable[[Callable[[Any], Any]], VecEnv]
 
 Algorithm = OnPolicyAlgorithm | OffPolicyAlgorithm
 
-#: Evaluations of a branch whose training explores: one for so many trainer steps, so
-#: that they cost less than the branch, at most so many; and episodes of each.
+#: Trainer steps of a branch for each evaluation, so that evaluations cost less than the
+#: branch; the most evaluations of a branch; and the episodes of an evaluation.
 _STEPS_PER_LOOK, _LOOKS, _EPISODES_PER_LOOK = 4096, 5, 10
 
 
 class SB3Fork:
-    """Trains branches of an SB3 model.
+    """Trains branches of an SB3 model in fresh environments.
 
     Args:
         model: The model.
-        make_venv: Makes its environments with a given shape.
+        make_venv: Makes the model's environments with a given shape.
         total: Trainer steps that are planned.
 
     Raises:
         ConfigurationError: An attribute of the model cannot be pickled.
     """
 
-    #: Making an optimizer imports the last of them.
+    #: Modules to import early; making an optimizer imports the last one.
     preload = ("also_wrappers.trainers.sb3", "stable_baselines3", "torch._dynamo")
 
     def __init__(self, model: Algorithm, make_venv: MakeVecEnv, total: int) -> None:
@@ -67,7 +67,7 @@ class SB3Fork:
             self._buffer = arguments
 
     def warm(self) -> None:
-        """Makes environments once."""
+        """Makes and closes the environments once."""
         self._make_venv(_unshaped).close()
 
     def __call__(
@@ -102,8 +102,9 @@ class SB3Fork:
         if self._evaluates:
             judge = _Judge(model, self._make_venv, seed, steps)
         branch = _Branch(first + steps, judge, shape, earned)
-        # SB3's learn takes its total as a local and adds the steps so far to it; asked
-        # for the rest of the parent's plan, it follows the parent's schedules.
+        # SB3's learn adds the steps so far to its argument to get the total that
+        # schedules depend on. With the rest of the parent's plan as the argument, a
+        # branch follows the parent's schedules.
         try:
             model.learn(
                 max(self._total - first, steps),
@@ -126,14 +127,14 @@ class SB3Fork:
 
 
 class EnoughError(Exception):
-    """Leaves ``learn`` at the start of a rollout, where everything is at rest."""
+    """Signals that a branch is trained, at the start of a rollout."""
 
 
 class _Branch(BaseCallback):
-    """Imitates the expert of a branch, has the branch judged on the way, and ends it.
+    """Imitates a branch's expert, evaluates the branch on the way, and ends it.
 
     Attributes:
-        imitation: What imitates; ``None`` where no expert can be posted.
+        imitation: Imitates the expert; ``None`` where no expert can be posted.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class _Branch(BaseCallback):
 
 
 class _Judge:
-    """Evaluates a branch, at equal distances in its last half.
+    """Evaluates a branch at equal distances in the last half of its training.
 
     Attributes:
         episodes: The fields of ``EVALUATED`` of each episode, in order.
@@ -199,7 +200,7 @@ class _Judge:
         ]
 
     def look(self) -> None:
-        """Evaluates if it is time to."""
+        """Evaluates the branch, if an evaluation is due."""
         now = self._model.num_timesteps
         while self._due and now >= self._due[0]:
             del self._due[0]
@@ -207,7 +208,7 @@ class _Judge:
             self.episodes.extend((end, base) for base in self._evaluate())
 
     def _evaluate(self) -> list[float]:
-        """Base returns with no more exploration than will be left in the end."""
+        """Returns base returns with no more exploration than is left in the end."""
         model = self._model
         venv = share_statistics(model, self._make_venv(_unshaped))
         exploration = getattr(model, "exploration_rate", None)
@@ -229,6 +230,6 @@ def _unshaped(env: Any) -> Any:
 
 
 def explores(model: Any) -> bool:
-    """Tells whether training adds noise to the actions of the policy."""
+    """True where training adds noise to the actions of the policy."""
     noise = getattr(model, "action_noise", None)
     return noise is not None or hasattr(model, "exploration_rate")

@@ -1,4 +1,4 @@
-"""Imitation: an SB3 policy is pulled towards what an expert advises."""
+"""Pulls SB3 policies towards what an expert advises."""
 
 from __future__ import annotations
 
@@ -34,35 +34,35 @@ class Imitation(Protocol):
     """Pulls a policy towards what an expert advises.
 
     A callback calls ``step`` after every step, ``end`` at a rollout's end, and
-    ``start`` at the next rollout's start: after the algorithm's own update, so that the
-    rollout is collected by the policy that its update begins with, and before a pause,
-    so that no half of an update is ever in a snapshot.
+    ``start`` at the next rollout's start. So ``start`` comes after the algorithm's own
+    update, which begins with the policy that collected the rollout, and before a pause,
+    so that a snapshot never holds half an update.
     """
 
     @property
     def advised(self) -> bool:
-        """Whether an expert was in force anywhere so far."""
+        """True once an expert was in force in any environment."""
 
     @property
     def agreements(self) -> Agreements:
-        """Adds up how far the policy agrees with the expert."""
+        """The sums of the policy's agreement with the expert."""
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
-        """Reads what a step tells.
+        """Reads the advice and the base rewards in the infos of a step.
 
         Args:
             infos: The infos of the step, one per index of the VecEnv.
-            dones: Whose episode ended with it, and was reset.
+            dones: True for each index whose episode ended with the step, and was reset.
         """
 
     def end(self) -> None:
-        """Keeps what is imitated of a rollout, before the model's update."""
+        """Keeps the states of a rollout to imitate, before the model's update."""
 
     def start(self, pull: float) -> float | None:
-        """Pulls the policy, after the model's update.
+        """Pulls the policy towards the expert, after the model's update.
 
         Args:
-            pull: Weight of the loss; nothing is done where it is 0.
+            pull: Weight of the loss; with 0, nothing is done.
 
         Returns:
             The agreement with the expert before the pull, from 0 to 1; ``None`` where
@@ -71,11 +71,11 @@ class Imitation(Protocol):
 
 
 def make_imitation(model: Any, earned: Earned) -> Imitation:
-    """Returns what pulls the policy of a model.
+    """Returns an imitation that fits a model's algorithm.
 
     Args:
         model: The model, whose environments were reset.
-        earned: Takes the base returns of the episodes that end.
+        earned: Gets the base returns of the episodes that end.
 
     Raises:
         ConfigurationError: The model cannot imitate.
@@ -89,11 +89,11 @@ def make_imitation(model: Any, earned: Earned) -> Imitation:
 class ImitationCallback(BaseCallback):
     """Imitates the expert of a signal that stays, without a run.
 
-    The environments say what the expert advises:
-    ``also.wrap(env, features, signal=Signal(expert=...), actions=...)``. Each rollout,
-    the log tells ``also/agreement``: the probability that the policy gives to the good
-    actions. DQN and QRDQN, of which it is how often the best action is a good one, need
-    the replay buffer of a run.
+    The environments tell the advice:
+    ``also.wrap(env, features, signal=Signal(expert=...), actions=...)``. At each
+    rollout, ``also/agreement`` is logged: the probability that the policy gives to the
+    good actions, or, for DQN and QRDQN, how often the best action is a good one. DQN
+    and QRDQN need the replay buffer of a run.
 
     Args:
         pull: Weight of the imitation beside the algorithm's own loss.
@@ -142,7 +142,7 @@ class ImitationCallback(BaseCallback):
         self._imitate()
 
     def _on_training_end(self) -> None:
-        self._imitate()  # as after every other update
+        self._imitate()  # the last update is followed by imitation, too
 
     def _imitate(self) -> None:
         assert self._imitation is not None
@@ -175,7 +175,8 @@ def check_imitates(model: Any) -> None:
         model: The model, with its environments.
 
     Raises:
-        ConfigurationError: With the reason, and what to do instead.
+        ConfigurationError: The model cannot imitate; the sentence has the reason, and
+            what to do instead.
     """
     name = type(model).__name__
     if not isinstance(model.action_space, spaces.Discrete):
@@ -219,7 +220,7 @@ def check_imitates(model: Any) -> None:
 
 
 def imitates(model: Any) -> bool:
-    """Tells whether a model can imitate."""
+    """True where a model can imitate."""
     try:
         check_imitates(model)
     except ConfigurationError:
@@ -228,15 +229,16 @@ def imitates(model: Any) -> bool:
 
 
 def begin_imitation(model: Any, shape: Any, earned: Earned) -> Imitation | None:
-    """Returns what imitates the experts that are posted on the board of a shape.
+    """Returns the imitation of experts that a run posts; ``None`` without any.
 
     Args:
         model: The model, whose environments were reset.
-        shape: What is around each of them.
-        earned: Counts what the training earns.
+        shape: The shape around each environment.
+        earned: Gets the base returns of the episodes that end.
 
     Returns:
-        ``None`` where no expert can be posted, or the model cannot imitate any.
+        The imitation; ``None`` where no expert can be posted, or the model cannot
+        imitate any.
     """
     speaks = isinstance(shape, Shape) and shape.task.actions is not None
     return make_imitation(model, earned) if speaks and imitates(model) else None

@@ -1,4 +1,4 @@
-"""``Interrupt``: what Ctrl-C says while a model learns."""
+"""Prints a line with ``Interrupt`` where Ctrl-C ends a training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Interrupt"]
 
 
 class Interrupt:
-    """Handles Ctrl-C while a model learns: says a line, then interrupts as ever.
+    """Handles Ctrl-C while a model learns: prints a line, then interrupts.
 
-    SB3 tells callbacks of no exception, and Ctrl-C mostly falls into a step of the
-    environments or into an update, where no code of ours is on the way out.
+    SB3 tells callbacks of no exception. And Ctrl-C mostly comes during a step of the
+    environments or an update, where no code of this package is on the stack.
 
     Args:
         model: The model that learns.
-        say: Says the line.
+        say: Prints the line.
     """
 
     def __init__(self, model: Any, say: Callable[[], None]) -> None:
@@ -31,9 +31,9 @@ class Interrupt:
         self._process = os.getpid()
 
     def begin(self) -> None:
-        """Handles Ctrl-C from now on, unless the user's program does so itself."""
+        """Handles Ctrl-C from now on, unless the user's program handles it."""
         handler = signal.getsignal(signal.SIGINT)
-        # Where a training ended with an error, its handler is still there.
+        # The handler of a training that ended with an error is still installed.
         ours = isinstance(handler, Interrupt)
         if not ours and handler is not signal.default_int_handler:
             return
@@ -41,22 +41,22 @@ class Interrupt:
             signal.signal(signal.SIGINT, self)
 
     def end(self) -> None:
-        """Leaves Ctrl-C to Python again."""
+        """Gives the handling of Ctrl-C back to Python."""
         if signal.getsignal(signal.SIGINT) is self:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Says the line where the model learns, and raises ``KeyboardInterrupt``."""
+        """Prints the line if the model learns, and raises ``KeyboardInterrupt``."""
         self.end()
-        # A process that was forked meanwhile has the handler as well.
+        # A process that was forked during the training has the handler as well.
         if os.getpid() == self._process and self._learns(frame):
-            # Ctrl-C may fall into a line that is being printed.
+            # Printing fails where Ctrl-C comes while another line is being printed.
             with contextlib.suppress(RuntimeError):
                 self._say()
         signal.default_int_handler(number, frame)
 
     def _learns(self, frame: FrameType | None) -> bool:
-        """Whether a frame is below the ``learn`` of the model."""
+        """True where a frame was called from the ``learn`` of the model."""
         model = self._model()
         while frame is not None:
             if frame.f_code.co_name == "learn" and frame.f_locals.get("self") is model:

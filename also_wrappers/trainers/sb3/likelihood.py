@@ -1,4 +1,4 @@
-"""Imitation by a stochastic policy: the likelihood of what an expert advises."""
+"""Pulls stochastic policies towards advice by the likelihood of good actions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from also_wrappers.trainers.sb3.returns import EpisodeReturns
 
 __all__ = ["LikelihoodImitation", "advice_of"]
 
-#: Passes over a rollout, and states of a minibatch where the algorithm has no such.
+#: Passes over a rollout, and states of a minibatch where the algorithm sets no size.
 _EPOCHS, _BATCH = 4, 256
 
 
 def advice_of(infos: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
-    """Returns the advice in the infos of a VecEnv, 0 where there is none."""
+    """Returns the advice in the infos of a VecEnv; 0 where there is none."""
     advice = [info.get("shaping", {}).get("advice", 0) for info in infos]
     return np.array(advice, dtype=np.int64)
 
@@ -32,14 +32,14 @@ class LikelihoodImitation:
 
     The loss is the cross-entropy between the policy and the uniform distribution over
     the good actions, where the expert is not silent: the policy imitates the expert as
-    it plays when it is rated. (With the sum of the good actions' probabilities as the
-    aim, a policy may settle on a good one that leads nowhere.) As in kickstarting
-    (Schmitt et al. 2018) and DAgger (Ross et al. 2011), the states are the policy's
-    own, so the expert costs no environment steps.
+    the expert plays in auditions. (With the sum of the good actions' probabilities as
+    the aim, a policy may settle on a good action that leads nowhere.) As in
+    kickstarting (Schmitt et al. 2018) and DAgger (Ross et al. 2011), the states are the
+    policy's own, so the expert costs no environment steps.
 
     Args:
         model: A PPO, A2C or MaskablePPO model, whose environments were reset.
-        earned: Takes the base returns of the episodes that end.
+        earned: Gets the base returns of the episodes that end.
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
@@ -53,17 +53,18 @@ class LikelihoodImitation:
         self._model = model
         self._advice: list[npt.NDArray[np.int64]] = []
         self._rollout: _Rollout | None = None
-        # Where an episode goes on from an earlier ``learn``, nothing is known of it.
+        # The base return of an episode that goes on from an earlier ``learn`` is
+        # unknown.
         begun = np.asarray(model._last_episode_starts, dtype=bool)
         self._now = np.where(begun, self._read(self._first_infos()), 0)
         self._returns = EpisodeReturns(earned, begun)
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
-        """Keeps the advice that belongs to the observation before a step.
+        """Keeps the advice for the observations before a step.
 
         Args:
             infos: The infos of the step, one per index of the VecEnv.
-            dones: Whose episode ended with it, and was reset.
+            dones: True for each index whose episode ended with the step, and was reset.
         """
         self._advice.append(self._now)
         self._returns.step(infos, dones)
@@ -76,7 +77,7 @@ class LikelihoodImitation:
         )
 
     def end(self) -> None:
-        """Keeps a rollout's observations, before the model's buffer is emptied."""
+        """Keeps the observations of a rollout, before the model's update."""
         buffer: Any = self._model.rollout_buffer
         observations = buffer.observations
         if isinstance(observations, Mapping):
@@ -86,14 +87,14 @@ class LikelihoodImitation:
         self._advice = []
 
     def start(self, pull: float) -> float | None:
-        """Pulls the policy towards the advice of the rollout before.
+        """Pulls the policy towards the advice of the last rollout.
 
         Args:
-            pull: Weight of the loss; nothing is done where it is 0.
+            pull: Weight of the loss; with 0, nothing is done.
 
         Returns:
-            The agreement: the probability of the good actions before the pull, the mean
-            over the states for which there are any; ``None`` where there are none.
+            The agreement: the probability of the good actions before the pull, a mean
+            over the states with good actions; ``None`` without such states.
         """
         rollout, self._rollout = self._rollout, None
         if rollout is None or not rollout.advice.any():
@@ -124,7 +125,7 @@ class LikelihoodImitation:
         masks: npt.NDArray[np.float32] | None,
         pull: float,
     ) -> th.Tensor:
-        """Takes the gradient steps; returns the agreement before them, by state."""
+        """Takes the gradient steps; returns each state's agreement before them."""
         model: Any = self._model
         policy = model.policy
         aim = th.as_tensor(good, device=model.device)
@@ -156,20 +157,20 @@ class LikelihoodImitation:
         return agreed
 
     def _first_infos(self) -> Sequence[Mapping[str, Any]]:
-        """Returns the infos of each index's last reset; wrappers do not have them."""
+        """Returns each index's infos of its last reset."""
         venv: Any = self._model.get_env()
         infos: Sequence[Mapping[str, Any]] = venv.unwrapped.reset_infos
         return infos
 
     def _read(self, infos: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
-        """Returns the advice in infos, 0 where there is none."""
+        """Returns the advice in infos; 0 where there is none."""
         if not self.advised:
             self.advised = any("advice" in info.get("shaping", {}) for info in infos)
         return advice_of(infos)
 
 
 class _Rollout(NamedTuple):
-    """Keeps what is imitated of a rollout; the first axes are steps and indices."""
+    """Holds the states of a rollout to imitate; first axes are steps and indices."""
 
     observations: Any
     advice: npt.NDArray[np.int64]
@@ -177,12 +178,12 @@ class _Rollout(NamedTuple):
 
 
 def _pick(observations: Any, which: npt.NDArray[np.int64], axes: int = 1) -> Any:
-    """Returns some observations of an array, or of a dict of arrays.
+    """Returns the observations at some places of an array, or of a dict of arrays.
 
     Args:
         observations: The observations.
-        which: Their places.
-        axes: How many axes in front count observations; they are taken as one.
+        which: Places of the observations.
+        axes: Number of first axes that count observations, which are joined into one.
     """
     if isinstance(observations, Mapping):
         return {key: _pick(part, which, axes) for key, part in observations.items()}

@@ -1,4 +1,4 @@
-"""Imitation by action values: a large margin for what an expert advises."""
+"""Pulls action values towards advice by a large margin for good actions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from also_wrappers.trainers.sb3.returns import EpisodeReturns
 
 __all__ = ["MarginImitation", "large_margin", "values_of"]
 
-#: By how much a good action shall be worth more than others: a tenth of what an episode
-#: earns, where that is about 1. Much more (0.8 in Hester et al., whose demonstrations
-#: stay for ever) is at war with the values that rewards teach.
+#: Margin by which the value of a good action is to exceed the others: a tenth of the
+#: return of an episode, where that is about 1. A much larger margin (0.8 in Hester et
+#: al., whose demonstrations stay for ever) conflicts with the values that rewards
+#: teach.
 _MARGIN = 0.1
 
 
 def values_of(model: Any) -> Any:
-    """Returns the net of a model that values every action; ``None`` if there is none.
+    """Returns a model's net of action values; ``None`` if there is none.
 
     Args:
         model: A model of Stable-Baselines3 or sb3-contrib.
@@ -34,18 +35,18 @@ def values_of(model: Any) -> Any:
 def large_margin(values: th.Tensor, good: th.Tensor, margin: float) -> th.Tensor:
     """Computes by how much the values of good actions fall short of a margin.
 
-    As in Hester et al. (2018), for a set of good actions: the largest value of all
-    actions, of those that are not good with the margin added, less the largest value of
-    the good ones. It is 0 where the best good action is worth more than all others by
-    the margin.
+    The loss is that of Hester et al. (2018), for a set of good actions: the largest
+    value of all actions, with the margin added to those that are not good, less the
+    largest value of a good action. The loss is 0 where the value of the best good
+    action exceeds all others by the margin.
 
     Args:
         values: Values of actions, shape ``(states, actions)``.
-        good: Which actions are good, of the same shape; one at least in every state.
+        good: True for good actions, in the same shape; at least one in every state.
         margin: The margin.
 
     Returns:
-        Shape ``(states,)``, not negative.
+        The loss of each state, shape ``(states,)``, at least 0.
 
     Example:
         >>> values = th.tensor([[1.0, 0.5, 0.0], [1.0, 3.0, 0.0]])
@@ -60,15 +61,15 @@ def large_margin(values: th.Tensor, good: th.Tensor, margin: float) -> th.Tensor
 class MarginImitation:
     """Pulls action values towards what an expert advises on states that are replayed.
 
-    One gradient step for each rollout, on a batch of the states that the learner has
-    visited itself and of which the expert speaks. What it advises there is computed
-    from the features in the replay buffer, so another expert speaks of the past as
-    well, and nothing that is stored has to be labelled.
+    There is one gradient step for each rollout, on a batch of states that the learner
+    has visited itself and at which the expert speaks. The advice is computed from the
+    features in the replay buffer, so that a new expert speaks about the past as well,
+    and stored states need no labels.
 
     Args:
         model: A DQN or QRDQN model with a shaped replay buffer, whose environments were
             reset.
-        earned: Takes the base returns of the episodes that end.
+        earned: Gets the base returns of the episodes that end.
 
     Attributes:
         advised: Whether an expert was in force anywhere so far.
@@ -84,26 +85,27 @@ class MarginImitation:
         self._returns = EpisodeReturns(earned, begun)
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
-        """Counts what is earned.
+        """Adds the base rewards of a step to the episodes' returns.
 
         Args:
             infos: The infos of the step, one per index of the VecEnv.
-            dones: Whose episode ended with it, and was reset.
+            dones: True for each index whose episode ended with the step, and was reset.
         """
         self._returns.step(infos, dones)
-        # SB3 has this of every model, and keeps it up to date for others alone.
+        # SB3 declares this attribute for every model, but updates it for on-policy ones
+        # only.
         self._model._last_episode_starts = np.array(dones, dtype=bool)
         if not self.advised:
             self.advised = any("advice" in info.get("shaping", {}) for info in infos)
 
     def end(self) -> None:
-        """Keeps nothing: the replay buffer has it all."""
+        """Does nothing, as the replay buffer keeps all states."""
 
     def start(self, pull: float) -> float | None:
         """Takes a gradient step on the large margin, once the model itself learns.
 
         Args:
-            pull: Weight of the loss; nothing is done where it is 0.
+            pull: Weight of the loss; with 0, nothing is done.
 
         Returns:
             The agreement: the share of the states at which the action of the largest
@@ -125,7 +127,7 @@ class MarginImitation:
         policy = model.policy
         policy.set_training_mode(True)
         values = values_of(model)(observations)
-        if values.dim() == 3:  # quantiles of what an action is worth
+        if values.dim() == 3:  # quantiles of the value of an action
             values = values.mean(dim=1)
         chosen = values.detach().argmax(dim=1, keepdim=True)
         agreed = good.gather(1, chosen).squeeze(1).double().cpu().numpy()

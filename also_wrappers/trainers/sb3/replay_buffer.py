@@ -1,8 +1,8 @@
-"""Replay buffers that pay what the active signal pays, whenever it was swapped in.
+"""Makes SB3's replay buffers pay what the active signal pays.
 
-They keep base rewards and the team's features; what the signal adds is computed when a
-batch is sampled (as imitation relabels with a learned reward). So a swap changes the
-past as well, and an off-policy learner never mixes two signals.
+The buffers keep base rewards and the team's features; what the signal adds is computed
+when a batch is sampled (as the library ``imitation`` relabels with a learned reward).
+So a swap changes the past as well, and an off-policy learner never mixes two signals.
 """
 
 from __future__ import annotations
@@ -30,22 +30,23 @@ __all__ = [
     "ShapedReplayBuffer",
 ]
 
-#: What SB3's buffers hold besides rewards; some have no ``next_observations``.
-_HELD = ("observations", "next_observations", "actions", "dones", "timeouts")
+#: Arrays of SB3's buffers besides rewards; some buffers have no ``next_observations``.
+_ARRAYS = ("observations", "next_observations", "actions", "dones", "timeouts")
 
 
 class Relabelling(ReplayBuffer):
-    """What the shaped buffers share.
+    """Base of the shaped buffers, which pay samples by the active signal.
 
     Args:
         buffer_size: As in Stable-Baselines3's buffers.
         observation_space: Likewise.
-        *arguments: Further arguments of theirs.
-        shape: What was put around the environments: ``run.shape``.
-        **settings: Of Stable-Baselines3's buffer.
+        *arguments: Further arguments of Stable-Baselines3's buffers.
+        shape: The shape around the environments, ``run.shape``.
+        **settings: Keyword arguments of Stable-Baselines3's buffers.
 
     Raises:
-        ConfigurationError: The buffer does not go with the observations.
+        ConfigurationError: The buffer does not fit the observations, or ``shape`` has
+            no board.
     """
 
     rewards: Any  # the annotation of SB3 says that it is an array
@@ -60,7 +61,8 @@ class Relabelling(ReplayBuffer):
     ) -> None:
         if not isinstance(shape, Shape):
             raise ConfigurationError(
-                f"shape must be run.shape, which knows the board, not {shape!r}"
+                f"shape must be run.shape, which knows the board, not {shape!r}; give "
+                "replay_buffer_kwargs={'shape': run.shape}"
             )
         of_dicts = isinstance(self, DictReplayBuffer)
         if isinstance(observation_space, spaces.Dict) != of_dicts:
@@ -71,7 +73,7 @@ class Relabelling(ReplayBuffer):
         super().__init__(buffer_size, observation_space, *arguments, **settings)
         self.shape = shape
         self.rewards = Rewards(self.rewards, shape)
-        # A model that was saved may be loaded, to be used, where its run is not.
+        # A saved model may be loaded and used on a machine without its run.
         if shape.board.exists:
             shape.board.ask_for_rows()
 
@@ -84,11 +86,11 @@ class Relabelling(ReplayBuffer):
         done: npt.NDArray[Any],
         infos: list[dict[str, Any]],
     ) -> None:
-        """Stores transitions with what their infos tell of the team.
+        """Stores transitions, with the team's features from their infos.
 
         Raises:
-            ConfigurationError: The infos tell nothing, or the rewards are others than
-                those that the environments' wrapper has paid.
+            ConfigurationError: The infos have no features, or the rewards are not those
+                that the environments' wrapper has paid.
         """
         base = self.rewards.store(self.pos, reward, infos)
         super().add(obs, next_obs, action, base, done, infos)
@@ -96,16 +98,17 @@ class Relabelling(ReplayBuffer):
     def sample_advised(
         self, count: int, env: VecNormalize | None = None
     ) -> tuple[Any, npt.NDArray[np.int64]]:
-        """Samples states, of which those stay that the posted expert speaks about.
+        """Samples states, and returns those with advice of the posted expert.
 
         Args:
-            count: How many are sampled.
+            count: Number of states that are sampled.
             env: Normalises the observations.
 
         Returns:
-            Observations, a tensor or a dict of tensors, and as many numbers of advice.
+            Observations, a tensor or a dict of tensors, and the advice for each.
         """
-        # Where memory is optimised, the oldest observation may be the newest's next.
+        # With optimised memory, the oldest observation may be the next of the newest
+        # one.
         newest = self.size() - (self.full and self.optimize_memory_usage)
         steps = (self.pos - np.random.randint(1, newest + 1, count)) % self.buffer_size
         index = steps, np.random.randint(0, self.n_envs, count)
@@ -125,35 +128,38 @@ class Relabelling(ReplayBuffer):
         return observations, advice[spoken]
 
     def state(self) -> Arrays:
-        """All that is stored, by name; only the part of the arrays that is filled."""
-        # Where memory is optimised, the last next observation lies one further.
+        """The filled parts of all arrays, by name."""
+        # With optimised memory, the last next observation is stored one place further.
         used = min(self.size() + self.optimize_memory_usage, self.buffer_size)
-        held = {name: array[:used] for name, array in self._arrays().items()}
+        arrays = {name: array[:used] for name, array in self._arrays().items()}
         counters = {"pos": np.array(self.pos), "full": np.array(self.full)}
-        return {**held, **counters, "places": self.rewards.places}
+        return {**arrays, **counters, "places": self.rewards.places}
 
     def load(self, state: Arrays) -> None:
-        """Puts back what ``state`` returned, into the arrays that are there.
+        """Writes the arrays that ``state`` returned into this buffer's arrays.
 
         Raises:
-            ConfigurationError: It is of another kind of buffer.
+            ConfigurationError: ``state`` is of another kind of buffer.
         """
         self.rewards.load(state)
         arrays = self._arrays()
         counters = {"pos", "full", "places"}
         if not arrays.keys() >= state.keys() - counters:
             odd = ", ".join(sorted(state.keys() - counters - arrays.keys()))
-            raise ConfigurationError(f"another kind of replay buffer held {odd}")
+            raise ConfigurationError(
+                f"another kind of replay buffer held {odd}; give the model the replay "
+                "buffer that the run was begun with"
+            )
         for name, array in arrays.items():
             if name in state:
                 array[: len(state[name])] = state[name]
         self.pos, self.full = int(state["pos"]), bool(state["full"])
 
     def cut(self) -> None:
-        """Ends the episodes of the last transitions: other environments follow.
+        """Ends the episodes of the last transitions, as other environments follow.
 
-        Only matters where transitions are read in a row. The same is done by SB3 where
-        training is begun anew with a buffer that is there.
+        The ends matter only where transitions are read in a row, as for n-step returns.
+        SB3 does the same where a training begins anew with a filled buffer.
         """
         if not self.size():
             return
@@ -164,7 +170,7 @@ class Relabelling(ReplayBuffer):
             self.timeouts[last] = np.maximum(self.timeouts[last], 1 - self.dones[last])
 
     def _arrays(self) -> Arrays:
-        parts = {name: vars(self).get(name) for name in _HELD}
+        parts = {name: vars(self).get(name) for name in _ARRAYS}
         parts |= {name: getattr(self.rewards, name) for name in ("base", "rows")}
         flat: Arrays = {}
         for name, part in parts.items():
@@ -176,7 +182,7 @@ class Relabelling(ReplayBuffer):
 
 
 class ShapedReplayBuffer(Relabelling):
-    """A replay buffer whose samples are paid by the signal that is active.
+    """Stores transitions whose rewards are paid by the signal that is active.
 
     Features are kept in single precision, so what is paid agrees with the wrapper's to
     that precision. Memory besides what Stable-Baselines3 keeps: 8 bytes per agent of
@@ -207,7 +213,7 @@ class ShapedReplayBuffer(Relabelling):
 
 
 class ShapedDictReplayBuffer(Relabelling, DictReplayBuffer):
-    """The same for observations that are dictionaries.
+    """Stores transitions as ``ShapedReplayBuffer`` does, of dict observations.
 
     Example:
         >>> ShapedDictReplayBuffer.__mro__[2].__name__
@@ -216,7 +222,7 @@ class ShapedDictReplayBuffer(Relabelling, DictReplayBuffer):
 
 
 class ShapedNStepReplayBuffer(Relabelling, NStepReplayBuffer):
-    """The same for n-step returns.
+    """Stores transitions as ``ShapedReplayBuffer`` does, for n-step returns.
 
     Give it ``replay_buffer_kwargs={"shape": run.shape, "n_steps": 3, "gamma": 0.99}``:
     SB3 hands these over only to a buffer that it has chosen itself.

@@ -1,4 +1,4 @@
-"""What every index of a VecEnv earns of the base reward, episode by episode."""
+"""Counts the base return of every index of a VecEnv, episode by episode."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class EpisodeReturns:
     """Adds up the base rewards of every index of a VecEnv until its episode ends.
 
     Args:
-        earned: Takes the base returns of the episodes that end.
-        begun: Which indices are at the begin of an episode, shape ``(indices,)``. Where
-            an episode goes on from an earlier ``learn``, its base return is not known.
+        earned: Gets the base returns of the episodes that end.
+        begun: True for indices at the begin of an episode, shape ``(indices,)``. The
+            base return of an episode that goes on from an earlier ``learn`` is unknown.
 
     Example:
         >>> returns = EpisodeReturns(Earned(), np.array([True, False]))
@@ -35,11 +35,11 @@ class EpisodeReturns:
         self._sums = np.where(begun, 0.0, np.nan)
 
     def step(self, infos: Sequence[Mapping[str, Any]], dones: Sequence[bool]) -> None:
-        """Adds the base rewards of a step, and takes the episodes that ended with it.
+        """Adds the base rewards of a step, and counts the episodes that ended.
 
         Args:
             infos: The infos of the step, one per index.
-            dones: Whose episode ended.
+            dones: True for each index whose episode ended.
         """
         self._sums += [info.get("shaping", {}).get("base", 0.0) for info in infos]
         for index in np.flatnonzero(dones):

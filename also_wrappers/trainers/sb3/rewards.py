@@ -1,4 +1,4 @@
-"""What a replay buffer keeps of teams, and what the posted signal pays for it."""
+"""Keeps the base rewards and features of teams in a replay buffer, and pays by them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Arrays", "Rewards"]
 Arrays = dict[str, npt.NDArray[Any]]
 
 _NOTHING: Mapping[str, Any] = {}
-#: How far a reward in single precision may be off.
+#: The largest relative error of a reward in single precision.
 _CLOSE = 1e-4
-#: Steps of teams that are paid together.
+#: Number of steps of teams whose payments are computed together.
 _TOGETHER = 1024
 _NO_ROWS = (
     "no environment tells its features, which the replay buffer needs: make the "
@@ -32,21 +32,21 @@ _NO_ROWS = (
 
 
 class Rewards:
-    """Stands in for a buffer's array of rewards.
+    """Stands in for a buffer's array of rewards, and computes the shaped rewards.
 
-    What is written is kept as base rewards; what is read at any index is the base
-    reward and what the posted signal adds to it there. That is computed once for each
-    step of a team, when transitions near it are read, and anew after a swap.
+    Writing stores base rewards. Reading returns the base reward plus what the posted
+    signal adds to it. Payments are computed once for each step of a team, when
+    transitions near that step are read, and computed anew after a swap.
 
     Args:
-        base: Where base rewards are kept, shape ``(size, environments)``.
-        shape: With the board that the signal is posted on.
+        base: Array that keeps the base rewards, shape ``(size, environments)``.
+        shape: The shape whose board the signal is posted on.
 
     Attributes:
         base: Base rewards.
         rows: Encoded transitions of teams, shape ``(size, teams, 2, agents,
-            features + 1)``; made when the first is stored. As many environments of the
-            buffer as lie side by side for each team are its agents.
+            features + 1)``; made when the first transition is stored. The buffer's
+            environments that lie side by side for a team are its agents.
         places: Place in its team of the agent of each environment.
         steps: Steps of an environment copy that were stored since it was made.
     """
@@ -56,7 +56,7 @@ class Rewards:
         self.rows: npt.NDArray[np.float32] | None = None
         self.places = np.zeros(base.shape[1], dtype=np.int64)
         self.steps = 0
-        #: What the posted signal pays at its full strength; nan where nobody asked yet.
+        #: Payments of the posted signal at full strength; nan where not computed yet.
         self._paid: npt.NDArray[np.float64] | None = None
         self._shape = shape
         self._posting: Posting | None = None
@@ -65,7 +65,7 @@ class Rewards:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are held."""
+        """The number of bytes in memory."""
         arrays = (self.base, self.rows, self._paid)
         return sum(array.nbytes for array in arrays if array is not None)
 
@@ -88,39 +88,39 @@ class Rewards:
         return np.asarray(base + posting.strength * fade * added, dtype=np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy reads the board itself."""
+        """Drops what a pickled copy reads from the board itself."""
         own = ("_posting", "_payments", "_expert", "_paid")
         return {**vars(self), **dict.fromkeys(own)}
 
     def store(
         self, at: int, rewards: npt.NDArray[Any], infos: list[dict[str, Any]]
     ) -> npt.NDArray[np.float64]:
-        """Stores what the infos of one step tell of the teams.
+        """Stores the teams' features and base rewards of one step.
 
         Args:
             at: Index of the step.
-            rewards: What the learner is paid, shape ``(environments,)``.
-            infos: Of each environment.
+            rewards: Shaped rewards of the learner, shape ``(environments,)``.
+            infos: Infos of each environment.
 
         Returns:
             Base rewards, shape ``(environments,)``.
 
         Raises:
-            ConfigurationError: The infos tell nothing, or the rewards are others than
-                those that the environments' wrapper has paid.
+            ConfigurationError: The infos have no features, or the rewards are not those
+                that the environments' wrapper has paid.
         """
-        told = [info.get("shaping", _NOTHING) for info in infos]
+        shapings = [info.get("shaping", _NOTHING) for info in infos]
         if self.rows is None:
-            self._sit_down(told)
+            self._sit_down(shapings)
         assert self.rows is not None
         rows = self.rows[at]
-        rows[...] = 0.0  # of agents whose episode is over, infos tell nothing
+        rows[...] = 0.0  # agents whose episode is over have no info
         if self._paid is not None:
             self._paid[at] = np.nan
         base = rewards.tolist()
         each = len(base) // len(rows)
         last = -1
-        for i, shaping in enumerate(told):
+        for i, shaping in enumerate(shapings):
             if "rows" not in shaping:
                 continue
             paid, total = base[i], shaping["total"]
@@ -137,7 +137,7 @@ class Rewards:
         return np.array(base)
 
     def load(self, state: Arrays) -> None:
-        """Makes ready for arrays of another buffer that are going to be written."""
+        """Makes room for the arrays of another buffer, which are written next."""
         self._paid = None
         if "rows" in state:
             self.places[:] = state["places"]
@@ -146,14 +146,14 @@ class Rewards:
                 self._reserve(teams, shape)
 
     def advice(self, index: Any) -> npt.NDArray[np.int64]:
-        """Says what the expert that is posted finds good where transitions began.
+        """Returns the posted expert's advice for the states of transitions.
 
         Args:
             index: Steps and environments of the transitions.
 
         Returns:
-            One number per transition, as of ``Advice``; 0 where no expert is posted, or
-            it is silent.
+            One number per transition, with bits as in ``Advice``; 0 where no expert is
+            posted, or the expert is silent.
         """
         posting, _ = self._posted()
         if self._expert is None or self.rows is None or posting.gamma is None:
@@ -165,21 +165,21 @@ class Rewards:
         places = self.places[environments][..., None]
         return np.take_along_axis(bits, places, axis=-1)[..., 0]
 
-    def _sit_down(self, told: Sequence[Mapping[str, Any]]) -> None:
-        """Finds out which environments are one team, and makes room."""
-        shape = next((t["rows"].shape for t in told if "rows" in t), None)
+    def _sit_down(self, shapings: Sequence[Mapping[str, Any]]) -> None:
+        """Finds out which environments are one team, and makes room for features."""
+        shape = next((t["rows"].shape for t in shapings if "rows" in t), None)
         if shape is None:
             raise ConfigurationError(_NO_ROWS)
         agents = shape[1]
-        places = np.arange(len(told)) % agents
+        places = np.arange(len(shapings)) % agents
         in_order = all(
             shaping.get("place", place) == place
-            for shaping, place in zip(told, places.tolist(), strict=True)
+            for shaping, place in zip(shapings, places.tolist(), strict=True)
         )
-        together = in_order and len(told) % agents == 0
+        together = in_order and len(shapings) % agents == 0
         if together:
             self.places = places
-        self._reserve(len(told) // agents if together else len(told), shape)
+        self._reserve(len(shapings) // agents if together else len(shapings), shape)
 
     def _reserve(self, teams: int, shape: Sequence[int]) -> None:
         self.rows = np.zeros((len(self.base), teams, *shape), dtype=np.float32)
@@ -191,15 +191,17 @@ class Rewards:
         index: Any,
         unknown: npt.NDArray[np.bool_],
     ) -> None:
-        """Computes what is paid at an index, and around it, where nobody asked yet.
+        """Computes the payments at an index and near it that are not known yet.
 
-        What is new lies side by side: so the next batches find it.
+        All payments of a stretch of steps are computed together, so that later batches
+        find most of theirs computed.
 
         Args:
-            payments: What pays.
-            posting: What is posted, with a discount factor.
-            index: As of an array of rewards.
-            unknown: Where nobody asked yet, in an array with that index.
+            payments: Computes the payments.
+            posting: The posting, with a discount factor.
+            index: Index into an array of rewards.
+            unknown: True where payments are not computed yet, in the form of an array
+                with that index.
         """
         assert self._paid is not None
         assert self.rows is not None
@@ -208,7 +210,7 @@ class Rewards:
         teams = self.rows.shape[1]
         each = count // teams
         if isinstance(index, tuple) and all(isinstance(i, np.ndarray) for i in index):
-            steps, _ = np.broadcast_arrays(*index)  # as of all batches
+            steps, _ = np.broadcast_arrays(*index)  # the form of SB3's own batches
         else:
             steps = np.broadcast_to(np.arange(size)[:, None], self.base.shape)[index]
         stretch = max(1, _TOGETHER // teams)
@@ -222,7 +224,7 @@ class Rewards:
             self._paid[part][at[:, None], mates] = paid[rows, self.places[mates]]
 
     def _posted(self) -> tuple[Posting, Payments | None]:
-        """Returns what is posted, and what pays it, if anything is to be paid.
+        """Returns the posting, and its payments if anything is paid.
 
         The expert of the posted signal, if there is one, is compiled as well.
         """
@@ -238,7 +240,7 @@ class Rewards:
         compiled = self._payments is not None or not signal.terms
         compiled &= self._expert is not None or actions is None
         layout = None if compiled else self._shape.board.layout
-        if layout is not None:  # else no environment was reset yet
+        if layout is not None:  # it is None until an environment was reset
             if signal.terms:
                 self._payments = Payments(signal, task.features, layout.agents)
             if actions is not None:
@@ -258,5 +260,5 @@ def _check(paid: float, total: float) -> None:
 
 
 def _pays(posting: Posting) -> tuple[Signal, float | None, bool]:
-    """Returns what the payments at full strength depend on."""
+    """Returns the parts of a posting that payments at full strength depend on."""
     return posting.signal, posting.gamma, posting.bootstraps_truncation

@@ -1,4 +1,4 @@
-"""Seeds for environments whose VecEnv takes none."""
+"""Seeds environments whose VecEnv takes no seed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ V = TypeVar("V", bound=VecEnv)
 
 
 def seedable(venv: V) -> V:
-    """Gives ``seed`` to environments that SuperSuit has put together.
+    """Gives a working ``seed`` to environments that SuperSuit has put together.
 
     ``concat_vec_envs_v1(..., base_class="stable_baselines3")`` returns a VecEnv whose
     ``seed`` raises, while its copies do take a seed with their reset. Here every copy
     gets a seed of its own at the next reset, in whatever process it runs.
 
     Args:
-        venv: Environments, with any wrappers around them; others stay as they are.
+        venv: Environments, with any wrappers around them. Environments that SuperSuit
+            has not put together stay as they are.
 
     Returns:
         The environments.
@@ -40,17 +41,18 @@ class _Seeds:
         self._seed: int | None = None
 
     def __call__(self, seed: int | None = None) -> None:
-        """Takes the seed of the next reset."""
+        """Keeps the seed of the next reset."""
         self._seed = seed
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        """Resets all copies, with the seed that waits unless there is another."""
+        """Resets all copies with the kept seed, unless another seed is given."""
         seed, self._seed = self._seed if seed is None else seed, None
         pipes = getattr(self._vector, "pipes", None)
         if seed is None or pipes is None:
             return self._reset(seed=seed, options=options)
-        # SuperSuit would hand seed, seed + 1, ... to processes, and each of them from
-        # there on to its copies, so that copies of two processes would be alike.
+        # SuperSuit would give seed, seed + 1, ... to its processes, and each process
+        # would count on from its own seed, so that copies of two processes would be
+        # alike.
         first = self._vector.idx_starts
         for k, pipe in enumerate(pipes):
             pipe.send(("reset", (seed + first[k], options)))
@@ -60,7 +62,7 @@ class _Seeds:
 
 
 def _copied(buffers: Any) -> Any:
-    """Returns observations of their own, out of memory that processes share."""
+    """Copies observations out of the memory that processes share."""
     if isinstance(buffers, dict):
         return {name: _copied(part) for name, part in buffers.items()}
     if isinstance(buffers, tuple):

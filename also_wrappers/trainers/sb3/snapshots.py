@@ -1,4 +1,4 @@
-"""Snapshots: all that the training of an SB3 model depends on but its environments.
+"""Saves and restores all that the training of an SB3 model depends on.
 
 A snapshot is a zip file of arrays, as ``numpy.savez`` writes it: parameters,
 optimizers, target nets and the entropy coefficient as ``model``, in the form of SB3's
@@ -54,7 +54,7 @@ __all__ = [
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-#: Of the plain attributes of a model, those that training changes.
+#: Plain attributes of a model that training changes.
 _COUNTERS = (
     "num_timesteps",
     "_n_updates",
@@ -64,8 +64,8 @@ _COUNTERS = (
     "exploration_rate",
 )
 
-#: What environments have shown, which others follow, and the settings of the buffer,
-#: which hold the run's board.
+#: Attributes that no snapshot holds: the environments' last observations, and the
+#: settings of the buffer, which refer to the run's board.
 _ELSEWHERE = {
     "_last_obs",
     "_last_original_obs",
@@ -113,12 +113,12 @@ def save(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> None
 def restore(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> None:
     """Loads a snapshot into living objects; environments stay.
 
-    Nothing that SB3 may hold a reference to is replaced.
+    Objects that SB3 may refer to are changed in place, and never replaced.
 
     Args:
         model: The model.
         path: The snapshot.
-        earned: Gets what the training earned, where that is counted.
+        earned: Gets the mean base return that the training had earned, if counted.
 
     Raises:
         ConfigurationError: The file is no snapshot, or one of another model.
@@ -140,16 +140,16 @@ def restore(model: BaseAlgorithm, path: Path, earned: Earned | None = None) -> N
 
 
 def describe_model(model: BaseAlgorithm) -> str:
-    """Returns all that SB3 makes a model of but what snapshots hold.
+    """Returns, as text, what makes a model besides the contents of snapshots.
 
-    For a process that is given it by this one: it is unpickled there.
+    The process of a branch unpickles the text, which this process sends.
 
     Raises:
         ConfigurationError: An attribute of the model cannot be pickled.
     """
     try:
         return data_to_json(_attributes(model))
-    except Exception as error:  # whatever the user's objects raise
+    except Exception as error:  # the user's objects may raise any error
         raise ConfigurationError(
             f"the model cannot be sent to a branch ({type(error).__name__}: {error}), "
             "so it cannot be forked; keep what cannot be pickled, such as locks, open "
@@ -166,14 +166,15 @@ def load(
     new_signal: bool,
     earned: Earned | None = None,
 ) -> Any:
-    """Makes a new model of a snapshot.
+    """Makes a new model from a description and a snapshot.
 
     Args:
-        algorithm: Its class.
-        description: What ``describe_model`` returned of the model.
-        path: The snapshot; its numbers go before those of the description.
-        venv: Its environments.
-        settings: Attributes of the model that are in neither.
+        algorithm: Class of the model.
+        description: The text that ``describe_model`` returned.
+        path: The snapshot, whose numbers replace those of the description.
+        venv: Environments of the new model.
+        settings: Attributes of the model that are neither in the description nor in the
+            snapshot.
         new_signal: Whether the environments pay another signal than those of the
             snapshot, so that statistics of rewards must begin anew.
         earned: Gets what the training earned, where that is counted.
@@ -189,7 +190,7 @@ def load(
         described |= {k: v for k, v in numbers if _is_plain(described.get(k, {}))}
         archive = io.BytesIO(parts["model"].tobytes())
         with zipfile.ZipFile(archive, "a") as file:
-            if "data" in file.namelist():  # SB3 would unpickle it
+            if "data" in file.namelist():  # SB3 would unpickle this entry
                 raise ValueError("it holds more than weights")
             file.writestr("data", json.dumps(described))
         archive.seek(0)
@@ -256,7 +257,7 @@ def _restore_parts(model: BaseAlgorithm, parts: Arrays, earned: Earned | None) -
 
 
 def _attributes(model: BaseAlgorithm) -> dict[str, Any]:
-    """The attributes of a model that are in SB3's own archive beside the weights."""
+    """Returns the attributes in SB3's own archive of a model, without weights."""
     states, variables = model._get_torch_save_params()
     weights = {name.partition(".")[0] for name in (*states, *variables)}
     left_out = {*model._excluded_save_params(), *weights, *_ELSEWHERE}
@@ -268,7 +269,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _numbers(parts: Arrays) -> dict[str, Any]:
-    """The plain attributes of a snapshot; SB3 would unpickle others."""
+    """Returns the plain attributes of a snapshot, and refuses others."""
     numbers = json.loads(parts["numbers"].tobytes())
     if not all(map(_is_plain, numbers.values())):
         raise ValueError("it holds attributes that are not plain")
@@ -276,7 +277,7 @@ def _numbers(parts: Arrays) -> dict[str, Any]:
 
 
 def _noises(model: BaseAlgorithm) -> list[ActionNoise]:
-    """The noises of a model's actions, one for every environment copy that has one."""
+    """Returns a model's action noises, one for every environment copy."""
     noise = getattr(model, "action_noise", None)
     if isinstance(noise, VectorizedActionNoise):
         return list(noise.noises)
@@ -284,17 +285,17 @@ def _noises(model: BaseAlgorithm) -> list[ActionNoise]:
 
 
 def _noise_state(noise: ActionNoise) -> Arrays:
-    """The arrays and numbers that a noise consists of."""
+    """Returns the arrays and numbers of which a noise consists."""
     kinds = (np.ndarray, int, float)
     return {k: np.array(v) for k, v in vars(noise).items() if isinstance(v, kinds)}
 
 
 def _restore_noise(model: BaseAlgorithm, parts: Arrays) -> None:
-    """Puts the noises where they were; a rollout that has begun holds on to them."""
+    """Restores the state of the noises in place, as SB3 refers to them."""
     saved = _part("noise/", parts)
     copies = len({name.partition("/")[0] for name in saved})
     if copies > 1 and len(_noises(model)) == 1:
-        # learn has not been called yet, which makes one for every copy.
+        # ``learn`` makes a noise for every copy, and has not been called yet.
         vars(model)["action_noise"] = VectorizedActionNoise(_noises(model)[0], copies)
     for index, noise in enumerate(_noises(model)):
         state = _part(f"{index if copies > 1 else 0}/", saved)
@@ -312,9 +313,9 @@ def _statistics(normalize: VecNormalize) -> Arrays:
 
 
 def _running(normalize: VecNormalize) -> dict[str, RunningMeanStd]:
-    """The statistics that are kept, by name."""
+    """Returns the running statistics of a ``VecNormalize``, by name."""
     statistics: dict[str, RunningMeanStd] = {"rewards": normalize.ret_rms}
-    observed = getattr(normalize, "obs_rms", None)  # not there without norm_obs
+    observed = getattr(normalize, "obs_rms", None)  # missing without norm_obs
     if isinstance(observed, dict):
         statistics |= {
             f"observations.{key}": running for key, running in observed.items()
@@ -337,10 +338,10 @@ def _part(prefix: str, arrays: Arrays) -> Arrays:
 
 
 def _read(path: Path) -> Arrays:
-    """Reads a snapshot.
+    """Reads the arrays of a snapshot.
 
     Raises:
-        ConfigurationError: The file is none.
+        ConfigurationError: The file is no snapshot of an SB3 model.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -348,7 +349,7 @@ def _read(path: Path) -> Arrays:
         if parts["format"].item() == _FORMAT:
             return parts
         reason = "it is of another version of this package"
-    except Exception as error:  # whatever damaged files make numpy raise
+    except Exception as error:  # a damaged file may make numpy raise any error
         reason = str(error).partition("\n")[0] or type(error).__name__
     raise ConfigurationError(
         f"{path} is no snapshot of an SB3 model that can be read: {reason}; bring back "
@@ -358,12 +359,12 @@ def _read(path: Path) -> Arrays:
 
 @contextlib.contextmanager
 def _fitting(path: Path) -> Iterator[None]:
-    """Says in a sentence that a snapshot does not fit a model."""
+    """Turns an error of loading into a sentence that a snapshot does not fit."""
     try:
         yield
     except AlsoError:
         raise
-    except Exception as error:  # whatever torch, SB3 and numpy raise
+    except Exception as error:  # torch, SB3 and numpy may raise any error
         reason = " ".join(str(error).split())[:300]
         raise ConfigurationError(
             f"{path} does not fit the model ({type(error).__name__}: {reason}); go on "

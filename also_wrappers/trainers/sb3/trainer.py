@@ -1,4 +1,4 @@
-"""The adapter for Stable-Baselines3's algorithms."""
+"""Adapts Stable-Baselines3's algorithms to the trainer protocol."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from also_wrappers.trainers.sb3.vec_env import PettingZooVecEnv
 
 __all__ = ["SB3Trainer", "check_model"]
 
-#: Observations on which the drift of the policy is measured.
+#: Number of observations on which the drift of the policy is measured.
 _PROBES = 256
 
-#: Off-policy rollouts may be of a single step; there is a pause after so many.
+#: The least number of steps between pauses, as off-policy rollouts may be single steps.
 _LEAST_ROLLOUT = 256
 
 
 class SB3Trainer:
-    """An SB3 model in training.
+    """Adapts an SB3 model in training.
 
     Args:
         model: A PPO or A2C model (or another on-policy algorithm), or SAC, TD3, DDPG or
             DQN with a shaped replay buffer.
         make_venv: Makes the model's environments with a given shape.
         total: Trainer steps that ``learn`` was asked for.
-        earned: What the training has earned; nothing yet if not given.
-        imitation: Imitates the experts of the training; nobody does if not given.
-        agents_per_env: How many indices of the model's environments are the agents of
-            one of them, copy by copy; used where the VecEnv does not say it itself.
+        earned: Counts what the training earns; begins at 0 if not given.
+        imitation: Imitates the experts of the training; none are imitated if not given.
+        agents_per_env: Number of successive indices that are the agents of one
+            environment; used where the VecEnv has no ``agents_per_env`` of its own.
 
     Raises:
         ConfigurationError: The model or its environments cannot be forked.
@@ -81,7 +81,8 @@ class SB3Trainer:
         self.evaluates = explores(model)
         self.replays = isinstance(model, OffPolicyAlgorithm)
         self.imitates = imitates(model)
-        # SB3 bootstraps a time-out where its VecEnv tells of it; others may not.
+        # SB3 bootstraps time-outs that a VecEnv tells of, which only these are known to
+        # do.
         telling = (DummyVecEnv, SubprocVecEnv, PettingZooVecEnv)
         buffer = getattr(model, "replay_buffer", None)
         self.bootstraps_truncation = isinstance(venv.unwrapped, telling) and bool(
@@ -90,12 +91,12 @@ class SB3Trainer:
 
     @property
     def steps(self) -> int:
-        """Trainer steps of the lineage."""
+        """The trainer steps of the lineage so far."""
         return int(self.model.num_timesteps)
 
     @property
     def gamma(self) -> float:
-        """The discount factor."""
+        """The discount factor of the model."""
         return float(self.model.gamma)
 
     def snapshot(self, path: Path) -> None:
@@ -107,18 +108,18 @@ class SB3Trainer:
         restore(self.model, path, self.earned)
 
     def observe(self) -> None:
-        """Keeps the current observations until there are enough to measure drift."""
+        """Keeps the present observations until there are enough to measure drift."""
         have = sum(len(_first(probe)) for probe in self._probes)
         observations = self.model._last_obs
         if self._drift_since is None and have < _PROBES and observations is not None:
             self._probes.append(copy.deepcopy(observations))
 
     def policy_drift(self) -> list[float] | None:
-        """KL divergence of each agent's policy at the last call from its policy now.
+        """Returns the KL divergence of each agent's last policy from its present one.
 
-        The mean over the observations that were kept of the agent. Not told of
-        recurrent policies, whose actions depend on more than what is seen, and of
-        values and actors without a distribution.
+        Each divergence is a mean over the observations that were kept of the agent.
+        Returns ``None`` for recurrent policies, whose actions depend on more than an
+        observation, and for values and actors without a distribution.
         """
         policy: Any = self.model.policy
         has_distribution = isinstance(policy, ActorCriticPolicy)
@@ -132,19 +133,19 @@ class SB3Trainer:
         )
         with th.no_grad():
             distribution = policy.get_distribution(policy.obs_to_tensor(stacked)[0])
-            # SB3 uses one object for all of them, with another distribution each time.
+            # SB3 puts every distribution into one and the same object.
             now = copy.copy(distribution)
             before, self._drift_since = self._drift_since, now
             if before is None:
                 return None
             divergence = kl_divergence(before, now)
         each = divergence.reshape(divergence.shape[0], -1).sum(dim=1)
-        # The agents of an environment follow each other, copy by copy, look by look.
+        # Rows are in the order of observations, then copies, then agents.
         drift: list[float] = each.reshape(-1, self.agents_per_env).mean(dim=0).tolist()
         return drift
 
     def imitated(self) -> Imitated | None:
-        """How the expert in force was imitated since the last call."""
+        """Returns how the expert in force was imitated since the last call."""
         return self._imitation.agreements.take() if self._imitation else None
 
     def audition(
@@ -155,14 +156,14 @@ class SB3Trainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes, in which an expert acts where it speaks."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         make_venv = self._make_venv
         return play_audition(
             self.model, make_venv, shape, episodes, seed, noise, stepped
         )
 
     def fork(self) -> SB3Fork:
-        """What a worker needs."""
+        """Returns what a worker needs to train a branch."""
         return SB3Fork(self.model, self._make_venv, self.total)
 
 
@@ -173,7 +174,7 @@ def _first(observations: Any) -> Any:
 
 
 def _rollout(model: Any) -> int:
-    """Trainer steps of one rollout; off-policy, of as many as make a good pause."""
+    """Returns the trainer steps of one rollout, or of several short ones."""
     if isinstance(model, OnPolicyAlgorithm):
         return int(model.n_steps * model.n_envs)
     frequency = model.train_freq
@@ -182,13 +183,14 @@ def _rollout(model: Any) -> int:
 
 
 def check_model(model: Any) -> Algorithm:
-    """Refuses what cannot be forked, before any training.
+    """Refuses models that cannot be forked, before any training.
 
     Returns:
         The model.
 
     Raises:
-        ConfigurationError: With what to do instead.
+        ConfigurationError: The model cannot be forked; the sentence says why, and what
+            to do instead.
     """
     if not isinstance(model, Algorithm):
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""``PettingZooVecEnv``: parallel environments as one SB3 VecEnv, in the process.
+"""Steps parallel environments as one SB3 VecEnv in this process.
 
 Every agent of every copy is one index of the VecEnv, so that one policy learns from
 all of them (parameter sharing).
@@ -29,7 +29,7 @@ __all__ = ["PettingZooVecEnv"]
 
 
 class PettingZooVecEnv(VecEnv):
-    """Copies of a PettingZoo ParallelEnv, with parameter sharing.
+    """Steps copies of a PettingZoo ParallelEnv, with parameter sharing.
 
     Index ``k * agents + i`` is agent ``i`` of copy ``k``. A copy's episode ends for
     all its agents together: an agent that ended before the others observes zeros and
@@ -47,9 +47,9 @@ class PettingZooVecEnv(VecEnv):
         agents_per_env: Agents of one copy.
 
     Raises:
-        ConfigurationError: The agents' spaces differ, or the factory is no function,
-            makes another kind of environment, or returns the same one twice; or there
-            is no such number of copies.
+        ConfigurationError: The agents' spaces differ; ``make_env`` is no function,
+            makes another kind of environment, or returns the same environment twice; or
+            ``num_envs`` is less than 1.
 
     Example:
         >>> from also_wrappers.testing import Corridor
@@ -78,7 +78,7 @@ class PettingZooVecEnv(VecEnv):
                 f"PettingZooVecEnv needs a PettingZoo ParallelEnv, and make_env "
                 f"returned {what}; for Gymnasium environments use SB3's make_vec_env"
             )
-        # A factory may put wrappers of their own around one and the same environment.
+        # A factory may put new wrappers around one and the same environment.
         innermost = {id(getattr(env, "unwrapped", env)) for env in self.envs}
         if len(innermost) != num_envs:
             raise ConfigurationError(
@@ -109,11 +109,11 @@ class PettingZooVecEnv(VecEnv):
         self._made = time.time()
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
-        """Takes the actions of the next ``step_wait``, one for every index."""
+        """Keeps the actions of the next ``step_wait``, one per index."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Steps every copy; those whose episode ends are reset."""
+        """Steps every copy, and resets copies whose episode has ended."""
         rewards = np.zeros(self.num_envs, dtype=np.float32)
         dones = np.zeros(self.num_envs, dtype=np.bool_)
         infos: list[dict[str, Any]] = []
@@ -174,7 +174,7 @@ class PettingZooVecEnv(VecEnv):
     def set_attr(
         self, attr_name: str, value: Any, indices: VecEnvIndices = None
     ) -> None:
-        """Sets an attribute where it lives: on the innermost wrapper that has it."""
+        """Sets an attribute on the innermost wrapper that has the attribute."""
         for env in self._distinct(indices):
             target = env
             inner = env
@@ -204,7 +204,7 @@ class PettingZooVecEnv(VecEnv):
         wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]],
         indices: VecEnvIndices = None,
     ) -> list[bool]:
-        """Returns whether a wrapper of this class is around the environments."""
+        """Returns, per index, whether its environment has a wrapper of a class."""
 
         def wrapped(env: Any) -> bool:
             while env is not None:
@@ -238,7 +238,7 @@ class PettingZooVecEnv(VecEnv):
             self.reset_infos[first + i] = dict(infos.get(agent, {}))
 
     def _episode(self, k: int, index: int) -> dict[str, float]:
-        """Returns what ``Monitor`` tells of an episode that is over."""
+        """Returns the numbers that ``Monitor`` reports of an ended episode."""
         return {
             "r": round(float(self._returns[index]), 6),
             "l": int(self._lengths[k]),
@@ -278,5 +278,5 @@ class PettingZooVecEnv(VecEnv):
                 "put supersuit.pad_observations_v0 and pad_action_space_v0 around the "
                 f"environment (found {per_agent})"
             )
-        # Every copy of SB3 samples from its own space object.
+        # SB3 samples from the space, so every VecEnv has a copy of its own.
         return deepcopy(per_agent[0])

@@ -1,4 +1,4 @@
-"""Tianshou: the trainer that adapts, its forks, environments of many agents.
+"""Adapts Tianshou: a trainer with the loop, its forks, environments of many agents.
 
 Tianshou 2's on-policy algorithms with a critic, PPO, A2C, NPG and TRPO (extra
 ``tianshou``), on environments of Gymnasium and, with one policy for all agents, on

@@ -1,4 +1,4 @@
-"""``AdaptedTrainer``: the loop at the pauses of Tianshou's trainer."""
+"""Runs the loop at the pauses of Tianshou's trainer, with ``AdaptedTrainer``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["AdaptedTrainer"]
 
 
 class AdaptedTrainer(PausedTrainer):
-    """Tianshou's trainer, which adapts the learning signal while it runs.
+    """Trains with Tianshou, and adapts the learning signal meanwhile.
 
     ``AdaptedTrainer(algorithm, params, run, make_venv).run()`` takes the place of
     ``algorithm.run_training(params)``. Pauses are between training steps: the update is
@@ -29,18 +29,18 @@ class AdaptedTrainer(PausedTrainer):
 
     Args:
         algorithm: PPO, A2C, NPG or TRPO.
-        params: What Tianshou's own trainer would be given.
+        params: The parameters that Tianshou's own trainer would be given.
         run: The run.
         make_venv: Makes the vector environments, with the given shape around each
             environment; those of the training collector are ``make_venv(run.shape)``.
-        advisor: Who proposes; ``RuleAdvisor`` if not given.
+        advisor: Proposes signals; ``RuleAdvisor`` if not given.
         verbose: 1 prints a line per stage; 0 prints nothing.
         **options: See ``also_wrappers.loop.AdaptationOptions``; steps are Tianshou's
             environment steps.
 
     Raises:
-        ConfigurationError: The training cannot be forked; or, by ``run``, its
-            environments have not the signal of the run.
+        ConfigurationError: The training cannot be forked; or, raised by ``run``, its
+            environments do not pay the signal of the run.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class AdaptedTrainer(PausedTrainer):
             reset_collector_buffers: Whether the buffers are emptied then.
 
         Returns:
-            What Tianshou's own trainer returns.
+            The result of Tianshou's own trainer.
         """
         self.reset(reset_collectors, reset_collector_buffers)
         if not self.adaptation.run.board.acknowledged():

@@ -1,4 +1,4 @@
-"""Auditions: episodes in which an expert acts, and the policy where it is silent."""
+"""Plays auditions with Tianshou: episodes in which an expert acts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def play_audition(
     noise: float,
     stepped: Callable[[int], None],
 ) -> AuditionOutcome:
-    """Plays whole episodes, in which an expert acts where it speaks.
+    """Plays whole episodes in which an expert acts where the expert speaks.
 
     Where the expert is silent, the stochastic policy acts. The algorithm and the global
     randomness stay as they are.
@@ -39,8 +39,8 @@ def play_audition(
     Args:
         algorithm: The algorithm.
         venv: Fresh environments, which tell what the expert advises and pay nothing.
-        episodes: How many; rounded up to a multiple of the copies.
-        seed: Of the environments and of all sampling.
+        episodes: Number of episodes; rounded up to a multiple of the copies.
+        seed: Seed of the environments and of all sampling.
         noise: Share of all actions that are taken at random.
         stepped: Called with the trainer steps of every step.
 
@@ -69,7 +69,7 @@ def play_audition(
             over = np.flatnonzero(ended | cut)
             if len(over):
                 observations[over], _ = env.reset(over)
-    # The agents of an environment end together.
+    # The episodes of an environment's agents end together.
     table = np.array([of_index[:wanted] for of_index in returns])
     played = table.reshape(-1, agents, wanted).mean(axis=1).flatten().tolist()
     steps = env.steps * len(env)
@@ -77,19 +77,19 @@ def play_audition(
 
 
 class _Advised:
-    """Takes the advised actions in place of those of the policy.
+    """Replaces the policy's actions by advised ones.
 
     Of several good actions one is taken at random, as the policy is pulled towards all
-    of them alike. What the policy cannot do is not taken.
+    of them alike. Actions that the policy cannot take are never taken.
 
     Args:
         policy: The policy.
         noise: Share of all actions that are taken at random.
-        seed: Of all that is taken at random in place of the policy.
+        seed: Seed of the random choices in place of the policy's.
 
     Attributes:
-        spoken: How often there was a good action.
-        agreed: How often the policy drew a good one then.
+        spoken: Number of times that there was a good action.
+        agreed: Number of times that the policy drew a good action then.
     """
 
     def __init__(self, policy: Any, noise: float, seed: int) -> None:

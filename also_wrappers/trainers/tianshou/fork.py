@@ -1,4 +1,4 @@
-"""Branches of a training of Tianshou: made anew, moved to a snapshot, trained."""
+"""Trains branches of a training of Tianshou from snapshots."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class TianshouFork:
 
     Args:
         algorithm: The algorithm.
-        params: How it is trained. Its tests, logger and functions are the mainline's,
-            and none of them is in a branch.
+        params: Parameters of the training. Tests, logger and functions are the
+            mainline's alone, and no branch has them.
         make_venv: Makes the environments.
     """
 
@@ -55,7 +55,7 @@ class TianshouFork:
         }
 
     def warm(self) -> None:
-        """Makes environments once."""
+        """Makes and closes the environments once."""
         self._make_venv(_unshaped).close()
 
     def __call__(
@@ -68,7 +68,7 @@ class TianshouFork:
         new_signal: bool = False,
         end: Path | None = None,
     ) -> ForkOutcome:
-        """Trains a branch."""
+        """Trains a branch in fresh environments."""
         venv = self._make_venv(shape)
         try:
             trainer = self._trainer(venv, shape)
@@ -80,7 +80,8 @@ class TianshouFork:
             trainer.params.training_collector.reset()
             first = trainer.steps
             with warnings.catch_warnings():
-                # Torch takes the step of a copied optimizer for one of somebody else.
+                # Torch warns of the step of a copied optimizer, as if it had been
+                # replaced.
                 warnings.filterwarnings("ignore", "Seems like `optimizer.step")
                 trainer.train(first + steps)
             _check_advised(trainer, shape)
@@ -92,7 +93,7 @@ class TianshouFork:
         return ForkOutcome(trained, trained // len(venv))
 
     def _trainer(self, venv: BaseVectorEnv, shape: Any) -> PausedTrainer:
-        """Returns the training of a branch, at its begin."""
+        """Returns a fresh training for a branch."""
         algorithm = copy.deepcopy(self._algorithm)
         count = len(venv)
         room = -(-self._params["collection_step_num_env_steps"] // count) * count
@@ -109,7 +110,7 @@ class TianshouFork:
 
 
 def _check_advised(trainer: PausedTrainer, shape: Any) -> None:
-    """Refuses environments that tell no advice, at the end of a branch."""
+    """Refuses, after a branch, environments that told no advice."""
     if trainer.imitation is None or trainer.env.advised:
         return
     if shape.board.read().signal.expert:

@@ -1,4 +1,4 @@
-"""Imitation: a policy of Tianshou is pulled towards what an expert advises."""
+"""Pulls policies of Tianshou towards what an expert advises."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = [
     "remembers",
 ]
 
-#: Passes over a rollout, and states of a minibatch where there are no minibatches.
+#: Passes over a rollout, and states of a minibatch where the algorithm has none.
 _EPOCHS, _BATCH = 4, 256
 
-#: Logits below are those of actions that a mask forbids.
+#: Actions with a logit below this are forbidden by a mask.
 _FORBIDDEN = -1e6
 
 
@@ -36,9 +36,9 @@ class Imitation:
     """Pulls a policy towards what an expert advises on the states of its rollouts.
 
     The loss is the cross-entropy between the policy and the uniform distribution over
-    the good actions, where the expert is not silent, as for Stable-Baselines3. It goes
-    through the algorithm's own optimizer, in steps of its own after each update: then
-    the rollout is collected by the policy that the update begins with.
+    the good actions, where the expert is not silent, as for Stable-Baselines3. The loss
+    is minimised by the algorithm's own optimizer, in extra steps after each update, so
+    that an update begins with the policy that collected the rollout.
 
     Args:
         algorithm: The algorithm.
@@ -59,8 +59,8 @@ class Imitation:
         """Pulls the policy towards the advice of a rollout.
 
         Args:
-            heard: What was heard of the rollout.
-            pull: Weight of the loss; nothing is done where it is 0.
+            heard: What the infos of the rollout told.
+            pull: Weight of the loss; with 0, nothing is done.
         """
         if not heard.advised:
             return
@@ -84,13 +84,13 @@ class Imitation:
                 for part in torch.split(order, self._batch):
                     aim = good[part].float()
                     choice: Any = distribution(policy, observations[part.numpy()])
-                    # A forbidden action is never good, and infinitely unlikely.
+                    # A forbidden action is never good, and its logit is -infinity.
                     fits = choice.logits.where(good[part], 0.0) * aim
                     step(-pull * (fits.sum(dim=1) / aim.sum(dim=1)).mean())
 
 
 def distribution(policy: Any, observations: Any) -> Distribution:
-    """Returns what a policy would do, without drawing an action.
+    """Returns a policy's distribution over actions, without drawing an action.
 
     Args:
         policy: The policy.
@@ -105,8 +105,8 @@ def good_actions(advice: npt.NDArray[np.int64], choice: Any) -> torch.Tensor:
     """Returns which actions are good and not forbidden, shape ``(states, actions)``.
 
     Args:
-        advice: What the expert finds good, a bit for each action.
-        choice: What the policy would do.
+        advice: The expert's advice, a bit for each action, shape ``(states,)``.
+        choice: The policy's distribution over actions.
     """
     logits: torch.Tensor = choice.logits
     bits = advice[:, None] >> np.arange(logits.shape[1]) & 1 > 0
@@ -114,7 +114,7 @@ def good_actions(advice: npt.NDArray[np.int64], choice: Any) -> torch.Tensor:
 
 
 def remembers(policy: torch.nn.Module) -> bool:
-    """Tells whether what a policy does depends on more than what it sees."""
+    """True where a policy's actions depend on more than its observation."""
     return any(isinstance(part, torch.nn.RNNBase) for part in policy.modules())
 
 
@@ -122,7 +122,8 @@ def check_imitates(algorithm: Any) -> None:
     """Refuses algorithms that cannot imitate.
 
     Raises:
-        ConfigurationError: With the reason, and what to do instead.
+        ConfigurationError: The algorithm cannot imitate; the sentence has the reason,
+            and what to do instead.
     """
     name = type(algorithm).__name__
     policy = algorithm.policy
@@ -149,7 +150,7 @@ def check_imitates(algorithm: Any) -> None:
 
 
 def imitates(algorithm: Any) -> bool:
-    """Tells whether an algorithm can imitate."""
+    """True where an algorithm can imitate."""
     try:
         check_imitates(algorithm)
     except ConfigurationError:

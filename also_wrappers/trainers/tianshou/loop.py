@@ -1,4 +1,4 @@
-"""Tianshou's own loop, with a pause after each update."""
+"""Runs Tianshou's own loop with a pause after each update."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["PausedTrainer"]
 
 
 class PausedTrainer(OnPolicyTrainer):
-    """Tianshou's trainer on a lineage of snapshots, with pauses.
+    """Trains with Tianshou on a lineage of snapshots, with pauses.
 
-    ``env_step`` counts the steps of the lineage: where a pause loads another state, it
-    becomes that state's, and epochs end where they would have ended on the way there.
+    ``env_step`` counts the steps of the lineage: where a pause loads another state, the
+    count becomes that state's, and epochs end at the same steps as before.
 
     Args:
         algorithm: The algorithm.
-        params: How it is trained; the environments of the training collector get a
-            ``HeardVectorEnv`` around them.
-        shape: What is around each environment; the experts that are posted on its board
-            are imitated, where the algorithm can.
+        params: Parameters of the training; the environments of the training collector
+            get a ``HeardVectorEnv`` around them.
+        shape: The shape around each environment; the experts that are posted on its
+            board are imitated, where the algorithm can imitate.
 
     Attributes:
         env: The environments of the training.
         earned: What the training earns of the base reward.
-        imitation: What pulls the policy; ``None`` where no expert can be posted.
-        rollout: Steps of one collection, those of all indices together.
+        imitation: Pulls the policy; ``None`` where no expert can be posted.
+        rollout: Steps of one collection, of all indices together.
         total: Steps of all epochs.
     """
 
@@ -64,7 +64,7 @@ class PausedTrainer(OnPolicyTrainer):
 
     @property
     def steps(self) -> int:
-        """Steps of the lineage."""
+        """The steps of the lineage so far, of all indices together."""
         return int(self._env_step)
 
     @steps.setter
@@ -77,7 +77,7 @@ class PausedTrainer(OnPolicyTrainer):
         Args:
             until: Steps of the lineage at which to stop.
             rest: Called before each rollout, where everything is at rest: the update is
-                done and the buffer is empty. It may load another state.
+                done and the buffer is empty. The function may load another state.
         """
         self._until, self._rest = until, rest
         if rest is not None and self.steps < until:
@@ -91,7 +91,7 @@ class PausedTrainer(OnPolicyTrainer):
         return super()._pbar if self.params.show_progress else _NoBar
 
     def execute_epoch(self) -> Any:
-        """Trains to the end of the epoch in which the lineage is."""
+        """Trains to the end of the lineage's present epoch."""
         self._epoch = self.steps // self._per_epoch
         self._counted = 0
         return super().execute_epoch()
@@ -119,11 +119,12 @@ class PausedTrainer(OnPolicyTrainer):
 
 
 class _Counted(OnPolicyTrainer._TrainingStepResult):
-    """What came of a training step whose steps are counted already.
+    """Holds the result of a training step whose steps are counted already.
 
     Args:
-        result: What Tianshou makes of it.
-        advanced: How much further the epoch is, with what a pause may have loaded.
+        result: Tianshou's result of the training step.
+        advanced: Steps by which the epoch has advanced, including those of a state that
+            a pause has loaded.
     """
 
     def __init__(self, result: Any, advanced: int) -> None:
@@ -154,7 +155,7 @@ class _NoBar:
         pass
 
     def update(self, steps: int) -> None:
-        """Shows nothing."""
+        """Shows no progress."""
 
     def set_postfix(self, **figures: str) -> None:
-        """Shows nothing."""
+        """Shows no figures."""

@@ -1,9 +1,9 @@
-"""Snapshots: all that a training of Tianshou depends on but its environments.
+"""Saves and restores all that a training of Tianshou depends on but environments.
 
 A snapshot is what ``torch.save`` writes of the steps, what was earned, the algorithm's
 state (networks and optimizers) and what that state leaves out: schedulers of learning
-rates, and running statistics of returns and observations. It is read by torch's reader
-for weights, which unpickles nothing else.
+rates, and running statistics of returns and observations. A snapshot is read by
+torch's reader for weights, which unpickles nothing else.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def save(trainer: PausedTrainer, path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Reads a snapshot.
+    """Reads the snapshot of a training.
 
     Raises:
-        ConfigurationError: The file is none.
+        ConfigurationError: The file is no snapshot of a training.
     """
     return read_snapshot(path, _FORMAT, "a training of Tianshou")
 
@@ -82,7 +82,7 @@ def restore(trainer: PausedTrainer, path: Path) -> None:
         for scheduler, state in schedulers:
             scheduler.load_state_dict(state)
         _load(statistics, snapshot["statistics"])
-    except Exception as error:  # whatever torch and Tianshou raise
+    except Exception as error:  # torch and Tianshou may raise any error
         reason = " ".join(str(error).split())[:300]
         raise ConfigurationError(
             f"{path} does not fit the training ({type(error).__name__}: {reason}); go "
@@ -94,18 +94,19 @@ def restore(trainer: PausedTrainer, path: Path) -> None:
 
 
 def forget_returns(trainer: PausedTrainer) -> None:
-    """Lets the statistics of returns begin anew, as for another signal."""
+    """Begins the statistics of returns anew, as another signal is paid."""
     for part in _of_returns(trainer).values():
         fresh = RunningMeanStd()
         part.mean, part.var, part.count = fresh.mean, fresh.var, fresh.count
 
 
 def share_observations(env: Any, other: Any) -> None:
-    """Normalises what is seen in fresh environments as in those of a training.
+    """Gives fresh environments the observation statistics of a training.
 
     Args:
         env: The environments of the training.
-        other: The others, whose statistics are the training's afterwards, and stay so.
+        other: The fresh environments, which normalise by the training's statistics
+            afterwards and never update them.
     """
     of_training = _of_observations(env)
     for name, part in _of_observations(other).items():
@@ -116,7 +117,7 @@ def share_observations(env: Any, other: Any) -> None:
 
 
 def _of_returns(trainer: PausedTrainer) -> dict[str, RunningMeanStd]:
-    """Returns the running statistics in an algorithm by name."""
+    """Returns the running statistics of an algorithm, by name."""
     return {
         f"{name}.{key}": value
         for name, module in trainer.algorithm.named_modules()
@@ -126,7 +127,7 @@ def _of_returns(trainer: PausedTrainer) -> dict[str, RunningMeanStd]:
 
 
 def _of_observations(env: Any) -> dict[str, RunningMeanStd]:
-    """Returns the running statistics in wrappers of environments by name."""
+    """Returns the running statistics of environments' wrappers, by name."""
     return {
         f"env.{depth}.{key}": value
         for depth, layer in enumerate(reversed(layers(env)))
@@ -143,7 +144,7 @@ def _load(parts: Mapping[str, RunningMeanStd], states: Mapping[str, Any]) -> Non
 
 
 def _readable(value: Any) -> Any:
-    """Returns what torch's reader for weights reads: no numbers of NumPy's."""
+    """Returns a value with Python's numbers in place of NumPy's, for torch's reader."""
     if isinstance(value, Mapping):
         return {key: _readable(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

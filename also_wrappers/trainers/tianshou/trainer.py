@@ -1,4 +1,4 @@
-"""The adapter for Tianshou's on-policy algorithms."""
+"""Adapts Tianshou's on-policy algorithms to the trainer protocol."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _USE = "use PPO, A2C, NPG or TRPO"
 
 
 class TianshouTrainer:
-    """A training of Tianshou; its trainer steps are Tianshou's ``env_step``.
+    """Adapts a training of Tianshou; its steps are Tianshou's ``env_step``.
 
     Args:
         loop: Tianshou's trainer, with pauses.
@@ -62,12 +62,12 @@ class TianshouTrainer:
 
     @property
     def steps(self) -> int:
-        """Steps of the lineage, those of all agents together."""
+        """The steps of the lineage so far, of all agents together."""
         return self.loop.steps
 
     @property
     def gamma(self) -> float:
-        """The discount factor."""
+        """The discount factor of the algorithm."""
         return float(self.loop.algorithm.gamma)
 
     def snapshot(self, path: Path) -> None:
@@ -79,11 +79,11 @@ class TianshouTrainer:
         restore(self.loop, path)
 
     def policy_drift(self) -> list[float] | None:
-        """KL divergence of each agent's policy at the last call from its policy now.
+        """Returns the KL divergence of each agent's last policy from its present one.
 
-        The mean over the first observations of the training. Not told of recurrent
-        policies, whose actions depend on more than what is seen, and of distributions
-        without a closed form.
+        Each divergence is a mean over the first observations of the training. Returns
+        ``None`` for recurrent policies, whose actions depend on more than an
+        observation, and for distributions without a closed form.
         """
         policy = self.loop.algorithm.policy
         if self._probes is None:
@@ -104,7 +104,7 @@ class TianshouTrainer:
         return drift
 
     def imitated(self) -> Imitated | None:
-        """How the expert in force was imitated since the last call."""
+        """Returns how the expert in force was imitated since the last call."""
         imitation = self.loop.imitation
         return imitation.agreements.take() if imitation else None
 
@@ -116,7 +116,7 @@ class TianshouTrainer:
         noise: float,
         stepped: Callable[[int], None],
     ) -> AuditionOutcome:
-        """Plays whole episodes, in which an expert acts where it speaks."""
+        """Plays whole episodes in which an expert acts where the expert speaks."""
         algorithm = self.loop.algorithm
         check_imitates(algorithm)
         venv = self._make_venv(shape)
@@ -127,15 +127,16 @@ class TianshouTrainer:
             venv.close()
 
     def fork(self) -> TianshouFork:
-        """What a worker needs."""
+        """Returns what a worker needs to train a branch."""
         return TianshouFork(self.loop.algorithm, self.loop.params, self._make_venv)
 
 
 def check_training(algorithm: Any, params: Any) -> None:
-    """Refuses what cannot be forked, before any training.
+    """Refuses trainings that cannot be forked, before any training.
 
     Raises:
-        ConfigurationError: With what to do instead.
+        ConfigurationError: The training cannot be forked; the sentence says why, and
+            what to do instead.
     """
     name = type(algorithm).__name__
     if isinstance(algorithm, OffPolicyAlgorithm):
@@ -163,7 +164,8 @@ def check_training(algorithm: Any, params: Any) -> None:
         )
     if not isinstance(params, OnPolicyTrainerParams):
         raise ConfigurationError(
-            f"OnPolicyTrainerParams are wanted, not {type(params).__name__}"
+            f"OnPolicyTrainerParams are wanted, not {type(params).__name__}; give "
+            "the parameters of an on-policy trainer"
         )
     collector = params.training_collector
     if params.collection_step_num_env_steps is None:

@@ -1,4 +1,4 @@
-"""Vector environments of Tianshou: for many agents, and one that is listened to."""
+"""Makes vector environments of Tianshou for many agents, and reads their infos."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from also_wrappers.exceptions import ConfigurationError
 
 __all__ = ["Heard", "HeardVectorEnv", "ParallelVectorEnv", "agents_of", "layers"]
 
-#: Observations on which the drift of the policy is measured.
+#: Number of observations on which the drift of the policy is measured.
 _PROBES = 256
 
 
 class ParallelVectorEnv(BaseVectorEnv):
-    """Copies of a PettingZoo parallel environment, with parameter sharing.
+    """Steps copies of a PettingZoo parallel environment, with parameter sharing.
 
     Index ``k * agents + i`` is agent ``i`` of copy ``k``. A copy's episode ends for
     all its agents together: an agent that ended before the others observes zeros and
-    is paid nothing until then. A collector that plays whole episodes plays as many of
-    every agent where ``n_episode`` is a multiple of the agents.
+    is paid nothing until then. A collector that plays whole episodes plays as many
+    episodes of every agent if ``n_episode`` is a multiple of the number of agents.
 
     Args:
-        env_fns: Make one copy each.
+        env_fns: Functions that make one copy each.
 
     Attributes:
         agents_per_env: Agents of one copy.
@@ -66,7 +66,7 @@ class ParallelVectorEnv(BaseVectorEnv):
 
 
 class _Copy:
-    """One parallel environment, stepped as soon as its agents have all been asked.
+    """Steps one parallel environment once all its agents have an action.
 
     Args:
         env: The environment.
@@ -97,7 +97,7 @@ class _Copy:
         self.results: dict[str, Any] = {}
 
     def answer(self, agent: str) -> Any:
-        """Returns what an agent gets for what all of them have asked."""
+        """Returns an agent's part of the result, once all agents have asked."""
         if self.asked:
             self._advance()
         return self.results.pop(agent)
@@ -138,7 +138,7 @@ class _Copy:
 
 
 class _Agent(EnvWorker):
-    """An agent of a copy, as Tianshou knows environments."""
+    """Makes an agent of a copy look like an environment of Tianshou."""
 
     def __init__(self, copy: _Copy, agent: str) -> None:
         self._copy = copy
@@ -184,7 +184,7 @@ class _Agent(EnvWorker):
 
 
 class Heard(NamedTuple):
-    """What was heard of some steps.
+    """Holds what the infos of some steps told.
 
     Attributes:
         episodes: Indices whose episodes have ended, and their base returns.
@@ -196,7 +196,7 @@ class Heard(NamedTuple):
 
 
 class HeardVectorEnv(VectorEnvWrapper):
-    """Hears what our wrappers tell in the environments' infos, and keeps it to itself.
+    """Reads our wrappers' entries of infos, and hides these entries from Tianshou.
 
     Tianshou stores infos, which change with the signal, in its buffers.
 
@@ -204,9 +204,9 @@ class HeardVectorEnv(VectorEnvWrapper):
         venv: The environments.
 
     Attributes:
-        advice: What the expert finds good now, a bit for each action, shape
-            ``(indices,)``; 0 where it is silent.
-        advised: Whether an expert was in force anywhere so far.
+        advice: The expert's advice for the present states, a bit for each action, shape
+            ``(indices,)``; 0 where the expert is silent.
+        advised: Whether an expert was in force in any environment so far.
         steps: Steps of an environment copy.
     """
 
@@ -223,19 +223,19 @@ class HeardVectorEnv(VectorEnvWrapper):
 
     @classmethod
     def around(cls, venv: Any) -> HeardVectorEnv:
-        """Returns environments that are listened to, once."""
+        """Returns environments with exactly one ``HeardVectorEnv`` around them."""
         return venv if isinstance(venv, cls) else cls(venv)
 
     @property
     def probes(self) -> npt.NDArray[Any] | None:
         """The first observations, shape ``(observations, ...)``.
 
-        ``None`` before there are any.
+        ``None`` before the first reset.
         """
         return np.concatenate(self._probes) if self._probes else None
 
     def take(self) -> Heard:
-        """Returns what was heard since the last call."""
+        """Returns what infos told since the last call."""
         heard, self._heard = self._heard, Heard([], [])
         return heard
 
@@ -273,7 +273,7 @@ class HeardVectorEnv(VectorEnvWrapper):
         return np.arange(len(self)) if which is None else np.atleast_1d(which)
 
     def _keep(self, at: npt.NDArray[np.int64], observations: Any, infos: Any) -> None:
-        """Keeps the states that were reached."""
+        """Keeps the states that were reached, and the advice for them."""
         self._seen[at] = observations
         shapings = [info.get("shaping", {}) for info in infos]
         self.advised = self.advised or any("advice" in shaping for shaping in shapings)
@@ -281,7 +281,7 @@ class HeardVectorEnv(VectorEnvWrapper):
 
 
 def layers(env: Any) -> list[Any]:
-    """Returns vector environments from the outermost wrapper to what is innermost."""
+    """Returns a vector environment and all it wraps, from the outermost inwards."""
     stack = [env]
     while isinstance(stack[-1], VectorEnvWrapper):
         stack.append(stack[-1].venv)
@@ -289,18 +289,18 @@ def layers(env: Any) -> list[Any]:
 
 
 def agents_of(env: Any) -> int:
-    """Returns how many indices are the agents of one environment, copy by copy."""
+    """Returns the number of successive indices that are one environment's agents."""
     return int(getattr(layers(env)[-1], "agents_per_env", 1))
 
 
 def _plain(infos: Any) -> Any:
-    """Returns infos without what our wrappers tell."""
+    """Returns infos without the entry that our wrappers write."""
     plain = [{k: v for k, v in info.items() if k != "shaping"} for info in infos]
     return np.array(plain)
 
 
 def _zeros(space: spaces.Space[Any]) -> Any:
-    """Returns what an agent observes that is no longer there."""
+    """Returns the zeros that an agent observes once it is gone."""
     if isinstance(space, spaces.Dict):
         return {key: _zeros(part) for key, part in space.spaces.items()}
     return np.zeros(space.shape or (), space.dtype)

@@ -1,4 +1,4 @@
-"""Language models behind one protocol."""
+"""Connects language models of several servers behind one protocol."""
 
 from also_wrappers.advisors.llm.models.base import ChatModel, Reply
 

@@ -1,4 +1,4 @@
-"""What an advisor needs of a language model."""
+"""Defines what an advisor needs of a language model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
     "tokens_of",
 ]
 
-#: Characters after which the rest of an answer is not waited for.
+#: The most characters of an answer; a longer answer is an error.
 _LONGEST = 200_000
 
 _allowed = ContextVar("model_requests_allowed", default=True)
@@ -48,7 +48,7 @@ def forbid_model_requests() -> Iterator[None]:
 
 
 def check_allowed(model: str) -> None:
-    """Checks that requests to language models are allowed here.
+    """Checks that requests to real language models are allowed here.
 
     Args:
         model: Name of the model, for the error.
@@ -63,7 +63,7 @@ def check_allowed(model: str) -> None:
 
 
 def tokens_of(text: str) -> int:
-    """Estimates the tokens of a text, a third of its characters.
+    """Estimates the number of tokens of a text, as a third of its characters.
 
     For the numbers and names in prompts, a third is on the safe side.
 
@@ -83,7 +83,7 @@ class Reply:
         seconds: Wall-clock seconds of the answer.
         prompt_tokens: Tokens of the prompt, if the server says.
         answer_tokens: Tokens of the answer, if the server says.
-        problem: Why the answer cannot be used, in words; empty if it can.
+        problem: Why the answer cannot be used, in words; empty if it can be used.
     """
 
     text: str
@@ -94,7 +94,7 @@ class Reply:
 
 
 class Listening:
-    """Bounds the length of an answer that comes piece by piece.
+    """Bounds the length of an answer that arrives piece by piece.
 
     Args:
         name: Name of the model.
@@ -105,7 +105,7 @@ class Listening:
         self._length = 0
 
     def hear(self, piece: str) -> str:
-        """Counts a piece of the answer and returns the piece.
+        """Counts the characters of one piece, and returns the piece.
 
         Raises:
             AdvisorError: The answer is too long.
@@ -119,11 +119,11 @@ class Listening:
 
 
 class ChatModel(Protocol):
-    """Answers single requests in JSON: a language model behind any server."""
+    """Answers single requests in JSON, as a language model behind any server."""
 
     @property
     def name(self) -> str:
-        """Name of the model, for the record."""
+        """The name of the model, for the record."""
 
     def prepare(self) -> None:
         """Checks that the model can be reached.
@@ -133,7 +133,7 @@ class ChatModel(Protocol):
         """
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Answers one request.
+        """Answers one request in JSON.
 
         Args:
             system: The system text: the role of the model.
@@ -141,11 +141,11 @@ class ChatModel(Protocol):
             schema: JSON schema that the answer should follow.
 
         Returns:
-            The answer, with a problem where it is not whole.
+            The answer, with a ``problem`` where the answer is not whole.
 
         Raises:
             AdvisorError: The model gave no answer.
         """
 
     def rest(self) -> None:
-        """Frees memory, where the model wants that: no request comes for a while."""
+        """Frees the model's memory where that is wanted, as no request comes soon."""

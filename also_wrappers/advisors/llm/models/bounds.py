@@ -1,7 +1,7 @@
-"""Bounds of time and of bytes that hold whatever a server does.
+"""Bounds the time and the bytes of an answer, whatever a server does.
 
-The time-outs of HTTP clients are for single reads, so that a server that sends a byte
-now and then is never late; and what is compressed has no size until it is there.
+The time-outs of HTTP clients are for single reads, so a server that sends a byte now
+and then is never late; and the size of compressed data is not known beforehand.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ __all__ = ["MOST_BYTES", "answer_within", "bounded"]
 
 T = TypeVar("T")
 
-#: Bytes after which the rest of an answer is not waited for: a long thought and an
-#: answer, piece by piece, in some hundred bytes a piece.
+#: The most bytes of an answer: enough for a long thought and an answer that are sent in
+#: pieces of some hundred bytes.
 MOST_BYTES = 16_000_000
 
 
@@ -31,14 +31,14 @@ def answer_within(
 ) -> T:
     """Returns what ``ask`` returns, or raises what ``ask`` raises, in time.
 
-    The client asks in a thread, and is closed afterwards. A thread that is too late is
-    not waited for: it ends with the client's connections.
+    The client asks in a thread, and is closed afterwards. A thread that is too late
+    ends when the connections of its client are closed.
 
     Args:
-        seconds: How long may be waited.
+        seconds: The longest time to wait.
         name: Name of the model, for the error.
-        client: What ``ask`` asks with.
-        ask: Asks.
+        client: The client that ``ask`` uses; it is closed at the end.
+        ask: Asks the server, and returns the answer.
 
     Raises:
         AdvisorError: There was no answer in time.
@@ -51,7 +51,8 @@ def answer_within(
         except BaseException as error:  # raised where the answer is waited for
             answer.set_exception(error)
 
-    # A daemon: a server that never answers must not keep a script from ending.
+    # The thread is a daemon, as a server that never answers must not keep a script from
+    # ending.
     threading.Thread(target=work, name=f"asks {name}", daemon=True).start()
     try:
         if not wait([answer], seconds).done:
@@ -62,10 +63,11 @@ def answer_within(
 
 
 def bounded(name: str) -> dict[str, Any]:
-    """Returns options of an ``httpx`` client that bound what it receives.
+    """Returns options with which an ``httpx`` client bounds what it receives.
 
-    Nothing compressed is taken, and no encoding but UTF-8: either can make gigabytes
-    of a few bytes. No redirect is followed: what is asked goes nowhere else.
+    Compressed answers, and encodings other than UTF-8, are refused: both can make
+    gigabytes of a few bytes. No redirect is followed, so that a request goes to the
+    named server alone.
 
     Args:
         name: Name of the model, for the error.

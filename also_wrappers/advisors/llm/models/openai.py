@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's chat API: vLLM, llama.cpp, OpenAI and others."""
+"""Asks servers with OpenAI's chat API: vLLM, llama.cpp, OpenAI and others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["OpenAICompatible"]
 
 T = TypeVar("T")
 
-#: The schema of the least question there is.
+#: The schema of the short question by which ``prepare`` tries the server.
 _READY = {
     "type": "object",
     "properties": {"ready": {"type": "boolean"}},
@@ -66,11 +66,11 @@ class OpenAICompatible:
         self._takes_schema = True
 
     def prepare(self) -> None:
-        """Checks that the server is there and has the model, and that it answers.
+        """Checks that the server is there, has the model, and answers.
 
         Raises:
-            ModelUnavailableError: There is no server, or no such model, or it does not
-                answer.
+            ModelUnavailableError: There is no server, or no such model, or the model
+                does not answer.
         """
         check_allowed(self.name)
         if importlib.util.find_spec("openai") is None:
@@ -99,7 +99,7 @@ class OpenAICompatible:
             raise ModelUnavailableError(str(error)) from error
 
     def chat(self, system: str, prompt: str, schema: dict[str, Any]) -> Reply:
-        """Asks with ``json_schema``, or ``json_object`` of a server without schemas.
+        """Asks for an answer that follows the schema, and checks the answer.
 
         Raises:
             AdvisorError: The server gave no answer, or none in time.
@@ -125,12 +125,12 @@ class OpenAICompatible:
         )
 
     def rest(self) -> None:
-        """Does nothing: the API has no way to unload a model."""
+        """Does nothing, as the API has no way to unload a model."""
 
     def _ask(
         self, client: openai.OpenAI, system: str, prompt: str, schema: dict[str, Any]
     ) -> tuple[str, str | None, CompletionUsage | None]:
-        """Asks with the schema, or in words where the server does not know schemas.
+        """Asks with the schema, or in words where the server has no schemas.
 
         Returns:
             See ``_listen``.
@@ -168,11 +168,11 @@ class OpenAICompatible:
     def _listen(
         self, stream: Iterable[ChatCompletionChunk]
     ) -> tuple[str, str | None, CompletionUsage | None]:
-        """Joins the pieces of an answer.
+        """Joins the pieces of an answer, up to a bounded length.
 
         Returns:
-            The answer, why it ended, and its usage of tokens; ``None`` for what the
-            server does not say.
+            The answer, the reason why the answer ended, and the usage of tokens;
+            ``None`` for what the server does not say.
         """
         listening = Listening(self.name)
         text: list[str] = []
@@ -187,7 +187,7 @@ class OpenAICompatible:
 
     @contextmanager
     def _understood(self) -> Iterator[None]:
-        """Turns what can go wrong with a server into one clean error."""
+        """Turns any error of a server into an ``AdvisorError``."""
         import httpx
         import openai
 
@@ -209,7 +209,7 @@ class OpenAICompatible:
             AttributeError,
             RecursionError,
         ) as error:
-            if isinstance(error.__cause__, AdvisorError):  # of what it received
+            if isinstance(error.__cause__, AdvisorError):  # raised by ``bounded``
                 raise error.__cause__ from None
             raise AdvisorError(
                 f"the server at {self._base_url} gave no usable answer: "
@@ -217,11 +217,12 @@ class OpenAICompatible:
             ) from error
 
     def _within(self, seconds: float, ask: Callable[[openai.OpenAI], T]) -> T:
-        """Asks with a client of its own, for so many seconds at most."""
+        """Asks with a client of its own, for ``seconds`` seconds at most."""
         import httpx
         import openai
 
-        # Every openai takes a client of httpx; its types from 3 on name httpx2's only.
+        # Every version of openai takes a client of httpx, but the types of version 3
+        # and later name httpx2's client only.
         transport: Any = httpx.Client(**bounded(self.name))
         timeout: Any = httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds))
         client = openai.OpenAI(
