@@ -132,7 +132,7 @@ class _Training:
         self._swaps = 0
         self._claim: _Claim | None = None
         self._until = fade_begin(settings.fade_out, trainer)
-        self._shortest = horizon = horizon_of(settings, trainer, EPISODE)
+        self._shortest = horizon = horizon_of(settings, trainer, EPISODE, 16)
         self._foretold = forecast(
             settings, settings.gate, horizon, self._budget_left, _ROLLOUT
         )

@@ -105,7 +105,9 @@ def disks(
     gate = Promotes()
     if request.param == "rolled back":
         # The first record after a swap is taken for a fall, so that it is rolled back.
-        monkeypatch.setattr(Guard, "fall", lambda guard: 0.5 if guard._recorded else None)
+        monkeypatch.setattr(
+            Guard, "fall", lambda guard: 0.5 if guard._recorded else None
+        )
     elif request.param == "taken back":
         gate = Promotes(TakesBack())
     else:
