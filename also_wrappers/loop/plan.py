@@ -29,8 +29,8 @@ _SCORED_EPISODES = 50
 def horizon_of(settings: Settings, trainer: Trainer, length: float, copies: int) -> int:
     """Returns the trainer steps of a branch of the first round, in whole rollouts.
 
-    Candidates are screened by the first half of a branch, so an episode of every copy
-    must end within that half: a horizon that is too short for that is lengthened.
+    By default an episode of each environment copy ends in half a branch, by which
+    candidates are screened.
 
     Args:
         settings: What the user allows.
@@ -38,15 +38,13 @@ def horizon_of(settings: Settings, trainer: Trainer, length: float, copies: int)
         length: Environment steps of an episode; 0 where that is not known.
         copies: Number of environment copies, which step together.
     """
-    grain, horizon = trainer.rollout, settings.horizon
+    grain = trainer.rollout
+    if settings.horizon is not None:
+        return math.ceil(settings.horizon / grain) * grain
     steps = 0.0 if trainer.evaluates else length * trainer.agents_per_env
-    wanted = 2.0 * copies * steps
-    if horizon is not None and horizon >= wanted:
-        return math.ceil(horizon / grain) * grain
-    if horizon is None:
-        enough = 2.0 * _SCORED_EPISODES * steps
-        wanted = max(_HORIZON_SHARE * trainer.total, enough, wanted)
-    # Both halves of a branch are scored, so each has whole rollouts.
+    enough = 2.0 * max(_SCORED_EPISODES, copies) * steps
+    wanted = max(_HORIZON_SHARE * trainer.total, enough)
+    # Both halves of a branch are looked at.
     return math.ceil(wanted / (2 * grain)) * 2 * grain
 
 

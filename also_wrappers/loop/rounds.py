@@ -131,7 +131,8 @@ class Rounds:
         evidence = self._observe(trainer, number, collected)
         length = evidence.values.get("team.episode_length", 0.0)
         shortest = horizon_of(settings, trainer, length, collected.copies)
-        state.horizon = max(state.horizon, shortest)
+        if settings.horizon is None:
+            state.horizon = max(state.horizon, shortest)
         plan = Plan.make(
             settings,
             settings.gate,

@@ -32,10 +32,9 @@ class AdaptationOptions(TypedDict, total=False):
         candidates: Candidates of a round; 2 if not given.
         refinements: Replacements after the first results of a round; 1 if not given.
         horizon: Trainer steps of a branch of the first round; by default the larger of
-            .03 of the planned training and the steps that give 50 scored episodes. The
-            horizon is lengthened where otherwise no episode of an environment copy
-            would end in half a branch. Branches are twice as long after every round
-            without a winner, up to four times.
+            .03 of the planned training and what gives 50 scored episodes, and one of
+            each environment copy. Branches are twice as long after every round without
+            a winner, up to four times.
         budget: Trainer steps that branches may spend, as a multiple of the planned
             training; 0.5 if not given, 0 records only.
         fade_out: Share of the planned training at whose end the signal's strength goes

@@ -69,10 +69,8 @@ def test_a_first_branch_holds_fifty_scored_episodes_in_whole_rollouts() -> None:
 def test_an_episode_of_each_copy_ends_in_half_a_branch() -> None:
     trainer = StubTrainer()
     assert horizon_of(Settings(), trainer, 30.0, 64) == 2 * 64 * 30
-    assert horizon_of(Settings(horizon=95), trainer, 30.0, 2) == 120
-    assert horizon_of(Settings(horizon=125), trainer, 30.0, 2) == 130
     trainer.evaluates = True  # a branch's score is then of episodes of its own
-    assert horizon_of(Settings(horizon=95), trainer, 30.0, 2) == 100
+    assert horizon_of(Settings(), trainer, 30.0, 64) == 300
 
 
 @pytest.mark.parametrize(
