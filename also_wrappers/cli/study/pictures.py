@@ -34,7 +34,8 @@ _COLORS = (
     "#b3b300",
 )
 _PLACES = 60
-_COLUMNS = 2
+#: Panels beside each other, of few tasks and of more than four.
+_COLUMNS, _MOST_COLUMNS = 2, 3
 
 
 def draw_curves(plan: Plan, results: Sequence[Result], folder: Path) -> bytes:
@@ -143,7 +144,7 @@ def _colors(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _panels(count: int, height: float = 2.9) -> tuple[Any, list[Any]]:
-    columns = min(count, _COLUMNS)
+    columns = min(count, _COLUMNS if count <= 4 else _MOST_COLUMNS)
     rows = -(-count // columns)
     figure, axes = new_figure(4.6 * columns + 1.0, height * rows, rows, columns)
     return figure, list(np.atleast_1d(axes).ravel())
@@ -165,7 +166,10 @@ def _svg(
         for side in axes.spines.values():
             side.set_color(_INK)
     if legend:
-        panels[0].legend(frameon=False, labelcolor=_INK, fontsize=8)
+        lines = {line.get_label(): line for p in panels[:used] for line in p.lines}
+        panels[0].legend(
+            handles=list(lines.values()), frameon=False, labelcolor=_INK, fontsize=8
+        )
     data = io.BytesIO()
     figure.savefig(data, format="svg", transparent=True, metadata={"Date": None})
     return data.getvalue()
