@@ -16,9 +16,13 @@ Pages, in the order of the loop:
 - ``also_wrappers.trainers``, ``also_wrappers.trainers.sb3``,
   ``also_wrappers.trainers.benchmarl``: what trains
 - ``also_wrappers.cli``: the commands, and what the demo shows
+- ``also_wrappers.cli.study``: arms over tasks and seeds, and what our own study shows
 - ``also_wrappers.testing``: contracts for your own environments, advisors and trainers
 - ``also_wrappers.glossary``, ``also_wrappers.walks``: the words, and what each module
   does with a reward, an episode, a signal, a snapshot and an expert
+
+With ``pdoc`` installed, ``pdoc -d google also_wrappers`` and the names above show them
+in a browser.
 """
 
 from __future__ import annotations

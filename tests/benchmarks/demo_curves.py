@@ -1,7 +1,7 @@
 """Draws base return over all environment steps of runs of the demo, as an SVG.
 
     for seed in 0 1 2 3 4; do also-wrappers demo --seed $seed --run-dir runs/$seed; done
-    python tests/benchmarks/demo_curves.py runs/? --out .github/result.svg
+    python tests/benchmarks/demo_curves.py runs/? --out curves.svg
 
 Each run is a line: adapted, with branches, auditions and rehearsal counted, and on
 the base reward alone, which the demo trains beside it for as many steps.

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from also_wrappers.cli import study
+from also_wrappers.cli.study.comparison import compare
 from also_wrappers.cli.study.plan import read_plan
+from also_wrappers.cli.study.results import Result
 from also_wrappers.cli.user_code import load
 from examples.study import arms, tasks
 from tests.support.corridor import events
 
 ROOT = Path(__file__).parents[3]
-PLANS = sorted((ROOT / "examples" / "study").glob("*.toml"))
+EXAMPLE = ROOT / "examples" / "study"
+PLANS = sorted(EXAMPLE.glob("*.toml"))
+#: Columns of the README's table of scores.
+SHOWN = ("base", "hand-made", "rules", "recorded-expert")
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
@@ -27,6 +33,39 @@ def test_everything_that_a_plan_names_is_there(path: Path) -> None:
             assert callable(load(plan.tasks[cell.task].train))
             for place in plan.arms[cell.arm].make.values():
                 assert load(place)(cell.task, cell.seed) is not None
+
+
+def scores() -> dict[tuple[str, str], str]:
+    """The scores of the recorded results, as the study prints them."""
+    lines = (EXAMPLE / "results.jsonl").read_text().splitlines()
+    results = [Result.model_validate_json(line) for line in lines]
+    comparison = compare(read_plan(EXAMPLE / "plan.toml"), results)
+    return {
+        (s.task, s.arm): "{:.2f} [{:.2f}, {:.2f}]".format(*s.score)
+        for s in comparison.by_task
+    }
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Cells of all tables' rows, by the first one."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
+    return {first: rest for first, *rest in cells}
+
+
+def test_the_readme_shows_the_scores_of_the_recorded_results() -> None:
+    table = rows((ROOT / "README.md").read_text())
+    recorded = scores()
+    for task in read_plan(EXAMPLE / "plan.toml").tasks:
+        assert table[task] == [recorded.get((task, arm), "") for arm in SHOWN]
+
+
+def test_the_page_shows_the_scores_of_the_recorded_results() -> None:
+    table = rows(study.__doc__ or "")
+    recorded = scores()
+    assert recorded
+    for (task, arm), score in recorded.items():
+        assert table[f"{task}, {arm}"][3] == score
 
 
 def test_demonstrations_are_recorded_counted_and_imitated(tmp_path: Path) -> None:
