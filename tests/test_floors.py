@@ -166,34 +166,23 @@ def test_the_signal_is_pure() -> None:
                 assert root in allowed | {PACKAGE}, f"{path.name} imports {name}"
 
 
-def test_a_heavy_import_waits_until_it_is_needed() -> None:
+ROOMS_OF_A_RUN = ["advisors", "branches", "checks", "ledger", "loop", "report", "run"]
+
+
+@pytest.mark.parametrize(
+    ("used", "heavy"),
+    [
+        ("RayExecutor", "torch stable_baselines3 ollama ray benchmarl"),
+        ("RayExecutor", "tianshou agilerl skrl"),
+        ("wrap", "scipy jinja2 rich matplotlib tensorboard"),
+        ("wrap", " ".join(f"{PACKAGE}.{room}" for room in ROOMS_OF_A_RUN)),
+        ("Run AdaptationCallback PettingZooVecEnv", "scipy jinja2"),
+    ],
+)
+def test_a_heavy_import_waits_until_it_is_needed(used: str, heavy: str) -> None:
     code = (
-        "import also_wrappers, sys; also_wrappers.RayExecutor; "
-        "names = {'torch', 'stable_baselines3', 'ollama', 'ray', 'benchmarl'}; "
-        "names |= {'tianshou', 'agilerl', 'skrl'}; "
-        "heavy = names & set(sys.modules); "
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_face_alone_imports_what_wraps_and_no_more() -> None:
-    code = (
-        "import also_wrappers, sys; "
-        "names = {'scipy', 'jinja2', 'rich', 'matplotlib', 'tensorboard'}; "
-        "rooms = 'advisors branches checks ledger loop report run'.split(); "
-        "names |= {f'also_wrappers.{room}' for room in rooms}; "
-        "heavy = names & set(sys.modules); "
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_a_training_imports_nothing_that_checks_or_draws() -> None:
-    code = (
-        "import also_wrappers, sys; also_wrappers.Run; "
-        "also_wrappers.AdaptationCallback; also_wrappers.PettingZooVecEnv; "
-        "heavy = {'scipy', 'jinja2'} & set(sys.modules); "
+        f"import {PACKAGE} as also, sys; [getattr(also, n) for n in {used.split()}]; "
+        f"heavy = set({heavy.split()}) & set(sys.modules); "
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,7 +20,7 @@ from also_wrappers.trainer import AuditionOutcome, Imitated
 from tests.support.corridor import check_every_step_is_counted_once, events
 from tests.support.rounds import Made
 from tests.support.trainers import ACTIONS
-from tests.support.walker import ROLLOUT, Walker, Work
+from tests.support.walker import ROLLOUT, Walker, Work, train_to_the_end
 
 TOTAL = 30 * ROLLOUT
 HORIZON = 2 * ROLLOUT
@@ -117,11 +117,7 @@ def play(
     }
     advisor = RecordedAdvisor(rounds)
     adaptation = Adaptation(run, advisor, **(settings | options))
-    while walker.steps < TOTAL:
-        adaptation.step(walker)
-        if walker.steps < TOTAL:
-            walker.train()
-    adaptation.finish(walker)
+    train_to_the_end(walker, adaptation)
     run.close()
     assert walker.steps == TOTAL
     assert check_every_step_is_counted_once(run.dir, TOTAL) == 0

@@ -21,7 +21,7 @@ from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Signal, Term
 from tests.support.corridor import check_every_step_is_counted_once, events, make_task
-from tests.support.walker import ROLLOUT, Walker, Work
+from tests.support.walker import ROLLOUT, Walker, Work, train_to_the_end
 
 TOTAL = 9 * ROLLOUT
 
@@ -111,11 +111,7 @@ def play(
         gate=gate,
         executor=executor or SerialExecutor(),
     )
-    while walker.steps < TOTAL:
-        adaptation.step(walker)
-        if walker.steps < TOTAL:
-            walker.train()
-    adaptation.finish(walker)
+    train_to_the_end(walker, adaptation)
     run.close()
 
 

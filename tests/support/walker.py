@@ -15,6 +15,7 @@ from typing import Any
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
+from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.testing import Corridor
 from also_wrappers.trainer import AuditionOutcome, ForkOutcome
 
@@ -118,3 +119,12 @@ class WalkerFork:
             walker.snapshot(end)
         trained = walker.steps - before
         return ForkOutcome(trained, trained // (COPIES * AGENTS))
+
+
+def train_to_the_end(walker: Walker, adaptation: Adaptation) -> None:
+    """Trains rollout by rollout, with a look at what is due before each."""
+    while walker.steps < walker.total:
+        adaptation.step(walker)
+        if walker.steps < walker.total:
+            walker.train()
+    adaptation.finish(walker)
