@@ -26,7 +26,7 @@ from also_wrappers.testing import corridor_features
 from also_wrappers.trainer import AuditionOutcome
 from tests.support.corridor import check_every_step_is_counted_once, events
 from tests.support.trainers import ACTIONS
-from tests.support.walker import ROLLOUT, Walker, Work
+from tests.support.walker import ROLLOUT, Walker, Work, train_to_the_end
 
 TOTAL = 8 * ROLLOUT
 NUMBER = TypeAdapter(int)
@@ -116,11 +116,7 @@ def play(
         **(settings | options),
     )
     try:
-        while walker.steps < TOTAL:
-            adaptation.step(walker)
-            if walker.steps < TOTAL:
-                walker.train()
-        adaptation.finish(walker)
+        train_to_the_end(walker, adaptation)
     except KeyboardInterrupt:
         pass
     run.close()
