@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -115,10 +116,8 @@ def play(
         executor=Stopped(before, notes),
         **(settings | options),
     )
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         train_to_the_end(walker, adaptation)
-    except KeyboardInterrupt:
-        pass
     run.close()
     return notes
 
@@ -199,7 +198,7 @@ def test_what_cannot_be_read_ends_the_round_and_not_the_run(
     play(tmp_path, TERMS)
     assert events(tmp_path)[-1]["event"] == "run_finished"
     finished = events(tmp_path, "round_finished")[0]
-    assert "it cannot go on: what " in finished["skipped"]
+    assert "it cannot go on: the files of the round in " in finished["skipped"]
 
 
 def test_a_journal_does_work_once(tmp_path: Path) -> None:
