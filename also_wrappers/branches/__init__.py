@@ -2,11 +2,11 @@
 
 ``python tests/benchmarks/scaling.py`` measures branches of the demo's training (16,384
 trainer steps) in worker processes: eight of them take 18.5 seconds one after the other
-in one process, 17.4 with one worker and 8.8 with two (2.1 times as fast). Of a first
-round of 20 branches of about a second in 23.3 seconds, .38 passed before a branch made
-its first step and .02 between the last branch and resumed training; 4.7 % of the round
-was spent outside training, most of it in the moments between batches of branches. With
-branches as long as the demo's (``--horizon 30720``) it was 2.4 % of 39.3 seconds.
+in one process, 18.6 with one worker and 9.5 with two (1.94 times as fast). Of a first
+round of 14 branches in 23.5 seconds, 1.58 passed before a branch made its first step,
+one of them for importing scipy, once in a run; .04 passed between the last branch and
+resumed training. 9.8 % of the round was spent outside training, half of it in the
+moments between batches of branches.
 """
 
 from also_wrappers.branches.branch import (
