@@ -41,7 +41,7 @@ class _Counting(io.FileIO):
         super().__init__(path, mode)
         self._counted = counted
 
-    def readinto(self, buffer: Any) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int | None:
         size = super().readinto(buffer)
         self._counted.count += size or 0
         return size
