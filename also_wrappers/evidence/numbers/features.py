@@ -94,10 +94,11 @@ class Features(Family):
         smallest, largest = totals["feature_min"], totals["feature_max"]
         np.minimum(smallest, least.min(axis=1), out=smallest)
         np.maximum(largest, most.max(axis=1), out=largest)
-        apart = rows - mean
-        squares = apart * apart if every else np.where(present, apart * apart, 0.0)
-        spread = np.sqrt(_total(squares) / count)
-        totals["feature_spread"][...] += spread[:, 1:] @ all_steps
+        if len(rows) > 1:
+            apart = rows - mean
+            squares = apart * apart if every else np.where(present, apart * apart, 0.0)
+            spread = np.sqrt(_total(squares) / count)
+            totals["feature_spread"][...] += spread[:, 1:] @ all_steps
         _add_episodes(steps, totals, mean)
         _add_before_reward(steps, totals, np.stack((mean, least, most)))
 
