@@ -5,8 +5,7 @@ trainer steps) in worker processes: eight of them take 18.5 seconds one after th
 in one process, 18.6 with one worker and 9.5 with two (1.94 times as fast). Of a first
 round of 14 branches in 23.5 seconds, 1.58 passed before a branch made its first step,
 one of them for importing scipy, once in a run; .04 passed between the last branch and
-resumed training. 9.8 % of the round was spent outside training, half of it in the
-moments between batches of branches.
+resumed training. 9.8 % of the round was spent outside training.
 """
 
 from also_wrappers.branches.branch import (
