@@ -114,9 +114,9 @@ number of signals that were swapped in.
   expert. The policy still comes closer to it when the comparison ends.
 
 What that does not show: vocabularies were written for these tasks, and say where things
-are; a person who knew them wrote the terms by hand; learners are PPO with settings that
-were chosen on the base reward alone. Scores are of policies that explore.
-The recorded expert and its demonstrations were not run on the other tasks.
+are; a person who knew them wrote the terms by hand; all arms of a task train with one
+PPO and the same settings, for which no grid was searched. Scores are of policies that
+explore. The recorded expert and its demonstrations were not run on the other tasks.
 ``parts.toml`` (hostile and blind advisors, recorded terms, other rules of deciding) and
 ``lengths.toml`` (plans of half and twice the length) ask what the parts bring; their
 results are not here yet.
