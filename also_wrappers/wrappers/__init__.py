@@ -53,43 +53,39 @@ the vocabulary computes. A vector of environments pays for what numpy written by
 leaves out: float64, and a check that every value is finite and within its bound;
 recorded, also for every episode that ends. Ratios vary by a tenth or two between runs.
 
-Where the time of the rows above their bar goes, in microseconds:
+Where the time of the rows above their bar goes, in microseconds (``python
+tests/benchmarks/parts.py``, or differences of the table):
 
-- **1 term, 4.3**: features 1.0, the term .9 (the wrapper by hand needs 2.4 for both, as
-  it computes with numpy's scalars), who is there, who has ended and what was posted .9,
-  rewards and infos of two agents 1.1, the stub's step .15. Nothing of it is a tenth by
-  itself; code without loops for teams of two would save .3.
-- **CartPole, 14.5 beside 6.0**: 4.7 for the reward, 3.8 for recording. A number costs 25
-  nanoseconds on its way into an array, by rows, by ``array.array`` or at the end.
-- **256 CartPoles, 110 static and 340 recorded beside 46**: 11 episodes of a random
-  policy end with each step. Infos with what each term has paid in them are 30; summing
-  them up is 70, copying them 30 and accumulating them 60: one microsecond for a step of
-  one environment.
+- **1 term, 4.2 beside 2.4**: features .8, the term 1.0 (by hand both are computed with
+  numpy's scalars), who is there, who has ended and what was posted .7, the infos of two
+  agents .3, the stub .1; what is left is the wrapper's own, rewards and dicts.
+- **CartPole, 12.9 beside 5.6**: 4.5 for the reward, 2.8 for recording.
+- **256 CartPoles, 107 static and 355 recorded beside 45**: many episodes of a random
+  policy end with each step. Infos with what each term has paid in them are 20; summing
+  them up is 85, copying them 25 and accumulating them 65.
 - **lbforaging**: 7 for recording, 22 for the signal and the vocabulary of two agents,
   which looks at every pair of agent and food.
 - **Replay buffer**: 4.5 for a step of 8 transitions, which takes the team's features out
-  of the infos and compares the reward with what was paid; 29 to 37 for features of a
+  of the infos and compares the reward with what was paid; 37 to 44 for features of a
   batch from all over the memory, and what their terms pay.
 - **4096 sub-environments**: float64. In float32, payments would no longer agree with
   those of single environments to 1e-12.
 
 ## What a run costs beside its steps
 
-In CPU seconds, on the same machine:
+In CPU seconds; ``python tests/benchmarks/parts.py`` measures imports, ``python
+tests/benchmarks/reports.py`` reports and ledgers:
 
 | what | seconds |
 |---|---|
-| ``import also_wrappers``, beyond gymnasium and numpy | .19 |
-| the run, the callback and the vector environment, beyond SB3 and PettingZoo | .36 |
-| the first step of a branch in a worker that is there, 16 copies of foraging | .09 to .12 |
+| ``import also_wrappers``, beyond gymnasium and numpy | .17 |
+| the run, the callback and the vector environment, beyond SB3 and PettingZoo | .32 |
 | ``report`` on a run of 1,000 branches (a page of 12.6 MB) | 1.8 |
 | ``report`` on a ledger of 100 MB, 9,600 branches | 8.0 |
 | ``show`` and ``compare`` on that | 5.2 |
 | ``watch`` on that, which reads it once and remembers 2,000 records | 8.4 |
 | ``watch`` per 200 kB that are added to it | .02 |
 
-A snapshot of a small PPO has 465,387 bytes, of which parameters and Adam's moments are
-447,108. ``python tests/benchmarks/reports.py`` measures reports and ledgers;
 ``also_wrappers.branches`` has what branches in worker processes cost.
 """
 

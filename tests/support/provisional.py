@@ -68,7 +68,7 @@ class Follower(Walker):
     policy = 0.1
     agreements: tuple[float, ...] = (0.0,)
 
-    def imitated(self) -> Imitated | None:  # type: ignore[override]
+    def imitated(self) -> Imitated | None:
         now, *later = self.agreements
         self.agreements = tuple(later) or (now,)
         return Imitated(1.0, (100,), (100.0 * now,))

@@ -17,7 +17,7 @@ from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.files import write_atomic
 from also_wrappers.loop.adaptation import Adaptation
 from also_wrappers.testing import Corridor
-from also_wrappers.trainer import AuditionOutcome, ForkOutcome
+from also_wrappers.trainer import AuditionOutcome, ForkOutcome, Imitated
 
 COPIES, AGENTS, STEPS = 2, 2, 30
 ROLLOUT = COPIES * AGENTS * STEPS
@@ -78,8 +78,9 @@ class Walker:
     def policy_drift(self) -> None:
         """Is not measured."""
 
-    def imitated(self) -> None:
+    def imitated(self) -> Imitated | None:
         """Imitates nobody."""
+        return None
 
     def audition(self, *_: Any) -> AuditionOutcome:
         raise ConfigurationError("a walker imitates nobody; propose terms")
