@@ -1,9 +1,9 @@
 """Defines the tasks of the study: what is trained, and with which settings.
 
 Every function plans a mainline of ``env_steps`` environment steps with PPO, and hands
-its options to ``AdaptationCallback``, but for ``demonstrations``, a signal whose expert
-is recorded and imitated. All arms of a task train with the same settings
-of PPO: those in ``COMMON`` and the function's own.
+its options to ``AdaptationCallback``, but for two: ``demonstrations`` is a signal whose
+expert is recorded and imitated, ``settings`` replaces some of PPO. Without it, all arms
+of a task train with the same settings: those in ``COMMON`` and the function's own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pettingzoo.utils import BaseParallelWrapper
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from supersuit import agent_indicator_v0
 
 import also_wrappers as also
@@ -181,7 +181,13 @@ def warehouse(
 
 
 def mountain_car(
-    run_dir: Path, seed: int, env_steps: int = 100_000, **options: Any
+    run_dir: Path,
+    seed: int,
+    env_steps: int = 100_000,
+    *,
+    copies: int = 8,
+    normalize: bool = False,
+    **options: Any,
 ) -> None:
     """Trains the continuous mountain car: 100 at the goal, less for effort."""
     task = also.Task(
@@ -203,11 +209,14 @@ def mountain_car(
     )
 
     def make_venv(shape: Shape) -> VecEnv:
-        return DummyVecEnv(
-            [lambda: shape(gym.make("MountainCarContinuous-v0")) for _ in range(8)]
+        venv = DummyVecEnv(
+            [lambda: shape(gym.make("MountainCarContinuous-v0")) for _ in range(copies)]
         )
+        if not normalize:
+            return venv
+        return VecNormalize(venv, gamma=settings["gamma"], clip_reward=np.inf)
 
-    settings = {
+    settings: dict[str, Any] = {
         "n_steps": 256,
         "learning_rate": 3e-4,
         "use_sde": True,
@@ -328,9 +337,8 @@ def _learn(
 ) -> None:
     torch.set_num_threads(1)  # the nets are small
     run = also.Run(task, run_dir, resume="auto")
-    model = algorithm(
-        "MlpPolicy", make_venv(run.shape), seed=seed, **{**COMMON, **settings}
-    )
+    settings = {**COMMON, **settings, **options.pop("settings", {})}
+    model = algorithm("MlpPolicy", make_venv(run.shape), seed=seed, **settings)
     expert = options.pop("demonstrations", None)
     callbacks: list[BaseCallback] = [
         also.AdaptationCallback(run, make_venv, seed=seed, verbose=0, **options),

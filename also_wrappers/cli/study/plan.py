@@ -221,7 +221,10 @@ def smaller(plan: Plan) -> Plan:
 def _in_words(kind: str, message: str) -> str:
     """Returns what pydantic says of a field, in words of the plan."""
     if kind == "extra_forbidden":
-        return "there is no such key; see also_wrappers.cli.study for those there are"
+        return (
+            "there is no such key; see also_wrappers.cli.study for those there are, "
+            "and quote a name with a dot in it"
+        )
     if kind == "string_pattern_mismatch":
         return (
             f"{message}; write MODULE:NAME for functions, and names of tasks and arms "

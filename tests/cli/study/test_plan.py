@@ -72,6 +72,7 @@ def test_the_small_version_has_one_task_two_arms_and_one_seed(tmp_path: Path) ->
         (("[arms.few]", '[arms."a/b"]'), "arms.a/b"),
         (("[arms.few]", '[arms.".."]'), "arms..."),
         (("seeds = [0, 1]\n", 'seeds = [0]\nreference = "bse"\n'), "none of the arms"),
+        (("[arms.few]", "[arms.lr-0.1]"), "quote a name with a dot"),
         (("[arms.few]", "[arms.few"), "is no TOML"),
     ],
 )
