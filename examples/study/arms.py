@@ -48,6 +48,11 @@ def blind(task: str, seed: int) -> Advisor:
     return BlindAdvisor(seed)
 
 
+def local_model(task: str, seed: int) -> Advisor:
+    """Returns an advisor that asks a very small language model in this process."""
+    return also.LLMAdvisor(also.Embedded(seed=seed), ceiling=also.Ceiling(calls=60))
+
+
 def hostile(task: str, seed: int) -> Advisor:
     """Returns an advisor that proposes to pay for the opposite of the task."""
     return _Hostile(_read(task, "hand")[0])

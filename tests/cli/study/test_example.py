@@ -11,7 +11,7 @@ import pytest
 
 from also_wrappers.cli import study
 from also_wrappers.cli.study.comparison import compare
-from also_wrappers.cli.study.plan import read_plan
+from also_wrappers.cli.study.plan import Cell, read_plan
 from also_wrappers.cli.study.results import Result
 from also_wrappers.cli.user_code import load
 from examples.study import arms, tasks
@@ -35,11 +35,21 @@ def test_everything_that_a_plan_names_is_there(path: Path) -> None:
                 assert load(place)(cell.task, cell.seed) is not None
 
 
-def scores() -> dict[tuple[str, str], str]:
+RESULTS = [
+    Result.model_validate_json(line)
+    for line in (EXAMPLE / "results.jsonl").read_text().splitlines()
+]
+
+
+def of_plan(path: Path) -> list[Result]:
+    """The recorded results of a plan's trainings."""
+    cells = set(read_plan(path).cells())
+    return [r for r in RESULTS if Cell(r.task, r.arm, r.seed) in cells]
+
+
+def scores(path: Path) -> dict[tuple[str, str], str]:
     """The scores of the recorded results, as the study prints them."""
-    lines = (EXAMPLE / "results.jsonl").read_text().splitlines()
-    results = [Result.model_validate_json(line) for line in lines]
-    comparison = compare(read_plan(EXAMPLE / "plan.toml"), results)
+    comparison = compare(read_plan(path), of_plan(path))
     return {
         (s.task, s.arm): "{:.2f} [{:.2f}, {:.2f}]".format(*s.score)
         for s in comparison.by_task
@@ -53,18 +63,23 @@ def rows(text: str) -> dict[str, list[str]]:
     return {first: rest for first, *rest in cells}
 
 
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_every_training_of_a_plan_is_recorded_once(path: Path) -> None:
+    recorded = sorted((r.task, r.arm, r.seed) for r in of_plan(path))
+    assert recorded == sorted(tuple(cell) for cell in read_plan(path).cells())
+
+
 def test_the_readme_shows_the_scores_of_the_recorded_results() -> None:
     table = rows((ROOT / "README.md").read_text())
-    recorded = scores()
+    recorded = scores(EXAMPLE / "plan.toml")
     for task in read_plan(EXAMPLE / "plan.toml").tasks:
         assert table[task] == [recorded.get((task, arm), "") for arm in SHOWN]
 
 
-def test_the_page_shows_the_scores_of_the_recorded_results() -> None:
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_the_page_shows_the_scores_of_the_recorded_results(path: Path) -> None:
     table = rows(study.__doc__ or "")
-    recorded = scores()
-    assert recorded
-    for (task, arm), score in recorded.items():
+    for (task, arm), score in scores(path).items():
         assert table[f"{task}, {arm}"][3] == score
 
 
@@ -77,6 +92,15 @@ def test_demonstrations_are_recorded_counted_and_imitated(tmp_path: Path) -> Non
     assert 50 <= recorded < 50 * 50  # fifty episodes of fifty steps at most
     last, plain = (events(tmp_path / run, "record")[-1] for run in "ab")
     assert last["window"]["mean"] > plain["window"]["mean"] + 0.2
+
+
+def test_settings_replace_those_of_the_task(tmp_path: Path) -> None:
+    settings = {"n_steps": 8, "batch_size": 8}
+    tasks.mountain_car(
+        tmp_path, 0, 40, copies=1, normalize=True, budget=0.0, settings=settings
+    )
+    (finished,) = events(tmp_path, "run_finished")
+    assert finished["env_steps"]["mainline"] == 40  # five times eight, not 256
 
 
 def test_a_training_ends_where_it_is_compared(tmp_path: Path) -> None:
