@@ -158,7 +158,7 @@ class Adaptation:
         if distance and trainer.steps >= lineage.saved + distance:
             lineage.save("latest", trainer)
         self._trains = trainer.rollout
-        self.run.flies(self._trains)
+        self.run.note_in_flight(self._trains)
 
     def finish(self, trainer: Trainer) -> None:
         """Ends the record and the workers of a run after its training."""
@@ -177,7 +177,7 @@ class Adaptation:
     def _rest(self, trainer: Trainer) -> None:
         """Counts the trainer steps since the last call as steps of the mainline."""
         self.run.accounting.mainline = trainer.steps
-        self.run.flies(-self._trains)
+        self.run.note_in_flight(-self._trains)
         self._trains = 0
 
     def _start(self, trainer: Trainer) -> None:
@@ -206,10 +206,10 @@ class Adaptation:
             return
         horizon = horizon_of(settings, trainer, 0.0, 0)
         if not self.run.resumed:
-            self.run.flies(trainer.rollout)
+            self.run.note_in_flight(trainer.rollout)
             rehearsal = rehearse(self.run, trainer)
             accounting.evaluation += rehearsal.steps
-            self.run.flies(-trainer.rollout)
+            self.run.note_in_flight(-trainer.rollout)
             horizon = horizon_of(
                 settings, trainer, rehearsal.length, self.run.board.copies
             )

@@ -98,7 +98,7 @@ class Arms(Measured):
             else:
                 orders.append(order)
         flying = {order.request: order.steps for order in orders}
-        self._run.flies(sum(flying.values()))
+        self._run.note_in_flight(sum(flying.values()))
         try:
             for done, result in enumerate(self._executor.run(orders), start=1):
                 self.record(result, flying.pop(result.request), done, len(orders))
@@ -122,7 +122,7 @@ class Arms(Measured):
         accounting.branches += result.steps
         accounting.evaluation += result.evaluation_steps
         if result.ok or result.steps:
-            self._run.flies(-ordered)
+            self._run.note_in_flight(-ordered)
         else:
             self._lose(ordered)
         request, arm = result.request, self.arms[result.request.arm]
@@ -159,7 +159,7 @@ class Arms(Measured):
     def _lose(self, steps: int) -> None:
         """Counts all ordered trainer steps of failed branches as spent."""
         self._run.accounting.unknown += steps
-        self._run.flies(-steps)
+        self._run.note_in_flight(-steps)
 
     def restore(self, ended: Iterable[BranchEnded]) -> None:
         """Restores the round's branches from their events in the ledger.

@@ -284,13 +284,13 @@ class Auditions:
         def stepped(steps: int) -> None:
             nonlocal played
             played += steps
-            self._run.flies(steps)
+            self._run.note_in_flight(steps)
 
         try:
             yield stepped
         finally:
             self._run.accounting.evaluation += played
-            self._run.flies(-played)
+            self._run.note_in_flight(-played)
 
     def _rates(self, collected: Collected | None, episodes: int) -> dict[str, float]:
         conditions = self._run.task.conditions

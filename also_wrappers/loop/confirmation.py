@@ -155,7 +155,7 @@ class Confirmation:
                     f"{max(left, 0):,} steps, and takes {order.steps:,}"
                 )
             self._cost = order.steps
-            self._run.flies(order.steps)
+            self._run.note_in_flight(order.steps)
             train = partial(self._train, order)
             self._flight = Aside(train, beside=self._executor.beside)
 

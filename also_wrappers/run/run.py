@@ -196,7 +196,7 @@ class Run:
         data = [entry.model_dump(mode="json") for entry in entries]
         write_json(self.dir / "schedule.json", data)
 
-    def flies(self, steps: int) -> None:
+    def note_in_flight(self, steps: int) -> None:
         """Notes how many trainer steps are being trained, for a resume after a kill.
 
         Args:

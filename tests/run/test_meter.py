@@ -41,8 +41,8 @@ def test_a_damaged_meter_counts_nothing(tmp_path: Path, content: bytes) -> None:
 def test_steps_in_flight_are_unknown_to_whoever_goes_on(tmp_path: Path) -> None:
     run = Run(TASK, tmp_path / "run")
     run.accounting.mainline = 100
-    run.flies(64)
-    run.flies(-16)
+    run.note_in_flight(64)
+    run.note_in_flight(-16)
     run.close()
     (tmp_path / "run" / "ledger.jsonl").touch()
     other = Run(TASK, tmp_path / "other")

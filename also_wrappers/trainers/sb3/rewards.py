@@ -111,7 +111,7 @@ class Rewards:
         """
         shapings = [info.get("shaping", _NOTHING) for info in infos]
         if self.rows is None:
-            self._sit_down(shapings)
+            self._arrange(shapings)
         assert self.rows is not None
         rows = self.rows[at]
         rows[...] = 0.0  # agents whose episode is over have no info
@@ -165,7 +165,7 @@ class Rewards:
         places = self.places[environments][..., None]
         return np.take_along_axis(bits, places, axis=-1)[..., 0]
 
-    def _sit_down(self, shapings: Sequence[Mapping[str, Any]]) -> None:
+    def _arrange(self, shapings: Sequence[Mapping[str, Any]]) -> None:
         """Finds out which environments are one team, and makes room for features."""
         shape = next((t["rows"].shape for t in shapings if "rows" in t), None)
         if shape is None:

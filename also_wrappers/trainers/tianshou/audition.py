@@ -18,7 +18,7 @@ from also_wrappers.trainers.tianshou.imitation import (
     distribution,
     good_actions,
 )
-from also_wrappers.trainers.tianshou.vector_env import HeardVectorEnv, agents_of
+from also_wrappers.trainers.tianshou.vector_env import ListeningVectorEnv, agents_of
 
 __all__ = ["play_audition"]
 
@@ -51,7 +51,7 @@ def play_audition(
         ConfigurationError: The algorithm cannot imitate.
     """
     check_imitates(algorithm)
-    env, agents = HeardVectorEnv(venv), agents_of(venv)
+    env, agents = ListeningVectorEnv(venv), agents_of(venv)
     wanted = -(-episodes * agents // len(env))
     returns: list[list[float]] = [[] for _ in range(len(env))]
     with randomness_restored(), torch_train_mode(algorithm.policy, enabled=False):

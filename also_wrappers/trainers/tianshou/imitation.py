@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.trainers.agreement import Agreements
-from also_wrappers.trainers.tianshou.vector_env import Heard
+from also_wrappers.trainers.tianshou.vector_env import Told
 
 __all__ = [
     "Imitation",
@@ -55,20 +55,20 @@ class Imitation:
         self._algorithm = algorithm
         self._batch = batch or _BATCH
 
-    def pull(self, heard: Heard, pull: float) -> None:
+    def pull(self, told: Told, pull: float) -> None:
         """Pulls the policy towards the advice of a rollout.
 
         Args:
-            heard: What the infos of the rollout told.
+            told: What the infos of the rollout told.
             pull: Weight of the loss; with 0, nothing is done.
         """
-        if not heard.advised:
+        if not told.advised:
             return
         self.agreements.pull = pull
         if pull <= 0.0:
             return
         indices, observations, advice = map(
-            np.concatenate, zip(*heard.advised, strict=True)
+            np.concatenate, zip(*told.advised, strict=True)
         )
         policy, step = self._algorithm.policy, self._algorithm.optim.step
         with torch.no_grad(), torch_train_mode(policy, enabled=False):

@@ -10,7 +10,7 @@ from tianshou.trainer import OnPolicyTrainer, OnPolicyTrainerParams
 
 from also_wrappers.trainers.earned import Earned
 from also_wrappers.trainers.tianshou.imitation import Imitation, imitates
-from also_wrappers.trainers.tianshou.vector_env import HeardVectorEnv, agents_of
+from also_wrappers.trainers.tianshou.vector_env import ListeningVectorEnv, agents_of
 from also_wrappers.wrappers.shape import Shape
 
 __all__ = ["PausedTrainer"]
@@ -25,7 +25,7 @@ class PausedTrainer(OnPolicyTrainer):
     Args:
         algorithm: The algorithm.
         params: Parameters of the training; the environments of the training collector
-            get a ``HeardVectorEnv`` around them.
+            get a ``ListeningVectorEnv`` around them.
         shape: The shape around each environment; the experts that are posted on its
             board are imitated, where the algorithm can imitate.
 
@@ -45,7 +45,7 @@ class PausedTrainer(OnPolicyTrainer):
     ) -> None:
         super().__init__(algorithm, params)
         collector = params.training_collector
-        self.env = HeardVectorEnv.around(collector.env)
+        self.env = ListeningVectorEnv.around(collector.env)
         collector.env = self.env
         count = len(self.env)
         assert params.collection_step_num_env_steps is not None
@@ -109,13 +109,13 @@ class PausedTrainer(OnPolicyTrainer):
         return _Counted(result, advanced)
 
     def _learn_from_experts(self) -> None:
-        heard = self.env.take()
-        for _, base in heard.episodes:
+        told = self.env.take()
+        for _, base in told.episodes:
             self.earned.add(base)
-        if self.imitation is not None and heard.advised:
+        if self.imitation is not None and told.advised:
             posting = self._board.read()
             pull = posting.pull(self.earned.mean, self.env.steps)
-            self.imitation.pull(heard, pull)
+            self.imitation.pull(told, pull)
 
 
 class _Counted(OnPolicyTrainer._TrainingStepResult):

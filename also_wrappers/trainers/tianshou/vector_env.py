@@ -16,7 +16,7 @@ from tianshou.env.worker import EnvWorker
 
 from also_wrappers.exceptions import ConfigurationError
 
-__all__ = ["Heard", "HeardVectorEnv", "ParallelVectorEnv", "agents_of", "layers"]
+__all__ = ["ListeningVectorEnv", "ParallelVectorEnv", "Told", "agents_of", "layers"]
 
 #: Number of observations on which the drift of the policy is measured.
 _PROBES = 256
@@ -183,7 +183,7 @@ class _Agent(EnvWorker):
             self._copy.env.close()
 
 
-class Heard(NamedTuple):
+class Told(NamedTuple):
     """Holds what the infos of some steps told.
 
     Attributes:
@@ -195,7 +195,7 @@ class Heard(NamedTuple):
     advised: list[tuple[npt.NDArray[np.int64], Any, npt.NDArray[np.int64]]]
 
 
-class HeardVectorEnv(VectorEnvWrapper):
+class ListeningVectorEnv(VectorEnvWrapper):
     """Reads our wrappers' entries of infos, and hides these entries from Tianshou.
 
     Tianshou stores infos, which change with the signal, in its buffers.
@@ -217,13 +217,13 @@ class HeardVectorEnv(VectorEnvWrapper):
         self.advised = False
         self.steps = 0
         self._returns = np.zeros(count)
-        self._heard = Heard([], [])
+        self._told = Told([], [])
         self._probes: list[npt.NDArray[Any]] = []
         self._seen: Any = None
 
     @classmethod
-    def around(cls, venv: Any) -> HeardVectorEnv:
-        """Returns environments with exactly one ``HeardVectorEnv`` around them."""
+    def around(cls, venv: Any) -> ListeningVectorEnv:
+        """Returns environments with exactly one ``ListeningVectorEnv`` around them."""
         return venv if isinstance(venv, cls) else cls(venv)
 
     @property
@@ -234,10 +234,10 @@ class HeardVectorEnv(VectorEnvWrapper):
         """
         return np.concatenate(self._probes) if self._probes else None
 
-    def take(self) -> Heard:
+    def take(self) -> Told:
         """Returns what infos told since the last call."""
-        heard, self._heard = self._heard, Heard([], [])
-        return heard
+        told, self._told = self._told, Told([], [])
+        return told
 
     def reset(self, env_id: Any = None, **options: Any) -> Any:
         """Resets some environments."""
@@ -257,7 +257,7 @@ class HeardVectorEnv(VectorEnvWrapper):
         spoken = at[self.advice[at] != 0]
         if len(spoken):
             states = spoken, self._seen[spoken], self.advice[spoken]
-            self._heard.advised.append(states)
+            self._told.advised.append(states)
         observations, paid, ended, cut, infos = self.venv.step(action, id)
         self.steps += 1
         for place, index in enumerate(at):
@@ -265,7 +265,7 @@ class HeardVectorEnv(VectorEnvWrapper):
             self._returns[index] += base
             if ended[place] or cut[place]:
                 episode = int(index), float(self._returns[index])
-                self._heard.episodes.append(episode)
+                self._told.episodes.append(episode)
         self._keep(at, observations, infos)
         return observations, paid, ended, cut, _plain(infos)
 
