@@ -15,7 +15,8 @@ import also_wrappers as also
 from also_wrappers.advisors import Advisor, BlindAdvisor, Proposal, Situation
 from also_wrappers.gate import Decision, Gate, Race, Request, ScoreGate, Trial
 from also_wrappers.proposals import Diagnosis
-from also_wrappers.signal import Signal, Term
+from also_wrappers.proposals.outcomes import ArmOutcome, Rejection
+from also_wrappers.signal import Signal
 
 #: Folder with the signals of each task: those that a person wrote, and those of a large
 #: language model that knew the vocabulary and had seen no episode.
@@ -54,8 +55,8 @@ def local_model(task: str, seed: int) -> Advisor:
 
 
 def hostile(task: str, seed: int) -> Advisor:
-    """Returns an advisor that proposes to pay for the opposite of the task."""
-    return _Hostile(_read(task, "hand")[0])
+    """Returns an advisor that proposes nothing but what harms."""
+    return _Hostile(_read(task, "harm"))
 
 
 def race(task: str, seed: int) -> Race:
@@ -103,24 +104,34 @@ class AtOnce:
 
 
 class _Hostile(Advisor):
-    """Proposes to pay for the opposite of the task, more in every round."""
+    """Proposes what harms, the worst first, and nothing that was tried or rejected.
+
+    Args:
+        harms: Signals that pay for the opposite of a task, and for what keeps from it.
+    """
 
     name = "hostile"
 
-    def __init__(self, signal: Signal) -> None:
+    def __init__(self, harms: Sequence[Signal]) -> None:
         super().__init__()
-        self._expression = signal.terms[0].expression
+        self._harms = harms
 
     def diagnose(self, situation: Situation) -> Diagnosis:
         """Returns a diagnosis without findings."""
         return Diagnosis(advice="worse")
 
     def propose(self, situation: Situation, k: int) -> list[Proposal]:
-        """Returns progress away from the task, and a bonus for being far from it."""
-        number = len(situation.history) + 1 + len(situation.results)
-        away = f"0 - ({self._expression})"
-        terms = (
-            Term(name="worse", kind="progress", expression=away, weight=2.0 * number),
-            Term(name="worse", kind="bonus", expression=away, weight=0.1 * number),
-        )
-        return [Proposal(signal=Signal(terms=(term,))) for term in terms[:k]]
+        """Returns the worst signals that are left, at most ``k``."""
+        known: list[Rejection | ArmOutcome] = []
+        known += [*situation.rejected, *situation.results]
+        for outcome in situation.history:
+            known += [*outcome.rejected, *outcome.arms]
+        seen = {_paid_for(one.proposal.signal) for one in known}
+        left = [signal for signal in self._harms if _paid_for(signal) not in seen]
+        return [Proposal(signal=signal) for signal in left[:k]]
+
+
+def _paid_for(signal: Signal) -> tuple[str, str]:
+    """Returns what a signal of one term pays for: weights may have been scaled."""
+    (term,) = signal.terms
+    return term.kind, term.expression
