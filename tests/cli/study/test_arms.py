@@ -24,8 +24,9 @@ def test_the_hostile_advisor_proposes_each_harm_once(task: str) -> None:
         round=1,
         stage="plateau",
         control_score=None,
-        arms=[ArmOutcome(proposal=second, outcome="worse")],
-        rejected=[Rejection(proposal=first, reason="no")],
+        arms=(ArmOutcome(proposal=second, outcome="worse"),),
+        rejected=(Rejection(proposal=first, reason="no"),),
         decision="no change",
+        winner=None,
     )
     assert advisor.propose(replace(now, history=[earlier]), 1) == [third]
