@@ -41,7 +41,6 @@ class Standing(BaseModel):
         mean: Mean of the base returns at the end.
         spread: Standard deviation of these base returns between seeds; ``None`` for
             one seed.
-        whole: Interquartile mean of the scores over the whole training.
         reached: For each level, the median environment steps at which it was reached,
             and by how many seeds; ``None`` where none did.
         improvement: How probable it is that a training beats one of the reference;
@@ -61,7 +60,6 @@ class Standing(BaseModel):
     score: Interval
     mean: float
     spread: float | None
-    whole: float
     reached: dict[str, tuple[int, int] | None]
     improvement: Interval | None
     swaps: float
@@ -167,7 +165,6 @@ def _standing(plan: Plan, mine: Sequence[Result], reference: Scores) -> Standing
         score=bootstrap(interquartile_mean, scores),
         mean=fmean(returns),
         spread=stdev(returns) if len(returns) > 1 else None,
-        whole=interquartile_mean({task: [result.whole for result in mine]}),
         reached=reached,
         improvement=improvement,
         swaps=fmean(result.swaps for result in mine),

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from also_wrappers.cli.study.comparison import Comparison
-from also_wrappers.cli.study.plan import Plan
-from also_wrappers.cli.study.results import Result, stretches_of
+from also_wrappers.cli.study.plan import Cell, Plan, PlannedTask
+from also_wrappers.cli.study.results import Reading, Result, readings_of
 from also_wrappers.cli.study.statistics import Scores, profile
 from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.pictures import new_figure
 
-__all__ = ["draw_curves", "draw_profiles", "draw_scores"]
+__all__ = ["curve_of", "draw_curves", "draw_profiles", "draw_scores"]
 
 #: Readable on a light and on a dark page.
 _INK = "#7d8590"
@@ -57,7 +57,10 @@ def draw_curves(plan: Plan, results: Sequence[Result], folder: Path) -> bytes:
             mine = [r for r in results if (r.task, r.arm) == (task, arm)]
             if not mine:
                 continue
-            curves = np.array([_curve(plan, result, folder, places) for result in mine])
+            runs = [folder / Cell(r.task, r.arm, r.seed).folder for r in mine]
+            readings = [readings_of(read_ledger(r / "ledger.jsonl")) for r in runs]
+            of_task = plan.tasks[task]
+            curves = np.array([curve_of(of_task, one, places) for one in readings])
             axes.fill_between(
                 places, curves.min(0), curves.max(0), color=color, alpha=0.12, lw=0
             )
@@ -115,27 +118,33 @@ def draw_profiles(plan: Plan, scores: Mapping[str, Scores]) -> bytes:
     return _svg(figure, panels, 1)
 
 
-def _curve(
-    plan: Plan, result: Result, folder: Path, places: npt.NDArray[np.float64]
+def curve_of(
+    task: PlannedTask, readings: Sequence[Reading], places: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Returns a training's score at places of the axis of all environment steps."""
-    task = plan.tasks[result.task]
-    run_dir = folder / "runs" / result.task / result.arm / f"seed-{result.seed}"
-    stretches = [
-        stretch
-        for stretch in stretches_of(list(read_ledger(run_dir / "ledger.jsonl")))
-        if stretch.end <= task.env_steps
-    ]
-    ends = [stretch.end for stretch in stretches]
-    which = np.minimum(np.searchsorted(ends, places), len(ends) - 1)
-    return np.array([task.score(stretches[k].mean) for k in which])
+    """Returns a training's score at places of the axis of all environment steps.
+
+    The score at a place is the last record's before that place: steps of branches are
+    worth what was there before them. The score is no number before the first record.
+
+    Args:
+        task: The task.
+        readings: What the records of the run said, in order.
+        places: Environment steps in all, shape ``(places,)``.
+
+    Returns:
+        Scores, shape ``(places,)``.
+    """
+    steps = [reading.env_steps for reading in readings]
+    scores = np.array([np.nan, *(task.score(reading.mean) for reading in readings)])
+    return np.asarray(scores[np.searchsorted(steps, places, side="right")])
 
 
 def _middle(curves: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Returns the interquartile mean over seeds, shape ``(places,)``."""
     from scipy.stats import trim_mean
 
-    return np.asarray(trim_mean(curves, 0.25, axis=0), dtype=np.float64)
+    middle = np.asarray(trim_mean(curves, 0.25, axis=0), dtype=np.float64)
+    return np.where(np.isnan(curves).any(0), np.nan, middle)
 
 
 def _colors(plan: Plan) -> Iterator[tuple[str, str]]:

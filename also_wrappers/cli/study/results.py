@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from also_wrappers.ledger.ledger import read_ledger
 from also_wrappers.report.costs import models_of
 from also_wrappers.report.ending import ending_of
 
-__all__ = ["Result", "Stretch", "result_of", "stretches_of"]
+__all__ = ["Reading", "Result", "readings_of", "result_of"]
 
 #: Packages on which a training's numbers depend.
 _PACKAGES = ("also-wrappers", "gymnasium", "pettingzoo", "stable-baselines3", "torch")
@@ -48,8 +48,6 @@ class Result(BaseModel):
         spread: Standard deviation between these episodes.
         episodes: Number of these episodes.
         score: ``ending`` on the task's scale.
-        whole: Mean score over all environment steps up to ``at``; what comes after
-            the end of a training counts as its end.
         reached: Environment steps in all at which a record was first at each level of
             the plan; ``None`` for what never was.
         rounds: Rounds that were played.
@@ -72,7 +70,6 @@ class Result(BaseModel):
     spread: float
     episodes: int
     score: float
-    whole: float
     reached: dict[str, int | None]
     rounds: int
     swaps: int
@@ -82,27 +79,25 @@ class Result(BaseModel):
     versions: dict[str, str]
 
 
-class Stretch(NamedTuple):
-    """Holds what was earned over a stretch of a run.
+class Reading(NamedTuple):
+    """Holds what a record of a run said.
 
     Attributes:
-        begin: Environment steps in all before it.
-        end: Environment steps in all after it.
+        env_steps: Environment steps in all when the record was written.
         mean: Mean base return of its episodes.
     """
 
-    begin: int
-    end: int
+    env_steps: int
     mean: float
 
 
-def stretches_of(events: Sequence[Event]) -> Iterator[Stretch]:
-    """Yields what a run earned, from record to record."""
-    begin = 0
-    for event in events:
-        if isinstance(event, Recorded) and event.window.episodes:
-            yield Stretch(begin, event.env_steps.total, event.window.mean)
-            begin = event.env_steps.total
+def readings_of(events: Iterable[Event]) -> list[Reading]:
+    """Returns what the records of a run said, in order."""
+    return [
+        Reading(event.env_steps.total, event.window.mean)
+        for event in events
+        if isinstance(event, Recorded) and event.window.episodes
+    ]
 
 
 def result_of(cell: Cell, plan: Plan, run_dir: Path) -> Result:
@@ -123,8 +118,8 @@ def result_of(cell: Cell, plan: Plan, run_dir: Path) -> Result:
         len(everything),
     )
     events = everything[:first_past]
-    stretches = list(stretches_of(events))
-    if not stretches:
+    readings = readings_of(events)
+    if not readings:
         raise ConfigurationError(
             f"{cell}: no episode ended within {task.env_steps:,} environment steps; "
             f"raise env_steps of the task {cell.task!r}"
@@ -132,9 +127,6 @@ def result_of(cell: Cell, plan: Plan, run_dir: Path) -> Result:
     ending = ending_of(events)
     assert ending.mean is not None
     assert ending.std is not None
-    area = sum((s.end - s.begin) * s.mean for s in stretches)
-    last = stretches[-1]
-    area += (task.env_steps - last.end) * last.mean
     models = models_of(everything)
     return Result(
         task=cell.task,
@@ -147,10 +139,9 @@ def result_of(cell: Cell, plan: Plan, run_dir: Path) -> Result:
         spread=ending.std,
         episodes=ending.episodes,
         score=task.score(ending.mean),
-        whole=task.score(area / task.env_steps),
         reached={
             f"{level:g}": next(
-                (s.end for s in stretches if task.score(s.mean) >= level), None
+                (m.env_steps for m in readings if task.score(m.mean) >= level), None
             )
             for level in plan.levels
         },

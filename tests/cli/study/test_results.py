@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from also_wrappers.cli.study.comparison import compare
+from also_wrappers.cli.study.pictures import curve_of
 from also_wrappers.cli.study.plan import Cell, Plan
-from also_wrappers.cli.study.results import Result, result_of
+from also_wrappers.cli.study.results import Reading, Result, result_of
 from also_wrappers.exceptions import ConfigurationError
 from also_wrappers.ledger.events import RunFinished
 from tests.support.ledgers import (
@@ -51,15 +53,20 @@ def test_what_is_spent_beyond_the_comparison_does_not_count(tmp_path: Path) -> N
     assert (found.env_steps.total, found.planned, found.at) == (800, 1200, 1000)
     assert found.score == pytest.approx(found.ending / 2.0)
     assert found.ending == pytest.approx(0.5)  # both records, as episodes are few
-    assert found.whole == pytest.approx((400 * 0.0 + 400 * 0.5 + 200 * 0.5) / 1000)
     assert found.reached == {"0.5": 800, "0.9": None}
 
 
 def test_a_training_that_ends_early_stands_as_it_ended(tmp_path: Path) -> None:
     found = result(tmp_path, 2.0)
     assert found.env_steps.total == found.planned == 400
-    assert found.whole == pytest.approx(1.0)
     assert found.reached == {"0.5": 400, "0.9": 400}
+
+
+def test_a_curve_stands_at_the_last_record_while_branches_train() -> None:
+    readings = [Reading(200, 0.0), Reading(800, 2.0)]  # mostly branches in between
+    places = np.array([100.0, 200.0, 799.0, 800.0, 1000.0])
+    curve = curve_of(PLAN.tasks["task"], readings, places)
+    np.testing.assert_array_equal(curve, [np.nan, 0.0, 0.0, 1.0, 1.0])
 
 
 def test_swaps_are_counted(tmp_path: Path) -> None:

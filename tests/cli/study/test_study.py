@@ -99,7 +99,7 @@ def test_arms_are_trained_compared_and_kept(plan: Path, tmp_path: Path) -> None:
     assert adapted.env_steps.branches > 0
     assert adapted.swaps >= 1
     assert base.score > 0.8  # the corridor is short; a search costs more than it brings
-    assert adapted.whole < base.whole
+    assert (adapted.reached["0.5"] or 4097) > (base.reached["0.5"] or 0) > 0
     assert "torch" in base.versions
     assert "2 of 2" in printed
     assert max(map(len, printed.splitlines()[2:-1])) <= 80
