@@ -218,7 +218,7 @@ def mountain_car(
 
     settings: dict[str, Any] = {
         "n_steps": 256,
-        "learning_rate": 3e-4,
+        "learning_rate": 1e-3,
         "use_sde": True,
         "gamma": 0.9999,
         "gae_lambda": 0.9,
