@@ -49,11 +49,6 @@ def blind(task: str, seed: int) -> Advisor:
     return BlindAdvisor(seed)
 
 
-def local_model(task: str, seed: int) -> Advisor:
-    """Returns an advisor that asks a very small language model in this process."""
-    return also.LLMAdvisor(also.Embedded(seed=seed), ceiling=also.Ceiling(calls=60))
-
-
 def hostile(task: str, seed: int) -> Advisor:
     """Returns an advisor that proposes nothing but what harms."""
     return _Hostile(_read(task, "harm"))
