@@ -78,6 +78,8 @@ def draw_curves(plan: Plan, results: Sequence[Result], folder: Path) -> bytes:
 def draw_scores(plan: Plan, comparison: Comparison) -> bytes:
     """Draws the interquartile mean of each arm's scores with its interval, by task.
 
+    Every axis has 0 and 1 on it: small differences look small.
+
     Args:
         plan: The plan.
         comparison: The comparison.
@@ -93,6 +95,9 @@ def draw_scores(plan: Plan, comparison: Comparison) -> bytes:
             color = colors[standing.arm]
             axes.plot([low, high], [row, row], color=color, lw=3, alpha=0.5)
             axes.plot([estimate], [row], "o", color=color, markersize=5)
+        ends = [0.0, 1.0, *(end for s in standings for end in s.score[1:])]
+        axes.set_xlim(min(ends) - 0.05, max(ends) + 0.05)
+        axes.set_ylim(-0.5, len(standings) - 0.5)
         axes.set_yticks(range(len(standings)), [s.arm for s in standings])
         axes.set_title(task, color=_INK, fontsize=10)
         axes.set_xlabel("score at the end", color=_INK)
