@@ -31,8 +31,9 @@ def test_everything_that_a_plan_names_is_there(path: Path) -> None:
     for cell in plan.cells():
         if cell.seed == plan.seeds[0]:
             assert callable(load(plan.tasks[cell.task].train))
-            for place in plan.arms[cell.arm].make.values():
-                assert load(place)(cell.task, cell.seed) is not None
+            for option, place in plan.arms[cell.arm].make.items():
+                made = load(place)(cell.task, cell.seed)
+                assert made is not None or option == "horizon"
 
 
 RESULTS = [
