@@ -55,7 +55,7 @@ def hostile(task: str, seed: int) -> Advisor:
 
 
 def horizon(task: str, seed: int) -> int | None:
-    """Returns a horizon with which rounds fit the plan of a task; ``None`` elsewhere."""
+    """Returns a horizon with which rounds fit a plan; ``None`` for the default."""
     return {"mountain-car": 16_384}.get(task)  # 16 episodes of 1,000 steps, not 50
 
 
