@@ -16,18 +16,18 @@ pytest.importorskip("tianshou")
 pytest.importorskip("mpe2")
 
 from mpe2 import simple_spread_v3
-from tianshou.algorithm import NPG, PPO
+from tianshou.algorithm import PPO
 
 from also_wrappers.advisors import RecordedAdvisor
 from also_wrappers.branches.executors import SerialExecutor
 from also_wrappers.branches.randomness import seed_randomness
 from also_wrappers.catalog import mpe2
-from also_wrappers.gate.gate import Gate
 from also_wrappers.proposals.proposal import Proposal
 from also_wrappers.run.run import Run
 from also_wrappers.signal import Expert, Rule, Signal, Term
 from also_wrappers.task import Task
 from also_wrappers.trainers.tianshou import AdaptedTrainer, ParallelVectorEnv
+from examples.study.arms import AtOnce
 from tests.support.corridor import check_every_step_is_counted_once, events
 from tests.support.tianshou import make_discrete, make_params
 
@@ -59,8 +59,8 @@ def make_venv(shape: Callable[[Any], Any]) -> ParallelVectorEnv:
 
 @pytest.mark.parametrize(
     ("kind", "signal"),
-    [(PPO, Signal(expert=GO)), (NPG, Signal(terms=NEAR))],
-    ids=["ppo with an expert", "npg with terms"],
+    [(PPO, Signal(expert=GO)), (PPO, Signal(terms=NEAR))],
+    ids=["an expert", "terms"],
 )
 def test_a_swap_and_the_end(kind: Any, signal: Signal, tmp_path: Path) -> None:
     env = make_env()
@@ -93,7 +93,7 @@ def test_a_swap_and_the_end(kind: Any, signal: Signal, tmp_path: Path) -> None:
         horizon=1024,
         budget=8.0,
         pause_on="interval",
-        gate=Gate(critical=-3.0, max_pairs=2, min_gain=-1.0),
+        gate=AtOnce(),  # whether it helps depends on the processor's rounding
         executor=SerialExecutor(),
         verbose=0,
     )
